@@ -1,0 +1,1 @@
+"""cnnlab: train small convolutional networks, watch them learn, and look inside."""

@@ -1,0 +1,63 @@
+"""A table of named things, one file each, found by looking through a package."""
+
+import importlib
+import pkgutil
+import threading
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+
+class UnknownNameError(LookupError):
+    """Asked for a name that nothing registered; its text lists the names there are."""
+
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to things. Each module of `package` (but for those that begin with `_`) may register some.
+
+    The modules are imported at the first question, not when the package is, so that naming a registry
+    costs nothing.
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._things: dict[str, T] = {}
+        self._discovered = False
+        self._lock = threading.RLock()  # a server asks from many threads at once
+
+    def register(self, name: str, thing: T) -> T:
+        """Add `thing`. Raises ValueError where the name is taken: two files claiming one name is a mistake."""
+        if name in self._things:
+            raise ValueError(f"The {self.kind} {name!r} is registered twice.")
+        self._things[name] = thing
+        return thing
+
+    def get(self, name: str) -> T:
+        """The thing of that name. Raises UnknownNameError, whose text lists the known names."""
+        self._discover()
+        try:
+            return self._things[name]
+        except KeyError:
+            known = ", ".join(self.names())
+            raise UnknownNameError(f"There is no {self.kind} {name!r}. Choose one of: {known}.") from None
+
+    def names(self) -> list[str]:
+        """All names, sorted."""
+        self._discover()
+        return sorted(self._things)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter([self.get(name) for name in self.names()])
+
+    def _discover(self) -> None:
+        with self._lock:
+            if self._discovered:
+                return
+            package = importlib.import_module(self.package)
+            for module in pkgutil.iter_modules(package.__path__):
+                if not module.name.startswith("_"):
+                    importlib.import_module(f"{self.package}.{module.name}")
+            self._discovered = True
