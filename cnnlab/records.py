@@ -62,13 +62,13 @@ class StepRecord(Record):
 
 
 class EpochRecord(Record):
-    """The state of affairs after an epoch. Epoch 0 is the network before its first step."""
+    """The state of affairs after an epoch: 1, 2, … (the network before its first step has weights, but no record)."""
 
     epoch: int
     step: int
     """Steps taken so far."""
-    running_loss: float | None
-    """Mean of the epoch's step losses, as the tutorial prints it; None at epoch 0."""
+    running_loss: float
+    """Mean of the epoch's step losses, as the tutorial prints it."""
     train_sample: Score
     """A fixed sample of the training set, as large as the validation set."""
     validation: Score | None

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Generic, TypeVar
 
 
@@ -15,15 +15,16 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names to things. Each module of `package` (but for those that begin with `_`) may register some.
+    """Names to things. Each module of `package` may register some, but for its helpers and those that begin with `_`.
 
     The modules are imported at the first question, not when the package is, so that naming a registry
     costs nothing.
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(self, kind: str, package: str, helpers: Collection[str] = ()) -> None:
         self.kind = kind
         self.package = package
+        self.helpers = helpers
         self._things: dict[str, T] = {}
         self._discovered = False
         self._lock = threading.RLock()  # a server asks from many threads at once
@@ -58,6 +59,6 @@ class Registry(Generic[T]):
                 return
             package = importlib.import_module(self.package)
             for module in pkgutil.iter_modules(package.__path__):
-                if not module.name.startswith("_"):
+                if not module.name.startswith("_") and module.name not in self.helpers:
                     importlib.import_module(f"{self.package}.{module.name}")
             self._discovered = True

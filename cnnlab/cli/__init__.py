@@ -1,0 +1,118 @@
+"""The command line: the same settings, runs and sentences as the dashboard. Imports torch only where it trains."""
+
+import os
+import re
+import sys
+
+from pydantic import BaseModel, Field
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliSubCommand,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    get_subcommand,
+)
+
+from cnnlab.cli._common import CommandError, Exit, read_settings, say
+from cnnlab.cli._data import Data
+from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
+from cnnlab.cli._train import Resume, Train
+from cnnlab.runs import StoreError, UnknownRunError
+
+_HELP = """\
+Train small convolutional networks, watch them learn, and look inside.
+The dashboard starts with: streamlit run streamlit_app.py
+
+exit codes:
+  0    done
+  1    the store of runs cannot do it; the sentence says why
+  2    an option or setting is wrong
+  3    there is no such run
+  4    the dataset cannot be had
+  5    the run diverged: its loss is no number any more
+  6    the run failed
+  130  the run ended early (Ctrl-C, stop, pause); continue it with: resume"""
+
+
+class Worker(BaseModel):
+    """Wait, warm, for one queued run, train it and end. The dashboard keeps one of these; nobody need start it."""
+
+    def cli_cmd(self) -> None:
+        """Until a run is trained, or the parent process is gone."""
+        settings = read_settings()
+        from cnnlab import worker
+
+        worker.serve(settings)
+
+
+class Cnnlab(BaseSettings):
+    """The whole command line."""
+
+    model_config = SettingsConfigDict(
+        cli_prog_name="python -m cnnlab",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+        cli_implicit_flags=True,
+        json_schema_extra={"description": _HELP},
+    )
+
+    train: CliSubCommand[Train] = Field(description="train a network here and now")
+    resume: CliSubCommand[Resume] = Field(description="go on with a run that ended early")
+    runs: CliSubCommand[Runs] = Field(description="list all runs")
+    show: CliSubCommand[Show] = Field(description="show one run")
+    stop: CliSubCommand[Stop] = Field(description="stop a run that trains or waits")
+    pause: CliSubCommand[Pause] = Field(description="pause a run that trains or waits")
+    delete: CliSubCommand[Delete] = Field(description="delete a run")
+    data: CliSubCommand[Data] = Field(description="list the datasets, or get one ready")
+    worker: CliSubCommand[Worker] = Field(description="(for the dashboard) wait for a queued run")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line alone: an environment variable named RUNS is not for us."""
+        return (init_settings,)
+
+    def cli_cmd(self) -> None:
+        """Do what was asked."""
+        if get_subcommand(self, is_required=False) is None:
+            CliApp.print_help(self, file=sys.stderr)
+            raise CommandError(Exit.SETTINGS, "Say which of these commands to run.")
+        CliApp.run_subcommand(self)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit code, and says on stderr what is wrong."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        CliApp.run(Cnnlab, cli_args=[_with_dashes(argument) for argument in given])
+        sys.stdout.flush()
+    except CommandError as error:
+        return _refuse(error.code, *error.sentences)
+    except UnknownRunError as error:
+        return _refuse(Exit.NO_SUCH_RUN, str(error))
+    except StoreError as error:
+        return _refuse(Exit.STORE, str(error))
+    except KeyboardInterrupt:
+        return Exit.ENDED_EARLY
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.DONE
+
+
+def _refuse(code: Exit, *sentences: str) -> int:
+    for sentence in sentences:
+        say(sentence)
+    return code
+
+
+def _with_dashes(argument: str) -> str:
+    """--batch_size is what the setting is called, so it may be typed so."""
+    return re.sub(r"^--[a-z_]+", lambda option: option[0].replace("_", "-"), argument)

@@ -1,0 +1,118 @@
+"""What the commands share: exit codes, finding a run, tables of text."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import CliPositionalArg, CliToggleFlag
+
+from cnnlab.records import Score
+from cnnlab.runs import Run, Store, UnknownRunError
+from cnnlab.settings import Settings
+
+LEFT_OUT = "left out"
+"""Shown as the default of an option that has none."""
+
+
+class Exit(IntEnum):
+    """What the exit code means; told in the help of `python -m cnnlab`."""
+
+    DONE = 0
+    STORE = 1
+    SETTINGS = 2
+    NO_SUCH_RUN = 3
+    NO_DATA = 4
+    DIVERGED = 5
+    FAILED = 6
+    ENDED_EARLY = 130
+
+
+class CommandError(Exception):
+    """The command ends here, with these sentences on stderr and this exit code."""
+
+    def __init__(self, code: Exit, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.code, self.sentences = code, sentences
+
+
+class Reporting(BaseModel):
+    """A command that can speak to machines."""
+
+    as_json: CliToggleFlag[bool] = Field(
+        False, validation_alias="json", description="Print JSON, one object a line, and nothing else."
+    )
+
+
+class OneRun(BaseModel):
+    """A command about one run."""
+
+    run: CliPositionalArg[str] = Field(description="Its number, its name, or the beginning of its id.")
+
+    def found(self, store: Store) -> Run:
+        """Raises UnknownRunError where no run, or more than one, is meant."""
+        return find_run(store.list(), self.run)
+
+
+def read_settings() -> Settings:
+    """The settings of this machine; a CommandError names the environment variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"CNNLAB_{str(fault['loc'][0]).upper()}: {fault['msg']}." for fault in error.errors()]
+        raise CommandError(Exit.SETTINGS, *faults) from None
+
+
+def open_store() -> Store:
+    """The store, with every run that died without a word marked so."""
+    store = Store(read_settings())
+    store.recover()
+    return store
+
+
+def find_run(runs: Sequence[Run], text: str) -> Run:
+    """By number, else by name, else by the beginning of the id. Raises UnknownRunError."""
+    ways: list[Callable[[Run], bool]] = [
+        lambda run: str(run.number) == text.removeprefix("#"),
+        lambda run: run.name == text,
+        lambda run: len(text) >= 4 and run.id.startswith(text.lower()),
+    ]
+    for way in ways:
+        found = [run for run in runs if way(run)]
+        if len(found) > 1:
+            numbers = ", ".join(str(run.number) for run in reversed(found))
+            raise UnknownRunError(f"“{text}” means more than one run: say which by its number ({numbers}).")
+        if found:
+            return found[0]
+    raise UnknownRunError(f"There is no run “{text}”. See them all with: python -m cnnlab runs")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns in line, as wide as their widest cell; a header that begins with > stands, with its cells, right."""
+    lines = [[name.removeprefix(">") for name in header], *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    sides = [">" if name.startswith(">") else "<" for name in header]
+    return "\n".join(
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def percent(score: Score | None) -> str:
+    """Accuracy as people read it; a dash where there is none."""
+    return f"{100 * score.accuracy:.1f} %" if score else "–"
+
+
+def loss(score: Score | None) -> str:
+    """Four digits; a dash where there is none."""
+    return f"{score.loss:.4f}" if score else "–"
+
+
+def count(number: int) -> str:
+    """With a space between thousands."""
+    return f"{number:,}".replace(",", " ")
+
+
+def say(text: str) -> None:
+    """For people, beside what the command prints."""
+    print(text, file=sys.stderr, flush=True)

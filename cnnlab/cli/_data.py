@@ -1,0 +1,83 @@
+"""data: what the datasets are, whether they are here, and getting one."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import CliPositionalArg
+from tqdm import tqdm
+
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, count, read_settings, say, table
+from cnnlab.data import DATASETS, Dataset, DataUnavailableError
+from cnnlab.registry import UnknownNameError
+
+
+class Data(Reporting):
+    """Download a dataset, verify and convert it; without a name, list the datasets."""
+
+    name: CliPositionalArg[str] = Field(LEFT_OUT, description="The dataset to get ready.")
+
+    def cli_cmd(self) -> None:
+        """List, or prepare one."""
+        folder = read_settings().data
+        chosen = list(DATASETS)
+        if self.name != LEFT_OUT:
+            prepare(self.name, folder)
+            chosen = [DATASETS.get(self.name)]
+        if self.as_json:
+            for dataset in chosen:
+                print(json.dumps(_facts(dataset, folder), ensure_ascii=False))
+        elif self.name != LEFT_OUT:
+            print(f"{self.name} is ready in {folder}.")
+        else:
+            print(f"In {folder}:\n")
+            print(table(["dataset", ">train", ">test", "size", "here"], (_row(dataset, folder) for dataset in chosen)))
+            print("\nGet one ready with: python -m cnnlab data NAME")
+
+
+def _facts(dataset: Dataset, folder: Path) -> dict[str, object]:
+    info = dataset.info
+    return {
+        "name": info.name,
+        "ready": dataset.is_ready(folder),
+        "classes": list(info.classes),
+        "num_train": info.num_train,
+        "num_test": info.num_test,
+        "channels": info.channels,
+        "size_px": info.size_px,
+        "download_bytes": info.download_bytes,
+        "summary": info.summary,
+        "source": info.source,
+    }
+
+
+def _row(dataset: Dataset, folder: Path) -> list[str]:
+    info = dataset.info
+    size = f"{info.size_px}×{info.size_px}×{info.channels}"
+    here = "ready" if dataset.is_ready(folder) else f"to download: {info.download_bytes / 1e6:.0f} MB"
+    return [info.name, count(info.num_train), count(info.num_test), size, here]
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Make the dataset ready, with a bar where it takes time. Raises CommandError."""
+    try:
+        dataset = DATASETS.get(name)
+    except UnknownNameError as error:
+        raise CommandError(Exit.SETTINGS, str(error)) from None
+    if not dataset.is_ready(folder):
+        say(f"Getting {name} ready …")
+    bar: tqdm[None] | None = None
+
+    def show(done_bytes: int, total_bytes: int) -> None:
+        nonlocal bar
+        if bar is None:
+            bar = tqdm(total=total_bytes, unit="B", unit_scale=True, desc=name, leave=False, disable=None)
+        bar.update(done_bytes - bar.n)
+
+    try:
+        dataset.prepare(folder, show)
+    except DataUnavailableError as error:
+        raise CommandError(Exit.NO_DATA, str(error)) from None
+    finally:
+        if bar is not None:
+            bar.close()

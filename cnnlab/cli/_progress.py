@@ -1,0 +1,118 @@
+"""How a training shows in the terminal: a bar and a line an epoch for people, one JSON object a line for machines."""
+
+import json
+import sys
+from typing import Protocol
+
+from pydantic import TypeAdapter
+from tqdm import tqdm
+
+from cnnlab.cli._common import count, loss, percent, say, table
+from cnnlab.records import EpochRecord, Results, StepRecord
+from cnnlab.runs import Run, Store
+
+_RUN = TypeAdapter(Run)
+
+
+def run_json(run: Run) -> dict[str, object]:
+    """All of a run, as JSON has it."""
+    shown: dict[str, object] = _RUN.dump_python(run, mode="json")
+    return shown
+
+
+class Report(Protocol):
+    """Told what happens, in this order."""
+
+    def begin(self, run: Run) -> None:
+        """The run is this process's own."""
+
+    def record(self, record: StepRecord | EpochRecord) -> None:
+        """A step or an epoch is done."""
+
+    def end(self, run: Run) -> None:
+        """It has ended, one way or another."""
+
+
+class JsonReport:
+    """{"type": "run" | "step" | "epoch" | "end", …} on stdout."""
+
+    def begin(self, run: Run) -> None:
+        self._print("run", run_json(run))
+
+    def record(self, record: StepRecord | EpochRecord) -> None:
+        self._print("step" if isinstance(record, StepRecord) else "epoch", record.model_dump(mode="json"))
+
+    def end(self, run: Run) -> None:
+        self._print("end", run_json(run))
+
+    def _print(self, kind: str, values: dict[str, object]) -> None:
+        print(json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+class BarReport:
+    """A bar on stderr where that is a terminal; a line an epoch on stderr; the final table on stdout."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._bar: tqdm[None] | None = None
+        self._since: StepRecord | None = None
+        self._images_per_s = 0.0
+
+    def begin(self, run: Run) -> None:
+        self._run = run
+        say(f"Run {run.number}, “{run.name}”. Ctrl-C stops it with its state saved.")
+
+    def record(self, record: StepRecord | EpochRecord) -> None:
+        if isinstance(record, StepRecord):
+            self._step(record)
+        else:
+            self._epoch(record)
+
+    def _step(self, record: StepRecord) -> None:
+        if self._bar is None:
+            total = self._store.get(self._run.id).steps_total
+            self._bar = tqdm(total=total, initial=record.step - 1, unit="step", dynamic_ncols=True, disable=None)
+        bar = self._bar
+        since = self._since or record
+        if record.elapsed_s - since.elapsed_s >= 0.5 or self._since is None:
+            if record.step > since.step:
+                images = (record.step - since.step) * self._run.config.batch_size
+                self._images_per_s = images / (record.elapsed_s - since.elapsed_s)
+            self._since = record
+        bar.set_description(f"epoch {record.epoch}/{self._run.config.epochs}", refresh=False)
+        rate = f"{count(round(self._images_per_s))} images/s" if self._images_per_s else ""
+        bar.set_postfix_str(", ".join(filter(None, [f"loss {record.loss:.4f}", rate])), refresh=False)
+        bar.update(record.step - bar.n)
+
+    def _epoch(self, record: EpochRecord) -> None:
+        parts = [
+            f"epoch {record.epoch}/{self._run.config.epochs}",
+            f"loss {record.running_loss:.4f}",
+            f"train {percent(record.train_sample)} (a sample of {count(record.train_sample.n)})",
+            f"validation {percent(record.validation)}" if record.validation else "",
+        ]
+        tqdm.write("  ".join(filter(None, parts)), file=sys.stderr)
+
+    def end(self, run: Run) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        print(f"{run.name}: {run.message}")
+        if run.status.resumable:
+            say(f"To continue: python -m cnnlab resume {run.number}")
+        if run.results:
+            print("\n" + results_table(run.results))
+
+
+def results_table(results: Results) -> str:
+    """Accuracy and loss of each whole set, after the last epoch and after the best."""
+    rows = []
+    wholes = {"last": results.final}
+    if results.best.epoch != results.final.epoch:
+        wholes["best"] = results.best
+    for which, scores in wholes.items():
+        sets = {"train": scores.train, "validation": scores.validation, "test": scores.test}
+        for name, score in sets.items():
+            if score:
+                where = f"after epoch {scores.epoch} ({which})"
+                rows.append([where, name, percent(score), loss(score), count(score.n)])
+    return table(["network", "set (all of it)", ">accuracy", ">loss", ">pictures"], rows)

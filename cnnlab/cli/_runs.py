@@ -1,0 +1,131 @@
+"""runs, show, stop, pause, delete: the runs in the store. Imports no torch."""
+
+import json
+
+from cnnlab.cli._common import OneRun, Reporting, loss, open_store, percent, table
+from cnnlab.cli._progress import results_table, run_json
+from cnnlab.records import EpochRecord
+from cnnlab.runs import Run
+from cnnlab.schema import SETTINGS
+
+
+class Runs(Reporting):
+    """List all runs, the newest first."""
+
+    def cli_cmd(self) -> None:
+        """Print them."""
+        runs = open_store().list()
+        if self.as_json:
+            for run in runs:
+                print(json.dumps(run_json(run), ensure_ascii=False))
+        elif runs:
+            header = [">run", "name", "status", ">epoch", ">train (sample)", ">validation", ">test", "created"]
+            print(table(header, map(_row, runs)))
+        else:
+            print("There are no runs yet. Train one with: python -m cnnlab train --preset “60-second demo”")
+
+
+def _row(run: Run) -> list[str]:
+    last = run.last_epoch
+    return [
+        str(run.number),
+        run.name,
+        run.status,
+        f"{last.epoch if last else 0}/{run.config.epochs}",
+        percent(last.train_sample if last else None),
+        percent(last.validation if last else None),
+        percent(run.results.final.test if run.results else None),
+        run.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+    ]
+
+
+class Show(OneRun, Reporting):
+    """Show one run: how it stands, its settings, its epochs, its scores."""
+
+    def cli_cmd(self) -> None:
+        """Print it."""
+        store = open_store()
+        run = self.found(store)
+        epochs = store.epochs(run.id)
+        if self.as_json:
+            shown = run_json(run) | {"epochs": [record.model_dump(mode="json") for record in epochs]}
+            print(json.dumps(shown, ensure_ascii=False))
+            return
+        print(f"Run {run.number}, “{run.name}”: {run.status}. {run.message or ''}".rstrip())
+        if run.note:
+            print(run.note)
+        print(f"\n{_settings(run)}")
+        if epochs:
+            print(f"\n{_epochs(epochs, run)}")
+        if run.results:
+            print(f"\n{results_table(run.results)}")
+        print(f"\nIts files: {store.folder(run.id)}")
+
+
+def _settings(run: Run) -> str:
+    rows = []
+    for setting in SETTINGS.values():
+        value = getattr(run.config, setting.name)
+        rows.append([setting.name, "as the default has it" if value is None else str(value), setting.label])
+    return table(["setting", "value", "meaning"], rows)
+
+
+def _epochs(epochs: list[EpochRecord], run: Run) -> str:
+    n = epochs[-1].train_sample.n
+    header = [
+        ">epoch",
+        ">mean step loss",
+        f">train loss (sample of {n})",
+        ">accuracy",
+        ">validation loss",
+        ">accuracy",
+        "",
+    ]
+    return table(
+        header,
+        (
+            [
+                str(record.epoch),
+                f"{record.running_loss:.4f}",
+                loss(record.train_sample),
+                percent(record.train_sample),
+                loss(record.validation),
+                percent(record.validation),
+                "best" if record.epoch == run.best_epoch else "",
+            ]
+            for record in epochs
+        ),
+    )
+
+
+class Stop(OneRun):
+    """Stop a run, wherever it trains: its state is saved, and it can be continued."""
+
+    def cli_cmd(self) -> None:
+        """Ask its process, or end it in the queue."""
+        store = open_store()
+        print(_asked(store.request(self.found(store).id, "stop")))
+
+
+class Pause(OneRun):
+    """Pause a run, wherever it trains: its state is saved, and it can be continued."""
+
+    def cli_cmd(self) -> None:
+        """Ask its process, or end it in the queue."""
+        store = open_store()
+        print(_asked(store.request(self.found(store).id, "pause")))
+
+
+def _asked(run: Run) -> str:
+    return f"Asked “{run.name}” to {run.command}." if run.status.active else f"{run.name}: {run.message}"
+
+
+class Delete(OneRun):
+    """Delete a run for good, with all its weights. One that trains must be stopped first."""
+
+    def cli_cmd(self) -> None:
+        """No question is asked."""
+        store = open_store()
+        run = self.found(store)
+        store.delete(run.id)
+        print(f"Run {run.number}, “{run.name}”, is deleted.")

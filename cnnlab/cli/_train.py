@@ -1,0 +1,113 @@
+"""train, resume: a run in this process, from its settings to its scores."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, SkipValidation, ValidationError, create_model
+
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, Reporting, open_store, say
+from cnnlab.cli._data import prepare
+from cnnlab.cli._progress import BarReport, JsonReport, Report
+from cnnlab.presets import PRESETS
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
+
+_CODES = {RunStatus.FINISHED: Exit.DONE, RunStatus.DIVERGED: Exit.DIVERGED, RunStatus.FAILED: Exit.FAILED}
+
+
+class TrainOptions(Reporting):
+    """Train a network here and now, beside whatever else is training; the dashboard shows it like any other run."""
+
+    name: str = Field(LEFT_OUT, description="What to call the run. Left out: its architecture and number.")
+    preset: str = Field(
+        LEFT_OUT,
+        description="Start from these settings; the options beside it change them. One of: "
+        + "; ".join(f"“{preset.name}”" for preset in PRESETS)
+        + ".",
+    )
+
+    def cli_cmd(self) -> None:
+        """Create the run, train it, exit by how it ended."""
+        name = self.name if "name" in self.model_fields_set else None
+        train_here(self._config(), lambda store, config: store.create(config, name, mine=True), self.as_json)
+
+    def _config(self) -> TrainingConfig:
+        given = {name: getattr(self, name) for name in SETTINGS if name in self.model_fields_set}
+        values = {name: _number(SETTINGS[name], value) for name, value in given.items()}
+        try:
+            return TrainingConfig.model_validate(self._start() | values)
+        except ValidationError as error:
+            raise CommandError(Exit.SETTINGS, *complaints(error)) from None
+
+    def _start(self) -> dict[str, Any]:
+        if "preset" not in self.model_fields_set:
+            return {}
+        for preset in PRESETS:
+            if preset.name.casefold() == self.preset.strip().casefold():
+                return preset.config.model_dump()
+        names = "; ".join(preset.name for preset in PRESETS)
+        raise CommandError(Exit.SETTINGS, f"There is no preset “{self.preset}”. Choose one of: {names}.")
+
+
+def _number(setting: Setting, text: Any) -> Any:
+    """What was typed, as the number it is where a number is wanted; else as it was typed, to be complained about."""
+    if setting.kind in (int, float) and isinstance(text, str):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+    return text
+
+
+def _option(setting: Setting) -> tuple[Any, Any]:
+    """The setting as an option: its words and its range are the form's. Its value is checked by TrainingConfig alone."""
+    kind: Any = Literal[setting.choices] if setting.choices else setting.kind
+    ranged = not setting.choices and setting.low is not None
+    unit = f" {setting.unit}" if setting.unit else ""
+    text = f"{setting.help} {setting.range}{unit}." if ranged else setting.help
+    default = LEFT_OUT if setting.default is None else setting.default
+    return Annotated[kind, SkipValidation, Field(description=text)], default
+
+
+_options: dict[str, Any] = {name: _option(setting) for name, setting in SETTINGS.items()}
+Train: type[BaseModel] = create_model("Train", __base__=TrainOptions, __doc__=TrainOptions.__doc__, **_options)
+
+
+class Resume(OneRun, Reporting):
+    """Go on here with a paused, stopped or interrupted run, from its newest saved state."""
+
+    def cli_cmd(self) -> None:
+        """Take the run, train it, exit by how it ended."""
+        run = self.found(open_store())
+        train_here(run.config, lambda store, _: store.take(run.id), self.as_json)
+
+
+def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], Run], as_json: bool) -> None:
+    """Everything that can be refused is refused before there is a run."""
+    store = open_store()
+    say("Loading PyTorch …")
+    import torch  # seconds: here, so that a wrong option or `--help` is answered at once
+
+    from cnnlab import worker
+    from cnnlab.models import ConfigError, complete
+    from cnnlab.training.devices import DeviceUnavailableError, pick_device
+
+    try:
+        config = complete(config)
+        pick_device(config.device)
+    except ConfigError as error:
+        raise CommandError(Exit.SETTINGS, *error.sentences) from None
+    except DeviceUnavailableError as error:
+        raise CommandError(Exit.SETTINGS, str(error)) from None
+    prepare(config.dataset, store.settings.data)
+    if store.settings.threads:
+        torch.set_num_threads(store.settings.threads)
+    report: Report = JsonReport() if as_json else BarReport(store)
+    run = begin(store, config)
+    report.begin(run)
+    run = worker.work(store, store.settings, run, report.record)
+    report.end(run)
+    if code := _CODES.get(run.status, Exit.ENDED_EARLY):
+        raise CommandError(code)

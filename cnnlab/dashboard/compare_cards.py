@@ -1,0 +1,78 @@
+"""One card a chosen run: what it shows, where to go with it, and what may be done to it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard import access, look, routes, run_card
+from cnnlab.dashboard.csv_tables import epochs_csv, steps_csv
+from cnnlab.figures.verdict import overfitting
+from cnnlab.runs import Run, Store, StoreError
+
+
+def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
+    """The cards side by side, as many as there is room for."""
+    with st.grid(2, min_column_width=340):
+        for run in chosen:
+            with st.container(border=True, height="stretch"):
+                _card(store, run, parents.get(run.parent_id or ""))
+
+
+def _card(store: Store, run: Run, parent: Run | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{look.escape(run.name)}**", width="content")
+        look.status_badge(run.status)
+        st.space("stretch")
+        run_card.describe(store, run)
+    st.caption(look.escape(look.difference_line(run, parent)))
+    st.markdown(look.escape(overfitting("This run", store.epochs(run.id), run.results)))
+    if run.note:
+        st.text(run.note)
+    with st.container(horizontal=True, gap="medium"):
+        access.link(routes.train(), "Open", icon=":material/open_in_full:", run=run.id)
+        access.link(routes.feature_maps(), "Feature maps", run=run.id)
+        access.link(routes.kernels(), "Kernels", run=run.id)
+        access.link(routes.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
+    with st.container(horizontal=True, gap="medium"):
+        _downloads(store, run)
+        if st.button("Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"):
+            _confirm_delete(store, run)
+
+
+def _downloads(store: Store, run: Run) -> None:
+    """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
+    for what, icon, text in (
+        ("epochs", ":material/download:", lambda: epochs_csv(store.epochs(run.id))),
+        ("steps", ":material/download:", lambda: steps_csv(store.steps(run.id))),
+    ):
+        st.download_button(
+            f"{what.capitalize()} (CSV)",
+            text,
+            file_name=f"run-{run.number}-{what}.csv",
+            mime="text/csv",
+            key=f"{what}_{run.id}",
+            icon=icon,
+            type="tertiary",
+            on_click="ignore",
+        )
+
+
+@st.dialog("Delete this run?")
+def _confirm_delete(store: Store, run: Run) -> None:
+    st.markdown(f"**{look.escape(run.name)}**, its curves and its weights will be gone for good.")
+    with st.container(horizontal=True):
+        if st.button("Delete for good", type="primary", icon=":material/delete:", key="delete_for_good"):
+            _delete(store, run)
+        if st.button("Keep it", key="delete_not"):
+            st.rerun()
+
+
+def _delete(store: Store, run: Run) -> None:
+    try:
+        store.delete(run.id)
+    except StoreError as error:
+        st.error(look.escape(str(error)))
+        return
+    left = [id for id in st.query_params.get("runs", "").split(",") if id and id != run.id]
+    access.set_url(runs=",".join(left) if "runs" in st.query_params else None)
+    st.rerun()

@@ -1,0 +1,118 @@
+"""All runs as a table, of which a person picks up to eight; the pick stands in the address."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from cnnlab.dashboard import access, look
+from cnnlab.figures.style import RUN_COLOURS
+from cnnlab.runs import Run
+from cnnlab.schema import SETTINGS, Setting
+
+MOST = len(RUN_COLOURS)
+"""Runs compared at once: as many as there are colours that eyes tell apart."""
+
+FIRST_PICK = 3
+
+_TABLE = "compare_table"
+_ORDER = "compare_order"
+
+
+def chosen_runs(runs: Sequence[Run]) -> list[Run]:
+    """The runs that `?runs=` names, in that order; on a bare address the newest that have something to show."""
+    if "runs" not in st.query_params:
+        return [run for run in runs if run.last_epoch][:FIRST_PICK]
+    by_id = {run.id: run for run in runs}
+    wanted = dict.fromkeys(st.query_params["runs"].split(","))
+    return [by_id[id] for id in wanted if id in by_id][:MOST]
+
+
+def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
+    """The table; touching a row adds the run to the pick or takes it out."""
+    colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
+    st.session_state[_ORDER] = [run.id for run in runs]
+    st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
+    differing = settings_that_differ(runs)
+    st.dataframe(
+        frame(runs, differing, colours),
+        key=_TABLE,
+        hide_index=True,
+        height=38 + 35 * min(8, len(runs)),
+        on_select=_pick,
+        selection_mode="multi-row",
+        column_config=_columns(differing),
+        alt="All runs, the newest first, with the settings in which they differ and their final accuracies",
+    )
+
+
+def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
+    """The settings that not all runs have in common, in the order of the form."""
+    return [s for s in SETTINGS.values() if len({getattr(run.config, s.name) for run in runs}) > 1]
+
+
+def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, str]) -> pd.DataFrame:
+    """One row a run. Accuracies in percent: of the whole sets, after the last epoch."""
+    finals = [run.results.final if run.results else None for run in runs]
+    latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
+    columns: dict[str, list[Any]] = {
+        "●": [_dot(colours[run.id]) if run.id in colours else None for run in runs],
+        "Run": [run.name for run in runs],
+        "Status": [[look.STATUS[run.status].word] for run in runs],
+    }
+    for setting in differing:
+        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
+    columns |= {
+        "Train": [100 * final.train.accuracy if final else None for final in finals],
+        "Validation": [100 * score.accuracy if score else None for score in latest],
+        "Test": [100 * final.test.accuracy if final else None for final in finals],
+        "Gap": [100 * (final.train.accuracy - final.test.accuracy) if final else None for final in finals],
+        "Best epoch": [run.best_epoch for run in runs],
+        "Epochs": [f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}" for run in runs],
+        "Training time": [look.duration(run.elapsed_s) if run.step else "" for run in runs],
+        "Started": [run.created_at for run in runs],
+    }
+    return pd.DataFrame(columns)
+
+
+def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
+    column = st.column_config
+    words = {look.STATUS[status].word: look.STATUS[status].colour for status in look.STATUS}
+    accuracies = {
+        name: column.NumberColumn(help=f"{help} After the last epoch.", format="%.1f %%")
+        for name, help in {
+            "Train": "Accuracy on the whole training set.",
+            "Validation": "Accuracy on the whole validation set.",
+            "Test": "Accuracy on the whole test set.",
+        }.items()
+    }
+    return {
+        "●": column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True),
+        "Run": column.TextColumn(pinned=True, width="medium"),
+        "Status": column.MultiselectColumn(options=list(words), color=list(words.values())),
+        **{setting.label: column.TextColumn(help=setting.help, alignment="right") for setting in differing},
+        **accuracies,
+        "Gap": column.NumberColumn(help="Train minus test accuracy, in points.", format="%.1f"),
+        "Best epoch": column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
+        "Training time": column.TextColumn(alignment="right"),
+        "Started": column.DatetimeColumn(format="D MMM, HH:mm"),
+    }
+
+
+def _dot(colour: str) -> str:
+    circle = f'<circle cx="10" cy="10" r="7" fill="{colour}"/>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">{circle}</svg>'
+    return f"data:image/svg+xml,{quote(svg)}"
+
+
+def _pick() -> None:
+    """Rows to runs: those still picked keep their order and colour, new ones come last."""
+    order = st.session_state[_ORDER]
+    picked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
+    before = [id for id in st.query_params.get("runs", "").split(",") if id in picked]
+    now = before + [id for id in picked if id not in before]
+    if len(now) > MOST:
+        st.toast(f"At most {MOST} runs side by side: take one out first.", icon=":material/info:")
+    access.set_url(runs=",".join(now[:MOST]))

@@ -1,0 +1,102 @@
+"""What is about to be trained: the network as a diagram, its layers with their arithmetic, and what it will cost."""
+
+from collections.abc import Sequence
+from statistics import median
+
+import pandas as pd
+import streamlit as st
+
+from cnnlab.dashboard import look
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.figures.network import network_svg
+from cnnlab.inspection.summary import LayerRow, summarise, totals
+from cnnlab.runs import Run
+from cnnlab.schema import TrainingConfig
+
+BYTES_A_WEIGHT = 4
+
+
+def show(config: TrainingConfig, runs: Sequence[Run]) -> None:
+    """Diagram, totals, layer table of a complete config."""
+    assert config.dropout is not None
+    assert config.batch_norm is not None
+    info = DATASETS.get(config.dataset).info
+    rows = layers(config.architecture, config.dataset, config.dropout, config.batch_norm)
+    st.html(network_svg(rows, (info.channels, info.size_px, info.size_px)))
+    _totals(rows, config, info, runs)
+    _table(rows)
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
+def layers(architecture: str, dataset: str, dropout: float, batch_norm: bool) -> list[LayerRow]:
+    """The network's layers. Kept, because every touch of the form asks for them again."""
+    config = TrainingConfig(architecture=architecture, dropout=dropout, batch_norm=batch_norm)
+    return summarise(config, DATASETS.get(dataset).info)
+
+
+def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
+    """Training time of one epoch, from how fast runs of the same network and pictures went here; None without any."""
+    speeds = [
+        run.images_per_s
+        for run in runs
+        if run.images_per_s
+        and run.config.architecture == config.architecture
+        and run.config.dataset == config.dataset
+        and run.config.batch_norm == config.batch_norm
+        and run.config.device == config.device
+    ]
+    pictures = config.train_subset or info.num_train - config.validation_size
+    return pictures / median(speeds[:5]) if speeds else None
+
+
+def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
+    total = totals(rows)
+    megabytes = total.parameters * BYTES_A_WEIGHT / 1e6
+    said = [
+        f"**{look.count(total.parameters)} parameters**",
+        f"{look.count(total.macs)} multiply-adds a picture",
+        f"{megabytes:,.1f} MB of weights",
+    ]
+    seconds = seconds_an_epoch(config, info, runs)
+    if seconds is not None:
+        said.append(f"about {look.duration(seconds)} an epoch here")
+    st.markdown(" · ".join(said))
+
+
+def _table(rows: Sequence[LayerRow]) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Layer": [row.label for row in rows],
+                "Output": ["×".join(map(str, row.output_shape)) for row in rows],
+                "Parameters": [row.arithmetic for row in rows],
+                "Sees": [_sees(row) for row in rows],
+                "Multiply-adds": [look.count(row.macs) if row.macs else "" for row in rows],
+            }
+        ),
+        hide_index=True,
+        height="content",
+        alt="Each layer with its output shape, parameters, receptive field and multiply-adds",
+        column_config={
+            "Layer": st.column_config.TextColumn(pinned=True, width=68),
+            "Output": st.column_config.TextColumn(
+                help="Channels × height × width for one picture, or features.", width=88
+            ),
+            "Parameters": st.column_config.TextColumn(
+                help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",
+                width=205,
+            ),
+            "Sees": st.column_config.TextColumn(
+                help="Receptive field: the square of the picture that one output value depends on.",
+                alignment="right",
+                width=84,
+            ),
+            "Multiply-adds": st.column_config.TextColumn(
+                help="Multiplications, each with its addition, for one picture.", alignment="right", width=100
+            ),
+        },
+    )
+
+
+def _sees(row: LayerRow) -> str:
+    return "everything" if row.receptive_field_px is None else f"{row.receptive_field_px}×{row.receptive_field_px}"

@@ -1,0 +1,88 @@
+"""What a person does with a run whatever its state: find it, name it, note something, read its settings, go on from it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard import access, look, routes
+from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs.names import NAME_LENGTH, NOTE_LENGTH
+from cnnlab.schema import GROUPS, SETTINGS
+
+MOST_LISTED = 50
+
+
+def switch(runs: Sequence[Run], run: Run | None) -> None:
+    """The newest runs to jump to, and the way to a new one."""
+    listed = list(runs[:MOST_LISTED])
+    if run and all(run.id != other.id for other in listed):
+        listed.append(run)
+    labels = {other.id: f"{other.name}  ({look.STATUS[other.status].word})" for other in listed}
+    st.session_state["run_choice"] = run.id if run else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Run",
+            list(labels),
+            index=0 if run else None,
+            format_func=lambda id: labels.get(id, ""),
+            key="run_choice",
+            placeholder="Open an earlier run" if labels else "No runs yet",
+            label_visibility="collapsed",
+            disabled=not labels,
+            on_change=_open_choice,
+        )
+        if run:
+            st.button("New run", icon=":material/add:", on_click=access.set_url, kwargs={"run": None})
+
+
+def _open_choice() -> None:
+    access.set_url(run=st.session_state["run_choice"], parent=None)
+
+
+def describe(store: Store, run: Run) -> None:
+    """Name and note, in a drawer that shuts once they are kept."""
+    drawer = f"describe_{run.id}"
+    with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
+        st.text_input("Name", run.name, max_chars=NAME_LENGTH, key=f"name_{run.id}")
+        st.text_area("Note", run.note, max_chars=NOTE_LENGTH, key=f"note_{run.id}")
+        if sentence := st.session_state.pop(f"fault_{run.id}", None):
+            st.error(look.escape(sentence))
+        st.button("Save", type="primary", key=f"save_{run.id}", on_click=_describe, args=(store, run.id, drawer))
+
+
+def _describe(store: Store, run_id: str, drawer: str) -> None:
+    try:
+        store.rename(run_id, st.session_state[f"name_{run_id}"])
+        store.annotate(run_id, st.session_state[f"note_{run_id}"])
+    except StoreError as error:
+        st.session_state[f"fault_{run_id}"] = str(error)
+    else:
+        st.session_state[drawer] = False
+
+
+def settings(run: Run) -> None:
+    """Every setting, folded away, in the groups of the form."""
+    with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
+        for group, heading in GROUPS.items():
+            st.table(
+                {
+                    f"**{heading}**": "",
+                    **{
+                        setting.label: look.escape(look.setting_value(getattr(run.config, setting.name)))
+                        for setting in SETTINGS.values()
+                        if setting.group == group
+                    },
+                },
+                border="horizontal",
+                alt=f"Settings: {heading}",
+            )
+
+
+def what_next(run: Run) -> None:
+    """The ways on from here, each a link that carries the run."""
+    st.markdown("**What next?**")
+    with st.container(horizontal=True, gap="medium"):
+        access.link(routes.feature_maps(), "Feature maps", run=run.id)
+        access.link(routes.kernels(), "Kernels", run=run.id)
+        access.link(routes.compare(), "Compare", runs=run.id)
+        access.link(routes.train(), "Train again with one change", icon=":material/alt_route:", parent=run.id)

@@ -1,0 +1,47 @@
+"""What a finished run is worth: the whole of each set, with what the number of pictures can tell."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard import look
+from cnnlab.figures.verdict import best_epoch, overfitting
+from cnnlab.records import EpochRecord, Score
+from cnnlab.runs import Run
+
+
+def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
+    """Scores of the last epoch on the whole sets, and what they mean in sentences."""
+    assert run.results is not None
+    final = run.results.final
+    st.subheader("How good is it?", anchor=False)
+    with st.grid(4, min_column_width=140, gap="small"):
+        _score("Train", final.train, "The pictures it was trained on.")
+        if final.validation:
+            _score("Validation", final.validation, "The pictures held out to choose by.")
+        _score("Test", final.test, "The test set, which neither training nor choosing has seen.")
+        st.metric(
+            "Gap",
+            look.points(final.train.accuracy - final.test.accuracy),
+            delta_description="train – test",
+            help="What it knows of its training pictures only: 0 where all it learnt carries over to new ones.",
+        )
+    st.caption(
+        f"Accuracy after the last epoch ({final.epoch}) on the whole of each set, and how many pictures that is; in grey "
+        "the 95 % interval: where the accuracy would lie on endlessly many such pictures."
+    )
+    for sentence in (overfitting("This run", epochs, run.results), best_epoch(run.results)):
+        st.markdown(look.escape(sentence))
+
+
+def _score(name: str, score: Score, help: str) -> None:
+    low, high = look.interval95(score.accuracy, score.n)
+    st.metric(
+        name,
+        look.percent(score.accuracy),
+        delta=f"{100 * low:.1f} – {look.percent(high)}",
+        delta_color="off",
+        delta_arrow="off",
+        delta_description=f"of {look.count(score.n)}",
+        help=help,
+    )

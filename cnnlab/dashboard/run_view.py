@@ -1,0 +1,156 @@
+"""A run on the screen, from the queue to its last word. One fragment, which asks the store again while something may change.
+
+Everything has its place from the first moment on: nothing jumps when a number arrives.
+"""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from cnnlab.dashboard import live_chart, look, run_card, run_kernels, run_scores
+from cnnlab.records import RunStatus, Score
+from cnnlab.runs import Run, Store, StoreError
+
+EAGER_S = 0.3
+"""Between two looks at a run from which the first step is awaited."""
+
+STEADY_S = 1.0
+
+EAGER_FOR_S = 60.0
+"""A run that waits longer than this waits for others; a steady look is enough."""
+
+
+def pace_s(run: Run) -> float | None:
+    """Seconds between two looks at the run; None where nothing changes by itself."""
+    if not run.status.active:
+        return None
+    age_s = (datetime.now(UTC) - run.created_at).total_seconds()
+    return EAGER_S if run.step == 0 and age_s < EAGER_FOR_S else STEADY_S
+
+
+def show(store: Store, run: Run, parent: Run | None) -> None:
+    """The run, alive."""
+    pace = pace_s(run)
+    st.fragment(_show, run_every=pace, key="run")(store, run.id, parent, pace)
+
+
+def _show(store: Store, run_id: str, parent: Run | None, pace: float | None) -> None:
+    try:
+        run = store.get(run_id)
+    except StoreError as error:
+        st.warning(look.escape(str(error)), icon=":material/link_off:")
+        return
+    if pace_s(run) != pace:
+        st.rerun()  # the clock of a fragment is set where the page calls it
+    _head(store, run, parent)
+    _numbers(run)
+    live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
+    st.caption(
+        "Loss falls as the network learns; each step is measured on its own batch. After each epoch both sets are "
+        "measured alike, without dropout or augmentation: where train climbs on and validation does not, it overfits."
+    )
+    run_kernels.show(store, run)
+    if run.results:
+        run_scores.show(run, store.epochs(run.id))
+
+
+def _head(store: Store, run: Run, parent: Run | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(look.escape(run.name), anchor=False, width="content")
+        look.status_badge(run.status)
+        run_card.describe(store, run)
+        st.space("stretch")
+        _buttons(store, run)
+    origin = f" · from {look.escape(parent.name)}" if parent else ""
+    st.caption(f"{look.escape(look.difference_line(run, parent))}{origin}")
+    done = run.step / run.steps_total if run.steps_total else 0.0
+    st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+    st.markdown(_pace_line(store, run) if run.status.active else _ending(run))
+
+
+def _pace_line(store: Store, run: Run) -> str:
+    """How far it has come and how fast it goes, or what it waits for. Markdown."""
+    if run.status is RunStatus.QUEUED:
+        place = store.queue_position(run.id) or 1
+        wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
+        return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
+    if run.steps_total is None or not run.step:
+        return "**Preparing** :gray[· reading the pictures and drawing the first weights]"
+    said = [f"step {look.count(run.step)} of {look.count(run.steps_total)}"]
+    if run.command:
+        said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]
+    elif run.elapsed_s:
+        left_s = run.elapsed_s / run.step * (run.steps_total - run.step)
+        said.append(f"about {look.duration(left_s)} of training left")
+    if run.images_per_s:
+        said.append(f"{look.count(round(run.images_per_s))} pictures/s")
+    if run.device:
+        said.append(look.escape(run.device))
+    return f"**Epoch {run.epoch} of {run.config.epochs}** :gray[· {' · '.join(said)}]"
+
+
+def _ending(run: Run) -> str:
+    """Why it ended, in its own words; for a run that went well, what that took. Markdown."""
+    said = look.escape(run.message or "")
+    took = f" :gray[· {look.duration(run.elapsed_s)} of training]" if run.step else ""
+    return f"**{said}**{took}" if run.status is RunStatus.FINISHED else f"{said}{took}"
+
+
+def _buttons(store: Store, run: Run) -> None:
+    """What can be asked of the run as it stands."""
+    if run.status.resumable:
+        offered = [("Continue", ":material/play_arrow:")]
+    elif run.status.active:
+        offered = [("Pause", ":material/pause:"), ("Stop", ":material/stop:")]
+    else:
+        offered = []
+    for what, icon in offered:
+        st.button(
+            what,
+            key=f"run_{what.lower()}",
+            icon=icon,
+            type="primary" if what == "Continue" else "secondary",
+            disabled=run.status is RunStatus.RUNNING and run.command is not None,
+            on_click=_ask,
+            args=(store, run.id, what),
+        )
+
+
+def _ask(store: Store, run_id: str, what: str) -> None:
+    try:
+        if what == "Continue":
+            store.resume(run_id)
+        else:
+            store.request(run_id, "stop" if what == "Stop" else "pause")
+    except StoreError as error:
+        st.toast(look.escape(str(error)), icon=":material/error:")
+
+
+def _numbers(run: Run) -> None:
+    """The newest scores, each with its set and how many pictures were measured."""
+    last = run.last_epoch
+    train, validation = (last.train_sample, last.validation) if last else (None, None)
+    with st.grid(4, min_column_width=140, gap="small"):
+        _accuracy("Train sample", train, "A fixed sample of the training pictures, measured as the validation set is.")
+        _accuracy("Validation", validation, "Pictures held out of training, to choose by.")
+        st.metric(
+            "Gap",
+            look.points(train.accuracy - validation.accuracy) if train and validation else "–",
+            delta_description="train – validation",
+            help="The part of its skill that does not carry over to new pictures.",
+        )
+        st.metric(
+            "Best epoch",
+            str(run.best_epoch) if run.best_epoch and validation else "–",
+            delta_description="by validation",
+            help="The epoch of the highest validation accuracy so far, the earliest of equals.",
+        )
+
+
+def _accuracy(name: str, score: Score | None, help: str) -> None:
+    st.metric(
+        name,
+        look.percent(score.accuracy) if score else "–",
+        delta_description=f"accuracy on {look.count(score.n)}" if score else "not measured yet",
+        help=help,
+    )

@@ -1,0 +1,53 @@
+"""What a dataset is, without any of its pixels. Imports no torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Progress = Callable[[int, int], None]
+"""Called with (done_bytes, total_bytes)."""
+
+
+class DataUnavailableError(Exception):
+    """A dataset cannot be had. Its text is one sentence for people: why, and what to do."""
+
+
+class SourceError(Exception):
+    """Why a dataset's published files cannot be had: the middle of a DataUnavailableError's sentence."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What people and networks need to know of a dataset before it is there."""
+
+    name: str
+    classes: tuple[str, ...]
+    channels: int
+    """1 (grey) or 3 (red, green, blue)."""
+    size_px: int
+    """Height and width of every picture."""
+    num_train: int
+    num_test: int
+    mean: tuple[float, ...]
+    """Of each channel over the training set, 0 to 1."""
+    std: tuple[float, ...]
+    """Of each channel over the training set, 0 to 1."""
+    summary: str
+    source: str
+    """Whom to cite."""
+    download_bytes: int
+    """0 where nothing is downloaded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """A dataset's pixels and classes; after `Dataset.load`, read-only memory maps."""
+
+    train_images: NDArray[np.uint8]
+    """uint8 [N, H, W, C]."""
+    train_labels: NDArray[np.int64]
+    """int64 [N]."""
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]

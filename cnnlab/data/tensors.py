@@ -1,0 +1,122 @@
+"""The whole dataset as tensors on the device that trains, and the three sets cut from it.
+
+The reference loop spends most of an epoch decoding one picture at a time; here a batch is one gather from
+a resident uint8 tensor and one conversion.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnlab.data import Arrays, DatasetInfo
+from cnnlab.schema import TrainingConfig
+
+SAMPLE_WITHOUT_VALIDATION = 5_000
+"""Size of the train sample where there is no validation set to match."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Pictures and their classes, on one device."""
+
+    name: str
+    """What a screen calls it: "train", "train sample", "validation" or "test"."""
+    images: Tensor
+    """uint8 [N, H, W, C]."""
+    labels: Tensor
+    """int64 [N]."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run trains on and is measured by."""
+
+    info: DatasetInfo
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train: ImageSet
+    train_sample: ImageSet
+    """A fixed part of `train`, as large as the validation set: measured after each epoch."""
+    validation: ImageSet | None
+    test: ImageSet
+
+
+def to_network(
+    images: Tensor,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> Tensor:
+    """The one way from pictures to a network: uint8 [N, H, W, C] -> float32 [N, C, H, W], (v / 255 - mean) / std.
+
+    In this order of operations it gives the bits of torchvision's ToTensor and Normalize.
+    """
+    x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=memory_format).div_(255)
+    shape = (1, -1, 1, 1)
+    return x.sub_(_constant(mean, x.device).view(shape)).div_(_constant(std, x.device).view(shape))
+
+
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    key = (values, device)
+    if key not in _constants:  # a transfer a batch would make a GPU wait for the CPU at every step
+        _constants[key] = torch.tensor(values, dtype=torch.float32, device=device)
+    return _constants[key]
+
+
+_constants: dict[tuple[tuple[float, ...], torch.device], Tensor] = {}
+
+
+def normalisation_of(config: TrainingConfig, info: DatasetInfo) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation a channel, in 0..1, that the config asks for."""
+    if config.normalisation == "half":
+        return (0.5,) * info.channels, (0.5,) * info.channels
+    return info.mean, info.std
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which of the dataset's training pictures go where: sorted indices."""
+
+    train: np.ndarray
+    train_sample: np.ndarray
+    validation: np.ndarray
+
+
+def split(config: TrainingConfig, num_train: int) -> Split:
+    """Cut validation and train out of `num_train` pictures by the seed alone.
+
+    The same seed gives the same validation set whatever the subset; with validation 0 and no subset the training set
+    is the dataset in its own order, as the tutorial has it. (RandomState, because its stream is frozen for good.)
+    """
+    order = np.random.RandomState(config.seed).permutation(num_train)
+    validation, rest = order[: config.validation_size], order[config.validation_size :]
+    train = rest[: config.train_subset]
+    sample = train[: config.validation_size or SAMPLE_WITHOUT_VALIDATION]
+    return Split(np.sort(train), np.sort(sample), np.sort(validation))
+
+
+def prepare_sets(config: TrainingConfig, arrays: Arrays, info: DatasetInfo, device: torch.device) -> Data:
+    """Cut the sets and lay them on the device."""
+    parts = split(config, len(arrays.train_labels))
+    mean, std = normalisation_of(config, info)
+
+    def part(name: str, images: np.ndarray, labels: np.ndarray) -> ImageSet:
+        return ImageSet(name, torch.from_numpy(images).to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
+
+    def of_train(name: str, where: np.ndarray) -> ImageSet:
+        return part(name, arrays.train_images[where], arrays.train_labels[where])
+
+    return Data(
+        info=info,
+        mean=mean,
+        std=std,
+        train=of_train("train", parts.train),
+        train_sample=of_train("train sample", parts.train_sample),
+        validation=of_train("validation", parts.validation) if len(parts.validation) else None,
+        test=part("test", np.array(arrays.test_images), np.array(arrays.test_labels)),
+    )

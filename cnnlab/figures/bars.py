@@ -1,0 +1,97 @@
+"""Train, validation and test accuracy side by side, with the gap drawn and how sure each number is."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from cnnlab.figures.numbers import count, interval95, percent, points
+from cnnlab.figures.style import INK, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.records import FullScores, Score
+
+ROW_PX = 34
+COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """What is drawn of one run."""
+
+    name: str
+    scores: FullScores
+
+
+def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
+    """One group of bars a run, each set measured whole: whiskers are 95 % intervals, the bracket is train minus test.
+
+    Bars lie, so that names and numbers can be read on a telephone as well.
+    """
+    figure = go.Figure()
+    ticks: dict[float, str] = {}
+    row = 0.0
+    for run in runs:
+        figure.add_annotation(
+            text=f"<b>{plain(run.name)}</b> · epoch {run.scores.epoch}",
+            **{"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128},
+        )
+        first = row + 1
+        for set_name, score in _sets(run.scores):
+            row += 1
+            ticks[row] = f"{set_name} <b>{percent(score.accuracy)}</b>"
+            figure.add_trace(_bar(row, set_name, score))
+        _bracket(figure, first, row, run.scores)
+        row += 1.6
+    figure.update_layout(
+        template=TEMPLATE,
+        height=round(ROW_PX * row) + 60,
+        bargap=0.25,
+        showlegend=False,
+        margin={"l": 140, "r": 8, "t": 8, "b": 44},
+    )
+    figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", title_text="accuracy")
+    figure.update_yaxes(
+        range=[row - 0.8, -0.6], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False, ticklen=6
+    )
+    return figure
+
+
+def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:
+    yield "train", scores.train
+    if scores.validation:
+        yield "validation", scores.validation
+    yield "test", scores.test
+
+
+def _bar(row: float, set_name: str, score: Score) -> go.Bar:
+    low, high = interval95(score.accuracy, score.n)
+    return go.Bar(
+        x=[score.accuracy],
+        y=[row],
+        orientation="h",
+        marker={"color": COLOURS[set_name], "cornerradius": 3},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - score.accuracy],
+            "arrayminus": [score.accuracy - low],
+            "color": INK,
+            "thickness": 1.5,
+            "width": 5,
+        },
+        customdata=[f"{percent(score.accuracy)} of {count(score.n)} pictures<br>95{chr(0x202F)}% interval "
+                    f"{percent(low)} to {percent(high)}"],
+        hovertemplate=f"{set_name}: %{{customdata}}<extra></extra>",
+    )
+
+
+def _bracket(figure: go.Figure, first: float, last: float, scores: FullScores) -> None:
+    gap = scores.train.accuracy - scores.test.accuracy
+    x = max(interval95(s.accuracy, s.n)[1] for _, s in _sets(scores)) + 0.025
+    line: dict[str, Any] = {"type": "line", "line": {"color": INK, "width": 1.5}}
+    figure.add_shape(x0=x, x1=x, y0=first, y1=last, **line)
+    for y in (first, last):
+        figure.add_shape(x0=x - 0.012, x1=x, y0=y, y1=y, **line)
+    figure.add_annotation(
+        text=f"gap<br><b>{points(gap)}</b>", x=x, y=(first + last) / 2, xanchor="left", showarrow=False, align="left"
+    )

@@ -1,0 +1,114 @@
+"""Learning curves of several runs over each other: the colour is the run, the dash is the set."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+from cnnlab.figures.numbers import loss4, percent
+from cnnlab.figures.style import DASH, INK, RUN_COLOURS, SYMBOL, TEMPLATE, plain
+from cnnlab.records import EpochRecord, FullScores, Results, Score
+
+Measure = Literal["accuracy", "loss"]
+CROWDED = 40
+"""Epochs from which on a curve has no mark at each of them."""
+
+
+@dataclass(frozen=True)
+class RunCurve:
+    """What is drawn of one run."""
+
+    name: str
+    epochs: Sequence[EpochRecord]
+    best_epoch: int | None
+    results: Results | None = None
+
+
+def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) -> go.Figure:
+    """Train sample (solid) and validation (dashed) after each epoch, the test set (diamonds) where it was measured.
+
+    A star marks each run's best epoch. Runs have the colours of `RUN_COLOURS`, in their order.
+    """
+    figure = go.Figure()
+    for number, run in enumerate(runs):
+        figure.add_traces(list(_traces(run, measure, number)))
+    figure.add_traces(list(_key(runs)))
+    figure.update_layout(template=TEMPLATE, height=height_px, hovermode="closest")
+    figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
+    if measure == "accuracy":
+        figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
+    return figure
+
+
+def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter]:
+    colour = RUN_COLOURS[number % len(RUN_COLOURS)]
+    shared: dict[str, Any] = {"legendgroup": f"run {number}", "name": plain(run.name)}
+    sets = {"train": "train sample", "validation": "validation"}
+    for set_name, words in sets.items():
+        points = [(e.epoch, score) for e in run.epochs if (score := _score(e, set_name))]
+        mode = "lines+markers" if len(points) <= CROWDED else "lines"
+        yield _line(points, measure, words, shared)(
+            mode=mode,
+            line={"color": colour, "dash": DASH[set_name], "width": 2},
+            marker={"symbol": SYMBOL[set_name], "size": 6},
+            showlegend=set_name == "train",
+        )
+    if run.results:
+        yield _line(_tested(run.results), measure, "test", shared)(
+            mode="lines+markers",
+            line={"color": colour, "dash": DASH["test"], "width": 2},
+            marker={"symbol": SYMBOL["test"], "size": 9},
+            showlegend=False,
+        )
+    best = next((e for e in run.epochs if e.epoch == run.best_epoch and e.validation), None)
+    if best and best.validation:
+        yield _line([(best.epoch, best.validation)], measure, "best epoch, validation", shared)(
+            mode="markers",
+            marker={"symbol": "star", "size": 15, "color": colour, "line": {"width": 1.5, "color": "white"}},
+            showlegend=False,
+        )
+
+
+def _score(record: EpochRecord, set_name: str) -> Score | None:
+    return record.train_sample if set_name == "train" else record.validation
+
+
+def _tested(results: Results) -> list[tuple[int, Score]]:
+    measured: dict[int, FullScores] = {scores.epoch: scores for scores in (results.best, results.final)}
+    return [(epoch, scores.test) for epoch, scores in sorted(measured.items())]
+
+
+def _line(points: Sequence[tuple[int, Score]], measure: Measure, words: str, shared: dict[str, Any]) -> Any:
+    values = [score.accuracy if measure == "accuracy" else score.loss for _, score in points]
+    text = [percent(value) if measure == "accuracy" else loss4(value) for value in values]
+
+    def trace(**style: Any) -> go.Scatter:
+        return go.Scatter(
+            x=[epoch for epoch, _ in points],
+            y=values,
+            customdata=text,
+            hovertemplate=f"%{{fullData.name}}<br>epoch %{{x}} · {words} <b>%{{customdata}}</b><extra></extra>",
+            **style,
+            **shared,
+        )
+
+    return trace
+
+
+def _key(runs: Sequence[RunCurve]) -> Iterator[go.Scatter]:
+    """What the dashes mean, in the legend's own grey."""
+    names = {"train": "train sample", "validation": "validation", "test": "test"}
+    if not any(run.results for run in runs):
+        del names["test"]
+    for set_name, words in names.items():
+        yield go.Scatter(
+            x=[None],
+            y=[None],
+            mode="lines+markers",
+            name=words,
+            line={"color": INK, "dash": DASH[set_name], "width": 2},
+            marker={"symbol": SYMBOL[set_name], "size": 7},
+            hoverinfo="skip",
+        )

@@ -1,0 +1,232 @@
+"""The network as textbooks draw it: stacks of feature maps that shrink, then columns of neurons. One inline SVG.
+
+Sizes mean something: the side of a stack is the side of its feature maps, its depth grows with the logarithm of their
+number; a column's height grows with the logarithm of its units.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from math import log2
+from typing import Protocol
+
+from cnnlab.figures.numbers import count
+
+BASE = ("#56B4E9", "#2E86BF")
+HEAD = ("#CC79A7", "#A5527F")
+COLOUR_SHEETS = ("#E98A76", "#7FBF8A", "#7FA6E0")
+"""The picture's red, green and blue."""
+
+SIDE_PX = 84.0
+SHEET_PX = 4.0
+GAP_PX = 34.0
+MIDDLE_PX = 108.0
+FOOT_PX = 202.0
+
+
+class Layer(Protocol):
+    """What this figure asks of a layer: `cnnlab.inspection.summary.LayerRow` has it."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def part(self) -> str: ...
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...
+    @property
+    def arithmetic(self) -> str: ...
+
+
+@dataclass
+class _Block:
+    """A stack or a column, and what happens to it before the next one."""
+
+    label: str
+    part: str
+    shape: tuple[int, ...]
+    window_px: int = 0
+    """Side of the square of the block before that one value of this one sees."""
+    then: list[str] = field(default_factory=list)
+    skips_from: int | None = None
+    """Index of the block whose values are added to this one's (a shortcut)."""
+    left: float = 0.0
+    width: float = 0.0
+
+    @property
+    def sheets(self) -> int:
+        return 1 + min(9, round(log2(self.shape[0])))
+
+    @property
+    def flat(self) -> bool:
+        return len(self.shape) == 1
+
+    def side(self, largest: int) -> float:
+        """Of the front sheet, in SVG pixels; half the height of a column."""
+        if self.flat:
+            return 9.0 * log2(max(2, self.shape[0])) / 2 + 14
+        return max(6.0, SIDE_PX * self.shape[1] / largest)
+
+
+def network_svg(rows: Sequence[Layer], picture: tuple[int, int, int]) -> str:
+    """The layers as an SVG element, as wide as its place but never so narrow that its text cannot be read.
+
+    `picture`: (channels, height, width) of what goes in. Text takes the colour of the page, so it reads in any theme.
+    """
+    blocks = _blocks(rows, picture)
+    largest = picture[1]
+    x = 8.0
+    for block in blocks:
+        drawn = 26.0 if block.flat else block.side(largest) + SHEET_PX * (block.sheets - 1)
+        block.width = max(drawn, _text_px(block))
+        block.left = x + (block.width - drawn) / 2
+        x += block.width + GAP_PX
+    width = x - GAP_PX + 8
+    pairs = list(zip(blocks, blocks[1:], strict=False))
+    marks = [_fan(a, b, largest) for a, b in pairs if b.flat]
+    marks += [_drawn(block, largest) + _texts(block, largest) for block in blocks]
+    marks += [_link(a, b, largest) for a, b in pairs if not b.flat]
+    marks += [_shortcut(blocks[b.skips_from], b, largest) for b in blocks if b.skips_from is not None]
+    marks += [_brace(blocks, part) for part in dict.fromkeys(row.part for row in rows)]
+    said = escape(" → ".join(f"{block.label} {_shape(block)}" for block in blocks))
+    top = 0 if any(block.skips_from is not None for block in blocks) else 30
+    size = f'viewBox="0 {top} {width:.0f} {FOOT_PX + 62 - top:.0f}" style="width:100%;min-width:{0.72 * width:.0f}px;max-width:{width:.0f}px"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}" font-size="12" '
+        f'fill="currentColor">{"".join(marks)}</svg>'
+    )
+
+
+def _blocks(rows: Sequence[Layer], picture: tuple[int, int, int]) -> list[_Block]:
+    """The picture, then one block a layer that changes the shape or has kernels; the rest is told beneath them."""
+    blocks = [_Block("picture", "", picture)]
+    for row in rows:
+        group, _, name = row.label.rpartition(".")
+        if row.kind in ("convolution", "pooling", "linear") and not name.startswith("shortcut"):
+            before = blocks[-1].shape
+            blocks.append(_Block(row.label, row.part, row.output_shape, _window(row, before)))
+        elif row.kind == "sum":
+            first = next(i for i, block in enumerate(blocks) if block.label.startswith(f"{group}."))
+            blocks[-1].skips_from = first - 1
+        elif row.kind != "flatten" and not name.startswith("shortcut"):
+            blocks[-1].then.append(re.sub(r"\d+$", "", name))
+    return blocks
+
+
+def _window(row: Layer, before: tuple[int, ...]) -> int:
+    """A convolution's side stands first in its arithmetic ("5×5×3×6 + 6"); pooling divides what it is given."""
+    if row.kind == "convolution":
+        return int(row.arithmetic.split("×")[0])
+    return before[1] // row.output_shape[1] if row.kind == "pooling" else 0
+
+
+def _shape(block: _Block) -> str:
+    return count(block.shape[0]) if block.flat else "×".join(map(str, block.shape))
+
+
+def _text_px(block: _Block) -> float:
+    words = [block.label, _shape(block), ", ".join(block.then)]
+    return max(6.4 * len(word) for word in words[:2]) if not block.then else max(6.4 * len(word) for word in words)
+
+
+def _colours(block: _Block) -> tuple[str, str]:
+    return HEAD if block.part == "classifier head" else BASE
+
+
+def _front(block: _Block, largest: int) -> tuple[float, float, float]:
+    """Left, top and side of the nearest sheet."""
+    side = block.side(largest)
+    return block.left, MIDDLE_PX - side / 2 + SHEET_PX * (block.sheets - 1) / 2, side
+
+
+def _drawn(block: _Block, largest: int) -> str:
+    return _column(block, largest) if block.flat else _stack(block, largest)
+
+
+def _stack(block: _Block, largest: int) -> str:
+    left, top, side = _front(block, largest)
+    fill, line = _colours(block)
+    sheets = []
+    for depth in reversed(range(block.sheets)):
+        shift = SHEET_PX * depth
+        colour = fill
+        if not block.part:
+            colour = COLOUR_SHEETS[depth] if block.shape[0] == 3 else "#9AA0AC"
+        sheets.append(
+            f'<rect x="{left + shift:.1f}" y="{top - shift:.1f}" width="{side:.1f}" height="{side:.1f}" rx="1.5" '
+            f'fill="{colour}" stroke="{line if block.part else "#FFFFFF"}" stroke-width="0.8"/>'
+        )
+    return "".join(sheets)
+
+
+def _column(block: _Block, largest: int) -> str:
+    half = block.side(largest)
+    fill, line = _colours(block)
+    dots = min(block.shape[0], int((2 * half - 6) / 9))
+    first = MIDDLE_PX - (dots - 1) * 4.5
+    x = block.left + 13
+    box = (
+        f'<rect x="{block.left + 4:.1f}" y="{MIDDLE_PX - half:.1f}" width="18" height="{2 * half:.1f}" rx="9" '
+        f'fill="{fill}" fill-opacity="0.25" stroke="{line}" stroke-width="1"/>'
+    )
+    return box + "".join(f'<circle cx="{x:.1f}" cy="{first + 9 * i:.1f}" r="3.2" fill="{fill}"/>' for i in range(dots))
+
+
+def _fan(a: _Block, b: _Block, largest: int) -> str:
+    """Everything to everything."""
+    reach_a, reach_b = a.side(largest) * (1.0 if a.flat else 0.5), b.side(largest)
+    x0 = a.left + (22 if a.flat else a.side(largest) + SHEET_PX * (a.sheets - 1))
+    y0, x1 = MIDDLE_PX, b.left + 4
+    corners = f"{x0:.1f},{y0 - reach_a:.1f} {x1:.1f},{y0 - reach_b:.1f} {x1:.1f},{y0 + reach_b:.1f} "
+    return f'<polygon points="{corners}{x0:.1f},{y0 + reach_a:.1f}" fill-opacity="0.1"/>'
+
+
+def _link(a: _Block, b: _Block, largest: int) -> str:
+    """A window of `a`, in its true size, that narrows to one value of `b`."""
+    left, top, side = _front(a, largest)
+    window = max(3.0, side * b.window_px / a.shape[1])
+    x, y = left + 0.62 * (side - window), top + 0.5 * (side - window)
+    to_left, to_top, to_side = _front(b, largest)
+    to_x, to_y = to_left + 0.25 * to_side, to_top + 0.5 * to_side
+    lines = f"M{x + window:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}L{x + window:.1f} {y + window:.1f}"
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{window:.1f}" height="{window:.1f}" fill="#FFFFFF" fill-opacity="0.6" '
+        f'stroke="#1B2430" stroke-width="0.9"/>'
+        f'<path d="{lines}" stroke="#1B2430" stroke-width="2" stroke-opacity="0.25" fill="none"/>'
+        f'<path d="{lines}" stroke="#F4F6F9" stroke-width="0.9" fill="none"/>'
+    )
+
+
+def _shortcut(a: _Block, b: _Block, largest: int) -> str:
+    x0, x1 = (block.left + block.side(largest) / 2 for block in (a, b))
+    y = 20.0
+    tops = [MIDDLE_PX - block.side(largest) / 2 - SHEET_PX * (block.sheets - 1) / 2 - 3 for block in (a, b)]
+    path = f"M{x0:.1f} {tops[0]:.1f}C{x0:.1f} {y:.1f} {x1:.1f} {y:.1f} {x1:.1f} {tops[1]:.1f}"
+    return f'<path d="{path}" stroke="{BASE[1]}" stroke-width="1.4" stroke-dasharray="4 3" fill="none"/>'
+
+
+def _texts(block: _Block, largest: int) -> str:
+    drawn = 26.0 if block.flat else block.side(largest) + SHEET_PX * (block.sheets - 1)
+    x = block.left + drawn / 2
+    lines = [(FOOT_PX - 14, 'font-weight="600"', block.label), (FOOT_PX + 2, 'opacity="0.75"', _shape(block))]
+    if block.then:
+        lines.append((FOOT_PX + 18, 'opacity="0.75"', ", ".join(block.then)))
+    return "".join(
+        f'<text x="{x:.1f}" y="{y:.0f}" text-anchor="middle" {style}>{escape(text)}</text>' for y, style, text in lines
+    )
+
+
+def _brace(blocks: Sequence[_Block], part: str) -> str:
+    mine = [block for block in blocks if block.part == part]
+    if not mine:
+        return ""
+    x0 = min(b.left - (b.width - 26 if b.flat else 0) / 2 for b in mine)
+    x1 = max(b.left + b.width for b in mine)
+    colour = _colours(mine[0])[1]
+    y = FOOT_PX + 34
+    return (
+        f'<path d="M{x0:.1f} {y - 6:.0f}V{y:.0f}H{x1:.1f}V{y - 6:.0f}" stroke="{colour}" stroke-width="1.6" fill="none"/>'
+        f'<text x="{(x0 + x1) / 2:.1f}" y="{y + 18:.0f}" text-anchor="middle" font-weight="600">{escape(part)}</text>'
+    )

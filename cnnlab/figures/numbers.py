@@ -1,0 +1,65 @@
+"""Numbers as people read them, and how sure one can be of an accuracy."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from math import isfinite, sqrt
+
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def _rounded(value: float, digits: int, times: int = 1) -> str:
+    """Half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below."""
+    if not isfinite(value):
+        return "not a number"
+    rounded = (Decimal(repr(float(value))) * times).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return str(rounded if rounded else abs(rounded)).replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, with one decimal: 0.6335 becomes "63.4 %"."""
+    return f"{_rounded(share, 1, times=100)}{NARROW}%"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points: 0.023 becomes "2.3 points"."""
+    return f"{_rounded(difference, 1, times=100)}{NARROW}points"
+
+
+def loss4(loss: float) -> str:
+    """A loss with four decimals."""
+    return _rounded(loss, 4)
+
+
+def count(number: int) -> str:
+    """A whole number with thin separators: 62006 becomes "62 006"."""
+    return f"{number:,}".replace(",", NARROW).replace("-", MINUS)
+
+
+def duration(seconds: float) -> str:
+    """A span of time with its two largest units: 80 becomes "1 min 20 s"."""
+    if seconds < 9.95:
+        return f"{_rounded(seconds, 1)}{NARROW}s"
+    whole = round(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if days:
+        return f"{days}{NARROW}d {hours % 24}{NARROW}h"
+    if hours:
+        return f"{hours}{NARROW}h {minutes % 60}{NARROW}min"
+    if minutes:
+        return f"{minutes}{NARROW}min {whole % 60}{NARROW}s"
+    return f"{whole}{NARROW}s"
+
+
+def interval95(accuracy: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where nothing was measured.
+
+    Wilson's score interval: unlike accuracy ± 1.96 standard errors it stays between 0 and 1 and is not empty at
+    either end. Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    centre = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)

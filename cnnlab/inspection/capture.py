@@ -1,0 +1,64 @@
+"""See what flows through a model, and leave it as it was found."""
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnlab.inspection._layers import leaves_of
+
+
+@contextmanager
+def capture(model: nn.Module, names: Collection[str] | None = None) -> Iterator[dict[str, Tensor]]:
+    """Within the context every forward pass of `model` fills the mapping: layer name -> output, in execution order.
+
+    `names` are full names of modules without children ("base.conv1"); None: all of them. The model is in eval mode
+    and records no gradients. Afterwards, also after an exception, all is as before: the mode of every submodule,
+    the gradients and who wants them, the hooks, torch's random state. The tensors stay.
+
+    Raises LookupError, before it touches anything, where a name is no such layer.
+    """
+    leaves = leaves_of(model)
+    chosen = {name: _layer(leaves, name) for name in (leaves if names is None else names)}
+    seen: dict[str, Tensor] = {}
+    with ExitStack() as restore:
+        restore.enter_context(torch.random.fork_rng(devices=_cuda_devices(model)))
+        restore.enter_context(_kept(model))
+        for name, layer in chosen.items():
+            restore.callback(layer.register_forward_hook(partial(_note, seen, name)).remove)
+        model.eval()
+        restore.enter_context(torch.no_grad())
+        yield seen
+
+
+def _layer(leaves: dict[str, nn.Module], name: str) -> nn.Module:
+    try:
+        return leaves[name]
+    except KeyError:
+        raise LookupError(f"There is no layer {name!r}. The layers are: {', '.join(leaves)}.") from None
+
+
+def _note(seen: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, output: Tensor) -> None:
+    del layer, inputs
+    seen[name] = output.detach()
+
+
+@contextmanager
+def _kept(model: nn.Module) -> Iterator[None]:
+    """Put back the mode of every submodule, and every parameter's gradient and requires_grad."""
+    modes = [(module, module.training) for module in model.modules()]
+    gradients = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for parameter, requires_grad, grad in gradients:
+            parameter.requires_grad_(requires_grad).grad = grad
+
+
+def _cuda_devices(model: nn.Module) -> list[torch.device]:
+    return list({parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"})

@@ -1,0 +1,68 @@
+"""What a network sees in one picture: the feature maps of every layer of its base, and what it makes of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cnnlab.data.tensors import to_network
+from cnnlab.inspection._layers import BASE, kind_of, label_of, leaves_of, part_of
+from cnnlab.inspection.capture import capture
+from cnnlab.models import Network
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The output of one layer for one picture: the very numbers that the next layer receives."""
+
+    name: str
+    """Full name: "base.conv1"."""
+    label: str
+    """Name within the network: "conv1"."""
+    kind: str
+    """In words: convolution, batch norm, activation, pooling, sum."""
+    maps: Floats
+    """[channels, height, width]."""
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """One picture on its way through a network in eval mode."""
+
+    network_input: Floats
+    """[channels, size_px, size_px]: the picture as the network receives it, after normalisation."""
+    layers: tuple[LayerMaps, ...]
+    """The spatial layers of the feature-extraction base, in the order of execution."""
+    logits: Floats
+    """[num_classes]."""
+    probabilities: npt.NDArray[np.float64]
+    """[num_classes]: the softmax of the logits."""
+
+
+def compute(
+    network: Network, picture: npt.NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]
+) -> FeatureMaps:
+    """Feature maps, logits and probabilities of a picture uint8 [size_px, size_px, channels].
+
+    `mean` and `std` are those the network was trained with. Leaves no trace in the network.
+    """
+    leaves = leaves_of(network)
+    device = next(network.parameters()).device
+    pixels = torch.from_numpy(np.array(picture)).to(device)  # a copy: memory-mapped pictures are read-only
+    x = to_network(pixels[None], mean, std)
+    with capture(network, [name for name in leaves if part_of(name) == BASE]) as seen:
+        logits = network(x)[0]
+    layers = (
+        LayerMaps(name, label_of(name), kind_of(leaves[name]), output[0].cpu().numpy())
+        for name, output in seen.items()
+        if output.ndim == 4
+    )
+    return FeatureMaps(
+        network_input=x[0].cpu().numpy(),
+        layers=tuple(layers),
+        logits=logits.cpu().numpy(),
+        probabilities=logits.cpu().double().softmax(dim=0).numpy(),
+    )

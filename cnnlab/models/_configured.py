@@ -1,0 +1,88 @@
+"""From settings to a network: fill in what was left to the architecture, refuse what cannot be trained."""
+
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.models._network import ARCHITECTURES, Network
+from cnnlab.registry import UnknownNameError
+from cnnlab.schema import SETTINGS, TrainingConfig
+
+
+class ConfigError(ValueError):
+    """Settings that are each in range but cannot be trained together; `sentences` say why, one a fault."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+def complete(config: TrainingConfig) -> TrainingConfig:
+    """The same settings with dropout and batch_norm filled in from the architecture.
+
+    Raises ConfigError where the architecture or the dataset is unknown, or where the validation pictures, the
+    training pictures and the batch do not fit into the dataset's training set.
+    """
+    sentences = []
+    try:
+        ARCHITECTURES.get(config.architecture)
+    except UnknownNameError as error:
+        sentences.append(f"{SETTINGS['architecture'].label} (architecture): {error}")
+    try:
+        info = DATASETS.get(config.dataset).info
+    except UnknownNameError as error:
+        sentences.append(f"{SETTINGS['dataset'].label} (dataset): {error}")
+    else:
+        sentences += _misfits(config, info)
+    if sentences:
+        raise ConfigError(sentences)
+    return _filled(config)
+
+
+def build(config: TrainingConfig, info: DatasetInfo) -> Network:
+    """A network for that dataset with fresh weights from torch's global random state, in training mode."""
+    config = _filled(config)
+    assert config.dropout is not None
+    assert config.batch_norm is not None
+    return ARCHITECTURES.get(config.architecture).build(
+        in_channels=info.channels,
+        size_px=info.size_px,
+        num_classes=len(info.classes),
+        dropout=config.dropout,
+        batch_norm=config.batch_norm,
+    )
+
+
+def _filled(config: TrainingConfig) -> TrainingConfig:
+    architecture = ARCHITECTURES.get(config.architecture)
+    return config.model_copy(
+        update={
+            "dropout": architecture.dropout if config.dropout is None else config.dropout,
+            "batch_norm": architecture.batch_norm if config.batch_norm is None else config.batch_norm,
+        }
+    )
+
+
+def _misfits(config: TrainingConfig, info: DatasetInfo) -> list[str]:
+    """What does not fit into the training set: a sentence, or none."""
+    validation, subset, batch = (
+        f"{SETTINGS[name].label} ({name})" for name in ("validation_size", "train_subset", "batch_size")
+    )
+    most, where = info.num_train, f"for {info.name}"
+    left = most - config.validation_size
+    if config.batch_size > most:
+        return [f"{batch} must be at most {_count(most)} {where}, not {_count(config.batch_size)}."]
+    if config.train_subset is not None and config.train_subset > left:
+        asked = config.validation_size + config.train_subset
+        both = f"{validation} and {subset[0].lower()}{subset[1:]}"
+        return [f"{both} together must be at most {_count(most)} {where}, not {_count(asked)}."]
+    if config.batch_size > left:
+        return [
+            f"{validation} must be 0 to {_count(most - config.batch_size)} {where}, so that one batch of "
+            f"{_count(config.batch_size)} is left to train on, not {_count(config.validation_size)}."
+        ]
+    if config.train_subset is not None and config.batch_size > config.train_subset:
+        trained = f"the {_count(config.train_subset)} training pictures (train_subset)"
+        return [f"{batch} must be at most {trained}, not {_count(config.batch_size)}."]
+    return []
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

@@ -1,0 +1,52 @@
+"""What every architecture builds, and the table they register in."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from cnnlab.registry import Registry
+
+
+class Network(nn.Module):
+    """A feature-extraction base followed by a classifier head.
+
+    Every operation is a module with a name of its own, none works in place, and none runs twice in one
+    forward pass: so a hook sees every value, and what it saw stays what it was.
+    """
+
+    def __init__(self, base: nn.Sequential, head: nn.Sequential) -> None:
+        super().__init__()
+        self.base = base
+        self.head = head
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits [N, num_classes] of normalised pictures [N, in_channels, size_px, size_px]."""
+        logits: Tensor = self.head(self.base(pictures))
+        return logits
+
+
+class Builder(Protocol):
+    """Builds a network with fresh weights from torch's global random state."""
+
+    def __call__(
+        self, in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool
+    ) -> Network: ...
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A named kind of network, with the dropout and batch normalisation that are its own."""
+
+    name: str
+    summary: str
+    """One or two sentences for people who choose."""
+    source: str
+    """Where it comes from: paper, tutorial."""
+    dropout: float
+    batch_norm: bool
+    build: Builder
+
+
+ARCHITECTURES: Registry[Architecture] = Registry("architecture", "cnnlab.models")
+"""Every architecture by the name people choose it by."""

@@ -1,0 +1,98 @@
+"""What the parts of the store share: the database, and finding a run in it."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, update
+
+from cnnlab.records import Record, RunStatus
+from cnnlab.runs import locks, tables
+from cnnlab.runs.database import Database, StoreError
+from cnnlab.runs.run import Run, run_of
+from cnnlab.settings import Settings
+
+RUNS = tables.runs.c
+
+
+class UnknownRunError(StoreError):
+    """There is no such run (any more)."""
+
+
+class Connected:
+    """A part of the store. Cheap to make and safe to share: every call is a transaction of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database)
+
+    def folder(self, id: str) -> Path:
+        """Where the checkpoints of a run are."""
+        return self.settings.runs / id
+
+    def take_lock(self, id: str) -> bool:
+        """Make the run this process's own until `locks.release`; False where it is somebody's already."""
+        folder = self.folder(id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return locks.take(folder)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+    def get(self, id: str) -> Run:
+        """Raises UnknownRunError."""
+        with self.database.reading() as connection:
+            return read_run(connection, id)
+
+
+def select_runs() -> Select[Any]:
+    """Each run with the record of its last epoch: one query, however many runs."""
+    epochs = tables.epochs.c
+    last = and_(epochs.number == RUNS.number, epochs.epoch == RUNS.last_epoch)
+    return select(tables.runs, epochs.record.label("last_record")).outerjoin(tables.epochs, last)
+
+
+def read_run(connection: Connection, id: str) -> Run:
+    """Raises UnknownRunError."""
+    row = connection.execute(select_runs().where(RUNS.id == id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    return run_of(row)
+
+
+def number_of(connection: Connection, id: str) -> int:
+    """Raises UnknownRunError."""
+    number: int | None = connection.execute(select(RUNS.number).where(RUNS.id == id)).scalar_one_or_none()
+    if number is None:
+        raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    return number
+
+
+def change(
+    connection: Connection, id: str, wanted: Iterable[RunStatus], *conditions: ColumnElement[bool], **values: Any
+) -> Row[Any] | None:
+    """Compare and set: change the run only while its status is one of `wanted`. None where it was not."""
+    statement = update(tables.runs).where(RUNS.id == id, RUNS.status.in_(list(wanted)), *conditions)
+    return connection.execute(statement.values(**values).returning(RUNS.number, RUNS.name)).one_or_none()
+
+
+def progress(connection: Connection, id: str, **values: Any) -> int:
+    """Only a running run makes progress: a process that was given up for dead must not write into a run of another."""
+    row = change(connection, id, [RunStatus.RUNNING], **values)
+    if row is None:
+        raise StoreError("This run is not in training any more: the store has it as ended, or deleted.")
+    return int(row.number)
+
+
+def refuse_nan(records: Iterable[Record]) -> None:
+    """SQLite would keep NaN as NULL and JSON has no word for it: divergence is a status, not a number."""
+    for record in records:
+        if not _finite(record.model_dump()):
+            raise StoreError(f"This record holds a value that is no finite number: {record!r}.")
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return not isinstance(value, float) or math.isfinite(value)

@@ -1,0 +1,128 @@
+"""One connection a transaction, to SQLite (journal DELETE, synchronous FULL) or whatever the URL names.
+
+Every fault leaves here as a StoreError, whose text is a sentence for people.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from cnnlab.runs.tables import SCHEMA_VERSION, metadata
+
+BUSY_TIMEOUT_S = 5.0
+
+
+class StoreError(Exception):
+    """The store cannot do what was asked; its text is a sentence that says why and what to do."""
+
+
+class Database:
+    """Short transactions from any thread: `reading()` and `writing()`."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._engine = _engine(url)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise StoreError(f"CNNLAB_DATABASE_URL is not a database that can be used here: {error}") from error
+        self._sqlite = self._engine.dialect.name == "sqlite"
+        path = self._engine.url.database
+        self._file = Path(path) if self._sqlite and path else None
+        if self._sqlite and self._file in (None, Path(":memory:")):
+            raise StoreError("CNNLAB_DATABASE_URL must name a file: a store in memory is gone with its connection.")
+        self._prepared = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words; without any password."""
+        return str(self._file or self._engine.url.render_as_string(hide_password=True))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """The one writer; committed at the end, undone by an exception."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        try:
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.begin() as connection:
+                self._prepare(connection)
+                if self._sqlite:
+                    connection.exec_driver_sql(begin)
+                yield connection
+        except DBAPIError as error:
+            raise StoreError(self._sentence(str(error.orig))) from error
+        except OSError as error:
+            raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
+
+    def _prepare(self, connection: Connection) -> None:
+        """Make the tables where there are none. SQLite is asked each time: its file may be moved away any day."""
+        if not self._sqlite:
+            if not self._prepared:
+                metadata.create_all(connection)
+                self._prepared = True
+        elif _version(connection) != SCHEMA_VERSION:
+            connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one does it
+            if (version := _version(connection)) > SCHEMA_VERSION:
+                raise StoreError(
+                    f"The run store {self.place} was made by a newer cnnlab (its format is {version}, this cnnlab "
+                    f"knows {SCHEMA_VERSION}). Update cnnlab, or set CNNLAB_HOME to another folder."
+                )
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.exec_driver_sql("COMMIT")
+
+    def _sentence(self, fault: str) -> str:
+        for words, sentence in _SENTENCES.items():
+            if any(word in fault for word in words):
+                return sentence.format(place=self.place)
+        return f"The run store {self.place} cannot be used: {fault}."
+
+
+_SENTENCES = {
+    ("not a database", "malformed", "no such table", "no such column"): (
+        "The run store {place} is damaged, or is no run store. Move it away to start with an empty one; "
+        "the checkpoints of its runs stay where they are."
+    ),
+    ("readonly", "unable to open", "permission"): (
+        "The run store {place} cannot be opened for writing. Check who may write to it and its folder, "
+        "or set CNNLAB_HOME to another folder."
+    ),
+    ("locked",): "The run store {place} is busy: another process has been writing for seconds. Try again.",
+    ("full", "disk I/O"): "The disk of the run store {place} is full or failing. Free some space and try again.",
+}
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+@lru_cache(maxsize=32)
+def _engine(url: str) -> Engine:
+    """Kept by URL, with its compiled statements; it keeps no connection open."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN and COMMIT are said here, not guessed by the driver
+        connection.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_TIMEOUT_S)}")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine

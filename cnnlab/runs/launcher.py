@@ -1,0 +1,145 @@
+"""Keeps one warm worker waiting for the next run, whatever happens to the last one."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from cnnlab.runs.database import StoreError
+from cnnlab.runs.store import Store
+from cnnlab.settings import PROJECT, Settings
+
+TICK_S = 0.5
+"""How often it looks: at its workers, and for runs whose process has died."""
+HEAD_START_S = 5.0
+"""A run trains so long alone before the next worker loads torch beside it."""
+STEADY_S = 20.0
+"""A worker that has waited so long has started well."""
+LONGEST_PAUSE_S = 60.0
+"""Between attempts, where workers die at their start."""
+LOGS_KEPT = 20
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+    claimed: float | None = None
+    """When it was first seen at work."""
+
+
+class Launcher:
+    """A thread of the server. Any number of servers may share a store: a run still starts once."""
+
+    problem: str | None = None
+    """Why no run can start at the moment, in a sentence; None while all is well."""
+
+    def __init__(self, settings: Settings, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
+        self._settings, self._command = settings, command
+        self._store = Store(settings)
+        self._workers: list[_Worker] = []
+        self._failures = 0
+        self._not_before = 0.0
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; once more changes nothing."""
+        if self._thread is None:
+            self._ending.clear()
+            self._thread = threading.Thread(target=self._watch, name="cnnlab-launcher", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, and with it the worker that waits. One that trains goes on; the next server finds its run."""
+        if self._thread is None:
+            return
+        self._ending.set()
+        self._thread.join()
+        self._thread = None
+        try:
+            with self._store.no_claims() as training:
+                for worker in self._workers:
+                    if worker.process.poll() is None and worker.process.pid not in training:
+                        worker.process.kill()
+                        worker.process.wait()
+        except StoreError:
+            pass  # who trains cannot be told: so nobody is killed, and an idle worker ends when this process does
+        self._workers.clear()
+
+    def _watch(self) -> None:
+        self._attempt(self._store.sweep)
+        while not self._ending.is_set():
+            self._attempt(self._tick)
+            self._ending.wait(TICK_S)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except (StoreError, OSError) as error:
+            self.problem = str(error)
+
+    def _tick(self) -> None:
+        training = self._store.training_pids()  # before recover: one that died at work must not look idle
+        self._store.recover()
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.process.pid in training and worker.claimed is None:
+                worker.claimed = now
+                self._started_well()
+        for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
+            self._workers.remove(worker)
+            if worker.process.returncode and worker.claimed is None:
+                self._failed(worker, now)
+        waiting = [worker for worker in self._workers if worker.claimed is None]
+        if any(now - worker.started > STEADY_S for worker in waiting):
+            self._started_well()
+        young = any(worker.claimed and now - worker.claimed < HEAD_START_S for worker in self._workers)
+        if not waiting and not young and now >= self._not_before:
+            self._workers.append(self._launch())
+
+    def _started_well(self) -> None:
+        self._failures, self._not_before, self.problem = 0, 0.0, None
+
+    def _failed(self, worker: _Worker, now: float) -> None:
+        self._failures += 1
+        self._not_before = now + min(LONGEST_PAUSE_S, 2.0**self._failures)
+        words = worker.log.read_text(errors="replace").split("\n") if worker.log.exists() else []
+        last = next((line.strip() for line in reversed(words) if line.strip()), "it left no word")
+        self.problem = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
+
+    def _launch(self) -> _Worker:
+        folder = self._settings.home.absolute() / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("worker-*.log"))[: -LOGS_KEPT + 1]:
+            old.unlink(missing_ok=True)
+        log = folder / f"worker-{time.time_ns()}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the server's terminal is not meant for a run
+                cwd=PROJECT,
+                env=os.environ | environment_of(self._settings),
+            )
+        return _Worker(process, log)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables with which another process, in whatever folder, has these settings."""
+    url = make_url(settings.database)
+    if url.drivername.startswith("sqlite") and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    places = {"home": settings.home.absolute(), "data_dir": settings.data, "runs_dir": settings.runs}
+    values = settings.model_dump(exclude_none=True) | places
+    values |= {"database_url": url.render_as_string(hide_password=False)}
+    return {f"CNNLAB_{name.upper()}": str(value) for name, value in values.items()}

@@ -1,0 +1,183 @@
+"""From one status to the next: each change is one compare-and-set UPDATE, so of many who try, one succeeds."""
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+
+from cnnlab.records import Results, RunStatus
+from cnnlab.runs import locks, tables
+from cnnlab.runs.base import RUNS, Connected, change, number_of, progress, read_run, refuse_nan
+from cnnlab.runs.database import StoreError
+from cnnlab.runs.names import clean_name
+from cnnlab.runs.run import Run
+from cnnlab.schema import TrainingConfig
+
+RESUMABLE = [status for status in RunStatus if status.resumable]
+_AFTER = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
+
+
+class Queue(Connected):
+    """Who runs what, and when."""
+
+    def create(
+        self, config: TrainingConfig, name: str | None = None, parent_id: str | None = None, *, mine: bool = False
+    ) -> Run:
+        """Queue a run. `mine`: it does not wait but belongs to this process at once, as if it had claimed it.
+
+        Without a name it is called by its architecture and number. Raises StoreError.
+        """
+        id, now = uuid.uuid4().hex, time.time()
+        name = name and clean_name(name)
+        values: dict[str, Any] = {"id": id, "name": name or "", "config": config.model_dump_json()}
+        values |= {"parent_id": parent_id, "status": RunStatus.QUEUED, "created_at": now, "queued_at": now}
+        if mine:
+            values |= {"status": RunStatus.RUNNING, "started_at": now, "pid": os.getpid()}
+        with self._new_folder(id, locked=mine), self.database.writing() as connection:
+            number = connection.execute(insert(tables.runs).values(values).returning(RUNS.number)).scalar_one()
+            if not name:
+                named = {"name": f"{config.architecture} {number}"}
+                connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
+            return read_run(connection, id)
+
+    @contextmanager
+    def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
+        """A folder that did not exist; gone again where the block fails."""
+        folder = self.folder(id)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        try:
+            if locked:
+                locks.take(folder)
+            yield
+        except BaseException:
+            locks.release(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def claim(self) -> Run | None:
+        """The run that has waited longest, now running and this process's own; None where none may start.
+
+        The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
+        run `running` whose lock is free while somebody is about to train it.
+        """
+        free = _RUNNING < self.settings.slots
+        with self.database.reading() as connection:  # most questions end here, without troubling the one writer
+            oldest = connection.execute(_WAITING.where(free).limit(1)).first()
+        if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
+            return None
+        id: str = oldest.id
+        run = self.get(id)
+        if run.fault:
+            self.finish(id, RunStatus.FAILED, run.fault)
+            return None
+        return run
+
+    def take(self, id: str) -> Run:
+        """This very run, queued or resumable, now running and this process's own, whatever the slots say.
+
+        Raises StoreError where it runs already or has ended for good.
+        """
+        run = self.get(id)
+        if run.fault:
+            raise StoreError(run.fault)
+        if not self._take(id, [RunStatus.QUEUED, *RESUMABLE]):
+            run = self.get(id)
+            raise StoreError(f"“{run.name}” cannot be trained now: it is {run.status}.")
+        return self.get(id)
+
+    def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool]) -> bool:
+        """First the lock, then the row."""
+        if not self.take_lock(id):
+            return False
+        values: dict[str, Any] = {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "command": None}
+        values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
+        taken = False
+        try:
+            with self.database.writing() as connection:
+                taken = change(connection, id, wanted, *conditions, **values) is not None
+        finally:
+            if not taken:
+                locks.release(self.folder(id))
+        return taken
+
+    def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
+        """Say where a claimed run trains and how long it is."""
+        values = {"device": device, "environment": json.dumps(dict(environment)), "steps_total": steps_total}
+        with self.database.writing() as connection:
+            progress(connection, id, **values)
+
+    def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
+        """End a running run; this process gives it back. `message`: one sentence that says why."""
+        if status.active or not message:
+            raise ValueError("a run ends in an end state, with a message")
+        refuse_nan([results] if results else [])
+        values = {"status": status, "message": message, "finished_at": time.time(), "command": None}
+        values |= {"results": results.model_dump_json()} if results else {}
+        with self.database.writing() as connection:
+            progress(connection, id, **values)
+            run = read_run(connection, id)
+        locks.release(self.folder(id))
+        return run
+
+    def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
+        """Ask a running run to end, or end a waiting one. Raises StoreError where it has ended already."""
+        status = _AFTER[what]
+        message = f"{status.capitalize()} while it waited in the queue."
+        with self.database.writing() as connection:
+            running = change(connection, id, [RunStatus.RUNNING], command=what)
+            if not running and not change(
+                connection, id, [RunStatus.QUEUED], status=status, message=message, finished_at=time.time()
+            ):
+                run = read_run(connection, id)
+                raise StoreError(f"“{run.name}” is not training any more: it is {run.status}.")
+            return read_run(connection, id)
+
+    def command(self, id: str) -> str | None:
+        """What the running process has been asked to do: "stop", "pause" or nothing yet."""
+        with self.database.reading() as connection:
+            return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
+
+    def resume(self, id: str) -> Run:
+        """Put a paused, stopped or interrupted run at the end of the queue. Raises StoreError for any other."""
+        values = {"status": RunStatus.QUEUED, "queued_at": time.time(), "command": None, "message": None}
+        with self.database.writing() as connection:
+            run = read_run(connection, id)
+            if run.fault:
+                raise StoreError(run.fault)
+            if not change(connection, id, RESUMABLE, **values, finished_at=None):
+                raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
+            return read_run(connection, id)
+
+    def queue_position(self, id: str) -> int | None:
+        """1 for the next to start; None for a run that is not waiting."""
+        with self.database.reading() as connection:
+            number = number_of(connection, id)
+            numbers = [row.number for row in connection.execute(_WAITING)]
+        return numbers.index(number) + 1 if number in numbers else None
+
+    @contextmanager
+    def no_claims(self) -> Iterator[set[int]]:
+        """Inside the block no run is claimed. Yields the process ids of those that train."""
+        with self.database.writing() as connection:
+            connection.execute(_WAITING.with_for_update())  # nothing in SQLite, which has one writer anyway
+            yield set(connection.execute(_PIDS).scalars())
+
+    def training_pids(self) -> set[int]:
+        """The processes that train, by the id each has on its machine."""
+        with self.database.reading() as connection:
+            return set(connection.execute(_PIDS).scalars())
+
+
+_others = tables.runs.alias()
+_RUNNING = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
+_WAITING = select(RUNS.id, RUNS.number).where(RUNS.status == RunStatus.QUEUED).order_by(RUNS.queued_at, RUNS.number)
+_PIDS = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))

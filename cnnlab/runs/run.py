@@ -1,0 +1,147 @@
+"""What the store hands out: Run, Checkpoint, Curve."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from sqlalchemy import RowMapping
+
+from cnnlab.records import EpochRecord, Results, RunStatus
+from cnnlab.schema import SETTINGS, TrainingConfig
+
+CheckpointKind = Literal["weights", "state"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, as it stood when the store was asked."""
+
+    id: str
+    number: int
+    """1, 2, … never given twice."""
+    name: str
+    note: str
+    status: RunStatus
+    config: TrainingConfig
+    parent_id: str | None
+    """The run it was cloned from, which may be gone by now."""
+    message: str | None
+    """Why it ended, in one sentence; None while it has not."""
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    epoch: int
+    """The epoch of the last recorded step."""
+    step: int
+    """Optimizer steps recorded."""
+    steps_total: int | None
+    """Steps of the whole run; None before it starts."""
+    images_per_s: float | None
+    elapsed_s: float
+    """Training time since the run's first step, pauses and evaluation left out."""
+    device: str | None
+    best_epoch: int | None
+    """Of the highest validation accuracy, the earliest of equals; without validation, the last."""
+    last_epoch: EpochRecord | None
+    """The newest scores."""
+    results: Results | None
+    environment: Mapping[str, Any]
+    """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
+    command: str | None
+    """What the running process was asked to do: "stop", "pause" or nothing."""
+    fault: str | None
+    """Why its settings cannot be read any more; `config` then has the defaults in the unreadable places."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A file in the run's folder. That the store names it means it was completely written."""
+
+    run_id: str
+    kind: CheckpointKind
+    """weights: for looking inside; state: everything needed to go on."""
+    epoch: int
+    step: int
+    name: str
+    """File name in the run's folder."""
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Columns of equal length. Each point is the mean over the steps since the point before, at the last of them."""
+
+    step: list[int]
+    epoch: list[int]
+    loss: list[float]
+    accuracy: list[float]
+    lr: list[float]
+
+
+def run_of(row: RowMapping) -> Run:
+    """A row of `runs`, joined with the record of its last epoch as `last_record`."""
+    config, fault = _config(row["config"])
+    return Run(
+        id=row["id"],
+        number=row["number"],
+        name=row["name"],
+        note=row["note"],
+        status=RunStatus(row["status"]),
+        config=config,
+        parent_id=row["parent_id"],
+        message=fault or row["message"],
+        created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        started_at=_time(row["started_at"]),
+        finished_at=_time(row["finished_at"]),
+        epoch=row["epoch"],
+        step=row["step"],
+        steps_total=row["steps_total"],
+        images_per_s=row["images_per_s"],
+        elapsed_s=row["elapsed_s"],
+        device=row["device"],
+        best_epoch=row["best_epoch"],
+        last_epoch=epoch_of(row["last_record"]) if row["last_record"] else None,
+        results=_results(row["results"]) if row["results"] else None,
+        environment=json.loads(row["environment"]) if row["environment"] else {},
+        command=row["command"],
+        fault=fault,
+    )
+
+
+# The parsed objects are frozen, so one may serve every reader; parsing is most of the cost of a long list.
+
+
+@lru_cache(maxsize=4096)
+def epoch_of(record: str) -> EpochRecord:
+    """An EpochRecord from its JSON."""
+    return EpochRecord.model_validate_json(record)
+
+
+@lru_cache(maxsize=4096)
+def _results(results: str) -> Results | None:
+    return Results.model_validate_json(results)
+
+
+@lru_cache(maxsize=4096)
+def _config(text: str) -> tuple[TrainingConfig, str | None]:
+    """The settings, and why not all of them could be read. One odd run must not break the list of all."""
+    try:
+        return TrainingConfig.model_validate_json(text), None
+    except ValidationError as error:
+        bad = list(dict.fromkeys(str(fault["loc"][0]) for fault in error.errors() if fault["loc"]))
+    try:
+        given = json.loads(text)
+    except ValueError:
+        given = {}
+    readable = {k: v for k, v in given.items() if k in SETTINGS and k not in bad} if isinstance(given, dict) else {}
+    what = f"its {', '.join(bad)}" if bad and readable else "its settings"
+    return TrainingConfig(**readable), f"This cnnlab cannot read {what}: another version made the run."
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,59 @@
+"""The store of runs: one database, one folder a run."""
+
+import shutil
+
+from sqlalchemy import delete, update
+
+from cnnlab.records import RunStatus
+from cnnlab.runs import locks, tables
+from cnnlab.runs.base import RUNS, UnknownRunError, read_run, select_runs
+from cnnlab.runs.database import StoreError
+from cnnlab.runs.history import History
+from cnnlab.runs.names import clean_name, clean_note
+from cnnlab.runs.queue import Queue
+from cnnlab.runs.recovery import Recovery
+from cnnlab.runs.run import Checkpoint, Curve, Run, run_of
+
+__all__ = ["Checkpoint", "Curve", "Run", "Store", "StoreError", "UnknownRunError"]
+
+
+class Store(Queue, History, Recovery):
+    """All runs. Cheap to make; every method is one short transaction and may be called from any thread.
+
+    Raises StoreError, whose text is a sentence for people; UnknownRunError where the run is not there.
+    """
+
+    def rename(self, id: str, name: str) -> Run:
+        """Give a run another name of 1 to 60 printable characters."""
+        return self._describe(id, name=clean_name(name))
+
+    def annotate(self, id: str, note: str) -> Run:
+        """Write a note of up to 2,000 characters; an empty one removes it."""
+        return self._describe(id, note=clean_note(note))
+
+    def _describe(self, id: str, **values: str) -> Run:
+        with self.database.writing() as connection:
+            connection.execute(update(tables.runs).where(RUNS.id == id).values(**values))
+            return read_run(connection, id)
+
+    def delete(self, id: str) -> None:
+        """Remove a run for good: first everything the store knows of it, then its folder.
+
+        Raises StoreError while it trains.
+        """
+        run = self.get(id)
+        if run.status is RunStatus.RUNNING or not self.take_lock(id):
+            raise StoreError(f"“{run.name}” is training. Stop it first, then delete it.")
+        try:
+            with self.database.writing() as connection:
+                idle = RUNS.id == id, RUNS.status != RunStatus.RUNNING
+                connection.execute(delete(tables.runs).where(*idle))  # its steps, epochs and checkpoints go with it
+            shutil.rmtree(self.folder(id), ignore_errors=True)
+        finally:
+            locks.release(self.folder(id))
+
+    def list(self) -> list[Run]:
+        """Every run, the newest first, in one query."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select_runs().order_by(RUNS.number.desc())).mappings()
+            return [run_of(row) for row in rows]

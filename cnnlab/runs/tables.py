@@ -1,0 +1,79 @@
+"""The tables of the store. A change here raises SCHEMA_VERSION and needs a migration: old runs must open."""
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("status", String(16), nullable=False),
+    Column("config", Text, nullable=False),  # JSON, as are results and environment
+    Column("parent_id", String(32)),  # no foreign key: a child outlives its parent
+    Column("message", Text),
+    Column("created_at", Float, nullable=False),  # seconds since 1970, as are the other times
+    Column("queued_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("step", Integer, nullable=False, default=0),
+    Column("steps_total", Integer),
+    Column("images_per_s", Float),
+    Column("elapsed_s", Float, nullable=False, default=0.0),
+    Column("device", Text),
+    Column("best_epoch", Integer),
+    Column("last_epoch", Integer),
+    Column("results", Text),
+    Column("environment", Text),
+    Column("command", String(16)),
+    Column("pid", Integer),  # tells a launcher which of its children is at work; never whether a run is alive
+    Index("runs_by_status", "status", "queued_at"),
+    sqlite_autoincrement=True,  # the number of a deleted run is not given again
+)
+
+
+def _of_run() -> Column[int]:
+    return Column("number", Integer, ForeignKey("runs.number", ondelete="CASCADE"), primary_key=True)
+
+
+steps = Table(
+    "steps",
+    metadata,
+    _of_run(),
+    Column("step", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("loss", Float, nullable=False),
+    Column("accuracy", Float, nullable=False),
+    Column("lr", Float, nullable=False),
+    Column("elapsed_s", Float, nullable=False),
+    sqlite_with_rowid=False,  # the steps of a run lie side by side, in order
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    _of_run(),
+    Column("epoch", Integer, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("record", Text, nullable=False),  # an EpochRecord as JSON
+    sqlite_with_rowid=False,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _of_run(),
+    Column("name", String(80), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,54 @@
+"""Which device computes, and with how many threads."""
+
+import os
+import platform
+
+import torch
+
+
+class DeviceUnavailableError(Exception):
+    """The device asked for is not on this machine; its text says what to choose."""
+
+
+def available(name: str) -> bool:
+    """True where this machine can compute on `name` (cpu, cuda, mps)."""
+    if name == "cuda":
+        return torch.cuda.is_available()
+    return name == "cpu" or bool(torch.backends.mps.is_available())
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then Apple's MPS, then the CPU. Raises DeviceUnavailableError for one that is not there."""
+    if name == "auto":
+        name = next(n for n in ("cuda", "mps", "cpu") if available(n))
+    if not available(name):
+        raise DeviceUnavailableError(f"This machine has no {name} device. Choose device auto or cpu.")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """What people call it: "NVIDIA H200", "Apple GPU" or "CPU (2 cores)"."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return "Apple GPU" if device.type == "mps" else f"CPU ({os.cpu_count()} cores)"
+
+
+def background_threads(cores: int) -> int:
+    """CPU threads of a run that shares the machine with the dashboard.
+
+    One core stays free on small machines, two on larger ones: two threads on two busy cores wait for each other at
+    every operation, and the run becomes several times slower, not faster.
+    """
+    return max(1, cores - 1 if cores <= 4 else cores - 2)
+
+
+def environment(device: torch.device) -> dict[str, str | int]:
+    """What a reader needs to repeat a run's bits: the machine and the versions."""
+    return {
+        "device": describe(device),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda or "" if device.type == "cuda" else "",
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

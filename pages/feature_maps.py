@@ -1,0 +1,94 @@
+"""What does it see in this picture? Every layer's feature maps, and what the network makes of them."""
+
+import numpy as np
+import streamlit as st
+
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard import access, look, looking, looking_url, routes
+from cnnlab.dashboard import looking_maps as maps
+from cnnlab.dashboard.looking_arrays import maps_of
+from cnnlab.dashboard.looking_picture import choose_picture
+from cnnlab.dashboard.looking_scales import MAP_SCOPES, map_scale
+from cnnlab.dashboard.tiles import tiles
+from cnnlab.data import DATASETS
+
+look.page_header(
+    "What does it see in this picture?",
+    "Each kernel's answer is a new picture, a feature map: bright where the kernel found what it looks for.",
+)
+view = looking.looking()
+if view is None:
+    st.stop()
+
+info = DATASETS.get(view.run.config.dataset).info
+picture = choose_picture(info.name)
+if picture is None:
+    st.stop()
+try:
+    seen = maps_of(access.settings(), view.run, view.weights, picture.sized)
+except CheckpointError as error:
+    looking.unreadable(view, error)
+    st.stop()
+
+left, right = st.columns(2, gap="large")
+with left.container(horizontal=True, gap="small"):
+    maps.draw_given(picture)
+    maps.draw_received(view.run, info, seen)
+with right:
+    maps.draw_verdict(view, info, picture, seen)
+
+by_name = {layer.name: layer for layer in seen.layers}
+spatial = [row for row in view.layers if row.name in by_name]
+with st.container(horizontal=True, gap="medium"):
+    row = looking.choose_layer(view, spatial, "Layer", maps.strip_words(spatial))
+    scope = st.segmented_control(
+        "Colour scale",
+        list(MAP_SCOPES),
+        default="layer",
+        format_func=MAP_SCOPES.__getitem__,
+        required=True,
+        key="map_scope",
+        wrap=True,
+        persist_state="session",
+    )
+layer = by_name[row.name]
+scale = map_scale(layer, seen, scope or "layer")
+chosen = looking.choose_channel(len(layer.maps))
+
+grid, side = st.columns([3, 2], gap="large")
+with grid:
+    st.subheader(maps.title(layer), anchor=False)
+    with looking.window(len(layer.maps)):
+        tiles(
+            key="maps",
+            values=layer.maps,
+            limits=scale.limits,
+            palette=scale.palette,
+            labels=[f"channel {index}" for index in range(len(layer.maps))],
+            selected=chosen,
+            colour_bar="value",
+            description=f"The {len(layer.maps)} feature maps of {layer.label} for {picture.words}.",
+            on_pick=lambda tile: looking_url.keep(channel=tile),
+        )
+    st.caption(f"{maps.how_to_read(layer, scale)} {scale.sentence}")
+with side:
+    st.subheader(f"Channel {chosen}", anchor=False)
+    tiles(
+        key="map_alone",
+        values=layer.maps[chosen][np.newaxis],
+        limits=scale.of_tile(chosen),
+        palette=scale.palette,
+        labels=[f"channel {chosen}"],
+        columns=1,
+        tile_px=280,
+        colour_bar="value",
+        description=f"Feature map {chosen} of {layer.label}, large",
+    )
+    maps.draw_statistics(layer.maps[chosen])
+    access.link(
+        routes.kernels(),
+        "The kernel behind it",
+        icon=":material/grid_view:",
+        **(looking_url.view() | {"layer": layer.label, "channel": str(chosen)}),
+    )
+view.keep(layer=layer.label, channel=chosen, picture=picture.key)

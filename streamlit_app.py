@@ -1,0 +1,26 @@
+"""The server: `streamlit run streamlit_app.py`.
+
+The router lies in cnnlab/dashboard/, away from pages/, because Streamlit would otherwise serve a page opened by a deep
+link without it (docs/architecture.md).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import streamlit as st
+
+from cnnlab.dashboard import access
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """The launcher lives as long as the server; a run that trains outlives both."""
+    access.load_torch()
+    access.launcher().start()
+    yield {}
+    await anyio.to_thread.run_sync(access.launcher().stop)
+
+
+app = st.App("cnnlab/dashboard/router.py", lifespan=lifespan)

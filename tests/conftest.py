@@ -1,0 +1,87 @@
+"""What many tests need: a home of their own, small data, the real data where it lies."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.data.tensors import Data, ImageSet
+from cnnlab.settings import Settings
+
+# Two tests at a time on two cores: one thread each, here and in the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+# A shared two-core machine is sometimes slow for reasons that are not ours: time is measured in benchmarks/, not here.
+hypothesis_settings.register_profile("cnnlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("cnnlab")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """With CNNLAB_NO_SKIPS, as in continuous integration, a skipped test is a failed one."""
+    report = (yield).get_result()
+    if report.skipped and os.environ.get("CNNLAB_NO_SKIPS"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} may not be skipped here: {reason}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of an empty home. The data folder stays the machine's own, so that nothing is converted twice."""
+    data = Settings().data
+    for name in ("DATABASE_URL", "RUNS_DIR"):
+        monkeypatch.delenv(f"CNNLAB_{name}", raising=False)
+    monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
+    return Settings()
+
+
+@pytest.fixture(scope="session")
+def shapes_info() -> DatasetInfo:
+    """The built-in dataset: ten classes, 32×32, colour."""
+    return DATASETS.get("shapes").info
+
+
+def random_data(info: DatasetInfo, num_train: int, num_other: int = 100, seed: int = 0) -> Data:
+    """Random pictures with a trace of their class in them, so that there is something to learn."""
+    random = np.random.default_rng(seed)
+    shape = (info.size_px, info.size_px, info.channels)
+
+    def part(name: str, n: int) -> ImageSet:
+        labels = random.integers(0, len(info.classes), n)
+        images = random.integers(0, 200, (n, *shape), dtype=np.uint8)
+        images[np.arange(n), labels % info.size_px] = 255  # one bright row tells the class
+        return ImageSet(name, torch.from_numpy(images), torch.from_numpy(labels))
+
+    train = part("train", num_train)
+    sample = ImageSet("train sample", train.images[:num_other], train.labels[:num_other])
+    half = (0.5,) * info.channels
+    return Data(info, half, half, train, sample, part("validation", num_other), part("test", num_other))
+
+
+@pytest.fixture(scope="session")
+def pictures_6370(shapes_info: DatasetInfo) -> Data:
+    """100 batches of 64, the last one short: two epochs are 200 steps."""
+    return random_data(shapes_info, 6370)
+
+
+@pytest.fixture
+def small_data(shapes_info: DatasetInfo) -> Data:
+    """Four steps of 64 an epoch, the last one short."""
+    return random_data(shapes_info, 250)
+
+
+@pytest.fixture(scope="session")
+def cifar10_dir() -> Path:
+    """The folder of the real CIFAR-10; skips where it is not there."""
+    data = Settings().data
+    if not DATASETS.get("CIFAR-10").is_ready(data):
+        pytest.skip(f"the real CIFAR-10 is not under {data} (set CNNLAB_DATA_DIR, or: python -m cnnlab data CIFAR-10)")
+    return data

@@ -1,0 +1,329 @@
+"""Pictures from strangers: every PNG and JPEG a camera or a paint program writes, and nothing but a sentence for the rest."""
+
+import io
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from cnnlab.data.images import MAX_BYTES, MAX_SIDE_PX, PictureError, decode, fit_to
+
+ORIENTATION = 0x0112
+QUARTERS = np.kron(
+    np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[255, 255, 0], [0, 0, 0], [255, 255, 255]]], np.uint8),
+    np.ones((16, 16, 1), np.uint8),
+)
+"""32 × 48: six squares of different colours, so that each way of turning it shows."""
+
+
+def encode(picture: Image.Image | np.ndarray, kind: str = "PNG", **options) -> bytes:
+    """The bytes of a file."""
+    buffer = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int, depth: int, colour: int, pixels: bytes, extra: bytes = b"") -> bytes:
+    """A PNG of a kind that Pillow reads but does not write. `pixels`: rows, each after a zero."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(pixels, 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def layered_jpeg(side: int, scans: int) -> bytes:
+    """A grey progressive JPEG, `side` a multiple of 1,024: each layer after the first takes a few bytes of the file and a
+    pass over the whole picture."""
+
+    def segment(marker: int, body: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+    blocks = (side // 8) ** 2
+    only_code_means = {0x00: b"\x00", 0x10: b"\xe0"}  # no difference; 16,384 blocks and more (14 bits) have ended
+    head = b"\xff\xd8" + segment(0xDB, b"\0" + bytes([1] * 64))
+    head += segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
+    head += b"".join(segment(0xC4, bytes([k, 1, *[0] * 15]) + v) for k, v in only_code_means.items())
+    head += segment(0xDA, b"\1\1\0\0\0\0") + b"\0" * (blocks // 8)
+    runs = b"\0" * (blocks // 16_384 * 15 // 8 + 1)
+    layers = (segment(0xDA, bytes([1, 1, 0, 1 + i % 63, 1 + i % 63, 0])) + runs for i in range(scans - 1))
+    return head + b"".join(layers) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_colour_picture(kind):
+    """uint8 [H, W, 3], its own memory: exact for PNG, close for JPEG."""
+    picture = decode(encode(QUARTERS, kind))
+
+    assert picture.shape == (32, 48, 3)
+    assert picture.dtype == np.uint8
+    assert picture.flags.writeable
+    assert abs(picture.astype(int) - QUARTERS).mean() < (1 if kind == "PNG" else 12)
+
+
+def turned(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """What a viewer shows, from the table in the EXIF standard (2.32, 4.6.4)."""
+    return {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.transpose(1, 0, 2),
+        6: np.rot90(picture, -1),
+        7: picture[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(picture),
+    }[orientation]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_camera_held_in_any_way(orientation, kind):
+    """All eight EXIF orientations come out upright."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+
+    picture = decode(encode(QUARTERS, kind, exif=exif))
+
+    expected = turned(QUARTERS, orientation)
+    assert picture.shape == expected.shape
+    assert abs(picture.astype(int) - expected).mean() < (1 if kind == "PNG" else 12)
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"]
+)
+def test_exif_that_cannot_be_read_is_passed_over(exif):
+    """A picture is not refused for what stands beside it."""
+    data = encode(QUARTERS, "JPEG")
+    with_exif = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+
+    np.testing.assert_array_equal(decode(with_exif), decode(data))
+
+
+def test_transparency_lies_on_white():
+    """Clear is white, half clear is half way to white, opaque is itself."""
+    pixels = np.array([[[255, 0, 0, 0], [255, 0, 0, 128], [255, 0, 0, 255]]], np.uint8)
+
+    assert decode(encode(pixels)).tolist() == [[[255, 255, 255], [255, 127, 127], [255, 0, 0]]]
+
+
+def test_grey_and_grey_with_transparency():
+    """All three channels alike."""
+    grey = np.array([[0, 100, 255]], np.uint8)
+    see_through = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(np.array([[255, 255, 0]], np.uint8))])
+
+    assert decode(encode(grey)).tolist() == [[[0] * 3, [100] * 3, [255] * 3]]
+    assert decode(encode(see_through)).tolist() == [[[0] * 3, [100] * 3, [255] * 3]]
+    assert decode(encode(grey, "JPEG")).shape == (1, 3, 3)
+
+
+def test_a_palette_with_and_without_transparency():
+    """Colours of the table; the one named transparent is white."""
+    picture = Image.fromarray(QUARTERS).convert("P", palette=Image.Palette.ADAPTIVE, colors=6)
+    first = picture.getpixel((0, 0))
+
+    np.testing.assert_array_equal(decode(encode(picture)), QUARTERS)
+    see_through = decode(encode(picture, transparency=first))
+    assert see_through[0, 0].tolist() == [255, 255, 255]
+    np.testing.assert_array_equal(see_through[:, 16:], QUARTERS[:, 16:])
+
+
+def test_black_and_white_of_one_bit():
+    """0 and 255, not 0 and 1."""
+    assert decode(encode(Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1"))).tolist() == [
+        [[0] * 3, [255] * 3]
+    ]
+
+
+def test_sixteen_bits_are_scaled_not_cut_off():
+    """A grey ramp of 16 bits is a ramp of 8; colour of 16 bits keeps its high half."""
+    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16)[None]
+    assert decode(encode(ramp))[0, :, 1].tolist() == list(range(256))
+
+    colour = b"\0" + struct.pack(">6H", 0xFFFF, 0x8000, 0, 0x1234, 0x5678, 0x9ABC)
+    assert decode(png(2, 1, 16, 2, colour)).tolist() == [[[255, 128, 0], [0x12, 0x56, 0x9A]]]
+
+
+def test_four_inks():
+    """CMYK, as printers' JPEGs are: no ink is white, all cyan has no red."""
+    inks = np.zeros((8, 16, 4), np.uint8)
+    inks[:, 8:, 0] = 255
+
+    picture = decode(encode(Image.fromarray(inks, "CMYK"), "JPEG", quality=95))
+
+    assert abs(picture[4, 2].astype(int) - [255, 255, 255]).max() < 6
+    assert abs(picture[4, 13].astype(int) - [0, 255, 255]).max() < 6
+
+
+def test_a_telephone_picture_of_several_frames():
+    """MPO, which many telephones write as .jpg: the first picture."""
+    frames = [Image.fromarray(QUARTERS), Image.fromarray(QUARTERS[::-1])]
+
+    data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+
+    np.testing.assert_array_equal(decode(data), decode(encode(QUARTERS, "JPEG")))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4_096), (4_096, 1), (3, 1_000)])
+def test_any_shape(shape):
+    """Down to one pixel, and as thin as it likes."""
+    assert decode(encode(np.full((*shape, 3), 9, np.uint8))).shape == (*shape, 3)
+
+
+def test_the_largest_allowed_is_quick():
+    """4,096 × 4,096 with transparency: within three seconds."""
+    data = encode(Image.new("RGBA", (MAX_SIDE_PX, MAX_SIDE_PX), (9, 9, 9, 200)), compress_level=1)
+    start = time.process_time()
+
+    assert decode(data).shape == (MAX_SIDE_PX, MAX_SIDE_PX, 3)
+    assert time.process_time() - start < 3
+
+
+NOT_A_PICTURE = "This is no PNG or JPEG picture, whatever its name says: save it as PNG or JPEG and try again."
+DAMAGED = "This picture is damaged or cut short: save it again and try once more."
+
+
+def text_bomb() -> bytes:
+    """Ten times a megabyte of text, in a few kilobytes."""
+    info = PngImagePlugin.PngInfo()
+    for i in range(100):
+        info.add_text(f"k{i}", "x" * 1_000_000, zip=True)
+    return encode(QUARTERS, pnginfo=info)
+
+
+REFUSED = {
+    "nothing": (b"", "This file is empty: choose another one."),
+    "a GIF named .png": (encode(QUARTERS, "GIF"), NOT_A_PICTURE),
+    "a WebP named .png": (encode(QUARTERS, "WEBP"), NOT_A_PICTURE),
+    "a TIFF named .png": (encode(QUARTERS, "TIFF"), NOT_A_PICTURE),
+    "an EPS named .png": (encode(QUARTERS, "EPS"), NOT_A_PICTURE),
+    "an SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>', NOT_A_PICTURE),
+    "text": (b"hello", NOT_A_PICTURE),
+    "a PNG's first bytes": (encode(QUARTERS)[:20], None),
+    "half a PNG": (encode(QUARTERS)[:100], DAMAGED),
+    "half a JPEG": (encode(QUARTERS, "JPEG")[:-200], DAMAGED),
+    "a PNG with a wrong checksum": (encode(QUARTERS).replace(b"IDAT", b"IDAU"), None),
+    "no width": (png(0, 5, 8, 2, b""), None),
+    "much text": (text_bomb(), None),
+    "too many layers": (
+        layered_jpeg(4_096, 2_000),
+        "This picture is stored in too many layers: save it again as PNG or JPEG and try once more.",
+    ),
+    "too many bytes": (
+        bytes(MAX_BYTES + 1),
+        "This file has 8.0 MB: choose one of up to 8 MB, or save it smaller.",
+    ),
+    "too wide": (
+        encode(np.zeros((1, 4_097), np.uint8)),
+        "This picture has 4097 × 1 pixels: make it at most 4096 pixels wide and high and try again.",
+    ),
+    "a quiet bomb": (png(9_459, 9_459, 1, 0, b""), None),
+    "a polite bomb": (png(13_377, 13_377, 8, 2, b""), None),
+    "a bomb": (png(50_000, 50_000, 1, 0, b""), None),
+    "the largest there can be": (png(2**31 - 1, 2**31 - 1, 16, 6, b""), None),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("data", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_refused(data, sentence):
+    """One sentence that says what to do, at once, without a warning."""
+    start = time.process_time()
+    with pytest.raises(PictureError) as caught:
+        decode(data)
+
+    text = str(caught.value)
+    assert text == (sentence or text)
+    assert ": " in text
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert time.process_time() - start < 3
+
+
+def test_many_layers_within_reason_are_shown():
+    """A progressive JPEG, as web sites have them, and one of a hundred layers: in time."""
+    assert abs(decode(encode(QUARTERS, "JPEG", progressive=True)).astype(int) - QUARTERS).mean() < 12
+    start = time.process_time()
+    assert decode(layered_jpeg(4_096, 100)).shape == (4_096, 4_096, 3)
+    assert time.process_time() - start < 3
+
+
+def test_scan_marks_within_other_segments_do_not_count():
+    """A thumbnail or a maker's note may hold any bytes; neither they nor what follows the picture are layers."""
+    data = encode(QUARTERS, "JPEG")
+    note = b"\xff\xda" * 5_000
+    noted = data[:2] + b"\xff\xe5" + struct.pack(">H", len(note) + 2) + note + data[2:] + note
+
+    np.testing.assert_array_equal(decode(noted), decode(data))
+    assert decode(encode(np.random.default_rng(0).integers(0, 256, (1_500, 1_500, 3), np.uint8))).shape[0] == 1_500
+
+
+@given(st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"]), st.binary())
+def test_random_bytes_are_refused_with_a_sentence(start, rest):
+    """Whatever it is: a picture or a PictureError, nothing else."""
+    with pytest.raises(PictureError):
+        decode(start + rest)
+
+
+@given(st.sampled_from(["PNG", "JPEG"]), st.integers(0, 400), st.binary(min_size=1, max_size=8))
+def test_damaged_pictures_are_shown_or_refused(kind, at, garbage):
+    """A few bytes of a sound file overwritten: a picture or a PictureError, nothing else."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    data = encode(QUARTERS, kind, exif=exif)
+    try:
+        picture = decode(data[:at] + garbage + data[at + len(garbage) :])
+    except PictureError as fault:
+        assert str(fault).endswith(".")
+    else:
+        assert picture.dtype == np.uint8
+        assert picture.shape[2] == 3
+
+
+def test_the_middle_square_is_taken():
+    """Of a wide or high picture the network sees the middle."""
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 200
+
+    assert (fit_to(wide, 10, 3) == 200).all()
+    assert (fit_to(wide.transpose(1, 0, 2), 10, 3) == 200).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (31, 33), (28, 28), (900, 700)])
+def test_any_picture_fits_any_network(shape, channels):
+    """[size, size, channels] from every shape; one colour stays that colour."""
+    fitted = fit_to(np.full((*shape, 3), 77, np.uint8), 28, channels)
+
+    assert fitted.shape == (28, 28, channels)
+    assert fitted.dtype == np.uint8
+    assert (fitted == 77).all()
+
+
+def test_a_picture_of_the_right_size_is_not_touched():
+    """A picture of the dataset itself, saved and uploaded, comes back bit for bit."""
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+
+    np.testing.assert_array_equal(fit_to(decode(encode(picture)), 32, 3), picture)
+
+
+def test_shrinking_averages():
+    """A fine chessboard becomes even grey; taking single pixels would leave black and white."""
+    fine = (np.indices((320, 320)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+    assert abs(fit_to(fine, 32, 3)[2:-2, 2:-2].astype(int) - 127).max() <= 3
+
+
+def test_grey_is_luma():
+    """0.299 R + 0.587 G + 0.114 B, as ITU-R 601 has it."""
+    colours = np.eye(3, dtype=np.uint8)[:, None] * 255
+
+    assert [int(fit_to(colour[None], 1, 1)[0, 0, 0]) for colour in colours] == [76, 150, 29]

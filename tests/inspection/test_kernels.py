@@ -1,0 +1,90 @@
+"""Kernels are shown as they are: the tensors' own numbers on a scale symmetric about zero."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cnnlab import checkpoints
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.data import DATASETS
+from cnnlab.inspection.kernels import Floats, as_colour, kernels_of, moved, symmetric_limit
+from cnnlab.inspection.summary import summarise
+from cnnlab.models import ARCHITECTURES, build
+from cnnlab.schema import TrainingConfig
+
+CIFAR = DATASETS.get("CIFAR-10").info
+KERNELS = arrays(np.float32, (4, 3, 2, 2), elements=st.floats(-8, 8, width=32))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES.names())
+def test_every_convolution_in_order(tmp_path: Path, architecture: str) -> None:
+    """The numbers of the network, bit for bit, first layer first."""
+    config = TrainingConfig(architecture=architecture, batch_norm=True)
+    network = build(config, CIFAR)
+    path = tmp_path / "weights-0000.safetensors"
+    kernels = kernels_of(path, checkpoints.write(path, network.state_dict(), {}).sha256)
+
+    assert [row.name for row in summarise(config, CIFAR) if row.kind == "convolution"] == list(kernels)
+    for name, values in kernels.items():
+        np.testing.assert_array_equal(network.get_parameter(f"{name}.weight").detach().numpy(), values)
+
+
+def test_unreadable_weights_are_refused(tmp_path: Path) -> None:
+    """With the sentence of the checkpoint."""
+    with pytest.raises(CheckpointError, match=r"weights-0001\.safetensors"):
+        kernels_of(tmp_path / "weights-0001.safetensors", "0" * 64)
+
+
+@given(KERNELS)
+def test_moved(kernels: Floats) -> None:
+    """Nowhere: 0. Doubled or gone to zero: as far as the kernel was long, 1; and never what it is not."""
+    there = np.any(kernels != 0, axis=(1, 2, 3)).astype(float)
+
+    np.testing.assert_array_equal(np.zeros(4), moved(kernels, kernels))
+    np.testing.assert_allclose(there, moved(2 * kernels, kernels))
+    np.testing.assert_allclose(there, moved(0 * kernels, kernels))
+
+
+def test_moved_by_hand() -> None:
+    """A 3-4-5 triangle; and from zero every way is infinitely far."""
+    start = np.zeros((3, 1, 1, 2), np.float32)
+    start[0] = [0, 10]
+    now = start.copy()
+    now[0] += [3, 4]
+    now[1] = [1, 0]
+
+    np.testing.assert_allclose([0.5, np.inf, 0], moved(now, start))
+
+
+@given(KERNELS)
+def test_symmetric_limit_holds_every_value(kernels: Floats) -> None:
+    """No value is beyond it, and some value is at it; broken values do not count."""
+    limit = symmetric_limit(kernels)
+
+    assert limit > 0
+    assert np.all(np.abs(kernels) <= limit)
+    assert limit == np.abs(kernels).max() or (limit == 1 and not kernels.any())
+    assert limit == symmetric_limit(np.append(kernels, [np.nan, np.inf, -np.inf]))
+
+
+@given(KERNELS)
+def test_colours_can_be_read_back(kernels: Floats) -> None:
+    """Colour and weight are one number on two scales, channel by channel."""
+    limit = symmetric_limit(kernels)
+    colours = as_colour(kernels, limit)
+
+    assert colours.shape == (4, 2, 2, 3)
+    assert colours.min() >= 0
+    assert colours.max() <= 1
+    np.testing.assert_allclose(np.moveaxis(kernels, 1, -1), (colours - 0.5) * 2 * limit, atol=1e-12)
+
+
+def test_zero_is_mid_grey() -> None:
+    """The ends of the scale are black and full colour; beyond them it is clipped."""
+    weights = np.array([0, 2, -2, 1, 4, -4], np.float32).reshape(2, 3, 1, 1)
+
+    np.testing.assert_array_equal([[0.5, 1, 0], [0.75, 1, 0]], as_colour(weights, 2).reshape(2, 3))

@@ -1,0 +1,110 @@
+"""SimpleCNN and VGGishCNN are the plain networks people write by hand, bit for bit."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cnnlab.models import ARCHITECTURES, Network
+
+
+class TutorialNet(nn.Module):
+    """As PyTorch's "Training a Classifier" has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = torch.flatten(x, 1)
+        x = F.relu(self.fc1(x))
+        x = F.relu(self.fc2(x))
+        return self.fc3(x)  # type: ignore[no-any-return]
+
+
+def conv3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """A VGG convolution."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+
+def plain_vggish() -> nn.Sequential:
+    """The list of layers as it stands in the paper's manner, shrunk to 32×32 pictures."""
+    return nn.Sequential(
+        *(conv3(3, 64), nn.ReLU(), conv3(64, 64), nn.ReLU(), nn.MaxPool2d(2)),
+        *(conv3(64, 128), nn.ReLU(), conv3(128, 128), nn.ReLU(), nn.MaxPool2d(2)),
+        *(conv3(128, 256), nn.ReLU(), conv3(256, 256), nn.ReLU(), conv3(256, 256), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Flatten(),
+        *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)),
+        nn.Linear(4096, 10),
+    )
+
+
+def ours(name: str, dropout: float | None = None, batch_norm: bool | None = None) -> Network:
+    """The architecture as it is, or with other options, for 3×32×32 pictures of 10 classes."""
+    architecture = ARCHITECTURES.get(name)
+    return architecture.build(
+        in_channels=3,
+        size_px=32,
+        num_classes=10,
+        dropout=architecture.dropout if dropout is None else dropout,
+        batch_norm=architecture.batch_norm if batch_norm is None else batch_norm,
+    )
+
+
+@pytest.mark.parametrize(("name", "plain"), [("SimpleCNN", TutorialNet), ("VGGishCNN", plain_vggish)])
+def test_same_seed_same_bits(name: str, plain: type[nn.Module]) -> None:
+    """Weights and the logits in training mode, dropout's choices included, equal the plain definition's."""
+    torch.manual_seed(7)
+    expected = plain()
+    torch.manual_seed(7)
+    network = ours(name)
+    pictures = torch.randn(2, 3, 32, 32)
+
+    pairs = zip(expected.parameters(), network.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    torch.manual_seed(8)
+    logits = expected(pictures)
+    torch.manual_seed(8)
+    assert torch.equal(logits, network(pictures))
+
+
+@pytest.mark.parametrize(("name", "count"), [("SimpleCNN", 62_006), ("VGGishCNN", 35_339_082), ("ResNet", 308_650)])
+def test_parameter_count(name: str, count: int) -> None:
+    """As the documentation says."""
+    with torch.device("meta"):
+        network = ours(name)
+
+    assert count == sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
+def test_dropout_changes_no_weight(name: str) -> None:
+    """The same seed gives the same weights with and without dropout, so that runs differ in one thing only."""
+    torch.manual_seed(3)
+    without = ours(name, dropout=0.0).state_dict()
+    torch.manual_seed(3)
+    with_it = ours(name, dropout=0.5).state_dict()
+
+    assert list(without) == list(with_it)
+    assert all(torch.equal(without[key], with_it[key]) for key in without)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("SimpleCNN", 2), ("VGGishCNN", 2), ("ResNet", 1)])
+def test_dropout_stands_in_the_head(name: str, expected: int) -> None:
+    """After each hidden fully connected layer's ReLU; in the ResNet before its only one."""
+    with torch.device("meta"):
+        network = ours(name, dropout=0.2)
+    head = list(network.head.named_children())
+    before = [head[i - 1][1] for i, (_, module) in enumerate(head) if isinstance(module, nn.Dropout)]
+
+    assert expected == len(before)
+    assert all(isinstance(module, nn.ReLU if expected == 2 else nn.Flatten) for module in before)
+    assert not any(isinstance(module, nn.Dropout) for module in network.base.modules())

@@ -1,0 +1,253 @@
+"""The Train page: the form, the click, and the run in every state."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.dashboard.look import escape, interval95, percent
+from cnnlab.models import ARCHITECTURES, complete
+from cnnlab.presets import PRESETS, Preset
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.schema import SETTINGS
+
+OpenPage = Callable[..., AppTest]
+
+
+def values(app: AppTest) -> dict[str, object]:
+    """What stands in the form."""
+    return {name: app.session_state[f"form_{name}"] for name in SETTINGS}
+
+
+def words(app: AppTest) -> str:
+    """Everything a person reads, in one text."""
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader, *app.metric]
+    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
+
+
+def test_an_empty_store_shows_a_form_that_can_be_sent(open_page: OpenPage, store: Store) -> None:
+    """Every setting has its widget; nothing is faulty; the network is described before it is trained."""
+    app = open_page("train")
+    assert not app.exception
+    assert values(app) == {n: f"{s.default:g}" if s.log else s.default for n, s in SETTINGS.items()} | {
+        "dropout": 0.0,
+        "batch_norm": False,
+    }
+    assert not app.button(key="train").disabled
+    assert "62 006 parameters" in words(app)
+    assert "5×5×3×6 + 6 = 456" in app.dataframe[0].value["Parameters"].to_list()
+
+
+def test_the_click_creates_the_run_that_stands_in_the_form(open_page: OpenPage, store: Store) -> None:
+    """The run is queued with the settings as typed, and the same page shows it."""
+    app = open_page("train")
+    app.number_input(key="form_epochs").set_value(3)
+    app.text_input(key="form_lr").set_value("3e-4")
+    app.slider(key="form_dropout").set_value(0.25)
+    app.button(key="train").click().run()
+    (run,) = store.list()
+    assert (run.config.epochs, run.config.lr, run.config.dropout, run.config.batch_norm) == (3, 3e-4, 0.25, False)
+    assert app.query_params["run"] == run.id
+    assert not app.exception
+    assert "Next in the queue" in words(app)
+
+
+def test_a_double_click_is_one_run(open_page: OpenPage, store: Store) -> None:
+    """A second click with the same settings at once meets the run of the first; other settings make another."""
+    app = open_page("train")
+    app.button(key="train").click().run()
+    del app.query_params["run"]
+    app.run().button(key="train").click().run()
+    assert len(store.list()) == 1
+    del app.query_params["run"]
+    app.run().number_input(key="form_epochs").set_value(7).run()
+    app.button(key="train").click().run()
+    assert len(store.list()) == 2
+
+
+@pytest.mark.parametrize(
+    ("widget", "key", "typed", "sentence"),
+    [
+        ("number_input", "form_epochs", 0, "Epochs (epochs) must be 1 to 1 000, not 0."),
+        ("number_input", "form_batch_size", 10**9, "Batch size (batch_size) must be 2 to 8 192 pictures"),
+        ("text_input", "form_lr", "nan", "Learning rate (lr) must be 1e-07 to 10, not 'nan'."),
+        ("text_input", "form_lr", "fast", "Learning rate (lr) must be 1e-07 to 10, not 'fast'."),
+        ("text_input", "form_lr", "", "Learning rate (lr) must be 1e-07 to 10, not ''."),
+        ("text_input", "form_weight_decay", "2", "Weight decay (weight_decay) must be 0 to 1, not '2'."),
+        ("number_input", "form_train_subset", 59_000, "together must be at most"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_and_kept(
+    open_page: OpenPage, store: Store, widget: str, key: str, typed: object, sentence: str
+) -> None:
+    """The field, its range and what was typed; the rest of the form stays; a click starts nothing."""
+    app = open_page("train")
+    app.number_input(key="form_seed").set_value(42)
+    getattr(app, widget)(key=key).set_value(typed)
+    app.button(key="train").click().run()  # the button was alive when the fault was typed
+    assert store.list() == []
+    assert sentence in words(app)
+    assert app.button(key="train").disabled
+    assert app.session_state[key] == typed
+    assert app.session_state["form_seed"] == 42
+    assert not app.exception
+
+
+def test_a_comma_is_a_decimal_point(open_page: OpenPage, store: Store) -> None:
+    """Half of Europe writes 0,01."""
+    app = open_page("train")
+    app.text_input(key="form_lr").set_value("0,01").run()
+    app.button(key="train").click().run()
+    assert store.list()[0].config.lr == 0.01
+
+
+def test_the_slider_of_a_log_setting_writes_its_exact_value(open_page: OpenPage, store: Store) -> None:
+    """Slider and exact value follow each other."""
+    app = open_page("train")
+    app.select_slider(key="form_lr_mark").set_value(0.05).run()
+    assert app.text_input(key="form_lr").value == "0.05"
+    app.text_input(key="form_lr").set_value("0.0047").run()
+    assert app.select_slider(key="form_lr_mark").value == 0.005
+
+
+def test_dropout_and_batch_norm_follow_the_architecture_until_changed(open_page: OpenPage, store: Store) -> None:
+    """Each architecture brings its own values; a person's choice stays, and putting it back follows again."""
+    own = {architecture.name: architecture for architecture in ARCHITECTURES}
+    app = open_page("train")
+    for name, architecture in own.items():
+        app.selectbox(key="form_architecture").set_value(name).run()
+        assert app.slider(key="form_dropout").value == architecture.dropout
+        assert app.toggle(key="form_batch_norm").value == architecture.batch_norm
+    app.selectbox(key="form_architecture").set_value("SimpleCNN").run()
+    app.slider(key="form_dropout").set_value(0.35).run()
+    app.selectbox(key="form_architecture").set_value("ResNet").run()
+    assert app.slider(key="form_dropout").value == 0.35
+    app.slider(key="form_dropout").set_value(own["ResNet"].dropout).run()
+    app.selectbox(key="form_architecture").set_value("VGGishCNN").run()
+    assert app.slider(key="form_dropout").value == own["VGGishCNN"].dropout
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_each_preset_fills_the_form_and_trains_as_written(open_page: OpenPage, store: Store, preset: Preset) -> None:
+    """One click on the preset, one on Train: the run has the preset's settings."""
+    app = open_page("train")
+    app.pills[0].set_value(preset.name).run()
+    assert preset.summary in words(app)
+    app.button(key="train").click().run()
+    assert store.list()[0].config == complete(preset.config)
+
+
+def test_training_again_starts_from_the_parent_and_names_the_change(open_page: OpenPage, insert_run: Any) -> None:
+    """The form is filled from the run, says what differs, and the new run remembers its parent."""
+    parent = insert_run(architecture="ResNet", dropout=0.3, lr=0.01, name="Mother *run*")
+    app = open_page("train", parent=parent.id)
+    assert "nothing changed yet" in words(app)
+    assert "Mother *run*" in words(app)
+    app.slider(key="form_dropout").set_value(0.1).run()
+    assert "dropout 0.3 → 0.1" in words(app)
+    app.button(key="train").click().run()
+    child = insert_run.store.list()[0]
+    assert child.parent_id == parent.id
+    assert child.config == parent.config.model_copy(update={"dropout": 0.1})
+    assert "parent" not in app.query_params
+
+
+def test_a_link_to_a_run_that_is_gone_says_so(open_page: OpenPage, store: Store) -> None:
+    """A bookmark outlives a deleted run: a sentence and the form, no traceback."""
+    for query in ({"run": "0" * 32}, {"parent": "0" * 32}):
+        app = open_page("train", **query)
+        assert not app.exception
+        assert "perhaps it was deleted" in words(app)
+        assert not app.button(key="train").disabled
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+@pytest.mark.parametrize("epochs", [0, 5])
+def test_a_run_in_every_state_is_shown(open_page: OpenPage, insert_run: Any, status: RunStatus, epochs: int) -> None:
+    """Fresh or after five epochs: no exception, the right buttons, and the reason why it ended."""
+    run: Run = insert_run(status, epochs, weights=True)
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    buttons = {button.label for button in app.button}
+    assert ("Stop" in buttons) is status.active
+    assert ("Continue" in buttons) is status.resumable
+    if not status.active:
+        assert f"This run is {status}." in words(app)
+    if status is not RunStatus.QUEUED and epochs:
+        assert [metric.label for metric in app.metric][:3] == ["Train sample", "Validation", "Gap"]
+        assert app.metric[2].value.startswith("7.1")  # 45.7 % on the train sample, 38.5 % on validation
+
+
+def test_pause_stop_and_continue_reach_the_store(open_page: OpenPage, insert_run: Any) -> None:
+    """Each button asks the store for what it says."""
+    store: Store = insert_run.store
+    running = insert_run(RunStatus.RUNNING)
+    app = open_page("train", run=running.id)
+    app.button(key="run_pause").click().run()
+    assert store.command(running.id) == "pause"
+    assert "pausing at the next step" in words(app)
+    assert app.button(key="run_stop").disabled
+    paused = insert_run(RunStatus.PAUSED)
+    app = open_page("train", run=paused.id)
+    app.button(key="run_continue").click().run()
+    assert store.get(paused.id).status is RunStatus.QUEUED
+    app.button(key="run_stop").click().run()
+    assert store.get(paused.id).status is RunStatus.STOPPED
+
+
+def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, insert_run: Any) -> None:
+    """Markdown and HTML in a name are shown letter by letter; a name that is none is refused in a sentence."""
+    run: Run = insert_run()
+    app = open_page("train", run=run.id)
+    hostile = "<img src=x onerror=alert(1)> **b** :red[r] $x$"
+    app.text_input(key=f"name_{run.id}").set_value(hostile)
+    app.button(key=f"save_{run.id}").click().run()
+    assert insert_run.store.get(run.id).name == hostile
+    assert not app.exception
+    assert app.subheader[0].value == escape(hostile)
+    app.text_input(key=f"name_{run.id}").set_value("  ")
+    app.button(key=f"save_{run.id}").click().run()
+    assert "at least one character" in words(app)
+
+
+def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_run: Any) -> None:
+    """Whole sets, their sizes and 95 % intervals; whether it overfits, and what the best epoch is worth."""
+    run: Run = insert_run(epochs=8)
+    app = open_page("train", run=run.id)
+    assert [metric.label for metric in app.metric][4:] == ["Train", "Validation", "Test", "Gap"]
+    train = app.metric[4]
+    low, high = interval95(0.1 + 0.6 * (1 - math.exp(-8 / 4)), 20_000)
+    assert train.delta == f"{100 * low:.1f} – {percent(high)}"
+    assert "This run shows no sign of overfitting" in words(app) or "by heart" in words(app)
+    assert "also the best by validation" in words(app)
+
+
+def test_settings_of_a_damaged_run_do_not_break_the_page(open_page: OpenPage, insert_run: Any) -> None:
+    """A run written by another version says so; the page stands."""
+    run: Run = insert_run()
+    insert_run.damage_config(run)
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    assert "cannot read its" in words(app)
+
+
+def test_damaged_weights_are_said(open_page: OpenPage, insert_run: Any) -> None:
+    """A torn checkpoint costs the kernels, not the page."""
+    run: Run = insert_run(weights=True)
+    store: Store = insert_run.store
+    store.path(store.weights(run.id)[-1]).write_bytes(b"torn")
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    assert "altered or damaged" in words(app)
+
+
+def test_a_hundred_runs_do_not_crowd_the_page(open_page: OpenPage, insert_run: Any) -> None:
+    """The list names the newest fifty; the others are on Compare."""
+    for number in range(100):
+        insert_run(RunStatus.FINISHED if number % 20 == 0 else RunStatus.QUEUED, epochs=1)
+    app = open_page("train")
+    assert len(app.selectbox(key="run_choice").options) == 50
+    assert not app.exception

@@ -1,0 +1,102 @@
+"""A store of its own for each test, runs in any state, and other processes that use the same store."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.runs import Checkpoint, Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import PROJECT, Settings
+
+MakeRun = Callable[..., Run]
+Spawn = Callable[..., "subprocess.Popen[str]"]
+ReportEpoch = Callable[..., Checkpoint]
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    """An empty store."""
+    return Store(settings)
+
+
+@pytest.fixture
+def running(store: Store) -> Run:
+    """A run that this process has claimed."""
+    store.create(TrainingConfig())
+    run = store.claim()
+    assert run is not None
+    return run
+
+
+@pytest.fixture
+def make_run(store: Store) -> MakeRun:
+    """A run of any status: make_run(RunStatus.PAUSED)."""
+
+    def make(status: RunStatus) -> Run:
+        if status is RunStatus.QUEUED:
+            return store.create(TrainingConfig())
+        run = store.create(TrainingConfig(), mine=True)
+        return run if status is RunStatus.RUNNING else store.finish(run.id, status, f"It is {status}.")
+
+    return make
+
+
+@pytest.fixture
+def spawn(settings: Settings) -> Spawn:
+    """Another process with the same store: spawn(code, argument, …); `store` is there for the code."""
+
+    def start(code: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        head = (
+            "import sys; from cnnlab.runs import *; from cnnlab.settings import Settings; store = Store(Settings())\n"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", head + code, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+            env=os.environ | variables,
+        )
+
+    return start
+
+
+@pytest.fixture
+def report_epoch(store: Store) -> ReportEpoch:
+    """Commit an epoch of ten steps with its weights: report_epoch(run, 3, accuracy=0.5, size=100)."""
+
+    def report(run: Run, epoch: int, accuracy: float | None = 0.5, size: int = 100) -> Checkpoint:
+        score = Score(loss=1.0, accuracy=accuracy or 0.0, n=100)
+        record = EpochRecord(
+            epoch=epoch,
+            step=epoch * 10,
+            running_loss=1.0,
+            train_sample=score,
+            validation=None if accuracy is None else score,
+            elapsed_s=float(epoch),
+        )
+        name = f"weights-{epoch:04d}.safetensors"
+        store.folder(run.id).joinpath(name).write_bytes(b"w" * size)
+        file = Checkpoint(
+            run_id=run.id, kind="weights", epoch=epoch, step=epoch * 10, name=name, sha256="0" * 64, bytes=size
+        )
+        store.add_steps(run.id, [step(i) for i in range(epoch * 10 - 9, epoch * 10 + 1)], 1000.0)
+        store.commit_epoch(run.id, record, [file])
+        return file
+
+    def step(number: int) -> StepRecord:
+        return StepRecord(
+            step=number,
+            epoch=(number - 1) // 10 + 1,
+            loss=1 / number,
+            accuracy=1 - 1 / number,
+            lr=0.001,
+            elapsed_s=number / 10,
+        )
+
+    return report

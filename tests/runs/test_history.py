@@ -1,0 +1,242 @@
+"""What a run reports is kept as it was said."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.runs import Checkpoint, Curve, Run, Store, StoreError
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+ReportEpoch = Callable[..., Checkpoint]
+
+
+def steps(count: int, start: int = 1, per_epoch: int = 10) -> list[StepRecord]:
+    """Falling losses."""
+    return [
+        StepRecord(step=i, epoch=(i - 1) // per_epoch + 1, loss=1 / i, accuracy=1 - 1 / i, lr=0.1 / i, elapsed_s=i / 7)
+        for i in range(start, start + count)
+    ]
+
+
+def files_of(store: Store, run: Run) -> set[str]:
+    """The files in the run's folder, but for the lock."""
+    return {path.name for path in store.folder(run.id).iterdir()} - {"lock"}
+
+
+def state(store: Store, run: Run, epoch: int, step: int) -> Checkpoint:
+    """A state on the disk, not yet named."""
+    name = f"state-{epoch:04d}-{step:07d}.safetensors"
+    (store.folder(run.id) / name).write_bytes(b"state")
+    return Checkpoint(run_id=run.id, kind="state", epoch=epoch, step=step, name=name, sha256="1" * 64, bytes=5)
+
+
+def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
+    """Bit for bit, and only the newer ones where asked; the run's row tells how far it is."""
+    said = steps(25)
+    store.add_steps(running.id, said[:10], 900.0)
+    store.add_steps(running.id, said[10:], 1234.5)
+    store.add_steps(running.id, [], 1.0)
+
+    assert store.steps(running.id) == said
+    assert store.steps(running.id, after=20) == said[20:]
+    run = store.get(running.id)
+    assert (run.epoch, run.step, run.images_per_s, run.elapsed_s) == (3, 25, 1234.5, said[-1].elapsed_s)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("column", ["loss", "accuracy", "lr", "elapsed_s"])
+def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: str, bad: float) -> None:
+    """SQLite would keep NaN as NULL. The sound steps of the same batch are not kept either: one transaction."""
+    batch = steps(3)
+    batch[1] = batch[1].model_copy(update={column: bad})
+
+    with pytest.raises(StoreError, match="no finite number"):
+        store.add_steps(running.id, batch, 1.0)
+
+    assert store.steps(running.id) == []
+
+
+def test_an_epoch_that_is_no_number_is_refused(store: Store, running: Run) -> None:
+    """Also inside a score."""
+    score = Score(loss=math.nan, accuracy=0.1, n=10)
+    record = EpochRecord(epoch=1, step=10, running_loss=1.0, train_sample=score, validation=None, elapsed_s=1.0)
+
+    with pytest.raises(StoreError, match="no finite number"):
+        store.commit_epoch(running.id, record, [])
+
+
+def test_epochs_and_their_weights_come_back_in_order(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """Records, files, the newest scores in the run itself."""
+    files = [report_epoch(running, epoch, accuracy=epoch / 10) for epoch in (1, 2, 3)]
+
+    assert [record.epoch for record in store.epochs(running.id)] == [1, 2, 3]
+    assert store.weights(running.id) == files
+    assert store.path(files[0]).is_file()
+    run = store.get(running.id)
+    assert run.last_epoch == store.epochs(running.id)[-1]
+    assert run == store.list()[0]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best"),
+    [([0.1, 0.5, 0.4], 2), ([0.5, 0.5, 0.4], 1), ([0.3], 1), ([None, None, None], 3)],
+)
+def test_the_best_epoch_is_the_earliest_of_highest_validation_accuracy(
+    store: Store, running: Run, report_epoch: ReportEpoch, accuracies: list[float | None], best: int
+) -> None:
+    """Without validation, the last."""
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        report_epoch(running, epoch, accuracy=accuracy)
+
+    assert store.get(running.id).best_epoch == best
+
+
+def test_committing_an_epoch_twice_changes_nothing(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """A continued run may report the epoch it was interrupted in once more."""
+    file = report_epoch(running, 1)
+    before = store.get(running.id), store.epochs(running.id), store.weights(running.id)
+
+    store.commit_epoch(running.id, store.epochs(running.id)[0], [file])
+
+    assert (store.get(running.id), store.epochs(running.id), store.weights(running.id)) == before
+
+
+def test_weights_before_the_first_step_need_no_epoch(store: Store, running: Run) -> None:
+    """Epoch 0 has weights to look at, and no record."""
+    name = "weights-0000.safetensors"
+    (store.folder(running.id) / name).write_bytes(b"w")
+    file = Checkpoint(run_id=running.id, kind="weights", epoch=0, step=0, name=name, sha256="2" * 64, bytes=1)
+
+    store.commit_state(running.id, file)
+
+    assert store.weights(running.id) == [file]
+    assert store.epochs(running.id) == []
+
+
+def test_the_last_two_states_are_kept(store: Store, running: Run) -> None:
+    """Two, so that a damaged newest one is not the end; the older files are gone."""
+    for step in (10, 20, 25):
+        store.commit_state(running.id, state(store, running, step // 10, step))
+
+    kept = store.checkpoints(running.id, "state")
+    assert [file.step for file in kept] == [20, 25]
+    assert files_of(store, running) == {file.name for file in kept}
+
+
+def test_a_byte_budget_thins_the_weights(
+    store: Store, settings: Settings, running: Run, report_epoch: ReportEpoch
+) -> None:
+    """First, last and best stay, and what the store names is what is on the disk."""
+    store.settings = settings.model_copy(update={"run_budget_bytes": 5_000})
+    for epoch in range(1, 21):
+        report_epoch(running, epoch, accuracy=0.9 if epoch == 4 else 0.5, size=1_000)
+
+    kept = store.weights(running.id)
+    assert {1, 4, 20} <= {file.epoch for file in kept}
+    assert len(kept) == 5
+    assert files_of(store, running) == {file.name for file in kept}
+    assert len(store.epochs(running.id)) == 20, "the scores of all epochs stay"
+
+
+def test_rewinding_forgets_what_came_later(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """Steps, epochs, files and the best epoch are as they were at that step."""
+    for epoch, accuracy in enumerate((0.3, 0.2, 0.9), start=1):
+        report_epoch(running, epoch, accuracy=accuracy)
+    store.commit_state(running.id, state(store, running, 2, 15))
+    store.commit_state(running.id, state(store, running, 3, 30))
+
+    store.rewind(running.id, epoch=2, step=15)
+
+    assert [step.step for step in store.steps(running.id)] == list(range(1, 16))
+    assert [record.epoch for record in store.epochs(running.id)] == [1]
+    assert files_of(store, running) == {"weights-0001.safetensors", "state-0002-0000015.safetensors"}
+    run = store.get(running.id)
+    assert (run.epoch, run.step, run.best_epoch, run.elapsed_s) == (2, 15, 1, 1.5)
+    assert run.last_epoch is not None
+    assert run.last_epoch.epoch == 1
+    store.add_steps(running.id, steps(5, start=16), 1.0)  # and it goes on
+
+
+def test_rewinding_to_the_start_leaves_nothing(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """A run that has no sound state starts again."""
+    report_epoch(running, 1)
+
+    store.rewind(running.id, epoch=0, step=0)
+
+    run = store.get(running.id)
+    assert (run.epoch, run.step, run.best_epoch, run.last_epoch, run.elapsed_s) == (0, 0, None, None, 0.0)
+    assert files_of(store, running) == set()
+
+
+def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """Were its run continued by another, two would write into one history."""
+    file = report_epoch(running, 1)
+    record = store.epochs(running.id)[0]
+    store.finish(running.id, RunStatus.STOPPED, "Stopped.")
+
+    for write in (
+        lambda: store.add_steps(running.id, steps(1, start=11), 1.0),
+        lambda: store.commit_epoch(running.id, record, [file]),
+        lambda: store.commit_state(running.id, file),
+        lambda: store.rewind(running.id, 0, 0),
+        lambda: store.start(running.id, "cpu", {}, 10),
+        lambda: store.finish(running.id, RunStatus.FINISHED, "Done."),
+    ):
+        with pytest.raises(StoreError, match="not in training any more"):
+            write()
+
+
+def test_a_short_curve_is_every_step(store: Store, running: Run) -> None:
+    """Below the number of points asked for, nothing is averaged."""
+    said = steps(25)
+    store.add_steps(running.id, said, 1.0)
+
+    curve = store.curve(running.id, points=25)
+
+    assert curve == Curve(*([getattr(s, name) for s in said] for name in ("step", "epoch", "loss", "accuracy", "lr")))
+    assert store.curve(running.id, after=25) == Curve([], [], [], [], [])
+
+
+def test_a_long_curve_is_means_of_equal_buckets(store: Store, running: Run) -> None:
+    """1,003 steps in at most 100 points: numpy says the same, and the last step is there."""
+    said = steps(1_003)
+    store.add_steps(running.id, said, 1.0)
+
+    curve = store.curve(running.id, points=100)
+
+    width = 11
+    assert curve.step == [*range(width, 1_003, width), 1_003]
+    parts = np.split(np.array([s.loss for s in said]), range(width, 1_003, width))
+    np.testing.assert_allclose(curve.loss, [part.mean() for part in parts], rtol=1e-12)
+    assert len(curve.step) <= 100
+
+
+@hypothesis_settings(max_examples=25)
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=5), st.integers(1, 300))
+def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[int], points: int) -> None:
+    """However a reader's questions fall between the writer's batches, no step is left out or counted twice."""
+    with TemporaryDirectory() as home:
+        store = Store(Settings(home=Path(home), runs_dir=None, database_url=None))
+        run = store.create(TrainingConfig(), mine=True)
+        store.start(run.id, "cpu", {}, sum(pieces))
+        seen, summed = 0, 0.0
+        for count in pieces:
+            store.add_steps(run.id, steps(count, start=store.get(run.id).step + 1), 1.0)
+            curve = store.curve(run.id, after=seen, points=points)
+            widths = np.diff([seen, *curve.step])
+            summed += float(np.dot(widths, curve.loss))
+            seen = curve.step[-1]
+
+        assert seen == sum(pieces)
+        assert summed == pytest.approx(sum(step.loss for step in steps(seen)))
+        assert len(store.curve(run.id, points=points).step) <= points
+        store.finish(run.id, RunStatus.STOPPED, "Stopped.")

@@ -1,0 +1,209 @@
+"""Nothing is shown as running that is not, and no acknowledged commit is lost, whenever a process is killed."""
+
+import os
+import random
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cnnlab.records import RunStatus
+from cnnlab.runs import Checkpoint, Run, Store
+from cnnlab.schema import TrainingConfig
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+MakeRun = Callable[[RunStatus], Run]
+
+CLAIM_AND_WAIT = "run = store.claim(); print(run.id, flush=True); sys.stdin.read()"
+
+
+def claimed_elsewhere(store: Store, spawn: Spawn) -> "tuple[str, subprocess.Popen[str]]":
+    """A run that another process has just claimed, and that process."""
+    store.create(TrainingConfig())
+    process = spawn(CLAIM_AND_WAIT)
+    assert process.stdout is not None
+    return process.stdout.readline().strip(), process
+
+
+def test_a_run_killed_right_after_its_claim_is_interrupted(store: Store, spawn: Spawn) -> None:
+    """While the process lives it is left alone; once killed, it is said, and the run can be continued."""
+    id, process = claimed_elsewhere(store, spawn)
+    assert store.recover() == []
+    assert store.get(id).status is RunStatus.RUNNING
+
+    process.kill()
+    process.wait()
+    recovered = store.recover()
+
+    assert [run.id for run in recovered] == [id]
+    assert recovered[0] == store.get(id)
+    assert recovered[0].status is RunStatus.INTERRUPTED
+    assert recovered[0].message == (
+        "The training process ended without saying why, in its first epoch. Continue starts it again."
+    )
+    assert store.recover() == []
+    assert store.resume(id).status is RunStatus.QUEUED
+
+
+def test_the_sentence_says_how_far_it_came(
+    store: Store, running: Run, report_epoch: Callable[..., Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After epoch 3, continuing goes on from there."""
+    for epoch in (1, 2, 3):
+        report_epoch(running, epoch)
+    forget_lock(store, running)
+
+    (run,) = store.recover()
+
+    assert run.message == (
+        "The training process ended without saying why, after epoch 3. Continue picks up from there."
+    )
+
+
+def forget_lock(store: Store, run: Run) -> None:
+    """As if the process that held it had died."""
+    from cnnlab.runs import locks
+
+    locks.release(store.folder(run.id))
+
+
+def test_files_that_were_never_committed_are_removed(
+    store: Store, running: Run, report_epoch: Callable[..., Checkpoint]
+) -> None:
+    """What no row names does not count; what a row names stays."""
+    named = report_epoch(running, 1)
+    folder = store.folder(running.id)
+    for stray in ("weights-0002.safetensors", "state-0002-0000012.safetensors.tmp"):
+        (folder / stray).write_bytes(b"half")
+    forget_lock(store, running)
+
+    store.recover()
+
+    assert {path.name for path in folder.iterdir()} == {"lock", named.name}
+
+
+def test_a_living_run_keeps_its_unfinished_files(store: Store, running: Run) -> None:
+    """It is about to commit them."""
+    path = store.folder(running.id) / "weights-0001.safetensors.tmp"
+    path.write_bytes(b"half")
+
+    store.recover()
+
+    assert path.exists()
+
+
+def test_a_running_run_whose_folder_is_gone_is_interrupted(store: Store, running: Run) -> None:
+    """Nobody holds a lock that is not there."""
+    (store.folder(running.id) / "lock").unlink()
+    forget_lock(store, running)
+    store.folder(running.id).rmdir()
+
+    assert [run.id for run in store.recover()] == [running.id]
+
+
+def test_folders_without_a_run_are_swept_when_old(store: Store, make_run: MakeRun) -> None:
+    """Left by a delete that was killed half-way. Young ones may be a run that is just being created."""
+    run = make_run(RunStatus.STOPPED)
+    old, young, foreign = (store.settings.runs / name for name in ("a" * 32, "b" * 32, "my notes"))
+    for folder in (old, young, foreign):
+        folder.mkdir()
+        (folder / "weights-0001.safetensors").write_bytes(b"w")
+    for folder in (old, foreign, store.folder(run.id)):
+        os.utime(folder, (time.time() - 7_200,) * 2)
+
+    store.sweep()
+
+    assert {path.name for path in store.settings.runs.iterdir()} == {run.id, young.name, foreign.name}
+
+
+COMMIT_FOREVER = """
+from cnnlab.records import *
+from cnnlab.runs import locks
+import hashlib
+run = store.take(sys.argv[1])
+done = max((record.epoch for record in store.epochs(run.id)), default=0)
+store.rewind(run.id, done, done * 5)
+score = Score(loss=1.0, accuracy=0.5, n=10)
+epoch = done
+while True:
+    epoch += 1
+    steps = [StepRecord(step=s, epoch=epoch, loss=1/s, accuracy=0, lr=1, elapsed_s=s)
+             for s in range(epoch * 5 - 4, epoch * 5 + 1)]
+    store.add_steps(run.id, steps, 1.0)
+    record = EpochRecord(epoch=epoch, step=epoch * 5, running_loss=1.0, train_sample=score, validation=score, elapsed_s=1.0)
+    files = []
+    for kind in ("weights", "state"):
+        path = store.folder(run.id) / f"{kind}-{epoch:04d}.safetensors"
+        content = f"{kind} of {epoch}".encode() * 100
+        path.with_suffix(".tmp").write_bytes(content)
+        path.with_suffix(".tmp").replace(path)
+        files.append(Checkpoint(run_id=run.id, kind=kind, epoch=epoch, step=epoch * 5, name=path.name,
+                                sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)))
+    store.commit_epoch(run.id, record, files)
+    print(epoch, flush=True)
+"""
+
+
+def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) -> None:
+    """25 kills at random moments of a process that does nothing but commit, each time continued by the next."""
+    import hashlib
+
+    chance = random.Random(0)
+    run = store.create(TrainingConfig())
+    acknowledged = 0
+    for _ in range(25):
+        process = spawn(COMMIT_FOREVER, run.id)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.uniform(0.0, 0.08))
+        process.kill()
+        out, error = process.communicate()
+        assert error == ""
+        acknowledged = max([acknowledged, *map(int, out.split())])
+
+        (interrupted,) = store.recover()  # this first reader also rolls a hot journal back
+
+        epochs = store.epochs(run.id)
+        assert [record.epoch for record in epochs] == list(range(1, len(epochs) + 1))
+        assert len(epochs) >= acknowledged
+        assert interrupted.last_epoch == epochs[-1]
+        assert [step.step for step in store.steps(run.id)][: len(epochs) * 5] == list(range(1, len(epochs) * 5 + 1))
+        files = store.weights(run.id) + store.checkpoints(run.id, "state")
+        assert {file.epoch for file in store.weights(run.id)} == set(range(1, len(epochs) + 1))
+        assert {path.name for path in store.folder(run.id).iterdir()} == {"lock", *(file.name for file in files)}
+        for file in files[-4:]:
+            assert hashlib.sha256(store.path(file).read_bytes()).hexdigest() == file.sha256
+    with store.database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+    assert acknowledged > 25
+
+
+def test_a_hot_journal_is_rolled_back_by_the_next_reader(store: Store, spawn: Spawn) -> None:
+    """Killed in the middle of writing the file itself: the reader sees the state before."""
+    for seed in range(30):
+        store.create(TrainingConfig(seed=seed))
+    before = store.list()
+    code = """
+import sqlite3
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size=1")  # so that it spills changed pages into the file before the commit
+connection.execute("BEGIN IMMEDIATE")
+for turn in range(20):
+    connection.execute("UPDATE runs SET note=?", ("x" * 2000,))
+print("torn", flush=True); sys.stdin.read()
+"""
+    path = store.settings.home / "runs.db"
+    process = spawn(code, str(path))
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    assert path.with_name("runs.db-journal").stat().st_size > 0
+    raw = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)  # ignores the journal: what the file itself has
+    with pytest.raises((sqlite3.DatabaseError, AssertionError)):
+        assert {note for (note,) in raw.execute("SELECT note FROM runs")} == {""}
+    raw.close()
+
+    assert store.list() == before

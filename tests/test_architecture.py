@@ -1,0 +1,100 @@
+"""The house rules of docs/architecture.md, held by parsing the imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = [
+    {"schema", "records", "presets", "settings", "registry"},
+    {"data", "models", "checkpoints"},
+    {"inspection", "training", "runs", "figures"},
+    {"cli", "worker", "__main__"},
+    {"dashboard"},
+    {"pages"},
+]
+ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
+ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker"), ("presets", "schema")}
+NO_TORCH = {"runs", "figures", "schema", "records", "presets", "settings", "registry", "cli", "dashboard", "pages"}
+FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system"}
+FORBIDDEN_WORDS = {"unsafe_allow_html", "shell", "extractall"}
+
+
+def modules() -> Iterator[Path]:
+    """Every Python file of the product."""
+    yield ROOT / "streamlit_app.py"
+    yield from sorted((ROOT / "pages").glob("*.py"))
+    yield from sorted((ROOT / "cnnlab").rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """The room a file stands in: data, runs, worker, pages, …"""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "cnnlab" else parts[0]
+
+
+def imports(path: Path, top_level_only: bool = False) -> set[str]:
+    """Dotted names of the modules a file imports."""
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if not top_level_only else iter(tree.body)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down(path: Path) -> None:
+    """A room imports rooms of lower rows, its own files, and its row's bottom neighbours; never a sibling."""
+    room = room_of(path)
+    for name in imports(path):
+        if not name.startswith("cnnlab."):
+            continue
+        other = name.split(".")[1]
+        if room not in ROW or other not in ROW or other == room or (room, other) in ALLOWED_SIDEWAYS:
+            continue
+        sideways_at_the_bottom = ROW[room] == ROW[other] == 0
+        assert ROW[other] < ROW[room] or sideways_at_the_bottom, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_streamlit_and_torch_stay_in_their_rooms(path: Path) -> None:
+    """Streamlit in pages, dashboard and the entry alone; torch not at the top of rooms that must open instantly."""
+    room = room_of(path)
+    if room not in {"pages", "dashboard", "streamlit_app"}:
+        assert not {n for n in imports(path) if n.split(".")[0] == "streamlit"}
+    if room in NO_TORCH:
+        assert not {n for n in imports(path, top_level_only=True) if n.split(".")[0] in {"torch", "torchvision"}}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_stay_small(path: Path) -> None:
+    """300 lines a file, 100 a page, 40 the entry: a file has one idea."""
+    most = {"pages": 100, "streamlit_app": 40}.get(room_of(path), 300)
+
+    assert len(path.read_text().splitlines()) <= most
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_that_runs_what_was_typed(path: Path) -> None:
+    """No pickle, eval, exec, torch.load, shell or unsafe HTML anywhere."""
+    tree = ast.parse(path.read_text())
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    keywords = {k.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for k in node.keywords}
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+    assert not calls & FORBIDDEN_CALLS
+    assert not (keywords | attributes) & FORBIDDEN_WORDS
+    assert not {n for n in imports(path) if n.split(".")[0] in {"pickle", "marshal", "shelve"}}
+
+
+def test_every_room_is_known() -> None:
+    """A new folder or file in cnnlab/ has a place in the rows."""
+    rooms = {room_of(path) for path in modules()} - {"__init__", "streamlit_app"}
+
+    assert rooms <= set(ROW)
