@@ -5,22 +5,27 @@ link without it (docs/architecture.md).
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import streamlit as st
 
-from cnnlab.dashboard import access
+from cnnlab.dashboard import access, errors, examples
+from cnnlab.presets import PRESETS
+from cnnlab.runs import StoreError
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
     access.load_torch()
-    access.launcher().start()
+    examples.prepare(PRESETS[0].config.dataset, "shapes")
+    with suppress(StoreError):  # without a store the server still comes up, and every page says what is wrong
+        access.launcher().start()
     yield {}
-    await anyio.to_thread.run_sync(access.launcher().stop)
+    with suppress(StoreError):
+        await anyio.to_thread.run_sync(access.launcher().stop)
 
 
-app = st.App("cnnlab/dashboard/router.py", lifespan=lifespan)
+app = st.App("cnnlab/dashboard/router.py", lifespan=lifespan, on_script_error=errors.say)

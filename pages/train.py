@@ -13,7 +13,7 @@ def new_run(store: Store, runs: list[Run]) -> None:
     start.presets(checked.config)
     if parent:
         start.parent_line(parent, checked.config)
-    left, right = st.columns([3, 5], gap="medium")
+    left, right = st.columns([1, 2], gap="medium")
     with left:
         forms.draw_group("main")
         forms.draw_folded()
@@ -46,7 +46,6 @@ with left:
 with right:
     run_card.switch(runs, run)
 if run is None:
-    start.say_if_gone()
     new_run(store, runs)
 else:
     run_view.show(store, run, parent=next((other for other in runs if other.id == run.parent_id), None))

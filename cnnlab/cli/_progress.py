@@ -73,11 +73,9 @@ class BarReport:
             total = self._store.get(self._run.id).steps_total
             self._bar = tqdm(total=total, initial=record.step - 1, unit="step", dynamic_ncols=True, disable=None)
         bar = self._bar
-        since = self._since or record
-        if record.elapsed_s - since.elapsed_s >= 0.5 or self._since is None:
-            if record.step > since.step:
-                images = (record.step - since.step) * self._run.config.batch_size
-                self._images_per_s = images / (record.elapsed_s - since.elapsed_s)
+        self._since = self._since or record
+        if (seconds := record.elapsed_s - self._since.elapsed_s) >= 0.5:
+            self._images_per_s = (record.step - self._since.step) * self._run.config.batch_size / seconds
             self._since = record
         bar.set_description(f"epoch {record.epoch}/{self._run.config.epochs}", refresh=False)
         rate = f"{count(round(self._images_per_s))} images/s" if self._images_per_s else ""

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from cnnlab.dashboard import routes
+from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.launcher import Launcher
 from cnnlab.settings import Settings
@@ -38,7 +39,7 @@ def runs(store: Store) -> list[Run]:
 
 
 def _give_up(error: StoreError) -> NoReturn:
-    st.error(str(error).replace("\\", "\\\\").replace("`", "'"), icon=":material/database_off:")
+    st.error(escape(str(error)), icon=":material/database_off:")
     st.stop()
 
 
@@ -60,7 +61,7 @@ def run_from_url(store: Store) -> Run | None:
     try:
         return store.get(wanted)
     except UnknownRunError as error:
-        st.warning(str(error), icon=":material/link_off:")
+        st.warning(escape(str(error)), icon=":material/link_off:")
         set_url(run=None)
         return None
     except StoreError as error:

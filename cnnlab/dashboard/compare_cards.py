@@ -6,7 +6,6 @@ import streamlit as st
 
 from cnnlab.dashboard import access, look, routes, run_card
 from cnnlab.dashboard.csv_tables import epochs_csv, steps_csv
-from cnnlab.figures.verdict import overfitting
 from cnnlab.runs import Run, Store, StoreError
 
 
@@ -25,33 +24,32 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         st.space("stretch")
         run_card.describe(store, run)
     st.caption(look.escape(look.difference_line(run, parent)))
-    st.markdown(look.escape(overfitting("This run", store.epochs(run.id), run.results)))
     if run.note:
         st.text(run.note)
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         access.link(routes.train(), "Open", icon=":material/open_in_full:", run=run.id)
         access.link(routes.feature_maps(), "Feature maps", run=run.id)
         access.link(routes.kernels(), "Kernels", run=run.id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         access.link(routes.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
-    with st.container(horizontal=True, gap="medium"):
-        _downloads(store, run)
+        with st.popover("CSV", icon=":material/download:", type="tertiary", key=f"csv_{run.id}"):
+            _downloads(store, run)
         if st.button("Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"):
             _confirm_delete(store, run)
 
 
 def _downloads(store: Store, run: Run) -> None:
     """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
-    for what, icon, text in (
-        ("epochs", ":material/download:", lambda: epochs_csv(store.epochs(run.id))),
-        ("steps", ":material/download:", lambda: steps_csv(store.steps(run.id))),
+    for what, text in (
+        ("epochs", lambda: epochs_csv(store.epochs(run.id))),
+        ("steps", lambda: steps_csv(store.steps(run.id))),
     ):
         st.download_button(
-            f"{what.capitalize()} (CSV)",
+            f"All {what}",
             text,
             file_name=f"run-{run.number}-{what}.csv",
             mime="text/csv",
             key=f"{what}_{run.id}",
-            icon=icon,
             type="tertiary",
             on_click="ignore",
         )

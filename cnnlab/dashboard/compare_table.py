@@ -41,6 +41,7 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
         key=_TABLE,
         hide_index=True,
         height=38 + 35 * min(8, len(runs)),
+        placeholder="–",
         on_select=_pick,
         selection_mode="multi-row",
         column_config=_columns(differing),
@@ -58,22 +59,22 @@ def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, 
     finals = [run.results.final if run.results else None for run in runs]
     latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
     columns: dict[str, list[Any]] = {
-        "●": [_dot(colours[run.id]) if run.id in colours else None for run in runs],
+        "●": [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs],
         "Run": [run.name for run in runs],
         "Status": [[look.STATUS[run.status].word] for run in runs],
     }
-    for setting in differing:
-        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
     columns |= {
         "Train": [100 * final.train.accuracy if final else None for final in finals],
         "Validation": [100 * score.accuracy if score else None for score in latest],
         "Test": [100 * final.test.accuracy if final else None for final in finals],
         "Gap": [100 * (final.train.accuracy - final.test.accuracy) if final else None for final in finals],
         "Best epoch": [run.best_epoch for run in runs],
-        "Epochs": [f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}" for run in runs],
+        "Epoch": [f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}" for run in runs],
         "Training time": [look.duration(run.elapsed_s) if run.step else "" for run in runs],
         "Started": [run.created_at for run in runs],
     }
+    for setting in differing:
+        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
     return pd.DataFrame(columns)
 
 
@@ -101,10 +102,14 @@ def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
     }
 
 
-def _dot(colour: str) -> str:
+def dot(colour: str) -> str:
+    """A disc of that colour, as the source of a picture."""
     circle = f'<circle cx="10" cy="10" r="7" fill="{colour}"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">{circle}</svg>'
     return f"data:image/svg+xml,{quote(svg)}"
+
+
+NO_DOT = dot("none")
 
 
 def _pick() -> None:

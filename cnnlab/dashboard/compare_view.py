@@ -7,16 +7,24 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.dashboard import look
-from cnnlab.dashboard.compare_table import settings_that_differ
+from cnnlab.dashboard.compare_table import dot, settings_that_differ
 from cnnlab.figures.bars import RunScores, accuracy_bars
 from cnnlab.figures.curves import Measure, RunCurve, curves
-from cnnlab.figures.verdict import Contender, comparison
+from cnnlab.figures.style import RUN_COLOURS
+from cnnlab.figures.verdict import Contender, Sign, comparison, diagnose, overfitting
 from cnnlab.records import FullScores
 from cnnlab.runs import Run, Store
 
 When = Literal["last epoch", "best epoch"]
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
+
+MARKS = {
+    Sign.OVERFITS: ":red[:material/trending_up:]",
+    Sign.UNSTABLE: ":red[:material/ssid_chart:]",
+    Sign.GROWING: ":orange[:material/visibility:]",
+    Sign.NONE: ":green[:material/check_circle:]",
+}
 
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -37,7 +45,7 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
     if len(chosen) < len(ids) or alive != any(run.status.active for run in chosen):
         st.rerun()
     when: When = st.segmented_control(
-        "Weights of",
+        "Judged after the",
         ["last epoch", "best epoch"],
         default="last epoch",
         required=True,
@@ -48,6 +56,8 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):
         st.markdown(f"**{look.escape(sentence)}**")
+    for number, run in enumerate(chosen):
+        _verdict(store, run, RUN_COLOURS[number])
     if scored:
         st.plotly_chart(
             accuracy_bars([RunScores(run.name, scores) for run, scores in scored]),
@@ -60,6 +70,16 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
             "whisker is the 95 % interval that so many pictures allow."
         )
     _curves(store, chosen)
+
+
+def _verdict(store: Store, run: Run, colour: str) -> None:
+    """Whether the run overfits, after its dot."""
+    epochs = store.epochs(run.id)
+    sign = diagnose(epochs).sign
+    with st.container(horizontal=True, wrap=False, gap="xsmall"):
+        st.image(dot(colour), width=16, alt="The colour of this run")
+        mark = f"{MARKS[sign]} " if sign in MARKS else ""
+        st.markdown(mark + look.escape(overfitting(run.name, epochs, run.results)), width="stretch")
 
 
 def _curves(store: Store, chosen: Sequence[Run]) -> None:

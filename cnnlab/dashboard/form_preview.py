@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.dashboard import look
+from cnnlab.dashboard.drawing import drawing
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.figures.network import network_svg
 from cnnlab.inspection.summary import LayerRow, summarise, totals
@@ -14,6 +15,8 @@ from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig
 
 BYTES_A_WEIGHT = 4
+MOST_ROWS = 13
+"""Of the layer table; that of a deep network scrolls."""
 
 
 def show(config: TrainingConfig, runs: Sequence[Run]) -> None:
@@ -22,7 +25,8 @@ def show(config: TrainingConfig, runs: Sequence[Run]) -> None:
     assert config.batch_norm is not None
     info = DATASETS.get(config.dataset).info
     rows = layers(config.architecture, config.dataset, config.dropout, config.batch_norm)
-    st.html(network_svg(rows, (info.channels, info.size_px, info.size_px)))
+    svg = network_svg(rows, (info.channels, info.size_px, info.size_px))
+    drawing(svg, key="network", description=f"Diagram of {config.architecture}, layer by layer")
     _totals(rows, config, info, runs)
     _table(rows)
 
@@ -75,16 +79,16 @@ def _table(rows: Sequence[LayerRow]) -> None:
             }
         ),
         hide_index=True,
-        height="content",
+        height="content" if len(rows) <= MOST_ROWS else 35 * MOST_ROWS,
         alt="Each layer with its output shape, parameters, receptive field and multiply-adds",
         column_config={
-            "Layer": st.column_config.TextColumn(pinned=True, width=68),
+            "Layer": st.column_config.TextColumn(pinned=True, width=64),
             "Output": st.column_config.TextColumn(
-                help="Channels × height × width for one picture, or features.", width=88
+                help="Channels × height × width for one picture, or features.", width=82
             ),
             "Parameters": st.column_config.TextColumn(
                 help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",
-                width=205,
+                width=198,
             ),
             "Sees": st.column_config.TextColumn(
                 help="Receptive field: the square of the picture that one output value depends on.",
@@ -92,7 +96,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
                 width=84,
             ),
             "Multiply-adds": st.column_config.TextColumn(
-                help="Multiplications, each with its addition, for one picture.", alignment="right", width=100
+                help="Multiplications, each with its addition, for one picture.", alignment="right", width=98
             ),
         },
     )

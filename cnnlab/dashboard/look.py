@@ -1,15 +1,15 @@
 """The one look of all pages: colours, numbers, names, status, the page's head and the sidebar's foot."""
 
-import re
 from dataclasses import dataclass
 
 import streamlit as st
 
 from cnnlab.dashboard import access
+from cnnlab.dashboard.markdown import escape
 from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points
 from cnnlab.figures.style import DANGER, TEST, TRAIN, VALIDATION
 from cnnlab.records import RunStatus
-from cnnlab.runs.store import Run, Store
+from cnnlab.runs import Run, Store
 from cnnlab.schema import differences
 
 __all__ = [
@@ -55,20 +55,6 @@ STATUS: dict[RunStatus, StatusLook] = {
     RunStatus.FAILED: StatusLook("failed", "red", ":material/error:"),
     RunStatus.INTERRUPTED: StatusLook("interrupted", "orange", ":material/power_off:"),
 }
-
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_BREAK = "\N{WORD JOINER}"
-
-
-def escape(text: str) -> str:
-    """`text` such that Streamlit's Markdown shows it letter by letter: no link, formula, icon, colour or HTML.
-
-    Backslashes stop the parser; the invisible word joiners stop what works on the parsed text afterwards
-    (Streamlit's `:material/…:` and `:smile:`, and the bare links of GitHub's Markdown).
-    """
-    line = " ".join(text.split())
-    broken = re.sub(r"([:@]|www)", rf"\1{_BREAK}", line, flags=re.IGNORECASE)
-    return _PUNCTUATION.sub(r"\\\1", broken)
 
 
 def setting_value(value: object) -> str:

@@ -16,6 +16,8 @@ from cnnlab.registry import UnknownNameError
 from cnnlab.runs.store import Run, Store, UnknownRunError
 
 _RUN = "looking_run"
+_MANY = 48
+"""More tiles than this are a large grid."""
 
 
 def looking() -> View | None:
@@ -76,7 +78,8 @@ def choose_channel(channels: int) -> int:
 
 def window(tiles: int) -> DeltaGenerator:
     """Where a grid of so many tiles goes: a large one scrolls within, so that the chosen tile beside it stays in sight."""
-    return st.container(height=620 if tiles > 64 else "content", border=False)
+    large = tiles > _MANY
+    return st.container(height=620 if large else "content", border=large)
 
 
 def unreadable(view: View, error: Exception) -> None:

@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 _SHOWN_PX = 160
 _COLUMN_PX = 168
+_LONG_STRIP = 8
 
 
 def draw_given(picture: Picture) -> None:
@@ -74,8 +75,10 @@ def draw_verdict(view: View, info: DatasetInfo, picture: Picture, seen: FeatureM
 
 
 def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
-    """The network from left to right: what each button of the strip reads."""
-    words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
+    """The network from left to right: what each button of the strip reads. A long strip leaves out the shapes."""
+    words = {row.label: row.label for row in rows}
+    if len(rows) <= _LONG_STRIP:
+        words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
     return {label: text if number == 0 else f"▸ {text}" for number, (label, text) in enumerate(words.items())}
 
 

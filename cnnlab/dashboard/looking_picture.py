@@ -88,7 +88,7 @@ def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
     index = url.whole(which) if kind == "test" else 0
     if index is None or index >= info.num_test or kind not in ("test", "upload"):
         if url.from_outside("picture"):
-            complain(f"The test pictures of {info.name} are test:0 to test:{info.num_test - 1}. Here is the first one.")
+            complain(f"{info.name} has the test pictures 0 to {info.num_test - 1}. Here is the first one.")
         index = 0
     image = np.array(arrays.test_images[index])
     return Picture(f"test:{index}", image, image, int(arrays.test_labels[index]))

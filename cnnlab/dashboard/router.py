@@ -1,10 +1,13 @@
-"""The script Streamlit runs for every visitor: navigation, the status at its foot, then the page that was asked for."""
+"""The script Streamlit runs for every visitor: navigation, the status beneath it, then the page that was asked for."""
 
 import streamlit as st
 
 from cnnlab.dashboard import access, look, routes
+from cnnlab.dashboard.component import STATIC
 
-st.set_page_config(page_title="cnnlab", page_icon=":material/blur_on:", layout="wide")
+icon = str(STATIC / "icon.svg")
+st.set_page_config(page_title="cnnlab", page_icon=icon, layout="wide")
+st.logo(str(STATIC / "logo.svg"), icon_image=icon, size="large")
 
 page = st.navigation(routes.all_pages())
 with st.sidebar:

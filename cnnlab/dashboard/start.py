@@ -46,13 +46,6 @@ def presets(chosen: TrainingConfig | None) -> None:
     st.caption(now.summary if now else "A preset fills the form; then change what you like.")
 
 
-def say_if_gone() -> None:
-    """A link to a run that is not there: said once, then the address is that of the form."""
-    if st.query_params.get("run"):
-        st.warning("There is no such run; perhaps it was deleted.", icon=":material/link_off:")
-        access.set_url(run=None)
-
-
 def parent_from_url(store: Store) -> Run | None:
     """The run that `?parent=` names: its settings fill the form once, to change one and train again."""
     wanted = st.query_params.get("parent")

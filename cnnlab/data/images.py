@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 8_000_000
 MAX_SIDE_PX = 4_096
-MAX_JPEG_SCANS = 100  # cameras write about ten; each costs a pass over the picture, and 8 MB could hold 200,000
+MAX_JPEG_SEGMENTS = 400  # cameras write some dozens; each may cost a pass over the picture, and 8 MB could hold 200,000
 
 # Pillow only warns of a picture that is too large by less than twice.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -66,22 +66,22 @@ def _check_bytes(data: bytes) -> None:
         raise PictureError(
             f"This file has {len(data) / 1e6:.1f} MB: choose one of up to {MAX_BYTES / 1e6:.0f} MB, or save it smaller."
         )
-    if data.startswith(b"\xff\xd8") and _jpeg_scans(data) > MAX_JPEG_SCANS:
-        raise PictureError("This picture is stored in too many layers: save it again as PNG or JPEG and try once more.")
+    if data.startswith(b"\xff\xd8") and _jpeg_segments(data) > MAX_JPEG_SEGMENTS:
+        raise PictureError("This picture is stored in too many pieces: save it again as PNG or JPEG and try once more.")
 
 
 # Those with a length: no stuffed zero, restart or start of image (ITU-T T.81, table B.1).
-_JPEG_SEGMENT = re.compile(rb"\xff+([\x02-\xcf\xd9-\xfe])")
-_END_OF_IMAGE, _START_OF_SCAN = b"\xd9", b"\xda"
+_JPEG_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
+_END_OF_IMAGE = b"\xd9"
 
 
-def _jpeg_scans(data: bytes) -> int:
-    """How many scans a JPEG has; what lies within its other segments (a thumbnail, say) does not count."""
-    scans, at = 0, 0
-    while (segment := _JPEG_SEGMENT.search(data, at)) and segment[1] != _END_OF_IMAGE:
-        scans += segment[1] == _START_OF_SCAN
+def _jpeg_segments(data: bytes) -> int:
+    """How many segments a JPEG has (as far as they matter), those within another one, a thumbnail's say, left out."""
+    count, at = 0, 0
+    while (segment := _JPEG_SEGMENT.search(data, at)) and segment[1] != _END_OF_IMAGE and count <= MAX_JPEG_SEGMENTS:
+        count += 1
         at = segment.end() + int.from_bytes(data[segment.end() : segment.end() + 2])
-    return scans
+    return count
 
 
 def _check_size(width: int, height: int) -> None:

@@ -1,6 +1,5 @@
 """Converted arrays on disk: whole or not at all, whoever is killed, and never taken for sound when they are not."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -179,22 +178,39 @@ def test_a_kill_leaves_nothing_half(toy_info, tmp_path, name, call):
     assert {p.name for p in (tmp_path / "arrays").iterdir()} <= {"toy", "toy.lock", "toy.old"}
 
 
-def _load_at_once(barrier, info: DatasetInfo, data_dir: Path, answers) -> None:
-    barrier.wait()
-    answers.put(same(toy(info, data_dir / "log").load(data_dir), toy_arrays(info)))
+LOAD_AT_ONCE = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from cnnlab.data import Arrays, Dataset, DatasetInfo
+
+data_dir = Path(sys.argv[1])
+info = DatasetInfo("toy", ("a", "b"), 1, 4, 6, 2, (0.5,), (0.5,), "", "", 0)
+
+def read(*_):
+    with (data_dir / "log").open("a") as log:
+        log.write("made\\n")
+    time.sleep(0.3)
+    pixels = lambda n: (np.full((n, 4, 4, 1), 9, np.uint8), np.ones(n, np.int64))
+    return Arrays(*pixels(6), *pixels(2))
+
+print("ready", flush=True)
+sys.stdin.readline()
+print(int(Dataset(info, read, ((),)).load(data_dir).train_images.sum()))
+"""
 
 
-def test_processes_that_convert_at_once_all_succeed(toy_info, tmp_path):
+def test_processes_that_convert_at_once_all_succeed(tmp_path):
     """Four processes ask at the same moment: all get the arrays, and the work is done once."""
-    spawn = multiprocessing.get_context("fork")
-    barrier, answers = spawn.Barrier(4), spawn.Queue()
-    processes = [spawn.Process(target=_load_at_once, args=(barrier, toy_info, tmp_path, answers)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(30)
+    command = [sys.executable, "-c", LOAD_AT_ONCE, str(tmp_path)]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
 
-    assert [answers.get(timeout=5) for _ in processes] == [True] * 4
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    assert [process.communicate(timeout=30)[0] for process in processes] == [f"{9 * 6 * 16}\n"] * 4
     assert (tmp_path / "log").read_text() == "made\n"
 
 

@@ -93,7 +93,7 @@ def test_a_residual_sum_is_the_sum_of_its_branches() -> None:
         return layers[label].maps
 
     assert layers["block1.add"].kind == "sum"
-    np.testing.assert_array_equal(maps("block1.bn2") + maps("relu1"), maps("block1.add"))
+    np.testing.assert_array_equal(maps("block1.bn2") + maps("pool1"), maps("block1.add"))
     np.testing.assert_array_equal(maps("block2.bn2") + maps("block2.shortcut_bn"), maps("block2.add"))
 
 

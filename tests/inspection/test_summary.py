@@ -135,7 +135,7 @@ def test_receptive_field_ends_at_flatten() -> None:
 
     assert next(row.label for row in rows if row.receptive_field_px is None) == "flatten"
     assert all(row.receptive_field_px is None for row in rows if row.part == "classifier head")
-    assert row_of("ResNet", "pool1").receptive_field_px == 25 + 7 * 4  # eight places, four pixels apart
+    assert row_of("ResNet", "pool2").receptive_field_px == 48 + 3 * 8  # four places, eight pixels apart
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())

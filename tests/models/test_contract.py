@@ -121,6 +121,13 @@ def test_every_operation_is_a_module_used_once(case: Case) -> None:
     assert sorted(called) == sorted(leaves)
 
 
+def test_labels_are_unique(case: Case) -> None:
+    """Without "base." or "head." a layer's name still says which one is meant."""
+    labels = [name.split(".", 1)[1] for name, _ in case.network.named_modules() if "." in name]
+
+    assert len(labels) == len(set(labels))
+
+
 def test_nothing_works_in_place(case: Case) -> None:
     """What a hook has seen stays what it was."""
     assert not [name for name, module in case.network.named_modules() if getattr(module, "inplace", False)]

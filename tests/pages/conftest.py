@@ -78,6 +78,8 @@ def insert_into(
         return store.create(config, name, parent_id)
     run = store.create(config, name, parent_id, mine=True)
     store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
+    if weights:
+        store.commit_state(run.id, _weights(store, run, 0))
     for epoch in range(1, epochs + 1):
         steps = [_step(step) for step in range((epoch - 1) * STEPS_AN_EPOCH + 1, epoch * STEPS_AN_EPOCH + 1)]
         store.add_steps(run.id, steps, images_per_s=5_000.0)

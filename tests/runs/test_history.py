@@ -220,8 +220,8 @@ def test_a_long_curve_is_means_of_equal_buckets(store: Store, running: Run) -> N
     assert len(curve.step) <= 100
 
 
-@hypothesis_settings(max_examples=25)
-@given(st.lists(st.integers(1, 400), min_size=1, max_size=5), st.integers(1, 300))
+@hypothesis_settings(max_examples=15)
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=4), st.integers(1, 300))
 def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[int], points: int) -> None:
     """However a reader's questions fall between the writer's batches, no step is left out or counted twice."""
     with TemporaryDirectory() as home:

@@ -151,7 +151,7 @@ def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings
 
 SERVER = f"""
 from cnnlab.runs import launcher
-launcher.TICK_S = 0.05
+launcher.TICK_S, launcher.HEAD_START_S = 0.05, 0.2
 server = launcher.Launcher(Settings(), (sys.executable, "-c", {WORKER!r}))
 server.start()
 print("serving", flush=True); sys.stdin.read()
