@@ -62,7 +62,6 @@ def work(
         try:
             ending = job.train(on_record or (lambda record: None))
         except Exception as error:
-            traceback.print_exc()
             ending = _verdict(error, run.config)
     status, sentence, results = ending
     return store.finish(run.id, status, " ".join([sentence, *job.remarks]), results)
@@ -180,7 +179,7 @@ class _Job:
         best_epoch = run.best_epoch or last
         final = full_scores(training.model, training.data, last)
         best = final if best_epoch == last else self._scores_of(best_epoch, training)
-        sentence = f"Finished {last} epochs."
+        sentence = f"Finished {last} epoch{'s' if last > 1 else ''}."
         return RunStatus.FINISHED, sentence, Results(final=final, best=best)
 
     def _scores_of(self, epoch: int, training: Fit) -> FullScores:
@@ -236,6 +235,7 @@ def _verdict(error: Exception, config: TrainingConfig) -> Ended:
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         sentence = "The disk is full. Every finished epoch is kept; free some space, then train again."
     else:
+        traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
         sentence = f"An unforeseen error ended the run ({type(error).__name__}: {first_line}). The log has the details."
     return status, sentence, None

@@ -39,7 +39,7 @@ with right:
 
 by_name = {layer.name: layer for layer in seen.layers}
 spatial = [row for row in view.layers if row.name in by_name]
-with st.container(horizontal=True, gap="medium"):
+with st.container(horizontal=True, gap="small"):
     row = looking.choose_layer(view, spatial, "Layer", maps.strip_words(spatial))
     scope = st.segmented_control(
         "Colour scale",

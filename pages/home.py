@@ -2,22 +2,19 @@
 
 import streamlit as st
 
-from cnnlab.dashboard import access, look, routes
+from cnnlab.dashboard import access, look, routes, run_list
 from cnnlab.dashboard.examples import examples
 from cnnlab.data import DATASETS
 from cnnlab.presets import PRESETS
-from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
 
 DEMO = PRESETS[0]
 BUILT_IN = "shapes"
-LATEST = 5
 PICTURES_PX = 220
 CARDS = (
-    (routes.train, "How does a network learn?", "Choose its settings, press Train, and watch the loss fall live."),
-    (routes.compare, "Which run is better?", "Runs side by side: does the network learn, or only remember?"),
-    (routes.kernels, "What has it learnt to look for?", "The weights of every convolution, at any epoch."),
-    (routes.feature_maps, "What does it see?", "Every layer's answer to a picture, also to one of yours."),
+    (routes.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
+    (routes.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
+    (routes.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
+    (routes.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
 )
 
 
@@ -56,47 +53,26 @@ def welcome() -> None:
         begin(config.dataset)
 
 
-def pictures() -> None:
+def pictures(waiting: bool) -> None:
     """What a network is shown: one picture of each class, looked for again until it is there."""
-    st.fragment(_pictures, run_every=None if examples() else "1s", key="pictures")()
-
-
-def _pictures() -> None:
     shown = examples()
     if shown is None:
         st.space(PICTURES_PX)
-        return
-    st.image(shown.sheet, output_format="PNG", width="stretch", alt=f"Ten pictures of {shown.dataset}")
-    st.caption(f"{shown.dataset}, one of each class: {', '.join(shown.classes)}.")
+    elif waiting:
+        st.rerun()  # found: this stops the clock
+    else:
+        st.image(shown.sheet, output_format="PNG", width="stretch", alt=f"Ten pictures of {shown.dataset}")
+        st.caption(f"{shown.dataset}, one of each class: {', '.join(shown.classes)}.")
 
 
 def cards() -> None:
     """The four questions, each the title of its page."""
     with st.grid(4, min_column_width=180, border=True) as grid:
         for page, question, answer in CARDS:
-            with grid.cell():
+            with grid.cell(), st.container(gap="xsmall"):
                 st.markdown(f"**{question}**")
                 st.caption(answer)
                 access.link(page(), page().title, icon=":material/arrow_forward:")
-
-
-def latest(store: Store, runs: list[Run]) -> None:
-    """The newest runs, each a link."""
-    st.subheader("Latest runs", anchor=False)
-    names = {run.id: run for run in runs}
-    for run in runs[:LATEST]:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            access.link(routes.train(), look.run_line(run), run=run.id)
-            st.caption(look.escape(look.difference_line(run, names.get(run.parent_id or ""))), width="stretch")
-            st.caption(standing(run))
-
-
-def standing(run: Run) -> str:
-    """How it stands, or how well it did, with the set."""
-    if run.results:
-        return f"test {look.percent(run.results.final.test.accuracy)}"
-    word = look.STATUS[run.status].word
-    return f"{word}, epoch {run.epoch} of {run.config.epochs}" if run.status is RunStatus.RUNNING else word
 
 
 store = access.store()
@@ -105,7 +81,8 @@ with st.container(horizontal_alignment="center"), st.container(width=1120, gap="
     with left:
         welcome()
     with right:
-        pictures()
+        waiting = examples() is None
+        st.fragment(pictures, run_every="2s" if waiting else None, key="pictures")(waiting)
     cards()
     if runs := access.runs(store):
-        latest(store, runs)
+        run_list.latest(runs)

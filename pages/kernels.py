@@ -18,7 +18,7 @@ if view is None:
     st.stop()
 
 convolutions = [row for row in view.layers if row.kind == "convolution"]
-controls = st.container(horizontal=True, gap="medium")
+controls = st.container(horizontal=True, gap="small")
 with controls:
     layer = looking.choose_layer(view, convolutions, "Convolution", kernels.strip_words(convolutions))
 try:

@@ -33,8 +33,7 @@ def new_run(store: Store, runs: list[Run]) -> None:
         )
         start.about_data(st.session_state.get(forms.key("dataset")))
     with right:
-        if checked.config:
-            form_preview.show(checked.config, runs)
+        form_preview.show(forms.typed(), runs)
 
 
 store = access.store()

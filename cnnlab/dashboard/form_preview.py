@@ -1,12 +1,13 @@
 """What is about to be trained: the network as a diagram, its layers with their arithmetic, and what it will cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard import look
+from cnnlab.dashboard import forms, look
 from cnnlab.dashboard.drawing import drawing
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.figures.network import network_svg
@@ -15,12 +16,18 @@ from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig
 
 BYTES_A_WEIGHT = 4
+SHAPING = ("architecture", "dataset", "dropout", "batch_norm")
+"""The settings that the network's shape depends on."""
+
 MOST_ROWS = 13
 """Of the layer table; that of a deep network scrolls."""
 
 
-def show(config: TrainingConfig, runs: Sequence[Run]) -> None:
-    """Diagram, totals, layer table of a complete config."""
+def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
+    """Diagram, totals, layer table of what stands in the form; other faults in it do not matter here."""
+    config = forms.check(typed).config or forms.check({name: typed[name] for name in SHAPING}).config
+    if config is None:
+        return
     assert config.dropout is not None
     assert config.batch_norm is not None
     info = DATASETS.get(config.dataset).info

@@ -12,6 +12,7 @@ from cnnlab.dashboard.looking_view import View, complain, set_widget, take
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.models import ConfigError, complete
 from cnnlab.presets import PRESETS
+from cnnlab.records import RunStatus
 from cnnlab.registry import UnknownNameError
 from cnnlab.runs.store import Run, Store, UnknownRunError
 
@@ -117,13 +118,13 @@ def _layers(run: Run) -> list[LayerRow] | None:
 
 def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
     by_id = {run.id: run for run in (*runs, view.run)}
-    left, middle, right = st.columns([4, 4, 3], gap="medium", vertical_alignment="bottom")
+    left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
     set_widget(_RUN, view.run.id)
     left.selectbox(
         "Run",
         list(by_id),
         key=_RUN,
-        format_func=lambda id: f"{by_id[id].name} · {look.STATUS[by_id[id].status].word}",
+        format_func=lambda id: _run_words(by_id[id]),
         on_change=take,
         args=("run", _RUN),
     )
@@ -133,6 +134,10 @@ def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
         looking_epochs.draw_buttons(view)
     st.caption(looking_epochs.numbers(store, view))
     looking_epochs.pulse(store, view)
+
+
+def _run_words(run: Run) -> str:
+    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {look.STATUS[run.status].word}"
 
 
 def _invite() -> None:

@@ -56,25 +56,27 @@ def draw_slider(view: View) -> None:
 def draw_buttons(view: View) -> None:
     """Steps, play, the best epoch; and the newest one while training goes on."""
     epochs, place = view.epochs, view.epochs.index(view.epoch)
+    if len(epochs) == 1:
+        return
     last = place == len(epochs) - 1
     before, after = epochs[max(place - 1, 0)], epochs[min(place + 1, len(epochs) - 1)]
-    _goto("back", ":material/skip_previous:", "One epoch back", before, disabled=place == 0)
+    _goto("back", "", ":material/skip_previous:", "One epoch back", before, disabled=place == 0)
     if view.playing:
-        _goto("pause", ":material/pause:", "Stop here", view.epoch)
+        _goto("pause", "Pause", ":material/pause:", "Stop here", view.epoch)
     else:
         begin = epochs[0] if last else view.epoch
-        why = "Play: walk through the epochs and watch it learn"
-        st.button("", key="looking_play", icon=":material/play_arrow:", help=why, on_click=_play, args=(begin,))
-    _goto("on", ":material/skip_next:", "One epoch on", after, disabled=last)
+        why = "Walk through the epochs and watch it learn"
+        st.button("Play", key="looking_play", icon=":material/play_arrow:", help=why, on_click=_play, args=(begin,))
+    _goto("on", "", ":material/skip_next:", "One epoch on", after, disabled=last)
     best = view.run.best_epoch
     if best in epochs:
-        _goto("best", ":material/star:", f"To the best epoch: {best}", best, disabled=view.epoch == best)
+        _goto("best", "Best", ":material/star:", f"To the best epoch: {best}", best, disabled=view.epoch == best)
     if view.run.status.active and not view.follows:
-        _goto("live", ":material/sensors:", "Follow the training: always the newest epoch", None)
+        _goto("live", "Live", ":material/sensors:", "Follow the training: always the newest epoch", None)
 
 
-def _goto(name: str, icon: str, why: str, epoch: int | None, disabled: bool = False) -> None:
-    st.button("", key=f"looking_{name}", icon=icon, help=why, on_click=_go_to, args=(epoch,), disabled=disabled)
+def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disabled: bool = False) -> None:
+    st.button(label, key=f"looking_{name}", icon=icon, help=why, on_click=_go_to, args=(epoch,), disabled=disabled)
 
 
 def numbers(store: Store, view: View) -> str:

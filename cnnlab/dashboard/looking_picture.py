@@ -132,12 +132,12 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
     before = members[place - 1]
     after = members[(place + (now is not None)) % len(members)]
     chance = members[random.randrange(len(members))]
-    for name, icon, why, index in (
-        ("back", ":material/chevron_left:", "The picture before", before),
-        ("on", ":material/chevron_right:", "The next picture", after),
-        ("any", ":material/casino:", "Any picture", chance),
+    for name, label, icon, why, index in (
+        ("back", "", ":material/arrow_back:", "The picture before", before),
+        ("on", "", ":material/arrow_forward:", "The next picture", after),
+        ("any", "Any", ":material/casino:", "One by chance", chance),
     ):
-        st.button("", key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
+        st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
 
 
 def _draw_upload() -> None:

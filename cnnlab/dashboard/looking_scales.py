@@ -14,8 +14,8 @@ from cnnlab.inspection.kernels import symmetric_limit
 Floats = npt.NDArray[np.float32]
 Palette = Literal["diverging", "viridis"]
 
-KERNEL_SCOPES = {"layer": "One for the layer", "kernel": "Each kernel its own"}
-MAP_SCOPES = {"map": "Each map its own", "layer": "One for the layer", "network": "One for the network"}
+KERNEL_SCOPES = {"layer": "For the layer", "kernel": "Each its own"}
+MAP_SCOPES = {"map": "Each its own", "layer": "For the layer", "network": "For the network"}
 
 
 @dataclass(frozen=True)

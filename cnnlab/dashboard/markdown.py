@@ -10,8 +10,8 @@ def escape(text: str) -> str:
     """`text` on one line, shown letter by letter: no link, formula, icon, colour or HTML comes of it.
 
     Backslashes stop the parser; invisible word joiners stop what works on the parsed text afterwards (Streamlit's
-    `:material/…:` and `:smile:`, and the bare addresses that GitHub's Markdown turns into links).
+    `:material/…:`, `:smile:` and `->`, and the bare addresses that GitHub's Markdown turns into links).
     """
     line = " ".join(text.split())
-    broken = re.sub(r"([:@]|www)", rf"\1{_BREAK}", line, flags=re.IGNORECASE)
+    broken = re.sub(r"([:@]|www|<(?=-)|-(?=[->]))", rf"\1{_BREAK}", line, flags=re.IGNORECASE)
     return _PUNCTUATION.sub(r"\\\1", broken)

@@ -14,10 +14,9 @@ MOST_LISTED = 50
 
 def switch(runs: Sequence[Run], run: Run | None) -> None:
     """The newest runs to jump to, and the way to a new one."""
-    listed = list(runs[:MOST_LISTED])
-    if run and all(run.id != other.id for other in listed):
-        listed.append(run)
-    labels = {other.id: f"{other.name}  ({look.STATUS[other.status].word})" for other in listed}
+    labels = {other.id: other.name for other in runs[:MOST_LISTED]}
+    if run:
+        labels[run.id] = run.name
     st.session_state["run_choice"] = run.id if run else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -81,8 +80,14 @@ def settings(run: Run) -> None:
 def what_next(run: Run) -> None:
     """The ways on from here, each a link that carries the run."""
     st.markdown("**What next?**")
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         access.link(routes.feature_maps(), "Feature maps", run=run.id)
         access.link(routes.kernels(), "Kernels", run=run.id)
         access.link(routes.compare(), "Compare", runs=run.id)
-        access.link(routes.train(), "Train again with one change", icon=":material/alt_route:", parent=run.id)
+        st.button(  # not a link: Streamlit leaves the address as it is when a link leads to the page it stands on
+            "Train again with one change",
+            icon=":material/alt_route:",
+            type="tertiary",
+            on_click=access.set_url,
+            kwargs={"run": None, "parent": run.id},
+        )

@@ -48,6 +48,7 @@ def show(store: Store, run: Run) -> None:
         palette="diverging",
         labels=[f"kernel {number}" for number in range(len(kernels))],
         colour_bar="weight",
+        hint="Point at a tile to read its weights.",
         description=f"The {len(kernels)} kernels of {name.removeprefix('base.')}, {when}",
     )
     st.caption(

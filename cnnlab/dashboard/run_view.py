@@ -31,17 +31,17 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """The run, alive."""
     pace = pace_s(run)
-    st.fragment(_show, run_every=pace, key="run")(store, run.id, parent, pace)
+    st.fragment(_show, run_every=pace, key="run")(store, run, parent, pace)
 
 
-def _show(store: Store, run_id: str, parent: Run | None, pace: float | None) -> None:
+def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> None:
     try:
-        run = store.get(run_id)
+        run = store.get(seen.id)
     except StoreError as error:
         st.warning(look.escape(str(error)), icon=":material/link_off:")
         return
-    if pace_s(run) != pace:
-        st.rerun()  # the clock of a fragment is set where the page calls it
+    if pace_s(run) != pace or run.name != seen.name:
+        st.rerun()  # the clock of a fragment is set where the page calls it, and the name stands there as well
     _head(store, run, parent)
     _numbers(run)
     live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
@@ -84,8 +84,8 @@ def _pace_line(store: Store, run: Run) -> str:
         said.append(f"about {look.duration(left_s)} of training left")
     if run.images_per_s:
         said.append(f"{look.count(round(run.images_per_s))} pictures/s")
-    if run.device:
-        said.append(look.escape(run.device))
+    if machine := run.environment.get("device") or run.device:
+        said.append(look.escape(str(machine)))
     return f"**Epoch {run.epoch} of {run.config.epochs}** :gray[· {' · '.join(said)}]"
 
 

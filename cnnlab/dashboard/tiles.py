@@ -39,8 +39,9 @@ def tiles(
     `limits`: the numbers at the ends of the colour scale, (low, high) for all tiles or [n, 2], one pair a tile.
     `labels`: n short names, shown under the tiles where there is room and in the read-out always.
     `tile_px`: about how wide a tile is; values are always whole device pixels wide.
-    `colour_bar`: what the numbers are, and their unit; without it there is no bar. `hint`: what stands above while nothing
-    is pointed at; "" keeps no room for a read-out either, for pictures to pick. `description`: the picture in words, for those who cannot see it.
+    `colour_bar`: what the numbers are, and their unit; without it there is no bar.
+    `hint`: what stands above while nothing is pointed at; "" keeps no room for a read-out either, for pictures to pick.
+    `description`: the picture in words, for those who cannot see it.
     `on_pick`: called with the clicked tile before the page runs, where a page wants to act on it first.
     Raises ValueError where the shapes do not fit each other.
     """
@@ -77,8 +78,8 @@ def tiles(
 
 
 def _shape(values: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
-    if values.ndim == 3 and values.size:
-        return (*values.shape, 1)  # type: ignore[return-value]
-    if values.ndim == 4 and values.shape[3] == 3 and values.size:
-        return values.shape  # type: ignore[return-value]
+    """(n, height, width, channels)."""
+    if values.size and (values.ndim == 3 or (values.ndim == 4 and values.shape[3] == 3)):
+        n, height, width = values.shape[:3]
+        return n, height, width, 3 if values.ndim == 4 else 1
     raise ValueError(f"Tiles are [n, h, w] or [n, h, w, 3], not {list(values.shape)}.")

@@ -79,8 +79,10 @@ def _bar(row: float, set_name: str, score: Score) -> go.Bar:
             "thickness": 1.5,
             "width": 5,
         },
-        customdata=[f"{percent(score.accuracy)} of {count(score.n)} pictures<br>95{chr(0x202F)}% interval "
-                    f"{percent(low)} to {percent(high)}"],
+        customdata=[
+            f"{percent(score.accuracy)} of {count(score.n)} pictures<br>95{chr(0x202F)}% interval "
+            f"{percent(low)} to {percent(high)}"
+        ],
         hovertemplate=f"{set_name}: %{{customdata}}<extra></extra>",
     )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from math import log2
 from typing import Protocol
 
@@ -84,7 +85,7 @@ def network_svg(rows: Sequence[Layer], picture: tuple[int, int, int]) -> str:
         block.left = x + (block.width - drawn) / 2
         x += block.width + GAP_PX
     width = x - GAP_PX + 8
-    pairs = list(zip(blocks, blocks[1:], strict=False))
+    pairs = list(pairwise(blocks))
     marks = [_fan(a, b, largest) for a, b in pairs if b.flat]
     marks += [_drawn(block, largest) + _texts(block, largest) for block in blocks]
     marks += [_link(a, b, largest) for a, b in pairs if not b.flat]
@@ -92,7 +93,8 @@ def network_svg(rows: Sequence[Layer], picture: tuple[int, int, int]) -> str:
     marks += [_brace(blocks, part) for part in dict.fromkeys(row.part for row in rows)]
     said = escape(" → ".join(f"{block.label} {_shape(block)}" for block in blocks))
     top = 0 if any(block.skips_from is not None for block in blocks) else 30
-    size = f'viewBox="0 {top} {width:.0f} {FOOT_PX + 62 - top:.0f}" style="width:100%;min-width:{0.72 * width:.0f}px;max-width:{width:.0f}px"'
+    style = f"width:100%;min-width:{0.72 * width:.0f}px;max-width:{width:.0f}px"
+    size = f'viewBox="0 {top} {width:.0f} {FOOT_PX + 62 - top:.0f}" style="{style}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}" font-size="12" '
         f'fill="currentColor">{"".join(marks)}</svg>'

@@ -62,4 +62,4 @@ def interval95(accuracy: float, n: int) -> tuple[float, float]:
     z = 1.959963984540054
     centre = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(accuracy, centre - half)), min(1.0, max(accuracy, centre + half))

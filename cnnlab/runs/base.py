@@ -53,12 +53,18 @@ def select_runs() -> Select[Any]:
     return select(tables.runs, epochs.record.label("last_record")).outerjoin(tables.epochs, last)
 
 
+def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
+    """The runs that a narrowed or ordered `select_runs()` finds."""
+    found = connection.execute(statement)
+    names = list(found.keys())
+    return [run_of(dict(zip(names, row, strict=True))) for row in found]  # half the time of SQLAlchemy's mappings
+
+
 def read_run(connection: Connection, id: str) -> Run:
     """Raises UnknownRunError."""
-    row = connection.execute(select_runs().where(RUNS.id == id)).mappings().one_or_none()
-    if row is None:
-        raise UnknownRunError("There is no such run; perhaps it was deleted.")
-    return run_of(row)
+    for run in read_runs(connection, select_runs().where(RUNS.id == id)):
+        return run
+    raise UnknownRunError("There is no such run; perhaps it was deleted.")
 
 
 def number_of(connection: Connection, id: str) -> int:

@@ -38,17 +38,21 @@ class _Worker:
 class Launcher:
     """A thread of the server. Any number of servers may share a store: a run still starts once."""
 
-    problem: str | None = None
-    """Why no run can start at the moment, in a sentence; None while all is well."""
-
     def __init__(self, settings: Settings, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
         self._settings, self._command = settings, command
         self._store = Store(settings)
         self._workers: list[_Worker] = []
+        self._trouble: str | None = None
+        self._death: str | None = None
         self._failures = 0
         self._not_before = 0.0
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why no run can start at the moment, in a sentence; None while all is well."""
+        return self._trouble or self._death
 
     def start(self) -> None:
         """Begin; once more changes nothing."""
@@ -83,8 +87,12 @@ class Launcher:
     def _attempt(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except (StoreError, OSError) as error:
-            self.problem = str(error)
+        except StoreError as error:
+            self._trouble = str(error)
+        except Exception as error:  # whatever it is, the thread that starts all runs must outlive it
+            self._trouble = f"No run can be started: {error} ({type(error).__name__})."
+        else:
+            self._trouble = None
 
     def _tick(self) -> None:
         training = self._store.training_pids()  # before recover: one that died at work must not look idle
@@ -106,14 +114,14 @@ class Launcher:
             self._workers.append(self._launch())
 
     def _started_well(self) -> None:
-        self._failures, self._not_before, self.problem = 0, 0.0, None
+        self._failures, self._not_before, self._death = 0, 0.0, None
 
     def _failed(self, worker: _Worker, now: float) -> None:
         self._failures += 1
         self._not_before = now + min(LONGEST_PAUSE_S, 2.0**self._failures)
         words = worker.log.read_text(errors="replace").split("\n") if worker.log.exists() else []
         last = next((line.strip() for line in reversed(words) if line.strip()), "it left no word")
-        self.problem = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
+        self._death = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
 
     def _launch(self) -> _Worker:
         folder = self._settings.home.absolute() / "logs"

@@ -69,9 +69,9 @@ class Queue(Connected):
         The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
         run `running` whose lock is free while somebody is about to train it.
         """
-        free = _RUNNING < self.settings.slots
+        free = _running < self.settings.slots
         with self.database.reading() as connection:  # most questions end here, without troubling the one writer
-            oldest = connection.execute(_WAITING.where(free).limit(1)).first()
+            oldest = connection.execute(_waiting.where(free).limit(1)).first()
         if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
             return None
         id: str = oldest.id
@@ -161,23 +161,23 @@ class Queue(Connected):
         """1 for the next to start; None for a run that is not waiting."""
         with self.database.reading() as connection:
             number = number_of(connection, id)
-            numbers = [row.number for row in connection.execute(_WAITING)]
+            numbers = [row.number for row in connection.execute(_waiting)]
         return numbers.index(number) + 1 if number in numbers else None
 
     @contextmanager
     def no_claims(self) -> Iterator[set[int]]:
         """Inside the block no run is claimed. Yields the process ids of those that train."""
         with self.database.writing() as connection:
-            connection.execute(_WAITING.with_for_update())  # nothing in SQLite, which has one writer anyway
-            yield set(connection.execute(_PIDS).scalars())
+            connection.execute(_waiting.with_for_update())  # nothing in SQLite, which has one writer anyway
+            yield set(connection.execute(_pids).scalars())
 
     def training_pids(self) -> set[int]:
         """The processes that train, by the id each has on its machine."""
         with self.database.reading() as connection:
-            return set(connection.execute(_PIDS).scalars())
+            return set(connection.execute(_pids).scalars())
 
 
 _others = tables.runs.alias()
-_RUNNING = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
-_WAITING = select(RUNS.id, RUNS.number).where(RUNS.status == RunStatus.QUEUED).order_by(RUNS.queued_at, RUNS.number)
-_PIDS = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
+_running = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
+_waiting = select(RUNS.id, RUNS.number).where(RUNS.status == RunStatus.QUEUED).order_by(RUNS.queued_at, RUNS.number)
+_pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))

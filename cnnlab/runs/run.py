@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import ValidationError
-from sqlalchemy import RowMapping
 
 from cnnlab.records import EpochRecord, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
@@ -83,7 +82,7 @@ class Curve:
     lr: list[float]
 
 
-def run_of(row: RowMapping) -> Run:
+def run_of(row: Mapping[str, Any]) -> Run:
     """A row of `runs`, joined with the record of its last epoch as `last_record`."""
     config, fault = _config(row["config"])
     return Run(

@@ -6,13 +6,13 @@ from sqlalchemy import delete, update
 
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks, tables
-from cnnlab.runs.base import RUNS, UnknownRunError, read_run, select_runs
+from cnnlab.runs.base import RUNS, UnknownRunError, read_run, read_runs, select_runs
 from cnnlab.runs.database import StoreError
 from cnnlab.runs.history import History
 from cnnlab.runs.names import clean_name, clean_note
 from cnnlab.runs.queue import Queue
 from cnnlab.runs.recovery import Recovery
-from cnnlab.runs.run import Checkpoint, Curve, Run, run_of
+from cnnlab.runs.run import Checkpoint, Curve, Run
 
 __all__ = ["Checkpoint", "Curve", "Run", "Store", "StoreError", "UnknownRunError"]
 
@@ -55,5 +55,4 @@ class Store(Queue, History, Recovery):
     def list(self) -> list[Run]:
         """Every run, the newest first, in one query."""
         with self.database.reading() as connection:
-            rows = connection.execute(select_runs().order_by(RUNS.number.desc())).mappings()
-            return [run_of(row) for row in rows]
+            return read_runs(connection, select_runs().order_by(RUNS.number.desc()))

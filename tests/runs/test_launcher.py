@@ -139,13 +139,15 @@ def test_workers_that_die_at_their_start_are_said_and_not_hurried(
 
 
 def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings) -> None:
-    """The thread goes on, and says it."""
+    """The thread goes on, says it, and says it no longer once the store is out of the way."""
     settings.home.mkdir()
     (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
     blind = Launcher(settings, COMMAND)
     blind.start()
 
     eventually(lambda: "damaged" in str(blind.problem))
+    (settings.home / "runs.db").rename(settings.home / "away")
+    eventually(lambda: blind.problem is None)
     blind.stop()
 
 

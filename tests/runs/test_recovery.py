@@ -207,3 +207,30 @@ print("torn", flush=True); sys.stdin.read()
     raw.close()
 
     assert store.list() == before
+
+
+def test_a_full_disk_is_said_and_loses_nothing(store: Store, spawn: Spawn) -> None:
+    """A limit on the size of files is a full disk without root: a sentence, and what was acknowledged is there."""
+    run = store.create(TrainingConfig())
+    code = """
+import resource
+from cnnlab.records import StepRecord
+run = store.take(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+step = 0
+try:
+    while True:
+        batch = [StepRecord(step=step + i, epoch=1, loss=1, accuracy=0, lr=1, elapsed_s=1) for i in range(1, 501)]
+        store.add_steps(run.id, batch, 1.0)
+        step += 500
+except StoreError as error:
+    print(step, error)
+"""
+    out, error = spawn(code, run.id).communicate()
+
+    assert error == ""
+    acknowledged, sentence = out.split(maxsplit=1)
+    assert "disk of the run store" in sentence
+    assert int(acknowledged) > 0
+    assert len(store.steps(run.id)) == int(acknowledged)
+    assert [run.id for run in store.recover()] == [run.id]

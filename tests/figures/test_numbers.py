@@ -1,0 +1,68 @@
+"""Numbers as people read them, and the interval of an accuracy."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points
+
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.6335, "63.4 %"), (0.0, "0.0 %"), (1.0, "100.0 %"), (-0.00001, "0.0 %"), (float("nan"), "not a number %")],
+)
+def test_percent(share: float, text: str) -> None:
+    """One decimal, half up on the digits a person sees: 6335 right of 10,000 is 63.4 %."""
+    assert percent(share) == text.replace(" %", f"{NARROW}%")
+
+
+@given(st.integers(0, 100_000), st.integers(1, 100_000))
+def test_percent_is_within_half_a_tenth(right: int, n: int) -> None:
+    """What is shown differs from what was measured by rounding alone."""
+    share = min(right, n) / n
+
+    assert abs(float(percent(share)[:-2]) - 100 * share) <= 0.05 + 1e-9
+
+
+def test_points_loss_and_count() -> None:
+    """A minus is a minus, thousands stand apart, a loss has four decimals."""
+    assert points(-0.0234) == f"−2.3{NARROW}points"
+    assert loss4(1.63725) == "1.6373"
+    assert count(35_339_082) == f"35{NARROW}339{NARROW}082"
+    assert count(-1) == "−1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (4.25, "4.3 s"), (59.7, "1 min 0 s"), (80, "1 min 20 s"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert duration(seconds).replace(NARROW, " ") == text
+
+
+def test_wilson_against_a_published_value() -> None:
+    """81 of 263: 0.2553 to 0.3662 (R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3)."""
+    low, high = interval95(81 / 263, 263)
+
+    assert low == pytest.approx(0.2553, abs=5e-5)
+    assert high == pytest.approx(0.3662, abs=5e-5)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 10_000))
+def test_an_interval_holds_its_accuracy(right: int, n: int) -> None:
+    """It lies between 0 and 1, contains what was measured, and is narrower with four times the pictures."""
+    accuracy = min(right, n) / n
+    low, high = interval95(accuracy, n)
+
+    assert 0 <= low <= accuracy <= high <= 1
+    assert low < high
+    closer = interval95(accuracy, 4 * n)
+    assert closer[1] - closer[0] < high - low
+
+
+def test_nothing_measured_says_nothing() -> None:
+    """No picture, no knowledge."""
+    assert interval95(0.5, 0) == (0.0, 1.0)

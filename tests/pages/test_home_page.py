@@ -1,0 +1,163 @@
+"""The landing page and the frame around every page, on an empty, a full and a damaged store."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.dashboard import access, examples, routes
+from cnnlab.dashboard.examples import Examples, sheet_of
+from cnnlab.data import DATASETS
+from cnnlab.models import complete
+from cnnlab.presets import PRESETS
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.runs.launcher import Launcher
+from cnnlab.settings import Settings
+
+OpenPage = Callable[..., AppTest]
+InsertRun = Callable[..., Run]
+
+
+def words(app: AppTest) -> str:
+    """Everything a person reads, in one text, without the marks of Markdown."""
+    elements = [*app.title, *app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    return " ".join(str(element.value).replace("\\", "") for element in elements)
+
+
+def links(app: AppTest) -> list[str]:
+    """The labels of all links to pages."""
+    return [link.proto.label for link in app.get("page_link")]
+
+
+@pytest.fixture
+def without_data(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has no dataset yet."""
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path / "no data"))
+
+
+def test_an_empty_store_says_what_this_is_and_where_to_begin(open_page: OpenPage) -> None:
+    """A headline, one primary button, a way to one's own settings, and a link to every page; no list of no runs."""
+    app = open_page("home")
+
+    assert not app.exception
+    assert len(app.title) == 1
+    assert [button.label for button in app.button if button.proto.type == "primary"] == [f"Train the {PRESETS[0].name}"]
+    assert set(links(app)) == {"Train", "Compare", "Kernels", "Feature maps", "Choose my own settings"}
+    assert not app.subheader
+
+
+def test_one_click_starts_the_demo(open_page: OpenPage, store: Store) -> None:
+    """The run is the first preset, completed, and the Train page shows it under its own address."""
+    app = open_page("home")
+    app.button(key="demo").click().run()
+
+    (run,) = store.list()
+    assert run.config == complete(PRESETS[0].config)
+    assert app.query_params["run"] == run.id
+    assert app.title[0].value != open_page("home").title[0].value
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("without_data")
+def test_without_cifar_the_built_in_shapes_are_offered(open_page: OpenPage, store: Store) -> None:
+    """What will be fetched is said with its size, and the same demo on shapes is a click away."""
+    app = open_page("home")
+    assert "is not on this machine yet" in words(app)
+    assert f"{DATASETS.get('CIFAR-10').info.download_bytes / 1e6:.0f} MB" in words(app)
+
+    app.button(key="demo_built_in").click().run()
+
+    (run,) = store.list()
+    assert run.config == complete(PRESETS[0].config.model_copy(update={"dataset": "shapes"}))
+    assert not app.exception
+
+
+def test_the_latest_runs_are_links_with_their_difference_and_their_standing(
+    open_page: OpenPage, insert_run: InsertRun
+) -> None:
+    """Five of them at most, the newest first; names are shown as typed; a score names its set."""
+    for _ in range(4):
+        insert_run(RunStatus.STOPPED, epochs=1)
+    first = insert_run(RunStatus.FINISHED, dropout=0.5, name="**not bold** <b>x</b>")
+    insert_run(RunStatus.RUNNING, epochs=2, dropout=0.2, parent_id=first.id)
+
+    app = open_page("home")
+
+    listed = [label for label in links(app) if "●" in label]
+    assert len(listed) == 5
+    assert r"\*\*not bold\*\* \<b\>x\<\/b\>" in listed[1]
+    text = words(app)
+    assert "dropout 0.5 → 0.2" in text
+    assert "training, epoch 2 of 2" in text
+    assert f"test {access.runs(access.store())[1].results.final.test.accuracy:.1%}".replace("%", "") in text
+    assert not app.exception
+
+
+def test_the_pictures_come_when_they_are_ready(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for them; once there, they are shown with the name of their dataset and their classes."""
+    assert not open_page("home").image
+
+    arrays = DATASETS.get("shapes").load(Settings().data)
+    shown = Examples("shapes", ("disc", "ring"), sheet_of(arrays.test_images[:2]))
+    monkeypatch.setattr(examples, "_ready", [shown])
+
+    app = open_page("home")
+    assert len(app.image) == 1
+    assert "shapes, one of each class: disc, ring." in words(app)
+
+
+@pytest.mark.parametrize("page", [path.stem for path in sorted(routes.PAGES.glob("*.py"))])
+def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, settings: Settings) -> None:
+    """One sentence that names the file and the way out; no traceback, and the navigation stays."""
+    settings.home.mkdir(parents=True)
+    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+
+    app = open_page(page)
+
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "is damaged, or is no run store" in words(app)
+    assert not app.title
+
+
+def test_a_store_that_breaks_while_it_is_read_is_said(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """A database address that cannot be used is a sentence on the page, not a server that does not start."""
+    monkeypatch.setenv("CNNLAB_DATABASE_URL", "nonsense://")
+
+    app = open_page("home")
+
+    assert not app.exception
+    assert "CNNLAB_DATABASE_URL" in words(app)
+
+
+def test_the_sidebar_counts_what_trains_and_what_waits(
+    open_page: OpenPage, insert_run: InsertRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status stands on every page: runs training, runs waiting, the device, and why nothing can start."""
+    idle = open_page("home").sidebar.caption[0].value
+    assert "nothing training" in idle
+
+    insert_run(RunStatus.RUNNING, epochs=1)
+    insert_run(RunStatus.QUEUED)
+    insert_run(RunStatus.QUEUED)
+    monkeypatch.setattr(access, "_device", ["NVIDIA H200"])
+    monkeypatch.setattr(Launcher, "problem", "The training worker ends as soon as it starts: out of memory.")
+    access._runs.clear()
+
+    app = open_page("train")
+    assert "1 training · 2 waiting" in app.sidebar.caption[0].value
+    assert "NVIDIA H200" in app.sidebar.caption[0].value
+    assert "out of memory" in app.sidebar.warning[0].value
+
+
+def test_a_link_to_a_run_that_is_gone_is_said(open_page: OpenPage) -> None:
+    """The page says so and goes on without it."""
+    app = open_page("train", run="0" * 32)
+
+    assert not app.exception
+    assert "no such run" in app.warning[0].value
+    assert "run" not in app.query_params
