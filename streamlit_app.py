@@ -10,8 +10,10 @@ from typing import Any
 
 import anyio
 import streamlit as st
+from starlette.middleware import Middleware
 
 from cnnlab.dashboard import access, errors, examples
+from cnnlab.dashboard.base_url import SayBaseUrl
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
 
@@ -28,4 +30,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
         await anyio.to_thread.run_sync(access.launcher().stop)
 
 
-app = st.App("cnnlab/dashboard/router.py", lifespan=lifespan, on_script_error=errors.say)
+app = st.App(
+    "cnnlab/dashboard/router.py",
+    lifespan=lifespan,
+    middleware=[Middleware(SayBaseUrl)],
+    on_script_error=errors.say,
+)

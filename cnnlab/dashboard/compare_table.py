@@ -19,10 +19,14 @@ FIRST_PICK = 3
 
 _TABLE = "compare_table"
 _ORDER = "compare_order"
+_SHOWN = "compare_shown"
+_PICKED = "compare_picked"
 
 
 def chosen_runs(runs: Sequence[Run]) -> list[Run]:
     """The runs that `?runs=` names, in that order; on a bare address the newest that have something to show."""
+    if _PICKED in st.session_state:
+        access.set_url(runs=st.session_state.pop(_PICKED))
     if "runs" not in st.query_params:
         return [run for run in runs if run.last_epoch][:FIRST_PICK]
     by_id = {run.id: run for run in runs}
@@ -33,7 +37,7 @@ def chosen_runs(runs: Sequence[Run]) -> list[Run]:
 def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
     """The table; touching a row adds the run to the pick or takes it out."""
     colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
-    st.session_state[_ORDER] = [run.id for run in runs]
+    st.session_state[_ORDER], st.session_state[_SHOWN] = [run.id for run in runs], list(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
     differing = settings_that_differ(runs)
     st.dataframe(
@@ -116,8 +120,10 @@ def _pick() -> None:
     """Rows to runs: those still picked keep their order and colour, new ones come last."""
     order = st.session_state[_ORDER]
     picked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
-    before = [id for id in st.query_params.get("runs", "").split(",") if id in picked]
-    now = before + [id for id in picked if id not in before]
+    shown = st.session_state[_SHOWN]
+    if set(picked) == set(shown):
+        return  # the table's echo of what the page told it
+    now = [id for id in shown if id in picked] + [id for id in picked if id not in shown]
     if len(now) > MOST:
         st.toast(f"At most {MOST} runs side by side: take one out first.", icon=":material/info:")
-    access.set_url(runs=",".join(now[:MOST]))
+    st.session_state[_PICKED] = ",".join(now[:MOST])

@@ -16,6 +16,8 @@ from cnnlab.records import FullScores
 from cnnlab.runs import Run, Store
 
 When = Literal["last epoch", "best epoch"]
+LAST: When = "last epoch"
+BEST: When = "best epoch"
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
 
@@ -44,15 +46,7 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
     chosen = [by_id[id] for id in ids if id in by_id]
     if len(chosen) < len(ids) or alive != any(run.status.active for run in chosen):
         st.rerun()
-    when: When = st.segmented_control(
-        "Judged after the",
-        ["last epoch", "best epoch"],
-        default="last epoch",
-        required=True,
-        key="compare_when",
-        persist_state="session",
-        help="The best epoch is the one of the highest validation accuracy; without validation, the last.",
-    )
+    when = _when() if any(run.results for run in chosen) else LAST
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):
         st.markdown(f"**{look.escape(sentence)}**")
@@ -70,6 +64,19 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
             "whisker is the 95 % interval that so many pictures allow."
         )
     _curves(store, chosen)
+
+
+def _when() -> When:
+    when: When = st.segmented_control(
+        "Judged after the",
+        [LAST, BEST],
+        default=LAST,
+        required=True,
+        key="compare_when",
+        persist_state="session",
+        help="The best epoch is the one of the highest validation accuracy; without validation, the last.",
+    )
+    return when
 
 
 def _verdict(store: Store, run: Run, colour: str) -> None:
@@ -102,7 +109,7 @@ def scores_of(run: Run, when: When) -> FullScores | None:
     """The scores on the whole sets, of the last or the best epoch; None while the run has none."""
     if run.results is None:
         return None
-    return run.results.best if when == "best epoch" else run.results.final
+    return run.results.best if when == BEST else run.results.final
 
 
 def differences_table(chosen: Sequence[Run]) -> None:

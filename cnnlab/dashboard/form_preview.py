@@ -95,7 +95,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
             ),
             "Parameters": st.column_config.TextColumn(
                 help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",
-                width=198,
+                width=max(198, 16 + 7 * max(len(row.arithmetic) for row in rows)),
             ),
             "Sees": st.column_config.TextColumn(
                 help="Receptive field: the square of the picture that one output value depends on.",

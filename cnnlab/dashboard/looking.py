@@ -29,7 +29,11 @@ def looking() -> View | None:
     if run is None:
         _invite()
         return None
-    saved = tuple(store.weights(run.id))
+    try:
+        saved = tuple(store.weights(run.id))
+    except UnknownRunError:
+        complain("This run has just been deleted. Open the page again to see another one.")
+        return None
     if not saved:
         _wait(store, run)
         return None

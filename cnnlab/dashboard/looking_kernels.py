@@ -124,7 +124,7 @@ def draw_movement(view: View, layer: LayerRow, kernels: Floats, start: Floats | 
     st.dataframe(
         table,
         hide_index=True,
-        height=min(38 + 35 * len(table), 320),
+        height="auto" if len(table) <= 8 else 320,
         column_config={
             "kernel": st.column_config.NumberColumn("Kernel", width="small"),
             "moved": st.column_config.ProgressColumn(

@@ -75,7 +75,7 @@ def _pace_line(store: Store, run: Run) -> str:
         wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
         return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
     if run.steps_total is None or not run.step:
-        return "**Preparing** :gray[· reading the pictures and drawing the first weights]"
+        return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
     said = [f"step {look.count(run.step)} of {look.count(run.steps_total)}"]
     if run.command:
         said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]

@@ -48,6 +48,8 @@ def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter
     sets = {"train": "train sample", "validation": "validation"}
     for set_name, words in sets.items():
         points = [(e.epoch, score) for e in run.epochs if (score := _score(e, set_name))]
+        if not points and set_name != "train":
+            continue
         mode = "lines+markers" if len(points) <= CROWDED else "lines"
         yield _line(points, measure, words, shared)(
             mode=mode,

@@ -24,9 +24,10 @@ def probability_bars(
     `probabilities`: one a class, 0 to 1, adding up to 1. `true`: the class of the picture, where it is known.
     """
     values = np.asarray(probabilities, dtype=float)
-    shown = np.sort(np.argsort(-values, kind="stable")[:MOST])
-    if true is not None and true not in shown:
-        shown = np.append(shown[np.argsort(-values[shown])][:-1], true)
+    likely = np.argsort(-values, kind="stable")[:MOST]
+    if true is not None and true not in likely:
+        likely = np.append(likely[:-1], true)
+    shown = np.sort(likely)
     said = int(values.argmax())
     names = [plain(classes[i]) + (" ✓" if i == true else "") for i in shown]
     figure = go.Figure(

@@ -143,7 +143,9 @@ def test_what_people_type_is_shown_letter_by_letter(text: str) -> None:
         assert shown.replace("\N{WORD JOINER}", "") == " ".join(text.split()).replace("\N{WORD JOINER}", "")
 
 
-@pytest.mark.parametrize("text", ["https://evil.example", "www.evil.example", "a@b.example", ":material/home:", "a -> b"])
+@pytest.mark.parametrize(
+    "text", ["https://evil.example", "www.evil.example", "a@b.example", ":material/home:", "a -> b"]
+)
 def test_what_works_on_parsed_text_is_broken_up(text: str) -> None:
     """Links, icons and arrows made after parsing need neighbours that no longer touch."""
     bare = escape(text).replace("\\", "")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.dashboard import looking_kernels, tiles
@@ -189,6 +190,19 @@ def test_another_run_needs_no_apology(open_page: OpenPage, run: Run, insert_run:
     assert not app.exception
     assert not app.warning
     assert (app.query_params["run"], app.query_params["epoch"]) == (other.id, "1")
+
+
+def test_a_run_deleted_while_it_is_looked_at(open_page: OpenPage, store: Store, run: Run) -> None:
+    """A sentence instead of the view, now and after the list of runs has caught up."""
+    app = open_page("kernels", run=run.id)
+    store.delete(run.id)
+    app.run()
+    assert not app.exception
+    assert "deleted" in words(app)
+    st.cache_resource.clear()
+    app.run()
+    assert not app.exception
+    assert "no trained network" in words(app)
 
 
 def test_a_damaged_epoch_leaves_the_others(open_page: OpenPage, store: Store, run: Run) -> None:

@@ -1,0 +1,181 @@
+"""What the live chart is sent: each point once, smoothed the same however often it is asked."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlab.dashboard import live_chart
+from cnnlab.dashboard.live_chart import Columns, chart_data
+from cnnlab.records import EpochRecord, Score, StepRecord
+from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+TOTAL = 400
+AN_EPOCH = 100
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The session of one browser."""
+    memory: dict[str, Any] = {}
+    monkeypatch.setattr(live_chart.st, "session_state", memory)
+    return memory
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    """An empty store."""
+    return Store(settings)
+
+
+@pytest.fixture
+def run(store: Store) -> Run:
+    """A run that has begun and has taken no step."""
+    run = store.create(TrainingConfig(epochs=TOTAL // AN_EPOCH), mine=True)
+    store.start(run.id, "CPU", {}, TOTAL)
+    return store.get(run.id)
+
+
+@pytest.fixture
+def take_steps(store: Store, run: Run) -> Callable[[int, int], Run]:
+    """Records steps from one number to another, with their epochs."""
+
+    def take(first: int, last: int) -> Run:
+        ends = [step for step in range(first, last) if step % AN_EPOCH == 0]
+        for low, high in pairwise([first - 1, *ends, last]):
+            store.add_steps(run.id, [_step(number) for number in range(low + 1, high + 1)])
+            if high % AN_EPOCH == 0:
+                store.commit_epoch(run.id, _epoch(high // AN_EPOCH, high), [])
+        return store.get(run.id)
+
+    return take
+
+
+def _loss(step: int) -> float:
+    return 2.3 - step / 300 + 0.2 * np.sin(step)
+
+
+def _step(number: int) -> StepRecord:
+    epoch = 1 + (number - 1) // AN_EPOCH
+    return StepRecord(step=number, epoch=epoch, loss=_loss(number), accuracy=0.5, lr=0.001, elapsed_s=number / 10)
+
+
+def _epoch(epoch: int, step: int) -> EpochRecord:
+    score = Score(loss=1.5, accuracy=0.5, n=100)
+    return EpochRecord(epoch=epoch, step=step, running_loss=1.5, train_sample=score, validation=score, elapsed_s=1.0)
+
+
+@pytest.mark.usefixtures("session")
+def test_only_new_points_travel(store: Store, take_steps: Callable[[int, int], Run]) -> None:
+    """The first answer has everything, the next what came since, one after that nothing."""
+    first = chart_data(store, take_steps(1, 120), key="c")
+    second = chart_data(store, take_steps(121, 205), key="c")
+    third = chart_data(store, store.get(first["run_id"]), key="c")
+
+    assert (first["first"], list(first["steps"].step)) == (0, list(range(1, 121)))
+    assert [record.epoch for record in first["epochs"]] == [1]
+    assert (second["first"], list(second["steps"].step)) == (120, list(range(121, 206)))
+    assert [record.epoch for record in second["epochs"]] == [2]
+    assert (third["first"], list(third["steps"].step), third["epochs"]) == (205, [], [])
+    assert second["steps"].loss == pytest.approx([_loss(step) for step in range(121, 206)])
+
+
+@pytest.mark.usefixtures("session")
+def test_two_charts_know_nothing_of_each_other(store: Store, take_steps: Callable[[int, int], Run]) -> None:
+    """What one chart has been sent, the other still gets."""
+    run = take_steps(1, 10)
+    chart_data(store, run, key="one")
+
+    assert len(chart_data(store, run, key="two")["steps"].step) == 10
+
+
+@pytest.mark.usefixtures("session")
+def test_a_run_that_went_back_begins_afresh(store: Store, take_steps: Callable[[int, int], Run]) -> None:
+    """After an interruption the run goes on from its last state: the points beyond it are sent again, as they are now."""
+    run = take_steps(1, 150)
+    chart_data(store, run, key="c")
+    store.rewind(run.id, epoch=1, step=100)
+
+    again = chart_data(store, store.get(run.id), key="c")
+
+    assert (again["first"], list(again["steps"].step)) == (0, list(range(1, 101)))
+
+
+def test_what_the_browser_lacks_is_sent_again(
+    store: Store, take_steps: Callable[[int, int], Run], session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser says that points are missing; the next answer has everything."""
+    mounted: dict[str, Any] = {}
+    monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
+    run = take_steps(1, 50)
+    live_chart.live_chart(key="c", **chart_data(store, run, key="c"))
+    assert not chart_data(store, run, key="c")["steps"].step
+
+    mounted["on_resync_change"]()
+
+    assert len(chart_data(store, run, key="c")["steps"].step) == 50
+
+
+@pytest.mark.usefixtures("session")
+def test_smoothing_is_the_bias_corrected_exponential_average(
+    store: Store, take_steps: Callable[[int, int], Run]
+) -> None:
+    """It equals pandas' `ewm(adjust=True)`, whether it was asked for at once or bit by bit."""
+    alpha = 1 / live_chart.horizon(TOTAL)
+    expected = pd.Series([_loss(step) for step in range(1, 201)]).ewm(alpha=alpha, adjust=True).mean().to_numpy()
+
+    pieces: list[float] = []
+    for last in (1, 7, 120, 200):
+        pieces += chart_data(store, take_steps(len(pieces) + 1, last), key="bits")["steps"].smooth
+    whole = chart_data(store, store.list()[0], key="whole")["steps"].smooth
+
+    np.testing.assert_allclose(pieces, expected, rtol=1e-12)
+    np.testing.assert_allclose(whole, expected, rtol=1e-12)
+
+
+@given(st.lists(st.floats(0, 10), min_size=1, max_size=60), st.data())
+def test_a_mean_over_several_steps_counts_as_many(losses: list[float], data: st.DataObject) -> None:
+    """A point that stands for k steps moves the smooth line as k steps of its loss would."""
+    widths = data.draw(st.lists(st.integers(1, 9), min_size=len(losses), max_size=len(losses)))
+    coarse, fine = live_chart._Sent("r"), live_chart._Sent("r")
+    step = 0
+    for loss, width in zip(losses, widths, strict=True):
+        for _ in range(width):
+            step += 1
+            last = fine.take(step, loss, 25)
+        assert coarse.take(step, loss, 25) == pytest.approx(last, rel=1e-9, abs=1e-12)
+
+
+def test_a_long_run_is_sent_in_few_points(store: Store, session: dict[str, Any]) -> None:
+    """However long the run, about 1,500 points, the last step among them; the legend says what a point is."""
+    run = store.create(TrainingConfig(epochs=10), mine=True)
+    store.start(run.id, "CPU", {}, 7040)
+    store.add_steps(run.id, [_step(number).model_copy(update={"loss": 1.0}) for number in range(1, 7041)])
+
+    data = chart_data(store, store.get(run.id), key="c")
+
+    assert len(data["steps"].step) <= live_chart.POINTS
+    assert data["steps"].step[-1] == 7040
+
+
+def test_numbers_that_json_does_not_know_become_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An infinite loss must not break the chart in the browser."""
+    mounted: dict[str, Any] = {}
+    monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
+    columns = Columns([1, 2, 3], [1.0, float("inf"), float("nan")], [1.0, 1.5, float("-inf")])
+    wild = _epoch(1, 3).model_copy(update={"train_sample": Score(loss=float("inf"), accuracy=0.1, n=1)})
+
+    live_chart.live_chart(key="c", run_id="r", first=0, steps=columns, epochs=[wild], epochs_total=1, steps_total=0)
+
+    data = mounted["data"]
+    assert data["loss"] == [1.0, None, None]
+    assert data["smooth"] == [1.0, 1.5, None]
+    assert data["epochs"][0]["trainLoss"] is None
+    assert data["stepsTotal"] == 1

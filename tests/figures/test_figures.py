@@ -1,0 +1,199 @@
+"""What the figures draw is what was measured, and names are drawn letter by letter."""
+
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlab.figures.bars import RunScores, accuracy_bars
+from cnnlab.figures.curves import RunCurve, curves
+from cnnlab.figures.network import network_svg
+from cnnlab.figures.numbers import interval95, percent, points
+from cnnlab.figures.probabilities import SAID, probability_bars
+from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
+from cnnlab.records import EpochRecord, FullScores, Results, Score
+
+NASTY = '<a href="javascript:alert(1)">x</a> & <b>bold</b>'
+
+
+def score(accuracy: float, n: int = 5_000) -> Score:
+    """A score of that accuracy."""
+    return Score(loss=2.3 * (1 - accuracy), accuracy=accuracy, n=n)
+
+
+def epochs(validated: bool = True) -> list[EpochRecord]:
+    """Five epochs; validation is best at the third."""
+    accuracies = [0.2, 0.4, 0.6, 0.55, 0.5]
+    return [
+        EpochRecord(
+            epoch=number,
+            step=number * 10,
+            running_loss=1.0,
+            train_sample=score(0.1 + 0.15 * number),
+            validation=score(accuracies[number - 1]) if validated else None,
+            elapsed_s=1.0,
+        )
+        for number in range(1, 6)
+    ]
+
+
+def full(epoch: int, train: float, validation: float | None, test: float) -> FullScores:
+    """Scores of three whole sets."""
+    held_out = None if validation is None else score(validation)
+    return FullScores(epoch=epoch, train=score(train, 45_000), validation=held_out, test=score(test, 10_000))
+
+
+RESULTS = Results(final=full(5, 0.85, 0.5, 0.49), best=full(3, 0.55, 0.6, 0.58))
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "loss"])
+def test_curves_are_the_records(measure: str) -> None:
+    """Colour is the run, dash is the set; a star at the best epoch; test only where it was measured."""
+    runs = [RunCurve("one", epochs(), 3, RESULTS), RunCurve("two", epochs(validated=False), 5)]
+    figure = curves(runs, measure)  # type: ignore[arg-type]
+    drawn = [trace for trace in figure.data if trace.legendgroup]
+
+    train, validation, test, star = (trace for trace in drawn if trace.legendgroup == "run 0")
+    assert list(train.y) == [getattr(e.train_sample, measure) for e in epochs()]
+    assert list(validation.y) == [getattr(e.validation, measure) for e in epochs() if e.validation]
+    assert (list(test.x), list(test.y)) == (
+        [3, 5],
+        [getattr(RESULTS.best.test, measure), getattr(RESULTS.final.test, measure)],
+    )
+    assert (list(star.x), star.marker.symbol) == ([3], "star")
+    assert [trace.line.dash for trace in (train, validation, test)] == list(DASH.values())
+    assert {trace.line.color for trace in (train, validation, test)} == {RUN_COLOURS[0]}
+    other = [trace for trace in drawn if trace.legendgroup == "run 1"]
+    assert {trace.line.color for trace in other} == {RUN_COLOURS[1]}
+    assert not any(trace.marker.symbol == "star" for trace in other)
+
+
+def test_curves_say_the_set_of_every_number() -> None:
+    """The read-out has the run, the epoch, the set, and the accuracy in percent."""
+    figure = curves([RunCurve("one", epochs(), 3)], "accuracy")
+
+    assert "validation" in figure.data[1].hovertemplate
+    assert figure.data[1].customdata[2] == percent(0.6)
+
+
+def test_nothing_to_draw_is_an_empty_plot() -> None:
+    """Runs without an epoch, and no runs at all, draw axes and no fault."""
+    assert isinstance(curves([], "loss"), go.Figure)
+    assert isinstance(curves([RunCurve("new", [], None)], "accuracy"), go.Figure)
+    assert isinstance(accuracy_bars([]), go.Figure)
+
+
+def test_bars_have_the_interval_and_the_gap() -> None:
+    """Each set in its colour with Wilson's whiskers; the bracket says train minus test."""
+    figure = accuracy_bars([RunScores("one", RESULTS.final)])
+
+    assert [bar.marker.color for bar in figure.data] == [TRAIN, VALIDATION, TEST]
+    for bar, (share, n) in zip(figure.data, [(0.85, 45_000), (0.5, 5_000), (0.49, 10_000)], strict=True):
+        low, high = interval95(share, n)
+        assert bar.x[0] == share
+        assert bar.error_x.array[0] == pytest.approx(high - share)
+        assert bar.error_x.arrayminus[0] == pytest.approx(share - low)
+    texts = [annotation.text for annotation in figure.layout.annotations]
+    assert f"gap<br><b>{points(0.85 - 0.49)}</b>" in texts
+    assert [percent(share) in text for share, text in zip((0.85, 0.5, 0.49), figure.layout.yaxis.ticktext, strict=True)]
+
+
+def test_bars_without_validation() -> None:
+    """A run that held nothing out has two bars."""
+    figure = accuracy_bars([RunScores("one", full(5, 0.9, None, 0.6))])
+
+    assert [bar.marker.color for bar in figure.data] == [TRAIN, TEST]
+
+
+def test_names_are_no_markup() -> None:
+    """Plotly reads HTML in names: a run's name must not become any."""
+    figures = [
+        curves([RunCurve(NASTY, epochs(), 3, RESULTS)], "loss"),
+        accuracy_bars([RunScores(NASTY, RESULTS.final)]),
+        probability_bars([0.4, 0.6], [NASTY, "cat"]),
+    ]
+
+    for figure in figures:
+        assert "<a " not in figure.to_json().replace("\\u003c", "<")
+    assert plain("a\n b") == "a b"
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=2, max_size=30), st.data())
+def test_probabilities_keep_their_order_and_their_answer(weights: list[float], data: st.DataObject) -> None:
+    """At most ten bars, in the classes' order, the answer coloured, the true class always among them."""
+    values = np.array(weights) / sum(weights)
+    classes = [f"class{i}" for i in range(len(values))]
+    true = data.draw(st.integers(0, len(values) - 1))
+
+    figure = probability_bars(values, classes, true)
+
+    (bars,) = figure.data
+    shown = [classes.index(name) for name, _ in bars.customdata]
+    assert shown == sorted(shown)
+    assert len(shown) == min(10, len(values))
+    assert {true, int(values.argmax())} <= set(shown)
+    assert [i for i, colour in zip(shown, bars.marker.color, strict=True) if colour == SAID] == [int(values.argmax())]
+    np.testing.assert_array_equal(bars.x, values[shown])
+    assert sum("✓" in tick for tick in figure.layout.yaxis.ticktext) == 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer as the diagram wants it."""
+
+    label: str
+    kind: str
+    part: str
+    output_shape: tuple[int, ...]
+    arithmetic: str = ""
+
+
+BASE, HEAD = "feature-extraction base", "classifier head"
+ROWS = [
+    Row("conv1", "convolution", BASE, (6, 28, 28), "5×5×3×6 + 6 = 456"),
+    Row("relu1", "activation", BASE, (6, 28, 28)),
+    Row("pool1", "pooling", BASE, (6, 14, 14)),
+    Row("block1.conv1", "convolution", BASE, (16, 14, 14), "3×3×6×16 = 864"),
+    Row("block1.shortcut", "convolution", BASE, (16, 14, 14), "1×1×6×16 = 96"),
+    Row("block1.add", "sum", BASE, (16, 14, 14)),
+    Row("flatten", "flatten", HEAD, (3136,)),
+    Row("fc1", "linear", HEAD, (84,), "3136×84 + 84 = 263 508"),
+    Row("dropout1", "dropout", HEAD, (84,)),
+    Row("fc2", "linear", HEAD, (10,), "84×10 + 10 = 850"),
+]
+
+
+def test_the_diagram_shows_each_block_and_both_parts() -> None:
+    """Every layer that changes the shape has its name and shape; what follows it stands beneath; the parts are named."""
+    svg = ElementTree.fromstring(network_svg(ROWS, (3, 32, 32)))
+    texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+    assert [text for text in texts if re.match(r"picture|conv|pool|fc|block", text or "")] == [
+        "picture", "conv1", "pool1", "block1.conv1", "fc1", "fc2",
+    ]  # fmt: skip
+    assert {"3×32×32", "6×28×28", "6×14×14", "16×14×14", "84", "10", "relu", "dropout", BASE, HEAD} <= set(texts)
+    assert "conv1 6×28×28" in svg.attrib["aria-label"]
+
+
+def test_the_diagram_s_sizes_mean_something() -> None:
+    """The side of a stack is to the picture's as their pixels are; the shortcut goes round its block."""
+    svg = network_svg(ROWS, (3, 32, 32))
+    sides = [float(side) for side in re.findall(r'<rect x="[^"]+" y="[^"]+" width="([\d.]+)" height="\1"', svg)]
+
+    assert max(sides) == pytest.approx(84)
+    assert any(side == pytest.approx(84 * 28 / 32, abs=0.06) for side in sides)
+    assert any(side == pytest.approx(84 * 14 / 32, abs=0.06) for side in sides)
+    assert svg.count("stroke-dasharray") == 1
+
+
+def test_the_diagram_escapes_what_it_writes() -> None:
+    """A label is text, whatever stands in it."""
+    svg = network_svg([Row("<script>", "linear", HEAD, (10,), "")], (1, 28, 28))
+
+    assert "<script>" not in svg
+    ElementTree.fromstring(svg)
