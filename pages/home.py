@@ -1,15 +1,17 @@
 """Start: what is this, and where do I begin?"""
 
+import numpy as np
 import streamlit as st
 
 from cnnlab.dashboard import access, look, routes, run_list
 from cnnlab.dashboard.examples import examples
+from cnnlab.dashboard.tiles import tiles
 from cnnlab.data import DATASETS
 from cnnlab.presets import PRESETS
 
 DEMO = PRESETS[0]
 BUILT_IN = "shapes"
-PICTURES_PX = 220
+PICTURES_PX = 240
 CARDS = (
     (routes.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
     (routes.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
@@ -45,7 +47,7 @@ def welcome() -> None:
     )
     dataset = DATASETS.get(config.dataset)
     if not dataset.is_ready(access.settings().data):
-        size = f"{dataset.info.download_bytes / 1e6:.0f} MB"
+        size = f"{dataset.info.download_bytes / 1e6:.0f}{look.NARROW}MB"
         st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
         if st.button(f"No network? Train on {BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
             begin(BUILT_IN)
@@ -61,8 +63,17 @@ def pictures(waiting: bool) -> None:
     elif waiting:
         st.rerun()  # found: this stops the clock
     else:
-        st.image(shown.sheet, output_format="PNG", width="stretch", alt=f"Ten pictures of {shown.dataset}")
-        st.caption(f"{shown.dataset}, one of each class: {', '.join(shown.classes)}.")
+        tiles(
+            key="examples",
+            values=shown.pictures.astype(np.float32),
+            limits=(0, 255),
+            palette="viridis",
+            labels=shown.classes,
+            columns=5,
+            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: these numbers are all the network gets.",
+            description=f"{len(shown.classes)} pictures of {shown.dataset}.",
+            pick=False,
+        )
 
 
 def cards() -> None:

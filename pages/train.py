@@ -47,6 +47,7 @@ with right:
 if run is None:
     new_run(store, runs)
 else:
-    run_view.show(store, run, parent=next((other for other in runs if other.id == run.parent_id), None))
-    run_card.what_next(run)
+    parent = next((other for other in runs if other.id == run.parent_id), None)
+    run_view.show(store, run, parent)
+    run_card.what_next(run, parent)
     run_card.settings(run)

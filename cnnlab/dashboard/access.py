@@ -2,6 +2,7 @@
 
 import threading
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, NoReturn
 
 import streamlit as st
@@ -116,11 +117,13 @@ def device() -> str | None:
 
 
 def load_torch() -> None:
-    """Load torch in the background, so that the first page that looks inside a network need not wait for it."""
+    """Load torch, and what the pages make of it, in the background: so that the first visitor need not wait for it."""
 
     def load() -> None:
         from cnnlab.training.devices import describe, pick_device
 
         _device.append(describe(pick_device("auto")))
+        for page in ("form_preview", "run_view", "looking"):
+            import_module(f"cnnlab.dashboard.{page}")
 
     threading.Thread(target=load, name="cnnlab-torch", daemon=True).start()

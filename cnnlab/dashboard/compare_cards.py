@@ -8,6 +8,8 @@ from cnnlab.dashboard import access, look, routes, run_card
 from cnnlab.dashboard.csv_tables import epochs_csv, steps_csv
 from cnnlab.runs import Run, Store, StoreError
 
+_DELETED = "compare_deleted"
+
 
 def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
     """The cards side by side, as many as there is room for."""
@@ -57,20 +59,28 @@ def _downloads(store: Store, run: Run) -> None:
 
 @st.dialog("Delete this run?")
 def _confirm_delete(store: Store, run: Run) -> None:
+    if st.session_state.pop(_DELETED, False):
+        st.rerun()  # which shuts the dialog
     st.markdown(f"**{look.escape(run.name)}**, its curves and its weights will be gone for good.")
     with st.container(horizontal=True):
-        if st.button("Delete for good", type="primary", icon=":material/delete:", key="delete_for_good"):
-            _delete(store, run)
+        st.button(
+            "Delete for good",
+            key="delete_for_good",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(store, run.id),
+        )
         if st.button("Keep it", key="delete_not"):
             st.rerun()
 
 
-def _delete(store: Store, run: Run) -> None:
+def _delete(store: Store, run_id: str) -> None:
     try:
-        store.delete(run.id)
+        store.delete(run_id)
     except StoreError as error:
-        st.error(look.escape(str(error)))
+        st.toast(look.escape(str(error)), icon=":material/error:")
         return
-    left = [id for id in st.query_params.get("runs", "").split(",") if id and id != run.id]
-    access.set_url(runs=",".join(left) if "runs" in st.query_params else None)
-    st.rerun()
+    st.session_state[_DELETED] = True
+    if "runs" in st.query_params:
+        access.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))

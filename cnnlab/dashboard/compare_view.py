@@ -28,6 +28,9 @@ MARKS = {
     Sign.NONE: ":green[:material/check_circle:]",
 }
 
+SIDE_BY_SIDE = 3
+"""Runs up to which half the page's width is enough for a figure."""
+
 QUIET = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 REFRESH_S = 3.0
@@ -91,7 +94,8 @@ def _verdict(store: Store, run: Run, colour: str) -> None:
 
 def _curves(store: Store, chosen: Sequence[Run]) -> None:
     drawn = [RunCurve(run.name, store.epochs(run.id), run.best_epoch, run.results) for run in chosen]
-    for place, measure in zip(st.columns(2), MEASURES, strict=True):
+    places = st.columns(2) if len(chosen) <= SIDE_BY_SIDE else [st.container(), st.container()]
+    for place, measure in zip(places, MEASURES, strict=True):
         with place:
             st.markdown(f"**{measure.capitalize()} after each epoch**")
             st.plotly_chart(

@@ -1,7 +1,7 @@
-"""Components (Streamlit's v2) whose code the browser fetches once and keeps.
+"""Components (Streamlit's v2) whose code and styles the browser fetches once and keeps.
 
 Streamlit sends a component's inline code again with every message; a poll each second should carry data alone.
-So the inline code is a few lines that import `static/<name>.js`, named with its content's hash.
+So the inline code is a few lines that import `static/<name>.js`.
 """
 
 from collections.abc import Callable
@@ -12,27 +12,30 @@ from typing import Any
 import streamlit as st
 
 STATIC = Path(__file__).parent / "static"
+_CODE = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in (".js", ".css"))
+VERSION = f"?v={sha256(_CODE).hexdigest()[:12]}"
+"""Part of every address of ours, so that no browser mixes today's files with those it kept from an older cnnlab."""
 
 _LOADER = """
-const address = (file) => new URL("app/static/" + file, document.baseURI).href;
-const code = import(address("{script}"));
+const code = import(new URL("app/static/{name}.js{version}", document.baseURI).href);
+const loaded = (link) => link.sheet ?? new Promise((done) => {{
+  for (const end of ["load", "error"]) link.addEventListener(end, done, {{ once: true }});
+}});
 export default function (component) {{
   const place = component.parentElement;
-  code.then((it) => it.render(component, address("{styles}")));
+  Promise.all([code, ...[...place.querySelectorAll("link")].map(loaded)]).then(([it]) => it.render(component));
   return () => code.then((it) => it.unmount(place));
 }}
 """
 
 
-def component(name: str, *, css: str) -> Callable[..., Any]:
-    """The mount callable of `static/<name>.js`, which exports `render(component, styles)` and `unmount(place)`.
+def component(name: str, *styles: str, css: str) -> Callable[..., Any]:
+    """The mount callable of `static/<name>.js`, which exports `render(component)` and `unmount(place)`.
 
-    `css` holds the room open until the rest has arrived; more than a line of it.
+    `styles`: its files in static/. `css` holds the room open until they have arrived; more than a line of it.
     """
-    html = f'<div class="{name}"></div>'
-    loader = _LOADER.format(script=_versioned(f"{name}.js"), styles=_versioned(f"{name}.css"))
-    return st.components.v2.component(f"cnnlab_{name}", html=html, css=css, js=loader)
-
-
-def _versioned(file: str) -> str:
-    return f"{file}?v={sha256((STATIC / file).read_bytes()).hexdigest()[:12]}"
+    links = "".join(f'<link rel="stylesheet" href="app/static/{file}{VERSION}">' for file in styles)
+    html = f'{links}<div class="{name}"></div>'
+    return st.components.v2.component(
+        f"cnnlab_{name}", html=html, css=css, js=_LOADER.format(name=name, version=VERSION)
+    )

@@ -89,7 +89,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
         height="content" if len(rows) <= MOST_ROWS else 35 * MOST_ROWS,
         alt="Each layer with its output shape, parameters, receptive field and multiply-adds",
         column_config={
-            "Layer": st.column_config.TextColumn(pinned=True, width=64),
+            "Layer": st.column_config.TextColumn(pinned=True, width=16 + 7 * max(len(row.label) for row in rows)),
             "Output": st.column_config.TextColumn(
                 help="Channels × height × width for one picture, or features.", width=82
             ),

@@ -19,6 +19,9 @@ from cnnlab.schema import GROUPS, SETTINGS, Setting, TrainingConfig, complaints
 FOLLOWS = ("dropout", "batch_norm")
 """Settings that an architecture has values of its own for: the form shows them until a person changes them."""
 
+_FILLED = "form_filled"
+"""How many times the form has been filled in this session."""
+
 REGISTRIES: dict[str, Callable[[], list[str]]] = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
 
 GROUP_ICONS = {
@@ -38,12 +41,20 @@ class Checked:
 
 
 def key(name: str) -> str:
-    """Where the session keeps the widget of a setting."""
-    return f"form_{name}"
+    """Where the session keeps the widget of a setting: a new place each time the form is filled.
+
+    A browser that has not yet drawn a filled form still sends what stood in the old one. Under the same keys a quick
+    click on Train after one on a preset would train the old settings.
+    """
+    filled = st.session_state.get(_FILLED, 0)
+    return f"form_{filled}_{name}" if filled else f"form_{name}"
 
 
 def fill(config: TrainingConfig) -> None:
     """Put these settings into the form. Only before its widgets are drawn: in a callback, or above them."""
+    for name in SETTINGS:
+        st.session_state.pop(key(name), None)
+    st.session_state[_FILLED] = st.session_state.get(_FILLED, 0) + 1
     for setting in SETTINGS.values():
         value = getattr(config, setting.name)
         if setting.name in FOLLOWS:
@@ -162,11 +173,13 @@ def _draw_count(setting: Setting) -> None:
 
 
 def _draw_share(setting: Setting) -> None:
+    """A slider in hundredths, or as fine as its end needs (0.999)."""
+    decimals = len(f"{setting.high:g}".partition(".")[2])
     st.slider(
         setting.label,
         min_value=setting.low,
         max_value=setting.high,
-        step=0.01 if setting.high == 1.0 or (setting.high or 1) * 100 % 1 == 0 else 0.001,
+        step=10.0 ** -max(2, decimals),
         key=key(setting.name),
         help=setting.help,
         on_change=_remember,
@@ -179,7 +192,7 @@ def _draw_log(setting: Setting) -> None:
     """A slider over the decades, and beside it the exact value, which is what counts."""
     slider = key(setting.name) + "_mark"
     st.session_state[slider] = nearest_mark(setting, str(st.session_state[key(setting.name)]))
-    left, right = st.columns([5, 4], vertical_alignment="bottom", wrap=False)
+    left, right = st.columns(2, gap="xsmall", vertical_alignment="bottom", wrap=False)
     left.select_slider(
         setting.label,
         log_marks(setting),

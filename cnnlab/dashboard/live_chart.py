@@ -21,6 +21,8 @@ POINTS = 1_500
 
 _chart = component(
     "live_chart",
+    "uplot-1.6.32.css",
+    "live_chart.css",
     css=""":host { container-type: inline-size; }
     .live_chart { min-height: 396px; }
     @container (max-width: 699px) { .live_chart { min-height: 816px; } }""",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnlab.dashboard import access
 from cnnlab.dashboard.markdown import escape
-from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points
+from cnnlab.figures.numbers import NARROW, count, duration, interval95, loss4, percent, points
 from cnnlab.figures.style import DANGER, TEST, TRAIN, VALIDATION
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
@@ -14,6 +14,7 @@ from cnnlab.schema import differences
 
 __all__ = [
     "DANGER",
+    "NARROW",
     "STATUS",
     "TEST",
     "TRAIN",

@@ -77,13 +77,17 @@ def settings(run: Run) -> None:
             )
 
 
-def what_next(run: Run) -> None:
-    """The ways on from here, each a link that carries the run."""
+def what_next(run: Run, parent: Run | None) -> None:
+    """The ways on from here, each a link that carries the run; a changed run is compared with what it came from."""
     st.markdown("**What next?**")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         access.link(routes.feature_maps(), "Feature maps", run=run.id)
         access.link(routes.kernels(), "Kernels", run=run.id)
-        access.link(routes.compare(), "Compare", runs=run.id)
+        if parent:
+            both = f"{parent.id},{run.id}"
+            access.link(routes.compare(), "Compare with the run before the change", runs=both)
+        else:
+            access.link(routes.compare(), "Compare", runs=run.id)
         st.button(  # not a link: Streamlit leaves the address as it is when a link leads to the page it stands on
             "Train again with one change",
             icon=":material/alt_route:",

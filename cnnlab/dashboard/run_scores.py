@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.dashboard import look
-from cnnlab.figures.verdict import best_epoch, overfitting
+from cnnlab.dashboard import cures, look
+from cnnlab.figures.verdict import Sign, best_epoch, diagnose, overfitting
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Run
 
@@ -32,6 +32,8 @@ def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
     )
     for sentence in (overfitting("This run", epochs, run.results), best_epoch(run.results)):
         st.markdown(look.escape(sentence))
+    if diagnose(epochs).sign is Sign.OVERFITS:
+        cures.offer(run)
 
 
 def _score(name: str, score: Score, help: str) -> None:

@@ -40,8 +40,9 @@ def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> No
     except StoreError as error:
         st.warning(look.escape(str(error)), icon=":material/link_off:")
         return
-    if pace_s(run) != pace or run.name != seen.name:
-        st.rerun()  # the clock of a fragment is set where the page calls it, and the name stands there as well
+    led_on = st.query_params.get("run") != run.id
+    if pace_s(run) != pace or run.name != seen.name or led_on:
+        st.rerun()  # the clock of a fragment is set where the page calls it, and name and address stand there as well
     _head(store, run, parent)
     _numbers(run)
     live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
@@ -132,7 +133,8 @@ def _numbers(run: Run) -> None:
     train, validation = (last.train_sample, last.validation) if last else (None, None)
     with st.grid(4, min_column_width=140, gap="small"):
         _accuracy("Train sample", train, "A fixed sample of the training pictures, measured as the validation set is.")
-        _accuracy("Validation", validation, "Pictures held out of training, to choose by.")
+        held_out = run.config.validation_size > 0
+        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", exists=held_out)
         st.metric(
             "Gap",
             look.points(train.accuracy - validation.accuracy) if train and validation else "–",
@@ -147,10 +149,11 @@ def _numbers(run: Run) -> None:
         )
 
 
-def _accuracy(name: str, score: Score | None, help: str) -> None:
+def _accuracy(name: str, score: Score | None, help: str, exists: bool = True) -> None:
+    missing = "not measured yet" if exists else "this run has no such set"
     st.metric(
         name,
         look.percent(score.accuracy) if score else "–",
-        delta_description=f"accuracy on {look.count(score.n)}" if score else "not measured yet",
+        delta_description=f"accuracy on {look.count(score.n)}" if score else missing,
         help=help,
     )

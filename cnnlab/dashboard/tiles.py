@@ -12,6 +12,7 @@ from cnnlab.dashboard.component import component
 
 _tiles = component(
     "tiles",
+    "tiles.css",
     css=""".tiles { min-height: 80px; }
     """,
 )
@@ -30,6 +31,7 @@ def tiles(
     colour_bar: str = "",
     hint: str | None = None,
     description: str = "",
+    pick: bool = True,
     on_pick: Callable[[int], None] | None = None,
 ) -> int | None:
     """Draw `values`; returns the tile that was clicked, in the one run that follows the click.
@@ -42,6 +44,7 @@ def tiles(
     `colour_bar`: what the numbers are, and their unit; without it there is no bar.
     `hint`: what stands above while nothing is pointed at; "" keeps no room for a read-out either, for pictures to pick.
     `description`: the picture in words, for those who cannot see it.
+    `pick`: False where a click means nothing; one tile alone cannot be picked.
     `on_pick`: called with the clicked tile before the page runs, where a page wants to act on it first.
     Raises ValueError where the shapes do not fit each other.
     """
@@ -70,6 +73,7 @@ def tiles(
             "caption": colour_bar,
             "hint": hint,
             "description": description,
+            "pick": pick and n > 1,
         },
         on_picked_change=picked,
     )

@@ -122,8 +122,8 @@ def overfitting(name: str, epochs: Sequence[EpochRecord], results: Results | Non
         )
     if found.sign is Sign.GROWING:
         return (
-            f"{name} begins to learn its training pictures by heart: {grew}, "
-            "but its validation loss has not risen, so it is not overfitting yet."
+            f"{name} gets ahead on its training pictures: {grew}, but its validation loss has not risen: "
+            "it does not overfit yet."
         )
     if found.sign is Sign.UNSTABLE:
         return (

@@ -35,7 +35,7 @@ CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
         ("runner.postScriptGC", False),
         ("runner.magicEnabled", False),
         ("client.showErrorDetails", "none"),
-        ("client.toolbarMode", "minimal"),
+        ("client.toolbarMode", "viewer"),
         ("browser.gatherUsageStats", False),
     ],
 )

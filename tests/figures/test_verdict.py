@@ -74,7 +74,7 @@ def test_a_growing_gap_alone_is_not_called_overfitting() -> None:
     """While validation loss still falls, the sentence says so."""
     epochs = curve(10, memorising, lambda e: (0.1 + 0.05 * e, 2.3 - 0.1 * e))
     assert diagnose(epochs).sign is Sign.GROWING
-    assert "not overfitting yet" in overfitting("A", epochs, None)
+    assert "does not overfit yet" in overfitting("A", epochs, None)
 
 
 def test_a_healthy_run_shows_no_sign() -> None:

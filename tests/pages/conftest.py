@@ -44,6 +44,16 @@ class RunMaker:
         """A run with `epochs` epochs of scores; `kwargs` are settings, and `name` and `parent_id`."""
         return insert_into(self.store, status, epochs, weights, **kwargs)
 
+    def overfitting(self, **kwargs: Any) -> Run:
+        """A finished run whose validation loss rises while train goes on."""
+        run = insert_into(self.store, RunStatus.RUNNING, 12, **kwargs)
+        for epoch in range(6, 13):
+            record = _epoch(epoch, run.config.validation_size)
+            bad = Score(loss=1.5 + 0.1 * epoch, accuracy=0.4, n=5_000)
+            self.store.commit_epoch(run.id, record.model_copy(update={"validation": bad}), [])
+        scores = _full(12, run.config.validation_size)
+        return self.store.finish(run.id, RunStatus.FINISHED, "Finished.", Results(final=scores, best=scores))
+
     def damage_config(self, run: Run) -> None:
         """Leave settings behind that no cnnlab can read."""
         with self.store.database.writing() as connection:

@@ -1,5 +1,6 @@
 """The landing page and the frame around every page, on an empty, a full and a damaged store."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.dashboard import access, examples, routes
-from cnnlab.dashboard.examples import Examples, sheet_of
+from cnnlab.dashboard.examples import read_examples
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
@@ -65,7 +66,7 @@ def test_without_cifar_the_built_in_shapes_are_offered(open_page: OpenPage, stor
     """What will be fetched is said with its size, and the same demo on shapes is a click away."""
     app = open_page("home")
     assert "is not on this machine yet" in words(app)
-    assert f"{DATASETS.get('CIFAR-10').info.download_bytes / 1e6:.0f} MB" in words(app)
+    assert f"{DATASETS.get('CIFAR-10').info.download_bytes / 1e6:.0f}\N{NARROW NO-BREAK SPACE}MB" in words(app)
 
     app.button(key="demo_built_in").click().run()
 
@@ -97,15 +98,19 @@ def test_the_latest_runs_are_links_with_their_difference_and_their_standing(
 
 def test_the_pictures_come_when_they_are_ready(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for them; once there, they are shown with the name of their dataset and their classes."""
-    assert not open_page("home").image
+    assert not open_page("home").get("bidi_component")
 
+    shown = read_examples("shapes")
     arrays = DATASETS.get("shapes").load(Settings().data)
-    shown = Examples("shapes", ("disc", "ring"), sheet_of(arrays.test_images[:2]))
+    for label, picture in enumerate(shown.pictures):
+        assert label in arrays.test_labels[(arrays.test_images == picture).all(axis=(1, 2, 3))]
     monkeypatch.setattr(examples, "_ready", [shown])
 
     app = open_page("home")
-    assert len(app.image) == 1
-    assert "shapes, one of each class: disc, ring." in words(app)
+    (drawn,) = app.get("bidi_component")
+    told = json.loads(drawn.proto.mixed.json)
+    assert tuple(told["labels"]) == DATASETS.get("shapes").info.classes
+    assert told["hint"].startswith("shapes: one picture of each class.")
 
 
 @pytest.mark.parametrize("page", [path.stem for path in sorted(routes.PAGES.glob("*.py"))])

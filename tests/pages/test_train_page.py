@@ -146,7 +146,7 @@ def test_training_again_starts_from_the_parent_and_names_the_change(open_page: O
     app = open_page("train", parent=parent.id)
     assert "nothing changed yet" in words(app)
     assert "Mother *run*" in words(app)
-    app.slider(key="form_dropout").set_value(0.1).run()
+    app.slider(key="form_1_dropout").set_value(0.1).run()
     assert "dropout 0.3 → 0.1" in words(app)
     app.button(key="train").click().run()
     child = insert_run.store.list()[0]
@@ -221,8 +221,21 @@ def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_
     train = app.metric[4]
     low, high = interval95(0.1 + 0.6 * (1 - math.exp(-8 / 4)), 20_000)
     assert train.delta == f"{100 * low:.1f} – {percent(high)}"
-    assert "This run shows no sign of overfitting" in words(app) or "by heart" in words(app)
+    assert "This run shows no sign of overfitting" in words(app) or "gets ahead" in words(app)
     assert "also the best by validation" in words(app)
+
+
+def test_an_overfitting_run_is_tried_again_with_one_change(open_page: OpenPage, insert_run: Any) -> None:
+    """A cure is offered where it is not in use; a click trains the same run with that one change."""
+    run: Run = insert_run.overfitting(dropout=0.0, augmentation="flip", seed=3)
+    app = open_page("train", run=run.id)
+    assert "This run overfits" in words(app)
+    assert [button.key for button in app.button if str(button.key).startswith("cure_")] == ["cure_dropout"]
+    app.button(key="cure_dropout").click().run()
+    child = insert_run.store.list()[0]
+    assert child.config == run.config.model_copy(update={"dropout": 0.5})
+    assert child.parent_id == run.id
+    assert app.query_params["run"] == child.id
 
 
 def test_settings_of_a_damaged_run_do_not_break_the_page(open_page: OpenPage, insert_run: Any) -> None:

@@ -1,13 +1,14 @@
 // The live curves: two uPlot panels that share their x (steps), their zoom and their cursor.
-import { Panel } from "./live_panel.js";
-import { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd } from "./live_data.js";
+const version = new URL(import.meta.url).search; // the files of one cnnlab, and of no other
+const files = ["panel", "data"].map((name) => import(`./live_${name}.js${version}`));
+const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd }] = await Promise.all(files);
 
 const charts = new WeakMap(); // by the element Streamlit gives us: it stays the same as long as the chart is mounted
 
-export function render({ data, parentElement, setTriggerValue }, styles) {
+export function render({ data, parentElement, setTriggerValue }) {
   const whole = merge(seriesOf(data.run), data);
   let chart = charts.get(parentElement);
-  if (!chart) charts.set(parentElement, (chart = new LiveChart(parentElement, styles)));
+  if (!chart) charts.set(parentElement, (chart = new LiveChart(parentElement)));
   chart.show(data);
   if (!whole && chart.asked !== data.first) setTriggerValue("resync", (chart.asked = data.first));
 }
@@ -17,24 +18,19 @@ export function unmount(parentElement) {
   charts.delete(parentElement);
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)}\u202f%`;
+// Half up on the decimals a person sees, as everywhere: 0.5365 is 53.7 %, though its float lies a hair below.
+const percent = (share) => `${(Math.round(1000 * share + 1e-9) / 10).toFixed(1)}\u202f%`;
 
 class LiveChart {
-  constructor(place, styles) {
+  constructor(place) {
     this.root = place.querySelector(".live_chart");
     this.root.innerHTML = `<div class="panels"></div><p class="unseen summary" id="summary"></p><p class="unseen" role="status"></p>`;
     this.zoom = null; // [first step, last step] while the reader looks closer
-    const styled = document.createElement("link");
-    Object.assign(styled, { rel: "stylesheet", href: styles });
-    styled.onload = styled.onerror = () => this.begin();
-    this.root.prepend(styled);
-  }
-
-  begin() {
     const options = { chart: this, parent: this.root.querySelector(".panels"), sync: `cnnlab-${Math.random()}` };
-    this.loss = new Panel({
+    const loss = new Panel({
       ...options,
       title: "Loss",
+      waiting: "Waiting for the first step …",
       log: true,
       text: (value) => value.toFixed(4),
       axisText: (value) => `${+value.toPrecision(3)}`,
@@ -48,9 +44,10 @@ class LiveChart {
       ],
       table: lossTable,
     });
-    this.accuracy = new Panel({
+    const accuracy = new Panel({
       ...options,
       title: "Accuracy",
+      waiting: "Measured after each epoch …",
       gap: true,
       extra: '<li><span class="name gap"></span></li><li><span class="name best"></span></li>',
       text: percent,
@@ -63,20 +60,17 @@ class LiveChart {
       ],
       table: accuracyTable,
     });
+    this.panels = [loss, accuracy];
     this.sizes = new ResizeObserver(() => this.fit());
     this.sizes.observe(this.root);
-    this.fit();
-  }
-
-  get panels() {
-    return this.loss ? [this.loss, this.accuracy] : [];
   }
 
   show(data) {
     if (this.data?.run !== data.run) this.zoom = null;
     this.data = data;
     this.series = seriesOf(data.run);
-    if (this.width) for (const panel of this.panels) panel.draw();
+    if (!this.width) this.fit();
+    else for (const panel of this.panels) panel.draw();
     this.root.querySelector(".summary").textContent = this.summary();
   }
 
@@ -116,7 +110,7 @@ class LiveChart {
   }
 
   leave() {
-    this.sizes?.disconnect();
+    this.sizes.disconnect();
     for (const panel of this.panels) panel.leave();
   }
 }

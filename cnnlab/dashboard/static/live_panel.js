@@ -1,7 +1,9 @@
 // One panel of the live curves: a heading, a legend that reads out values, the plot, the keyboard.
 import uPlot from "./uplot-1.6.32.esm.js";
-import { drawMarks, swatch } from "./live_marks.js";
-import { bestEpoch, epochAt, logTicks, stepAt, ticks } from "./live_data.js";
+
+const version = new URL(import.meta.url).search;
+const files = ["marks", "data"].map((name) => import(`./live_${name}.js${version}`));
+const [{ drawMarks, swatch }, { bestEpoch, epochAt, logTicks, stepAt, ticks }] = await Promise.all(files);
 
 const thin = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
 
@@ -17,7 +19,7 @@ export class Panel {
       <div class="head"><span class="title">${this.title}</span><span class="where"></span>
         <button type="button" class="reset" hidden>reset zoom</button>
         <button type="button" class="log" aria-pressed="false" hidden>log scale</button></div>
-      <ul class="legend"></ul><div class="plot"></div><div class="waiting" hidden>Waiting for the first step …</div>`;
+      <ul class="legend"></ul><div class="plot"></div><div class="waiting" hidden>${this.waiting}</div>`;
     this.find(".reset").onclick = () => this.chart.look(null);
     this.find(".log").hidden = !this.log;
     this.find(".log").onclick = () => {

@@ -1,18 +1,19 @@
 // Many small pictures of numbers on one canvas. Hovering or the arrow keys read values, a click or Enter picks a tile.
-import { numberText, paint } from "./palettes.js";
-import { drawBar, mark } from "./tiles_bar.js";
+const version = new URL(import.meta.url).search; // the files of one cnnlab, and of no other
+const files = ["palettes", "tiles_bar"].map((name) => import(`./${name}.js${version}`));
+const [{ numberText, paint }, { drawBar, mark }] = await Promise.all(files);
 
 const fields = new WeakMap(); // by the element Streamlit gives us
 
-export function render({ data, parentElement, setTriggerValue }, styles) {
+export function render({ data, parentElement, setTriggerValue }) {
   let field = fields.get(parentElement);
-  if (!field) fields.set(parentElement, (field = new Field(parentElement, styles)));
+  if (!field) fields.set(parentElement, (field = new Field(parentElement)));
   field.pick = (tile) => setTriggerValue("picked", tile);
   field.take(data);
 }
 
 export function unmount(parentElement) {
-  fields.get(parentElement)?.sizes?.disconnect();
+  fields.get(parentElement)?.sizes.disconnect();
   fields.delete(parentElement);
 }
 
@@ -23,7 +24,7 @@ const LABEL = 17;
 const comfortable = (count) => (count === 1 ? 320 : count <= 8 ? 104 : count <= 32 ? 80 : count <= 64 ? 64 : 52);
 
 class Field {
-  constructor(place, styles) {
+  constructor(place) {
     this.root = place.querySelector(".tiles");
     this.root.innerHTML = `
       <div class="above"><div class="reading"></div><div class="bar"></div></div>
@@ -36,12 +37,8 @@ class Field {
     field.onclick = (event) => this.hover(event) && this.choose();
     field.onkeydown = (event) => this.press(event);
     field.onblur = () => this.point(null);
-    const styled = Object.assign(document.createElement("link"), { rel: "stylesheet", href: styles });
-    styled.onload = styled.onerror = () => {
-      this.sizes = new ResizeObserver(() => this.root.clientWidth !== this.width && this.draw());
-      this.sizes.observe(this.root);
-    };
-    this.root.prepend(styled);
+    this.sizes = new ResizeObserver(() => this.data && this.root.clientWidth !== this.width && this.draw());
+    this.sizes.observe(this.root);
   }
 
   find(selector) {
@@ -53,10 +50,10 @@ class Field {
     this.values = data.values.getChildAt(0).toArray();
     this.size = data.height * data.width * data.channels;
     this.chosen = data.selected;
-    this.find(".field").setAttribute("aria-label", `${data.description} Arrow keys read values; Enter picks.`);
-    this.find(".field").classList.toggle("alone", data.labels.length === 1);
+    this.find(".field").setAttribute("aria-label", `${data.description} Arrow keys read values${data.pick ? "; Enter picks" : ""}.`);
+    this.find(".field").classList.toggle("still", !data.pick);
     this.find(".above").hidden = data.hint === "" && !data.caption;
-    if (this.width) this.draw();
+    this.draw();
   }
 
   ends(tile) {
@@ -172,7 +169,7 @@ class Field {
   }
 
   choose() {
-    if (this.data.labels.length === 1) return;
+    if (!this.data.pick) return;
     this.chosen = this.at;
     this.frame(".chosen", this.chosen);
     this.pick(this.at);
@@ -185,9 +182,9 @@ class Field {
     if (event.key === "Enter" && this.at !== null) this.choose();
     else if (event.key === "Escape") this.point(null);
     else if (step && (event.shiftKey || labels.length === 1)) {
-      const [x, y] = this.value ?? [-step[0], -step[1]].map((part) => Math.max(0, part));
-      const to = [x + step[0], y + step[1]];
-      this.point(this.at ?? this.chosen ?? 0, [Math.min(width - 1, Math.max(0, to[0])), Math.min(height - 1, Math.max(0, to[1]))]);
+      const to = this.value ? [this.value[0] + step[0], this.value[1] + step[1]] : [0, 0];
+      const inside = [width, height].map((end, i) => Math.min(end - 1, Math.max(0, to[i])));
+      this.point(this.at ?? this.chosen ?? 0, inside);
     } else if (step) {
       const from = this.at ?? this.chosen ?? -1;
       const to = from < 0 ? 0 : from + step[0] + step[1] * this.columns;

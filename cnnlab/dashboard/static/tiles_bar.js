@@ -1,5 +1,5 @@
 // The colour bar: what colour means which number.
-import { numberText, STOPS } from "./palettes.js";
+const { numberText, STOPS } = await import(`./palettes.js${new URL(import.meta.url).search}`);
 
 const OWN_CHANNELS = ["#ff0000", "#00ff00", "#0000ff"];
 

@@ -1,0 +1,101 @@
+"""How long each page takes on the server: `python -m benchmarks.reruns [--runs 100] [--n 20]`.
+
+A store of its own with that many runs of 10 epochs and 7,820 steps each, the newest of them really trained (on
+`shapes`), so that the pages that look inside have something to show. Measured by Streamlit's AppTest: the whole
+script, without network and browser.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("home", "train", "compare", "kernels", "feature_maps")
+
+
+def main() -> None:
+    """Fill the store, open each page, rerun it n times, print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--n", type=int, default=20)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        from cnnlab.settings import Settings
+
+        os.environ["CNNLAB_DATA_DIR"] = str(Settings().data)
+        os.environ["CNNLAB_HOME"] = home
+        newest = fill(asked.runs)
+        from benchmarks.machine import machine
+
+        print(f"{machine()}; {asked.runs} runs in the store; n = {asked.n} reruns a page")
+        print(f"{'page':28}{'first':>10}{'median':>10}{'worst':>10}")
+        for page in PAGES:
+            report(page, {}, asked.n)
+        for page in ("train", "kernels", "feature_maps"):
+            report(page, {"run": newest}, asked.n)
+
+
+def fill(runs: int) -> str:
+    """That many runs; returns the id of the newest."""
+    from cnnlab import worker
+    from cnnlab.models import complete
+    from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+    from cnnlab.runs import Store
+    from cnnlab.schema import TrainingConfig
+    from cnnlab.settings import Settings
+
+    store = Store(Settings())
+    for number in range(runs - 1):
+        store.create(complete(TrainingConfig(seed=number, lr=0.0001 * (1 + number % 9))))
+        run = store.claim()
+        assert run is not None
+        store.start(run.id, "cpu", {}, 7820)
+        for epoch in range(1, 11):
+            steps = range((epoch - 1) * 782 + 1, epoch * 782 + 1)
+            records = [
+                StepRecord(step=s, epoch=epoch, loss=2.3 / s**0.1, accuracy=0.5, lr=0.001, elapsed_s=s / 99)
+                for s in steps
+            ]
+            store.add_steps(run.id, records)
+            score = Score(loss=1.5 / epoch, accuracy=0.06 * epoch, n=5000)
+            last = records[-1]
+            epoch_record = EpochRecord(
+                epoch=epoch,
+                step=last.step,
+                running_loss=1.0,
+                train_sample=score,
+                validation=score,
+                elapsed_s=last.elapsed_s,
+            )
+            store.commit_epoch(run.id, epoch_record, [])
+        store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
+    store.create(complete(TrainingConfig(dataset="shapes", epochs=3, train_subset=3000, validation_size=500)))
+    run = store.claim()
+    assert run is not None
+    return worker.work(store, store.settings, run).id
+
+
+def report(page: str, query: dict[str, str], n: int) -> None:
+    """One line of the table."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "cnnlab" / "dashboard" / "router.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    times = []
+    app.switch_page(str(ROOT / "pages" / f"{page}.py"))
+    for _ in range(n + 1):
+        started = time.perf_counter()
+        app.run()
+        times.append(1000 * (time.perf_counter() - started))
+        assert not app.exception, app.exception
+    first, *rest = times
+    name = f"{page}{' ?run=' if query else ''}"
+    print(f"{name:28}{first:7.0f} ms{statistics.median(rest):7.0f} ms{max(rest):7.0f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The README's pictures: `python -m benchmarks.screenshots URL [--run ID]`.
+
+URL is a dashboard that holds finished runs (`python -m benchmarks.tutorial` makes three); the pictures show them as they are.
+"""
+
+import argparse
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+
+
+def main() -> None:
+    """Take each page at 1280 px: the landing page and Train in both themes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--run", required=True, help="id of the run to look into")
+    parser.add_argument("--compare", required=True, help="ids of the runs to compare, with commas")
+    asked = parser.parse_args()
+    shots = {
+        "start": ("", "light", 760),
+        "choose": ("train", "light", 1000),
+        "train": (f"train?run={asked.run}", "light", 1150),
+        "train-dark": (f"train?run={asked.run}", "dark", 1150),
+        "compare": (f"compare?runs={asked.compare}", "light", 1250),
+        "kernels": (f"kernels?run={asked.run}&layer=conv1", "light", 1120),
+        "feature-maps": (f"feature_maps?run={asked.run}&layer=relu1&picture=test:18", "light", 1300),
+        "feature-maps-dark": (f"feature_maps?run={asked.run}&layer=conv2&picture=test:18", "dark", 1300),
+    }
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        for name, (path, scheme, height_px) in shots.items():
+            page = browser.new_page(viewport={"width": 1280, "height": height_px}, color_scheme=scheme)  # type: ignore[arg-type]
+            page.goto(f"{asked.url}/{path}")
+            page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+            page.wait_for_timeout(4000)
+            page.screenshot(path=FOLDER / f"{name}.png")
+            page.close()
+            print(f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What test_components.py opens: both components, fed with numbers that the test can work out as well."""
+
+import numpy as np
+import streamlit as st
+
+from cnnlab.dashboard.live_chart import Columns, live_chart
+from cnnlab.dashboard.tiles import tiles
+from cnnlab.records import EpochRecord, Score
+
+SENT = "_sent_chart"
+
+
+def columns(first: int, last: int) -> Columns:
+    """Steps after `first` up to `last`; step s has the loss 2 - s / 1000, and half a unit more when smoothed."""
+    steps = range(first + 1, last + 1)
+    return Columns(list(steps), [2.0 - s / 1000 for s in steps], [2.5 - s / 1000 for s in steps])
+
+
+def epoch(number: int) -> EpochRecord:
+    """100 steps an epoch; validation is best at epoch 2."""
+    train = Score(loss=1 / number, accuracy=0.3 + number / 20, n=50)
+    validation = Score(loss=1.0, accuracy=0.5 - abs(number - 2) / 10, n=50)
+    step = 100 * number
+    return EpochRecord(
+        epoch=number, step=step, running_loss=1.0, train_sample=train, validation=validation, elapsed_s=1.0
+    )
+
+
+last = st.session_state.setdefault("last", 250)
+if st.button("More"):
+    last = st.session_state.last = last + 100
+if st.button("Lose some"):
+    last = st.session_state.last = last + 100
+    st.session_state[SENT] = last - 20
+first = st.session_state.get(SENT, 0)
+st.session_state[SENT] = last
+epochs = [epoch(number) for number in range(1, last // 100 + 1) if 100 * number > first]
+live_chart(
+    key="chart", run_id="r", first=first, steps=columns(first, last), epochs=epochs, epochs_total=8, steps_total=800
+)
+st.text(f"sent from {first}")
+
+values = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
+maps = tiles(
+    key="maps",
+    values=values,
+    limits=(-2.0, 3.0),
+    palette="viridis",
+    labels=[f"map {number}" for number in range(256)],
+    colour_bar="activation",
+    description="256 maps of random numbers.",
+)
+st.text(f"picked {maps}")
+kernels = values[:6, :5, :15].reshape(6, 5, 5, 3)
+tiles(
+    key="kernels",
+    values=kernels,
+    limits=(-3.0, 3.0),
+    palette="diverging",
+    labels=[f"kernel {number}" for number in range(6)],
+    colour_bar="weight",
+    description="6 kernels.",
+)
