@@ -117,6 +117,7 @@ class _Job:
         if threads := run.environment.get("threads"):  # the bits depend on it: go on with as many as before
             torch.set_num_threads(int(threads))
         dataset = DATASETS.get(config.dataset)
+        dataset.prepare(self.settings.data, self._tell_download)
         data = prepare_sets(config, dataset.load(self.settings.data), dataset.info, device)
         state = self._newest_state()
         training = fit(config, data, device, state)
@@ -127,6 +128,12 @@ class _Job:
             store.commit_state(run.id, self._write_weights(training))
         self._rate_from = (training.images_seen, place.elapsed_s)
         return training
+
+    def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
+        if time.monotonic() - self._flushed >= FLUSH_S:
+            self._flushed = time.monotonic()
+            share = f"{done_bytes / max(total_bytes, 1):.0%} of {total_bytes / 1e6:.0f} MB"
+            self.store.say(self.run.id, f"Fetching {self.run.config.dataset}, once: {share}")
 
     def _newest_state(self) -> TrainingState | None:
         """The newest sound state; a damaged one is said, and the one before it serves."""

@@ -70,7 +70,7 @@ def pictures(waiting: bool) -> None:
             palette="viridis",
             labels=shown.classes,
             columns=5,
-            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: these numbers are all the network gets.",
+            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: numbers are all a network sees.",
             description=f"{len(shown.classes)} pictures of {shown.dataset}.",
             pick=False,
         )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cnnlab import checkpoints, worker
-from cnnlab.data import DATASETS, _download
+from cnnlab.data import DATASETS, Dataset, _download
 from cnnlab.data.tensors import prepare_sets
 from cnnlab.inspection.networks import load_network
 from cnnlab.models import complete
@@ -199,6 +199,22 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
     assert run.status is RunStatus.FAILED
     assert "CIFAR-100" in run.message
     assert "shapes" in run.message
+
+
+def test_a_download_tells_how_far_it_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the data is fetched the run says how much is there; once it trains, it does not any more."""
+    said: list[str | None] = []
+
+    def fetch(self: Dataset, data_dir: Path, progress: Callable[[int, int], None]) -> None:
+        progress(17_000_000, 170_000_000)
+        said.append(store.list()[0].message)
+
+    monkeypatch.setattr(Dataset, "prepare", fetch)
+    run = train(store, config(epochs=1), lambda record: said.append(store.list()[0].message))
+
+    assert said[0] == "Fetching shapes, once: 10% of 170 MB"
+    assert set(said[1:]) == {None}
+    assert run.status is RunStatus.FINISHED
 
 
 def serve(settings: Settings) -> subprocess.Popen:

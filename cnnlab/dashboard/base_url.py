@@ -27,5 +27,6 @@ class SayBaseUrl(BaseHTTPMiddleware):
         path = json.dumps("/" + str(st.get_option("server.baseUrlPath") or "").strip("/"))
         script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
         page = body.replace(b"<head>", b"<head>" + script.encode(), 1)
-        kept = {k: v for k, v in response.headers.items() if k.lower() not in {"content-length", "etag", "last-modified", "accept-ranges"}}
+        of_the_file = {"content-length", "etag", "last-modified", "accept-ranges"}
+        kept = {name: value for name, value in response.headers.items() if name.lower() not in of_the_file}
         return Response(page, response.status_code, kept)

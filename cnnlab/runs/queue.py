@@ -109,9 +109,15 @@ class Queue(Connected):
                 locks.release(self.folder(id))
         return taken
 
+    def say(self, id: str, sentence: str) -> None:
+        """What a claimed run is busy with before its first step; `start` and `finish` replace it."""
+        with self.database.writing() as connection:
+            progress(connection, id, message=sentence)
+
     def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
         """Say where a claimed run trains and how long it is."""
-        values = {"device": device, "environment": json.dumps(dict(environment)), "steps_total": steps_total}
+        values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
+        values |= {"steps_total": steps_total, "message": None}
         with self.database.writing() as connection:
             progress(connection, id, **values)
 

@@ -29,7 +29,7 @@ class Run:
     parent_id: str | None
     """The run it was cloned from, which may be gone by now."""
     message: str | None
-    """Why it ended, in one sentence; None while it has not."""
+    """Why it ended, in one sentence; before its first step what it is busy with, if that takes long."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
