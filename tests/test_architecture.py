@@ -48,7 +48,7 @@ def imports(path: Path, top_level_only: bool = False) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_down(path: Path) -> None:
     """A room imports rooms of lower rows, its own files, and its row's bottom neighbours; never a sibling."""
     room = room_of(path)
@@ -62,7 +62,7 @@ def test_imports_go_down(path: Path) -> None:
         assert ROW[other] < ROW[room] or sideways_at_the_bottom, f"{room} imports {name}"
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_streamlit_and_torch_stay_in_their_rooms(path: Path) -> None:
     """Streamlit in pages, dashboard and the entry alone; torch not at the top of rooms that must open instantly."""
     room = room_of(path)
@@ -72,7 +72,7 @@ def test_streamlit_and_torch_stay_in_their_rooms(path: Path) -> None:
         assert not {n for n in imports(path, top_level_only=True) if n.split(".")[0] in {"torch", "torchvision"}}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_small(path: Path) -> None:
     """300 lines a file, 100 a page, 40 the entry: a file has one idea."""
     most = {"pages": 100, "streamlit_app": 40}.get(room_of(path), 300)
@@ -80,7 +80,7 @@ def test_files_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= most
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_that_runs_what_was_typed(path: Path) -> None:
     """No pickle, eval, exec, torch.load, shell or unsafe HTML anywhere."""
     tree = ast.parse(path.read_text())

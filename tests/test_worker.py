@@ -188,10 +188,11 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
 ) -> None:
     """Without CIFAR-100 and without a network the run fails with the folder's name and a way out."""
 
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise URLError("unreachable")
+    class Unreachable:
+        def open(self, *args: object, **kwargs: object) -> None:
+            raise URLError("unreachable")
 
-    monkeypatch.setattr(_download, "build_opener", refuse)
+    monkeypatch.setattr(_download, "build_opener", lambda *handlers: Unreachable())
     nowhere = store.settings.model_copy(update={"data_dir": tmp_path / "nothing"})
     store.create(complete(TrainingConfig(dataset="CIFAR-100")))
     run = worker.work(store, nowhere, store.claim())
@@ -205,9 +206,13 @@ def test_a_download_tells_how_far_it_is(store: Store, monkeypatch: pytest.Monkey
     """While the data is fetched the run says how much is there; once it trains, it does not any more."""
     said: list[str | None] = []
 
-    def fetch(self: Dataset, data_dir: Path, progress: Callable[[int, int], None]) -> None:
-        progress(17_000_000, 170_000_000)
-        said.append(store.list()[0].message)
+    prepare = Dataset.prepare
+
+    def fetch(self: Dataset, data_dir: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        if progress:
+            progress(17_000_000, 170_000_000)
+            said.append(store.list()[0].message)
+        prepare(self, data_dir)
 
     monkeypatch.setattr(Dataset, "prepare", fetch)
     run = train(store, config(epochs=1), lambda record: said.append(store.list()[0].message))
