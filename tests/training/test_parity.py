@@ -12,6 +12,7 @@ from cnnlab.data.tensors import Data
 from cnnlab.records import StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
+from tests.tutorial import TutorialNet
 
 STEPS = 200
 
@@ -30,27 +31,6 @@ class Pictures(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
-
-
-class TutorialNet(nn.Module):
-    """SimpleCNN as the tutorial writes it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 6, 5)
-        self.pool = nn.MaxPool2d(2, 2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.pool(torch.relu(self.conv1(x)))
-        x = self.pool(torch.relu(self.conv2(x)))
-        x = torch.flatten(x, 1)
-        x = torch.relu(self.fc1(x))
-        x = torch.relu(self.fc2(x))
-        return self.fc3(x)
 
 
 def tutorial_loop(images: np.ndarray, labels: np.ndarray, seed: int) -> tuple[list[float], nn.Module]:
