@@ -16,17 +16,18 @@ from cnnlab.dashboard import access, errors, examples
 from cnnlab.dashboard.base_url import SayBaseUrl
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
+from cnnlab.settings import SettingsError
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
     access.load_torch()
-    examples.prepare(PRESETS[0].config.dataset, "shapes")
-    with suppress(StoreError):  # without a store the server still comes up, and every page says what is wrong
+    with suppress(SettingsError, StoreError):  # the server still comes up, and every page says what is wrong
+        examples.prepare(PRESETS[0].config.dataset, "shapes")
         access.launcher().start()
     yield {}
-    with suppress(StoreError):
+    with suppress(SettingsError, StoreError):
         await anyio.to_thread.run_sync(access.launcher().stop)
 
 

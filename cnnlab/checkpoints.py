@@ -30,23 +30,30 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
     """Put `tensors` and the JSON-able `meta` at `path`, whole or not at all, also when killed midway.
 
     Under a temporary name, fsync, rename, fsync of the folder: a crash leaves the old file or the new one.
-    The SHA-256 is our own, because safetensors has no checksum: a flipped bit in the data would load.
+    The SHA-256 is our own, because safetensors has no checksum: a flipped bit in the data would load. The same
+    content gives the same bytes, so that a file written once more still is the one that was committed.
+
+    Raises OSError where the disk refuses; nothing is left of the new file then.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps({"meta": meta, "order": list(contiguous)}, allow_nan=False)
+    # One entry, because safetensors writes several in random order; and not its save_file, which hides why it failed.
+    content = safetensors.torch.save(contiguous, metadata={"json": text})
     temporary = path.with_name(path.name + ".tmp")
-    texts = {"json": json.dumps(meta, allow_nan=False), "order": json.dumps(list(contiguous))}
-    safetensors.torch.save_file(contiguous, temporary, metadata=texts)
-    with temporary.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-        size = os.fstat(file.fileno()).st_size
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return WrittenFile(path.name, digest, size)
+    return WrittenFile(path.name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def verified(path: Path, sha256: str) -> bytes:
@@ -66,9 +73,7 @@ def read(path: Path, sha256: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        meta = json.loads(header["__metadata__"]["json"])
-        order = json.loads(header["__metadata__"]["order"])  # safetensors itself sorts by name
-        tensors = {name: tensors[name] for name in order}
-    except (SafetensorError, KeyError, ValueError) as error:
+        ours = json.loads(header["__metadata__"]["json"])
+        return {name: tensors[name] for name in ours["order"]}, ours["meta"]  # safetensors itself sorts by name
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(f"The checkpoint {path.name} is not one of cnnlab's.") from error
-    return tensors, meta

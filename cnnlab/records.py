@@ -24,8 +24,11 @@ class RunStatus(StrEnum):
 
     @property
     def resumable(self) -> bool:
-        """True where `continue` makes sense: the run has ended before its last epoch, but not by a fault of its own."""
-        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED)
+        """True where `continue` makes sense: the run has ended before its last epoch, but not by its own settings.
+
+        What makes a run fail (a full disk, a missing dataset, a busy device) may be over when it is continued.
+        """
+        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 
 
 class Record(BaseModel):

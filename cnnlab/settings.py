@@ -2,17 +2,31 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-class Settings(BaseSettings):
-    """Read afresh at each `Settings()`, so that a test or a second server can have its own."""
+class SettingsError(Exception):
+    """An environment variable has a value that cannot be used; its text names it, a sentence for each."""
 
-    model_config = SettingsConfigDict(env_prefix="CNNLAB_", frozen=True)
+
+class Settings(BaseSettings):
+    """Read afresh at each `Settings()`, so that a test or a second server can have its own. Raises SettingsError."""
+
+    model_config = SettingsConfigDict(env_prefix="CNNLAB_", env_ignore_empty=True, frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = [
+                f"CNNLAB_{str(f['loc'][0]).upper()} cannot be {f['input']!r}: {f['msg']}." for f in error.errors()
+            ]
+            raise SettingsError(" ".join(faults)) from None
 
     home: Path = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
     data_dir: Path | None = Field(None, description="Folder of the datasets. Default: HOME/data.")

@@ -11,42 +11,39 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Literal
 
 import torch
+from torch import nn
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.data import DATASETS, DataUnavailableError
-from cnnlab.data.tensors import Data, prepare_sets
+from cnnlab.data.tensors import prepare_sets
 from cnnlab.models import ConfigError, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, StepRecord
 from cnnlab.registry import UnknownNameError
-from cnnlab.runs.run import Checkpoint, Run
+from cnnlab.runs.run import Checkpoint, CheckpointKind, Run
 from cnnlab.runs.store import Store, StoreError
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, TrainingState, fit, full_scores
 from cnnlab.training.devices import DeviceUnavailableError, background_threads, environment, pick_device
 
-FLUSH_S = 0.25
-"""Steps reach the store in batches of so long; the first one at once."""
-LISTEN_S = 0.05
-"""How often a running step asks for Stop and Pause: within one step, or this, whichever is longer."""
-POLL_S = 0.05
-"""How often a warm worker asks for a run."""
+FLUSH_S = 0.25  # steps reach the store in batches of so long; the first one at once
+LISTEN_S = 0.05  # Stop and Pause are heard within one step, or this, whichever is longer
+POLL_S = 0.05  # how often a warm worker asks for a run
 
 Ending = Literal["stop", "pause", "terminate"]
 ENDINGS: dict[Ending, tuple[RunStatus, str]] = {
-    "stop": (RunStatus.STOPPED, "Stopped at step {step} of {total}, in epoch {epoch}. Continue goes on from there."),
-    "pause": (RunStatus.PAUSED, "Paused at step {step} of {total}, in epoch {epoch}. Continue goes on from there."),
-    "terminate": (
-        RunStatus.INTERRUPTED,
-        "The machine asked the run to end at step {step} of {total}. Continue goes on from there.",
-    ),
+    "stop": (RunStatus.STOPPED, "Stopped {where}. Continue goes on from there."),
+    "pause": (RunStatus.PAUSED, "Paused {where}. Continue goes on from there."),
+    "terminate": (RunStatus.INTERRUPTED, "The machine asked the run to end {where}. Continue goes on from there."),
 }
 SENTENCES = (ConfigError, DataUnavailableError, DeviceUnavailableError, StoreError, UnknownNameError)
 """Errors whose text is already a sentence for people."""
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # MPS and the CPU have no exception for it
 
 
 def work(
@@ -63,8 +60,8 @@ def work(
             ending = job.train(on_record or (lambda record: None))
         except Exception as error:
             ending = _verdict(error, run.config)
-    status, sentence, results = ending
-    return store.finish(run.id, status, " ".join([sentence, *job.remarks]), results)
+        status, sentence, results = ending
+        return store.finish(run.id, status, " ".join([sentence, *job.remarks]), results)
 
 
 def serve(settings: Settings) -> None:
@@ -72,7 +69,10 @@ def serve(settings: Settings) -> None:
     parent = os.getppid()
     torch.set_num_threads(settings.threads or background_threads(os.cpu_count() or 1))
     store = Store(settings)
-    _warm_up(settings)
+    try:
+        _warm_up(settings)
+    except Exception:
+        traceback.print_exc()  # a run that needs what is missing will say so; the others need not wait for it
     while os.getppid() == parent:
         run = store.claim()
         if run is not None:
@@ -84,6 +84,10 @@ def serve(settings: Settings) -> None:
 
 
 Ended = tuple[RunStatus, str, Results | None]
+
+
+class _AskedToEnd(Exception):  # noqa: N818 - no error
+    """Somebody has asked this run to end; `_Job.asked` says how."""
 
 
 class _Job:
@@ -100,16 +104,27 @@ class _Job:
 
     def train(self, on_record: Callable[[StepRecord | EpochRecord], None]) -> Ended:
         """From the claim to an end; whatever is raised on the way was not meant."""
-        training = self._begin()
-        for record in training:
-            if isinstance(record, StepRecord):
-                self._take(record, training)
-            else:
-                self._commit(record, training)
-            on_record(record)
-            if asked := self._heard():
-                return self._leave(asked, training)
-        return self._measure(training)
+        try:
+            training = self._begin()
+        except _AskedToEnd:
+            return self._ended("while its data was being fetched")
+        try:
+            for record in training:
+                if isinstance(record, StepRecord):
+                    self._take(record, training)
+                else:
+                    self._commit(record, training)
+                on_record(record)
+                self._end_if_asked()
+        except _AskedToEnd:
+            return self._leave(training)
+        except DivergedError:
+            self._flush(training)  # the steps on which it happened
+            raise
+        try:
+            return self._measure(training)
+        except _AskedToEnd:
+            return self._ended("while its final scores were being measured")
 
     def _begin(self) -> Fit:
         config, store, run = complete(self.run.config), self.store, self.run
@@ -121,8 +136,11 @@ class _Job:
         data = prepare_sets(config, dataset.load(self.settings.data), dataset.info, device)
         state = self._newest_state()
         training = fit(config, data, device, state)
+        training.model.register_forward_pre_hook(self._between_batches)
         place = training.place
-        store.rewind(run.id, epoch=place.epoch, step=place.step)
+        store.rewind(run.id, place.step)
+        if self.remarks:
+            self.remarks.append(f"So it went on from step {place.step}.")
         store.start(run.id, device.type, environment(device), training.steps_total)
         if state is None:
             store.commit_state(run.id, self._write_weights(training))
@@ -130,10 +148,11 @@ class _Job:
         return training
 
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
+        self._end_if_asked()
         if time.monotonic() - self._flushed >= FLUSH_S:
             self._flushed = time.monotonic()
             share = f"{done_bytes / max(total_bytes, 1):.0%} of {total_bytes / 1e6:.0f} MB"
-            self.store.say(self.run.id, f"Fetching {self.run.config.dataset}, once: {share}")
+            self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once: {share}")
 
     def _newest_state(self) -> TrainingState | None:
         """The newest sound state; a damaged one is said, and the one before it serves."""
@@ -141,7 +160,7 @@ class _Job:
             try:
                 tensors, meta = checkpoints.read(self.store.path(found), found.sha256)
             except CheckpointError as error:
-                self.remarks.append(f"{error} The run went on from the state before it.")
+                self.remarks.append(str(error))
             else:
                 return TrainingState(tensors, meta["place"])
         return None
@@ -163,51 +182,72 @@ class _Job:
         files = [self._write_weights(training), self._write_state(training)]
         self.store.commit_epoch(self.run.id, record, files)
 
-    def _heard(self) -> Ending | None:
-        """What somebody has asked this run to do."""
+    def _end_if_asked(self) -> None:
         if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
             self._listened = time.monotonic()
             match self.store.command(self.run.id):
                 case "stop" | "pause" as command:
                     self.asked = command
-        return self.asked
+        if self.asked:
+            raise _AskedToEnd
 
-    def _leave(self, asked: Ending, training: Fit) -> Ended:
+    def _between_batches(self, model: nn.Module, pictures: object) -> None:
+        """Measuring a large network takes minutes, and it may be left anywhere; a step of training is taken whole."""
+        if not model.training:
+            self._end_if_asked()
+
+    def _leave(self, training: Fit) -> Ended:
+        """With the full state as it is after the last step."""
         self._flush(training)
         self.store.commit_state(self.run.id, self._write_state(training))
-        place, (status, sentence) = training.place, ENDINGS[asked]
+        place = training.place
         epoch = min(place.epoch + 1, self.run.config.epochs)
-        return status, sentence.format(step=place.step, total=training.steps_total, epoch=epoch), None
+        return self._ended(f"at step {place.step} of {training.steps_total}, in epoch {epoch}")
+
+    def _ended(self, where: str) -> Ended:
+        assert self.asked
+        status, sentence = ENDINGS[self.asked]
+        return status, sentence.format(where=where), None
 
     def _measure(self, training: Fit) -> Ended:
         """The whole of each set, by the last network and by the best one."""
-        run = self.store.get(self.run.id)
         last = training.place.epoch
-        best_epoch = run.best_epoch or last
-        final = full_scores(training.model, training.data, last)
-        best = final if best_epoch == last else self._scores_of(best_epoch, training)
+        best_epoch = self.store.get(self.run.id).best_epoch or last
+        final = best = self._scores(last, training)
+        if best_epoch != last:
+            try:
+                best = self._scores_of(best_epoch, training)
+            except CheckpointError as error:
+                self.remarks.append(f"{error} So epoch {best_epoch}, the best, has no scores on the whole of each set.")
         sentence = f"Finished {last} epoch{'s' if last > 1 else ''}."
         return RunStatus.FINISHED, sentence, Results(final=final, best=best)
 
     def _scores_of(self, epoch: int, training: Fit) -> FullScores:
-        found = next(c for c in self.store.weights(self.run.id) if c.epoch == epoch)
+        found = {file.epoch: file for file in self.store.weights(self.run.id)}.get(epoch)
+        if found is None:
+            raise CheckpointError(f"The weights of epoch {epoch} were not kept.")
         tensors, _ = checkpoints.read(self.store.path(found), found.sha256)
         training.model.load_state_dict(tensors)
-        return full_scores(training.model, training.data, epoch)
+        return self._scores(epoch, training)
+
+    def _scores(self, epoch: int, training: Fit) -> FullScores:
+        scores = full_scores(training.model, training.data, epoch)
+        for score in filter(None, (scores.train, scores.validation, scores.test)):
+            training.check(score.loss)
+        return scores
 
     def _write_weights(self, training: Fit) -> Checkpoint:
-        place = training.place
-        path = self.folder / f"weights-{place.epoch:04d}.safetensors"
-        meta = {"epoch": place.epoch, "step": place.step, "config": training.config.model_dump(mode="json")}
-        written = checkpoints.write(path, training.model.state_dict(), meta)
-        return Checkpoint(run_id=self.run.id, kind="weights", epoch=place.epoch, step=place.step, **vars(written))
+        return self._write("weights", f"weights-{training.place.epoch:04d}", training.model.state_dict(), training)
 
     def _write_state(self, training: Fit) -> Checkpoint:
-        place, state = training.place, training.state()
-        path = self.folder / f"state-{place.epoch:04d}-{place.step:07d}.safetensors"
-        meta = {"place": state.meta, "config": training.config.model_dump(mode="json")}
-        written = checkpoints.write(path, state.tensors, meta)
-        return Checkpoint(run_id=self.run.id, kind="state", epoch=place.epoch, step=place.step, **vars(written))
+        place = training.place
+        return self._write("state", f"state-{place.epoch:04d}-{place.step:07d}", training.state().tensors, training)
+
+    def _write(self, kind: CheckpointKind, name: str, tensors: dict[str, torch.Tensor], training: Fit) -> Checkpoint:
+        place, config = training.place, training.config
+        meta = {"place": vars(place), "config": config.model_dump(mode="json")}
+        written = checkpoints.write(self.folder / f"{name}.safetensors", tensors, meta)
+        return Checkpoint(run_id=self.run.id, kind=kind, epoch=place.epoch, step=place.step, **vars(written))
 
 
 @contextmanager
@@ -234,13 +274,13 @@ def _verdict(error: Exception, config: TrainingConfig) -> Ended:
         status, sentence = RunStatus.DIVERGED, str(error)
     elif isinstance(error, SENTENCES):
         sentence = str(error)
-    elif isinstance(error, torch.OutOfMemoryError | MemoryError):
+    elif isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in NO_MEMORY):
         sentence = (
             f"The memory of the device is full: a batch of {config.batch_size} does not fit. "
             f"Try a batch size of {max(2, config.batch_size // 2)}, or a smaller architecture."
         )
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        sentence = "The disk is full. Every finished epoch is kept; free some space, then train again."
+        sentence = "The disk is full. Every finished epoch is kept; free some space, then continue."
     else:
         traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
@@ -256,7 +296,5 @@ def _warm_up(settings: Settings) -> None:
         config = complete(TrainingConfig(dataset="shapes", validation_size=0))
         dataset = DATASETS.get("shapes")
     device = pick_device("auto")
-    data: Data = prepare_sets(config, dataset.load(settings.data), dataset.info, device)
-    records = iter(fit(config, data, device))
-    next(records)
-    next(records)
+    data = prepare_sets(config, dataset.load(settings.data), dataset.info, device)
+    list(islice(fit(config, data, device), 2))

@@ -1,6 +1,8 @@
 """The house rules of docs/architecture.md, held by parsing the imports."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ ROWS = [
     {"pages"},
 ]
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
-ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker"), ("presets", "schema")}
+ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker")}
 NO_TORCH = {"runs", "figures", "schema", "records", "presets", "settings", "registry", "cli", "dashboard", "pages"}
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system"}
 FORBIDDEN_WORDS = {"unsafe_allow_html", "shell", "extractall"}
@@ -43,7 +45,8 @@ def imports(path: Path, top_level_only: bool = False) -> set[str]:
     for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import would escape the rules here"
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
@@ -70,6 +73,17 @@ def test_streamlit_and_torch_stay_in_their_rooms(path: Path) -> None:
         assert not {n for n in imports(path) if n.split(".")[0] == "streamlit"}
     if room in NO_TORCH:
         assert not {n for n in imports(path, top_level_only=True) if n.split(".")[0] in {"torch", "torchvision"}}
+
+
+def test_the_rooms_without_torch_open_without_it() -> None:
+    """Nor by way of what they import: listing runs, drawing curves and reading settings cost no second of torch."""
+    rooms = NO_TORCH - {"dashboard", "pages"}
+    found = [p for p in modules() if room_of(p) in rooms and p.is_relative_to(ROOT / "cnnlab")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found]
+    code = f"import sys, importlib\nfor n in {names}: importlib.import_module(n)\nsys.exit('torch' in sys.modules)"
+
+    assert len(names) > 20
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 @pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))

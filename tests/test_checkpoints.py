@@ -1,6 +1,7 @@
 """Checkpoints are whole or not there, and never silently wrong."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
@@ -35,6 +37,23 @@ def test_channels_last_is_written_by_value(tmp_path: Path) -> None:
     assert torch.equal(checkpoints.read(tmp_path / "x.safetensors", written.sha256)[0]["t"], tensor)
 
 
+def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
+    """Bit for bit: what the store has committed stays true when it is written once more."""
+    assert len({checkpoints.write(tmp_path / "x.safetensors", TENSORS, META).sha256 for _ in range(10)}) == 1
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, full_disk: Callable[[int], None]) -> None:
+    """An OSError that says what the matter is, the old file as it was, and no half of the new one."""
+    path = tmp_path / "x.safetensors"
+    first = checkpoints.write(path, TENSORS, META)
+    full_disk(10_000)
+    with pytest.raises(OSError, match="File too large"):
+        checkpoints.write(path, {"a": torch.zeros(10_000)}, {})
+
+    assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
+    assert checkpoints.read(path, first.sha256)[1] == META
+
+
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_damage_is_detected(tmp_path: Path, data: st.DataObject) -> None:
@@ -57,6 +76,15 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """The sentence names the file."""
     with pytest.raises(CheckpointError, match=r"gone\.safetensors cannot be read"):
         checkpoints.read(tmp_path / "gone.safetensors", "0" * 64)
+
+
+def test_a_safetensors_file_of_others_is_said(tmp_path: Path) -> None:
+    """With a right hash, but without what cnnlab writes into it."""
+    for metadata in (None, {"json": "[]"}, {"json": "{}"}):
+        content = save({"a": torch.zeros(1)}, metadata)
+        (tmp_path / "x.safetensors").write_bytes(content)
+        with pytest.raises(CheckpointError, match="not one of cnnlab's"):
+            checkpoints.read(tmp_path / "x.safetensors", checkpoints.hashlib.sha256(content).hexdigest())
 
 
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:

@@ -389,6 +389,24 @@ def test_a_reader_that_has_read_enough_is_no_error(store: Store) -> None:
     assert process.wait(30) == 0
 
 
+def test_training_for_a_reader_that_has_read_enough_stops(
+    store: Store, cnnlab: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    """`train --json | head -3`: as with Ctrl-C, the state is saved, and there is no traceback."""
+    process = cnnlab("train", *TINY[:-1], "1000", "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    for _ in range(3):
+        process.stdout.readline()
+    process.stdout.close()
+
+    assert process.stderr.read() == "Loading PyTorch …\n"
+    assert process.wait(60) == 130
+    (run,) = store.list()
+    assert run.status is RunStatus.STOPPED
+    assert store.checkpoints(run.id, "state")[-1].step == run.step
+
+
 def test_tables_stand_in_line() -> None:
     """Left for words, right for numbers."""
     text = table(["name", ">n"], [["a", "1"], ["long", "1 000"]])

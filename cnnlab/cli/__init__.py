@@ -14,11 +14,12 @@ from pydantic_settings import (
     get_subcommand,
 )
 
-from cnnlab.cli._common import CommandError, Exit, read_settings, say
+from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._train import Resume, Train
 from cnnlab.runs import StoreError, UnknownRunError
+from cnnlab.settings import Settings, SettingsError
 
 _HELP = """\
 Train small convolutional networks, watch them learn, and look inside.
@@ -40,7 +41,7 @@ class Worker(BaseModel):
 
     def cli_cmd(self) -> None:
         """Until a run is trained, or the parent process is gone."""
-        settings = read_settings()
+        settings = Settings()
         from cnnlab import worker
 
         worker.serve(settings)
@@ -96,6 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except CommandError as error:
         return _refuse(error.code, *error.sentences)
+    except SettingsError as error:
+        return _refuse(Exit.SETTINGS, str(error))
     except UnknownRunError as error:
         return _refuse(Exit.NO_SUCH_RUN, str(error))
     except StoreError as error:

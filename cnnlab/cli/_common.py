@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg, CliToggleFlag
 
 from cnnlab.records import Score
@@ -54,18 +54,9 @@ class OneRun(BaseModel):
         return find_run(store.list(), self.run)
 
 
-def read_settings() -> Settings:
-    """The settings of this machine; a CommandError names the environment variable that is wrong."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = [f"CNNLAB_{str(fault['loc'][0]).upper()}: {fault['msg']}." for fault in error.errors()]
-        raise CommandError(Exit.SETTINGS, *faults) from None
-
-
 def open_store() -> Store:
     """The store, with every run that died without a word marked so."""
-    store = Store(read_settings())
+    store = Store(Settings())
     store.recover()
     return store
 

@@ -1,6 +1,8 @@
 """How a training shows in the terminal: a bar and a line an epoch for people, one JSON object a line for machines."""
 
 import json
+import os
+import signal
 import sys
 from typing import Protocol
 
@@ -46,7 +48,11 @@ class JsonReport:
         self._print("end", run_json(run))
 
     def _print(self, kind: str, values: dict[str, object]) -> None:
-        print(json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False), flush=True)
+        try:
+            print(json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False), flush=True)
+        except BrokenPipeError:  # `… | head` has read enough: like Ctrl-C, the run ends here with its state saved
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            signal.raise_signal(signal.SIGINT)
 
 
 class BarReport:

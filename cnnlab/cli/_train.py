@@ -76,7 +76,7 @@ Train: type[BaseModel] = create_model("Train", __base__=TrainOptions, __doc__=Tr
 
 
 class Resume(OneRun, Reporting):
-    """Go on here with a paused, stopped or interrupted run, from its newest saved state."""
+    """Go on here with a run that was paused, stopped or interrupted, or that failed, from its newest saved state."""
 
     def cli_cmd(self) -> None:
         """Take the run, train it, exit by how it ended."""

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.dashboard import access, look
+from cnnlab.figures.numbers import tenths
 from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS, Setting
@@ -68,17 +69,19 @@ def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, 
         "Status": [[look.STATUS[run.status].word] for run in runs],
     }
     columns |= {
-        "Train": [100 * final.train.accuracy if final else None for final in finals],
-        "Validation": [100 * score.accuracy if score else None for score in latest],
-        "Test": [100 * final.test.accuracy if final else None for final in finals],
-        "Gap": [100 * (final.train.accuracy - final.test.accuracy) if final else None for final in finals],
+        "Train": [tenths(final.train.accuracy) if final else None for final in finals],
+        "Validation": [tenths(score.accuracy) if score else None for score in latest],
+        "Test": [tenths(final.test.accuracy) if final else None for final in finals],
+        "Gap": [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals],
+    }
+    for setting in differing:
+        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
+    columns |= {
         "Best epoch": [run.best_epoch for run in runs],
         "Epoch": [f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}" for run in runs],
         "Training time": [look.duration(run.elapsed_s) if run.step else "" for run in runs],
         "Started": [run.created_at for run in runs],
     }
-    for setting in differing:
-        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
     return pd.DataFrame(columns)
 
 
@@ -86,7 +89,7 @@ def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
     column = st.column_config
     words = {look.STATUS[status].word: look.STATUS[status].colour for status in look.STATUS}
     accuracies = {
-        name: column.NumberColumn(help=f"{help} After the last epoch.", format="%.1f %%")
+        name: column.NumberColumn(help=f"{help} After the last epoch.", format=f"%.1f{look.NARROW}%%", width=76)
         for name, help in {
             "Train": "Accuracy on the whole training set.",
             "Validation": "Accuracy on the whole validation set.",
@@ -95,11 +98,11 @@ def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
     }
     return {
         "●": column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True),
-        "Run": column.TextColumn(pinned=True, width="medium"),
-        "Status": column.MultiselectColumn(options=list(words), color=list(words.values())),
+        "Run": column.TextColumn(pinned=True, width=150),
+        "Status": column.MultiselectColumn(options=list(words), color=list(words.values()), width=92),
         **{setting.label: column.TextColumn(help=setting.help, alignment="right") for setting in differing},
         **accuracies,
-        "Gap": column.NumberColumn(help="Train minus test accuracy, in points.", format="%.1f"),
+        "Gap": column.NumberColumn(help="Train minus test accuracy, in points.", format="%.1f", width=56),
         "Best epoch": column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
         "Training time": column.TextColumn(alignment="right"),
         "Started": column.DatetimeColumn(format="D MMM, HH:mm"),

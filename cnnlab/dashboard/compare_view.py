@@ -57,7 +57,7 @@ def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
         _verdict(store, run, RUN_COLOURS[number])
     if scored:
         st.plotly_chart(
-            accuracy_bars([RunScores(run.name, scores) for run, scores in scored]),
+            accuracy_bars([RunScores(run.name, scores, RUN_COLOURS[ids.index(run.id)]) for run, scores in scored]),
             key="compare_bars",
             config=QUIET,
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",

@@ -1,6 +1,6 @@
 """What may help a run that overfits: one change at a time, everything else as it was, the seed too."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnlab.dashboard import access, start
 from cnnlab.runs import Run
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import SETTINGS, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,20 @@ def cures_for(config: TrainingConfig) -> list[Cure]:
 
 def offer(run: Run) -> None:
     """A button a cure: it trains the same run with that one change, and shows it."""
-    cures = cures_for(run.config)
+    _offer(run, cures_for(run.config), "Train it again with one change, same seed, and compare:")
+
+
+def offer_smaller_steps(run: Run) -> None:
+    """The same for a run that diverged: a tenth of its learning rate."""
+    lr = float(f"{run.config.lr / 10:.6g}")
+    tame = Cure(f"learning rate {lr:g}", {"lr": lr}, lambda _: True)
+    _offer(run, [tame] if lr >= (SETTINGS["lr"].low or 0) else [], "Train it again with smaller steps:")
+
+
+def _offer(run: Run, cures: Sequence[Cure], sentence: str) -> None:
     if not cures:
         return
-    st.markdown("**What helps?** Train it again with one change, same seed, and compare:")
+    st.markdown(f"**What helps?** {sentence}")
     with st.container(horizontal=True):
         for cure in cures:
             st.button(
@@ -53,5 +63,4 @@ def offer(run: Run) -> None:
 def _try(run: Run, cure: Cure) -> None:
     run_id = start.begin(run.config.model_copy(update=cure.change), parent_id=run.id)
     if run_id:
-        st.toast(f"Training again with one change: {cure.label}.", icon=":material/experiment:")
         access.set_url(run=run_id)

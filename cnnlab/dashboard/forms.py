@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
+from cnnlab.dashboard import look
 from cnnlab.data import DATASETS
 from cnnlab.models import ARCHITECTURES, ConfigError, complete
 from cnnlab.schema import GROUPS, SETTINGS, Setting, TrainingConfig, complaints
@@ -130,6 +131,7 @@ def _draw(setting: Setting) -> None:
         st.segmented_control(
             setting.label,
             setting.choices,
+            format_func=look.setting_value,
             key=key(setting.name),
             help=setting.help,
             required=True,

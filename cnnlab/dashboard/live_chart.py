@@ -49,6 +49,7 @@ class ChartData(TypedDict):
     epochs: list[EpochRecord]
     epochs_total: int
     steps_total: int
+    validation: bool
 
 
 def chart_data(store: Store, run: Run, *, key: str) -> ChartData:
@@ -72,6 +73,7 @@ def chart_data(store: Store, run: Run, *, key: str) -> ChartData:
         "epochs": epochs,
         "epochs_total": run.config.epochs,
         "steps_total": steps_total,
+        "validation": run.config.validation_size > 0,
     }
 
 
@@ -116,10 +118,12 @@ def live_chart(
     epochs: list[EpochRecord],
     epochs_total: int,
     steps_total: int,
+    validation: bool = True,
     height_px: int = 320,
 ) -> None:
     """Loss by step on the left, accuracy by epoch on the right; one below the other where there is no room.
 
+    `validation`: False for a run without such a set, whose legend is then without it as well.
     `first`: the steps up to this one are in the browser already, 0 begins afresh. Where the browser lacks some of
     them after all (a page left and opened again), it asks once, and the next `chart_data` sends everything.
     """
@@ -138,6 +142,7 @@ def live_chart(
             "epochs": [_epoch(record) for record in epochs],
             "epochsTotal": max(1, epochs_total),
             "stepsTotal": max(1, steps_total),
+            "validation": validation,
             "height": height_px,
             "stepsAPoint": ceil(steps_total / POINTS),
         },

@@ -58,6 +58,10 @@ STATUS: dict[RunStatus, StatusLook] = {
 }
 
 
+CHOICES = {"flip_crop": "flip + crop", "one_cycle": "one-cycle"}
+"""Choices whose name in code is not how people write them."""
+
+
 def setting_value(value: object) -> str:
     """A setting's value as people read it."""
     if isinstance(value, bool):
@@ -66,7 +70,7 @@ def setting_value(value: object) -> str:
         return f"{value:g}"
     if isinstance(value, int):
         return count(value)
-    return "all" if value is None else str(value)
+    return "all" if value is None else CHOICES.get(str(value), str(value))
 
 
 def difference_line(run: Run, parent: Run | None) -> str:

@@ -122,7 +122,7 @@ def _layers(run: Run) -> list[LayerRow] | None:
 
 def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
     by_id = {run.id: run for run in (*runs, view.run)}
-    left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
+    left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
     set_widget(_RUN, view.run.id)
     left.selectbox(
         "Run",

@@ -60,14 +60,14 @@ def draw_buttons(view: View) -> None:
         return
     last = place == len(epochs) - 1
     before, after = epochs[max(place - 1, 0)], epochs[min(place + 1, len(epochs) - 1)]
-    _goto("back", "", ":material/skip_previous:", "One epoch back", before, disabled=place == 0)
+    _goto("back", "Back", ":material/skip_previous:", "One epoch back", before, disabled=place == 0)
     if view.playing:
         _goto("pause", "Pause", ":material/pause:", "Stop here", view.epoch)
     else:
         begin = epochs[0] if last else view.epoch
         why = "Walk through the epochs and watch it learn"
         st.button("Play", key="looking_play", icon=":material/play_arrow:", help=why, on_click=_play, args=(begin,))
-    _goto("on", "", ":material/skip_next:", "One epoch on", after, disabled=last)
+    _goto("on", "Next", ":material/skip_next:", "One epoch on", after, disabled=last)
     best = view.run.best_epoch
     if best in epochs:
         _goto("best", "Best", ":material/star:", f"To the best epoch: {best}", best, disabled=view.epoch == best)

@@ -17,6 +17,7 @@ from cnnlab.data.images import MAX_BYTES, PictureError, fit_to
 STRIP = 12
 """Thumbnails side by side."""
 _CLASS, _INDEX, _UPLOAD, _REFUSED = "picture_class", "picture_index", "picture_upload", "picture_refused"
+_DRAWER = "picture_drawer"
 _ALL = "all classes"
 
 
@@ -133,25 +134,26 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
     after = members[(place + (now is not None)) % len(members)]
     chance = members[random.randrange(len(members))]
     for name, label, icon, why, index in (
-        ("back", "", ":material/arrow_back:", "The picture before", before),
-        ("on", "", ":material/arrow_forward:", "The next picture", after),
+        ("back", "Back", ":material/arrow_back:", "The picture before", before),
+        ("on", "Next", ":material/arrow_forward:", "The next picture", after),
         ("any", "Any", ":material/casino:", "One by chance", chance),
     ):
         st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
 
 
 def _draw_upload() -> None:
-    with st.popover("Your own picture", icon=":material/add_photo_alternate:"):
+    most_mb = MAX_BYTES // 1_000_000
+    with st.popover("Your own picture", icon=":material/add_photo_alternate:", key=_DRAWER, on_change="rerun"):
         st.file_uploader(
-            "PNG or JPEG, any size",
+            f"PNG or JPEG of any shape, up to {most_mb}{look.NARROW}MB",
             type=["png", "jpg", "jpeg"],
             key=_UPLOAD,
             on_change=_uploaded,
-            max_upload_size=MAX_BYTES // 1_000_000,
+            max_upload_size=2 * most_mb,  # what is a little too large comes here, and is answered with a sentence
         )
+        if refused := st.session_state.pop(_REFUSED, None):
+            st.error(look.escape(refused), icon=":material/broken_image:")
         st.caption("It is made square in the middle and scaled to what the network takes. It stays on this server.")
-    if refused := st.session_state.pop(_REFUSED, None):
-        st.error(look.escape(refused), icon=":material/broken_image:")
 
 
 def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
@@ -216,3 +218,5 @@ def _uploaded() -> None:
         st.session_state[_REFUSED] = str(error)
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
+    else:
+        st.session_state[_DRAWER] = False  # shut: it would lie over what it is about

@@ -38,7 +38,7 @@ def show(store: Store, run: Run) -> None:
         st.caption(look.escape(str(error)))
         return
     limit = symmetric_limit(kernels)
-    when = f"after epoch {newest.epoch}" if newest.epoch else "before the first step: chance"
+    when = f"after epoch {newest.epoch}" if newest.epoch else "before the first step, still random"
     st.markdown(f"**First layer's {len(kernels)} kernels, {when}**")
     colour = kernels.shape[1] == 3
     tiles(
@@ -52,7 +52,6 @@ def show(store: Store, run: Run) -> None:
         description=f"The {len(kernels)} kernels of {name.removeprefix('base.')}, {when}",
     )
     st.caption(
-        f"Each tile is what one kernel looks for. Grey is a weight of zero; brightest and darkest are ±{limit:.2f}."
-        if colour
-        else f"Each tile is what one kernel looks for, from −{limit:.2f} to {limit:.2f}."
+        "Each tile is what one kernel looks for. "
+        + ("Mid grey is a weight of zero." if colour else "White is a weight of zero.")
     )

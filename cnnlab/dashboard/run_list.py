@@ -17,7 +17,7 @@ def latest(runs: Sequence[Run]) -> None:
     with st.container(gap="xsmall"):
         st.subheader("Latest runs", anchor=False)
         for run in runs[:LATEST]:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
                 access.link(routes.train(), look.run_line(run), icon="", run=run.id)
                 parent = by_id.get(run.parent_id or "")
                 st.caption(look.escape(look.difference_line(run, parent)), width="stretch")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from cnnlab.dashboard import live_chart, look, run_card, run_kernels, run_scores
+from cnnlab.dashboard import cures, live_chart, look, run_card, run_kernels, run_scores
 from cnnlab.records import RunStatus, Score
 from cnnlab.runs import Run, Store, StoreError
 
@@ -18,6 +18,16 @@ STEADY_S = 1.0
 
 EAGER_FOR_S = 60.0
 """A run that waits longer than this waits for others; a steady look is enough."""
+
+
+SETS_ALIKE = (
+    "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
+    "validation does not, it overfits."
+)
+NO_VALIDATION = (
+    "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
+    "happen, train again with validation pictures."
+)
 
 
 def pace_s(run: Run) -> float | None:
@@ -47,12 +57,14 @@ def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> No
     _numbers(run)
     live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
     st.caption(
-        "Loss falls as the network learns; each step is measured on its own batch. After each epoch both sets are "
-        "measured alike, without dropout or augmentation: where train climbs on and validation does not, it overfits."
+        "Loss falls as the network learns; each step is measured on its own batch. "
+        + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     run_kernels.show(store, run)
     if run.results:
         run_scores.show(run, store.epochs(run.id))
+    elif run.status is RunStatus.DIVERGED:
+        cures.offer_smaller_steps(run)
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
@@ -129,18 +141,20 @@ def _ask(store: Store, run_id: str, what: str) -> None:
 
 def _numbers(run: Run) -> None:
     """The newest scores, each with its set and how many pictures were measured."""
-    last = run.last_epoch
-    train, validation = (last.train_sample, last.validation) if last else (None, None)
+    last, final = run.last_epoch, run.results.final if run.results else None
+    yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
+    sample = last.train_sample if last else None
     with st.grid(4, min_column_width=140, gap="small"):
-        _accuracy("Train sample", train, "A fixed sample of the training pictures, measured as the validation set is.")
-        held_out = run.config.validation_size > 0
-        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", exists=held_out)
-        st.metric(
-            "Gap",
-            look.points(train.accuracy - validation.accuracy) if train and validation else "–",
-            delta_description="train – validation",
-            help="The part of its skill that does not carry over to new pictures.",
-        )
+        _accuracy("Train sample", sample, "A fixed sample of the training pictures, measured as other sets are.", yet)
+        if not run.config.validation_size:
+            once = "measured at the end" if run.status.active else yet
+            train, test = (final.train, final.test) if final else (None, None)
+            _accuracy("Test", test, "Pictures never trained on. The whole set, at the end.", once)
+            _gap(train, test, "train – test")
+            return
+        validation = last.validation if last else None
+        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", yet)
+        _gap(sample, validation, "train – validation")
         st.metric(
             "Best epoch",
             str(run.best_epoch) if run.best_epoch and validation else "–",
@@ -149,8 +163,16 @@ def _numbers(run: Run) -> None:
         )
 
 
-def _accuracy(name: str, score: Score | None, help: str, exists: bool = True) -> None:
-    missing = "not measured yet" if exists else "this run has no such set"
+def _gap(train: Score | None, other: Score | None, words: str) -> None:
+    st.metric(
+        "Gap",
+        look.points(train.accuracy - other.accuracy) if train and other else "–",
+        delta_description=words,
+        help="The part of its skill that does not carry over to new pictures.",
+    )
+
+
+def _accuracy(name: str, score: Score | None, help: str, missing: str) -> None:
     st.metric(
         name,
         look.percent(score.accuracy) if score else "–",

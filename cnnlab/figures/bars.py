@@ -20,6 +20,8 @@ class RunScores:
 
     name: str
     scores: FullScores
+    colour: str = INK
+    """Of the run wherever else it is drawn: that of the dot before its name."""
 
 
 def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
@@ -32,7 +34,7 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
     row = 0.0
     for run in runs:
         figure.add_annotation(
-            text=f"<b>{plain(run.name)}</b> · epoch {run.scores.epoch}",
+            text=f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · epoch {run.scores.epoch}',
             **{"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128},
         )
         first = row + 1

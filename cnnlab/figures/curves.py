@@ -11,6 +11,9 @@ from cnnlab.figures.style import DASH, INK, RUN_COLOURS, SYMBOL, TEMPLATE, plain
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
 Measure = Literal["accuracy", "loss"]
+LEGEND_ROW_PX = 12
+"""More height for each run beyond the third, whose names take it from the curves on a telephone."""
+
 CROWDED = 40
 """Epochs from which on a curve has no mark at each of them."""
 
@@ -34,7 +37,8 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     for number, run in enumerate(runs):
         figure.add_traces(list(_traces(run, measure, number)))
     figure.add_traces(list(_key(runs)))
-    figure.update_layout(template=TEMPLATE, height=height_px, hovermode="closest")
+    legend_px = LEGEND_ROW_PX * max(0, len(runs) - 3)
+    figure.update_layout(template=TEMPLATE, height=height_px + legend_px, hovermode="closest")
     figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
     if measure == "accuracy":
         figure.update_yaxes(tickformat=".0%")

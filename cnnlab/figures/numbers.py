@@ -15,6 +15,11 @@ def _rounded(value: float, digits: int, times: int = 1) -> str:
     return str(rounded if rounded else abs(rounded)).replace("-", MINUS)
 
 
+def tenths(share: float) -> float:
+    """A share, 0 to 1, in percent, rounded as `percent` rounds it: for a table that sorts its numbers."""
+    return float((Decimal(repr(float(share))) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP))
+
+
 def percent(share: float) -> str:
     """A share, 0 to 1, with one decimal: 0.6335 becomes "63.4 %"."""
     return f"{_rounded(share, 1, times=100)}{NARROW}%"

@@ -53,23 +53,24 @@ class History(Connected):
     def commit_state(self, id: str, checkpoint: Checkpoint) -> None:
         """Keep the full state at any step, and of the older ones the newest."""
         with self.database.writing() as connection:
-            number = progress(connection, id, epoch=checkpoint.epoch, step=checkpoint.step)
+            number = progress(connection, id, step=checkpoint.step)
             _name_files(connection, number, [checkpoint])
             gone = _drop_states(connection, number)
         self._remove(id, gone)
 
-    def rewind(self, id: str, epoch: int, step: int) -> None:
+    def rewind(self, id: str, step: int) -> None:
         """Forget everything after `step`: a continued run takes those steps again."""
         with self.database.writing() as connection:
-            number = progress(connection, id, epoch=epoch, step=step)
+            number = progress(connection, id, step=step)
             later = _FILES.number == number, _FILES.step > step
             gone = list(connection.execute(select(_FILES.name).where(*later)).scalars())
             connection.execute(delete(tables.checkpoints).where(*later))
             connection.execute(delete(tables.steps).where(_STEPS.number == number, _STEPS.step > step))
             connection.execute(delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.step > step))
-            newest = select(_STEPS.elapsed_s).where(_STEPS.number == number).order_by(_STEPS.step.desc()).limit(1)
-            elapsed_s = connection.execute(newest).scalar_one_or_none() or 0.0
-            connection.execute(update(tables.runs).where(RUNS.number == number).values(elapsed_s=elapsed_s))
+            newest = select(_STEPS.epoch, _STEPS.elapsed_s).where(_STEPS.number == number)
+            last = connection.execute(newest.order_by(_STEPS.step.desc()).limit(1)).one_or_none()
+            values = {"epoch": last.epoch, "elapsed_s": last.elapsed_s} if last else {"epoch": 0, "elapsed_s": 0.0}
+            connection.execute(update(tables.runs).where(RUNS.number == number).values(values))
             _judge(connection, number)
         self._remove(id, gone)
 
@@ -108,7 +109,7 @@ class History(Connected):
         return Curve(*(list(column) for column in columns))
 
     def epochs(self, id: str) -> list[EpochRecord]:
-        """The epochs in order, epoch 0 first."""
+        """The epochs in order, from 1."""
         with self.database.reading() as connection:
             return _epochs(connection, number_of(connection, id))
 

@@ -153,7 +153,7 @@ class Queue(Connected):
             return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
 
     def resume(self, id: str) -> Run:
-        """Put a paused, stopped or interrupted run at the end of the queue. Raises StoreError for any other."""
+        """Put a run that ended early (`resumable`) at the end of the queue. Raises StoreError for any other."""
         values = {"status": RunStatus.QUEUED, "queued_at": time.time(), "command": None, "message": None}
         with self.database.writing() as connection:
             run = read_run(connection, id)

@@ -20,16 +20,15 @@ def evaluate(model: nn.Module, images: ImageSet, mean: tuple[float, ...], std: t
     was_training = model.training
     model.eval()
     try:
-        loss = torch.zeros((), dtype=torch.float64)
-        right = torch.zeros((), dtype=torch.int64)
+        loss, right = 0.0, 0
         for start in range(0, len(images), BATCH):
             labels = images.labels[start : start + BATCH]
             logits = model(to_network(images.images[start : start + BATCH], mean, std))
-            loss += F.cross_entropy(logits, labels, reduction="sum").double().cpu()
-            right += (logits.argmax(1) == labels).sum().cpu()
+            loss += F.cross_entropy(logits, labels, reduction="sum").item()  # Python's own floats: MPS has no float64
+            right += int((logits.argmax(1) == labels).sum().item())
     finally:
         model.train(was_training)
-    return Score(loss=loss.item() / len(images), accuracy=right.item() / len(images), n=len(images))
+    return Score(loss=loss / len(images), accuracy=right / len(images), n=len(images))
 
 
 def full_scores(model: nn.Module, data: Data, epoch: int) -> FullScores:

@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cnnlab.data.tensors import Data, to_network
+from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.models import build
 from cnnlab.records import EpochRecord, Score, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment
+from cnnlab.training.devices import memory_format
 from cnnlab.training.evaluation import evaluate
 from cnnlab.training.optimizers import make_optimizer
 from cnnlab.training.schedules import lr_at
@@ -72,7 +73,7 @@ class Fit:
         self.config = config
         self.data = data
         self.device = device
-        self.memory_format = torch.channels_last if config.mode == "fast" else torch.contiguous_format
+        self.memory_format = memory_format(config.mode, device)
         seed_everything(config.seed)
         self.model = build(config, data.info).to(device).to(memory_format=self.memory_format)
         self.optimizer = make_optimizer(config, self.model.parameters())
@@ -131,21 +132,19 @@ class Fit:
         place.step_in_epoch += 1
         place.loss_sum += value
         place.elapsed_s += time.perf_counter() - started
-        self._check(value)
+        self.check(value)
         return StepRecord(
             step=place.step, epoch=place.epoch + 1, loss=value, accuracy=accuracy, lr=lr, elapsed_s=place.elapsed_s
         )
 
     def _end_epoch(self) -> EpochRecord:
-        place, data = self.place, self.data
-        place.epoch += 1
+        """Only what has been measured moves the place on: given up in the midst of it, the epoch's end is still to come."""
+        place = self.place
+        train_sample = self._score(self.data.train_sample)
+        validation = self._score(self.data.validation) if self.data.validation else None
         running_loss = place.loss_sum / self.steps_per_epoch
+        place.epoch += 1
         place.step_in_epoch, place.order_seed, place.loss_sum = 0, None, 0.0
-        train_sample = self._score("train_sample")
-        validation = self._score("validation") if data.validation else None
-        for score in (train_sample, validation):
-            if score:
-                self._check(score.loss)
         return EpochRecord(
             epoch=place.epoch,
             step=place.step,
@@ -155,12 +154,15 @@ class Fit:
             elapsed_s=place.elapsed_s,
         )
 
-    def _score(self, name: str) -> Score:
-        return evaluate(self.model, getattr(self.data, name), self.data.mean, self.data.std)
+    def _score(self, images: ImageSet) -> Score:
+        score = evaluate(self.model, images, self.data.mean, self.data.std)
+        self.check(score.loss)
+        return score
 
-    def _check(self, loss: float) -> None:
+    def check(self, loss: float) -> None:
+        """Raises DivergedError where `loss`, as measured after the last step, is no finite number."""
         if not math.isfinite(loss):
-            epoch = min(self.place.step // self.steps_per_epoch + 1, self.config.epochs)
+            epoch = math.ceil(self.place.step / self.steps_per_epoch)
             raise DivergedError(
                 f"The loss stopped being a number in epoch {epoch}, step {self.place.step}: the steps were too large. "
                 f"Try a smaller learning rate, such as {self.config.lr / 10:g}."
@@ -172,7 +174,10 @@ class Fit:
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": v for name, v in values.items() if isinstance(v, Tensor)}
         tensors |= {f"random.{name}": value for name, value in random_state(self.device).items()}
-        copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+        copies = {
+            name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, value in tensors.items()
+        }
         return TrainingState(copies, vars(self.place).copy())
 
     def _restore(self, state: TrainingState) -> None:

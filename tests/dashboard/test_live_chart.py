@@ -101,7 +101,7 @@ def test_a_run_that_went_back_begins_afresh(store: Store, take_steps: Callable[[
     """After an interruption the run goes on from its last state: the points beyond it are sent again, as they are now."""
     run = take_steps(1, 150)
     chart_data(store, run, key="c")
-    store.rewind(run.id, epoch=1, step=100)
+    store.rewind(run.id, step=100)
 
     again = chart_data(store, store.get(run.id), key="c")
 

@@ -31,6 +31,7 @@ CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
         ("server.maxUploadSize", 8),
         ("server.maxMessageSize", 50),
         ("server.enableStaticServing", True),
+        ("server.showEmailPrompt", False),
         ("server.fileWatcherType", "none"),
         ("runner.postScriptGC", False),
         ("runner.magicEnabled", False),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points
+from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points, tenths
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -24,6 +24,14 @@ def test_percent_is_within_half_a_tenth(right: int, n: int) -> None:
     share = min(right, n) / n
 
     assert abs(float(percent(share)[:-2]) - 100 * share) <= 0.05 + 1e-9
+
+
+@given(st.integers(-100_000, 100_000), st.integers(1, 100_000))
+def test_tables_round_as_sentences_do(right: int, n: int) -> None:
+    """The number of a table's cell is the number that stands in the text."""
+    share = max(-n, min(right, n)) / n
+
+    assert f"{abs(tenths(share)):.1f}" == percent(abs(share))[:-2]
 
 
 def test_points_loss_and_count() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.figures.numbers import tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
@@ -62,9 +63,17 @@ def test_the_table_tells_the_whole_sets_apart_from_nothing(open_page: OpenPage, 
     assert run.results
     row = open_page("compare").dataframe[0].value.iloc[0]
     final = run.results.final
-    assert row["Train"] == pytest.approx(100 * final.train.accuracy)
-    assert row["Test"] == pytest.approx(100 * final.test.accuracy)
-    assert row["Gap"] == pytest.approx(100 * (final.train.accuracy - final.test.accuracy))
+    assert row["Train"] == tenths(final.train.accuracy)
+    assert row["Test"] == tenths(final.test.accuracy)
+    assert row["Gap"] == tenths(final.train.accuracy - final.test.accuracy)
+
+
+def test_settings_that_differ_stand_beside_the_scores(open_page: OpenPage, insert_run: Any) -> None:
+    """What was changed is read without scrolling to the end of the table."""
+    insert_run(epochs=4, dropout=0.5)
+    insert_run(epochs=4)
+    columns = list(open_page("compare").dataframe[0].value.columns)
+    assert columns.index("Dropout") == columns.index("Gap") + 1
 
 
 def test_the_address_picks_the_runs(open_page: OpenPage, insert_run: Any) -> None:

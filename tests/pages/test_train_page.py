@@ -238,6 +238,28 @@ def test_an_overfitting_run_is_tried_again_with_one_change(open_page: OpenPage, 
     assert app.query_params["run"] == child.id
 
 
+def test_a_diverged_run_is_tried_again_with_smaller_steps(open_page: OpenPage, insert_run: Any) -> None:
+    """One click trains it with a tenth of the learning rate."""
+    run: Run = insert_run(RunStatus.DIVERGED, 0, lr=0.3)
+    app = open_page("train", run=run.id)
+    app.button(key="cure_lr").click().run()
+    child = insert_run.store.list()[0]
+    assert child.config == run.config.model_copy(update={"lr": 0.03})
+    assert child.parent_id == run.id
+
+
+@pytest.mark.parametrize(("status", "value"), [(RunStatus.RUNNING, "–"), (RunStatus.FINISHED, None)])
+def test_without_validation_the_test_set_judges(
+    open_page: OpenPage, insert_run: Any, status: RunStatus, value: str | None
+) -> None:
+    """No number that never comes: test accuracy and its gap, once the run has finished."""
+    run: Run = insert_run(status, 5, validation_size=0)
+    app = open_page("train", run=run.id)
+    assert [metric.label for metric in app.metric][:3] == ["Train sample", "Test", "Gap"]
+    assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
+    assert "no pictures for validation" in words(app)
+
+
 def test_settings_of_a_damaged_run_do_not_break_the_page(open_page: OpenPage, insert_run: Any) -> None:
     """A run written by another version says so; the page stands."""
     run: Run = insert_run()

@@ -154,7 +154,7 @@ def test_rewinding_forgets_what_came_later(store: Store, running: Run, report_ep
     store.commit_state(running.id, state(store, running, 2, 15))
     store.commit_state(running.id, state(store, running, 3, 30))
 
-    store.rewind(running.id, epoch=2, step=15)
+    store.rewind(running.id, step=15)
 
     assert [step.step for step in store.steps(running.id)] == list(range(1, 16))
     assert [record.epoch for record in store.epochs(running.id)] == [1]
@@ -170,7 +170,7 @@ def test_rewinding_to_the_start_leaves_nothing(store: Store, running: Run, repor
     """A run that has no sound state starts again."""
     report_epoch(running, 1)
 
-    store.rewind(running.id, epoch=0, step=0)
+    store.rewind(running.id, step=0)
 
     run = store.get(running.id)
     assert (run.epoch, run.step, run.best_epoch, run.last_epoch, run.elapsed_s) == (0, 0, None, None, 0.0)
@@ -187,7 +187,7 @@ def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, re
         lambda: store.add_steps(running.id, steps(1, start=11), 1.0),
         lambda: store.commit_epoch(running.id, record, [file]),
         lambda: store.commit_state(running.id, file),
-        lambda: store.rewind(running.id, 0, 0),
+        lambda: store.rewind(running.id, 0),
         lambda: store.start(running.id, "cpu", {}, 10),
         lambda: store.finish(running.id, RunStatus.FINISHED, "Done."),
     ):

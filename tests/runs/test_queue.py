@@ -87,7 +87,7 @@ def test_a_run_of_ones_own_does_not_wait(store: Store) -> None:
 
 @pytest.mark.parametrize("status", RunStatus)
 def test_only_what_makes_sense_can_be_continued(store: Store, make_run: MakeRun, status: RunStatus) -> None:
-    """Paused, stopped and interrupted runs go back into the queue; for the others a sentence says why not."""
+    """Runs that ended early go back into the queue; for the others a sentence says why not."""
     run = make_run(status)
 
     if status.resumable:

@@ -124,7 +124,7 @@ from cnnlab.runs import locks
 import hashlib
 run = store.take(sys.argv[1])
 done = max((record.epoch for record in store.epochs(run.id)), default=0)
-store.rewind(run.id, done, done * 5)
+store.rewind(run.id, done * 5)
 score = Score(loss=1.0, accuracy=0.5, n=10)
 epoch = done
 while True:

@@ -61,10 +61,16 @@ def test_continues_bit_for_bit(small_data: Data, changes: dict[str, object], sto
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES.names())
-def test_every_architecture_continues(small_data: Data, name: str) -> None:
-    """Two steps, a stop, and two more equal four steps, for each registered architecture."""
-    config = small(architecture=name, epochs=1)
+@pytest.mark.parametrize(
+    ("name", "optimizer"),
+    [
+        *((name, "adam") for name in ARCHITECTURES.names()),
+        *itertools.product(["SimpleCNN", "ResNet"], ["adamw", "sgd"]),  # VGGishCNN takes ten seconds
+    ],
+)
+def test_every_architecture_continues(small_data: Data, name: str, optimizer: str) -> None:
+    """Two steps, a stop, and two more equal four steps, for each registered architecture and optimizer."""
+    config = small(architecture=name, optimizer=optimizer, epochs=1)
     expected = run_for(fit(config, small_data, CPU), 4)
 
     first = fit(config, small_data, CPU)
@@ -125,6 +131,18 @@ def test_same_seed_same_run_other_seed_other_run(small_data: Data) -> None:
     again = [all_of(fit(small(seed=s, epochs=1), small_data, CPU)) for s in (3, 3, 4)]
 
     assert again[0] == again[1] != again[2]
+
+
+@pytest.mark.parametrize(("after", "epoch", "step"), [(0, 1, 1), (3, 1, 4), (5, 2, 5)])
+def test_divergence_names_the_epoch_of_its_step(small_data: Data, after: int, epoch: int, step: int) -> None:
+    """Four steps an epoch: the fourth belongs to the first epoch, the fifth (after an epoch's record) to the second."""
+    training = fit(small(), small_data, CPU)
+    records = iter(training)
+    list(itertools.islice(records, after))
+    for parameter in training.model.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(DivergedError, match=f"in epoch {epoch}, step {step}:"):
+        next(records)
 
 
 def test_divergence_says_where_and_what_to_try(small_data: Data) -> None:

@@ -1,18 +1,23 @@
 """Schedules, augmentation, evaluation, devices: each against its definition."""
 
+from itertools import islice
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import build, complete
+from cnnlab.records import EpochRecord
 from cnnlab.schema import TrainingConfig
-from cnnlab.training import evaluate, full_scores
+from cnnlab.training import evaluate, fit, full_scores
 from cnnlab.training.augmentation import SHIFT_PX, augment
-from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, pick_device
+from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, memory_format, pick_device
 from cnnlab.training.schedules import lr_at
 
 
@@ -114,6 +119,40 @@ def test_a_missing_device_is_refused_in_words() -> None:
     with pytest.raises(DeviceUnavailableError, match="Choose device auto or cpu"):
         pick_device(missing[0])
     assert pick_device("auto").type in {"cpu", "cuda", "mps"}
+
+
+class NoDouble(TorchDispatchMode):
+    """Refuses float64, as Apple's MPS does."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64:
+                pytest.fail(f"{func} made a float64 tensor")
+        return out
+
+
+def test_nothing_needs_float64(small_data: Data) -> None:
+    """Apple's MPS has none: a whole epoch, its measuring included, does without."""
+    config = complete(TrainingConfig(dataset="shapes", dropout=0.5, augmentation="flip_crop", label_smoothing=0.1))
+    with NoDouble():
+        records = list(islice(fit(config, small_data, torch.device("cpu")), 5))
+
+    assert isinstance(records[-1], EpochRecord)
+
+
+@pytest.mark.parametrize(
+    ("mode", "device", "expected"),
+    [
+        ("fast", "cpu", torch.channels_last),
+        ("fast", "cuda", torch.channels_last),
+        ("fast", "mps", torch.contiguous_format),
+        ("exact", "cpu", torch.contiguous_format),
+    ],
+)
+def test_channels_last_where_it_is_quick_and_right(mode: str, device: str, expected: torch.memory_format) -> None:
+    """Not on MPS, where batch normalisation then has wrong gradients; not in `exact`, which is the tutorial."""
+    assert memory_format(mode, torch.device(device)) is expected
 
 
 def test_a_core_is_left_for_the_dashboard() -> None:

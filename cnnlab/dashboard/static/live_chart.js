@@ -1,7 +1,7 @@
 // The live curves: two uPlot panels that share their x (steps), their zoom and their cursor.
 const version = new URL(import.meta.url).search; // the files of one cnnlab, and of no other
 const files = ["panel", "data"].map((name) => import(`./live_${name}.js${version}`));
-const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd }] = await Promise.all(files);
+const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, tenths, windowEnd }] = await Promise.all(files);
 
 const charts = new WeakMap(); // by the element Streamlit gives us: it stays the same as long as the chart is mounted
 
@@ -18,8 +18,7 @@ export function unmount(parentElement) {
   charts.delete(parentElement);
 }
 
-// Half up on the decimals a person sees, as everywhere: 0.5365 is 53.7 %, though its float lies a hair below.
-const percent = (share) => `${(Math.round(1000 * share + 1e-9) / 10).toFixed(1)}\u202f%`;
+const percent = (share) => `${tenths(share)}\u202f%`;
 
 class LiveChart {
   constructor(place) {
@@ -66,12 +65,15 @@ class LiveChart {
   }
 
   show(data) {
-    if (this.data?.run !== data.run) this.zoom = null;
+    const another = this.data && this.data.run !== data.run;
+    if (another) this.zoom = null;
     this.data = data;
     this.series = seriesOf(data.run);
     if (!this.width) this.fit();
     else for (const panel of this.panels) panel.draw();
     this.root.querySelector(".summary").textContent = this.summary();
+    // Whoever starts another run from the foot of this one wants to see it.
+    if (another) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   }
 
   fit() {

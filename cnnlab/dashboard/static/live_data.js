@@ -101,3 +101,8 @@ export function stepAt(steps, step) {
   }
   return low;
 }
+
+/** A share in percent. Half up on the decimals a person sees, as everywhere: 0.5365 is 53.7, though its float lies below. */
+export function tenths(share) {
+  return ((Math.sign(share) * Math.round(1000 * Math.abs(share) + 1e-9)) / 10).toFixed(1);
+}

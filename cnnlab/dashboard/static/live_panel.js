@@ -3,7 +3,7 @@ import uPlot from "./uplot-1.6.32.esm.js";
 
 const version = new URL(import.meta.url).search;
 const files = ["marks", "data"].map((name) => import(`./live_${name}.js${version}`));
-const [{ drawMarks, swatch }, { bestEpoch, epochAt, logTicks, stepAt, ticks }] = await Promise.all(files);
+const [{ drawMarks, swatch }, { bestEpoch, epochAt, logTicks, stepAt, tenths, ticks }] = await Promise.all(files);
 
 const thin = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
 
@@ -54,7 +54,8 @@ export class Panel {
   build() {
     this.u?.destroy();
     this.ink = this.theme();
-    const legend = this.series.map((line) => swatch(line, this.nameOf(line), this.ink)).join("");
+    this.named = this.names();
+    const legend = this.shown().map((line) => swatch(line, this.nameOf(line), this.ink)).join("");
     this.find(".legend").innerHTML = legend + (this.extra ?? "");
     this.u = new uPlot(this.options(), this.values(), this.find(".plot"));
     this.draw();
@@ -62,7 +63,7 @@ export class Panel {
 
   /** The newest points in the plot there is: zoom and cursor stay. */
   draw() {
-    if (JSON.stringify(this.theme()) !== JSON.stringify(this.ink)) return this.build();
+    if (JSON.stringify(this.theme()) !== JSON.stringify(this.ink) || this.names() !== this.named) return this.build();
     const [min, max] = this.chart.range();
     this.u.batch(() => {
       this.u.setData(this.values(), false);
@@ -109,6 +110,15 @@ export class Panel {
         draw: [(u) => drawMarks(u, this.series, ink, this.gap && bestEpoch(this.chart.series))],
       },
     };
+  }
+
+  /** The lines in the legend: no validation, which comes last, where the run has no such set. */
+  shown() {
+    return this.chart.data.validation ? this.series : this.series.filter(({ colour }) => colour !== "validation");
+  }
+
+  names() {
+    return this.shown().map((line) => this.nameOf(line)).join();
   }
 
   nameOf({ name }) {
@@ -167,7 +177,7 @@ export class Panel {
     if (this.gap) this.find(".best").textContent = best ? `★ best epoch ${best.epoch}` : "";
     const words = [at >= 0 && !this.gap && `step ${thin(series.step[at])}`, epoch && `after epoch ${epoch.epoch}`];
     this.find(".where").textContent = words.filter(Boolean).join(" · ");
-    return `${this.find(".where").textContent}: ${this.series.map((line, i) => `${this.nameOf(line)} ${text(shown[i])}`).join(", ")}`;
+    return `${this.find(".where").textContent}: ${this.shown().map((line, i) => `${this.nameOf(line)} ${text(shown[i])}`).join(", ")}`;
   }
 
   /** Put the cursor on a row of the table; null takes it away. */
@@ -199,6 +209,5 @@ export class Panel {
 
 function gapText(epoch) {
   if (!epoch || epoch.validation === null) return "";
-  const gap = (100 * (epoch.train - epoch.validation)).toFixed(1).replace("-", "\u2212");
-  return `gap ${gap} points`;
+  return `gap ${tenths(epoch.train - epoch.validation).replace("-", "\u2212")} points`;
 }
