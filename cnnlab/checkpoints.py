@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +38,17 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps({"meta": meta, "order": list(contiguous)}, allow_nan=False)
-    # One entry, because safetensors writes several in random order; and not its save_file, which hides why it failed.
-    content = safetensors.torch.save(contiguous, metadata={"json": text})
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
+        # One entry, because safetensors writes several in random order.
+        safetensors.torch.save_file(contiguous, temporary, metadata={"json": text})
+        with temporary.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
+            size = os.fstat(file.fileno()).st_size
         temporary.replace(path)
+    except SafetensorError as error:
+        raise _of_the_system(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -53,7 +56,13 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
         os.fsync(folder)
     finally:
         os.close(folder)
-    return WrittenFile(path.name, hashlib.sha256(content).hexdigest(), len(content))
+    return WrittenFile(path.name, digest, size)
+
+
+def _of_the_system(error: SafetensorError, path: Path) -> Exception:
+    """safetensors tells only in words, "(os error 28)", that the system refused."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
 
 
 def verified(path: Path, sha256: str) -> bytes:

@@ -80,7 +80,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
             {
                 "Layer": [row.label for row in rows],
                 "Output": ["×".join(map(str, row.output_shape)) for row in rows],
-                "Parameters": [row.arithmetic for row in rows],
+                "Parameters": [_arithmetic(row) for row in rows],
                 "Sees": [_sees(row) for row in rows],
                 "Multiply-adds": [look.count(row.macs) if row.macs else "" for row in rows],
             }
@@ -107,6 +107,12 @@ def _table(rows: Sequence[LayerRow]) -> None:
             ),
         },
     )
+
+
+def _arithmetic(row: LayerRow) -> str:
+    """How many parameters, and why; separators as everywhere on the page."""
+    terms, equals, _ = row.arithmetic.partition(" = ")
+    return f"{terms}{equals}{look.count(row.parameters)}" if equals else row.arithmetic
 
 
 def _sees(row: LayerRow) -> str:

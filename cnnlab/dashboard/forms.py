@@ -194,8 +194,8 @@ def _draw_log(setting: Setting) -> None:
     """A slider over the decades, and beside it the exact value, which is what counts."""
     slider = key(setting.name) + "_mark"
     st.session_state[slider] = nearest_mark(setting, str(st.session_state[key(setting.name)]))
-    left, right = st.columns(2, gap="xsmall", vertical_alignment="bottom", wrap=False)
-    left.select_slider(
+    row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
+    row.select_slider(
         setting.label,
         log_marks(setting),
         key=slider,
@@ -204,11 +204,12 @@ def _draw_log(setting: Setting) -> None:
         on_change=_take_mark,
         args=(setting.name,),
     )
-    right.text_input(
+    row.text_input(
         f"{setting.label}, exactly",
         key=key(setting.name),
         label_visibility="collapsed",
         placeholder=setting.range,
+        width=112,
         persist_state="session",
     )
 

@@ -149,7 +149,7 @@ def _draw_upload() -> None:
             type=["png", "jpg", "jpeg"],
             key=_UPLOAD,
             on_change=_uploaded,
-            max_upload_size=2 * most_mb,  # what is a little too large comes here, and is answered with a sentence
+            max_upload_size=most_mb,
         )
         if refused := st.session_state.pop(_REFUSED, None):
             st.error(look.escape(refused), icon=":material/broken_image:")

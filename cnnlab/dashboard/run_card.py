@@ -6,7 +6,6 @@ import streamlit as st
 
 from cnnlab.dashboard import access, look, routes
 from cnnlab.runs import Run, Store, StoreError
-from cnnlab.runs.names import NAME_LENGTH, NOTE_LENGTH
 from cnnlab.schema import GROUPS, SETTINGS
 
 MOST_LISTED = 50
@@ -42,8 +41,9 @@ def describe(store: Store, run: Run) -> None:
     """Name and note, in a drawer that shuts once they are kept."""
     drawer = f"describe_{run.id}"
     with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
-        st.text_input("Name", run.name, max_chars=NAME_LENGTH, key=f"name_{run.id}")
-        st.text_area("Note", run.note, max_chars=NOTE_LENGTH, key=f"note_{run.id}")
+        # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
+        st.text_input("Name", run.name, key=f"name_{run.id}")
+        st.text_area("Note", run.note, key=f"note_{run.id}")
         if sentence := st.session_state.pop(f"fault_{run.id}", None):
             st.error(look.escape(sentence))
         st.button("Save", type="primary", key=f"save_{run.id}", on_click=_describe, args=(store, run.id, drawer))

@@ -180,7 +180,7 @@ def _arithmetic(layer: nn.Module, parameters: int) -> str:
         terms = "×".join(str(n) for n in _factors(layer)) + ("" if layer.bias is None else f" + {len(layer.bias)}")
     else:
         return ""
-    return f"{terms} = {parameters:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{terms} = {parameters:,}".replace(",", " ")
 
 
 def _factors(layer: nn.Conv2d | nn.Linear) -> tuple[int, ...]:

@@ -211,6 +211,10 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     app.text_input(key=f"name_{run.id}").set_value("  ")
     app.button(key=f"save_{run.id}").click().run()
     assert "at least one character" in words(app)
+    app.text_input(key=f"name_{run.id}").set_value("x" * 61)
+    app.button(key=f"save_{run.id}").click().run()
+    assert "at most 60 characters" in words(app)
+    assert insert_run.store.get(run.id).name == hostile
 
 
 def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_run: Any) -> None:
