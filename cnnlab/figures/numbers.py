@@ -27,7 +27,7 @@ def percent(share: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of two shares in percentage points: 0.023 becomes "2.3 points"."""
-    return f"{_rounded(difference, 1, times=100)}{NARROW}points"
+    return f"{_rounded(difference, 1, times=100)}\N{NO-BREAK SPACE}points"
 
 
 def loss4(loss: float) -> str:

@@ -36,7 +36,7 @@ def test_tables_round_as_sentences_do(right: int, n: int) -> None:
 
 def test_points_loss_and_count() -> None:
     """A minus is a minus, thousands stand apart, a loss has four decimals."""
-    assert points(-0.0234) == f"−2.3{NARROW}points"
+    assert points(-0.0234) == "−2.3\N{NO-BREAK SPACE}points"
     assert loss4(1.63725) == "1.6373"
     assert count(35_339_082) == f"35{NARROW}339{NARROW}082"
     assert count(-1) == "−1"
