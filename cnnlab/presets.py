@@ -22,7 +22,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "SimpleCNN, tutorial",
-        "Two convolutions, 62,006 parameters: quick, and too small to overfit much.",
+        "Two convolutions, 62 006 parameters: quick, and too small to overfit much.",
         TrainingConfig(architecture="SimpleCNN", epochs=10, validation_size=0),
     ),
     Preset(

@@ -1,7 +1,7 @@
 """What the store hands out: Run, Checkpoint, Curve."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -85,6 +85,14 @@ class Curve:
 def run_of(row: Mapping[str, Any]) -> Run:
     """A row of `runs`, joined with the record of its last epoch as `last_record`."""
     config, fault = _config(row["config"])
+    reported = {
+        name: _read(parse, row[name])
+        for name, parse in (("last_record", epoch_of), ("results", _results), ("environment", _environment))
+    }
+    lost = [name for name, value in reported.items() if value is None and row[name]]
+    message = row["message"]
+    if lost:
+        message = f"{message or ''} Part of what this run reported cannot be read any more.".strip()
     return Run(
         id=row["id"],
         number=row["number"],
@@ -93,7 +101,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
         status=RunStatus(row["status"]),
         config=config,
         parent_id=row["parent_id"],
-        message=fault or row["message"],
+        message=fault or message,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
         started_at=_time(row["started_at"]),
         finished_at=_time(row["finished_at"]),
@@ -104,9 +112,9 @@ def run_of(row: Mapping[str, Any]) -> Run:
         elapsed_s=row["elapsed_s"],
         device=row["device"],
         best_epoch=row["best_epoch"],
-        last_epoch=epoch_of(row["last_record"]) if row["last_record"] else None,
-        results=_results(row["results"]) if row["results"] else None,
-        environment=json.loads(row["environment"]) if row["environment"] else {},
+        last_epoch=reported["last_record"],
+        results=reported["results"],
+        environment=reported["environment"] or {},
         command=row["command"],
         fault=fault,
     )
@@ -122,8 +130,23 @@ def epoch_of(record: str) -> EpochRecord:
 
 
 @lru_cache(maxsize=4096)
-def _results(results: str) -> Results | None:
+def _results(results: str) -> Results:
     return Results.model_validate_json(results)
+
+
+def _environment(text: str) -> dict[str, Any]:
+    environment = json.loads(text)
+    if not isinstance(environment, dict):
+        raise ValueError("not an object")
+    return environment
+
+
+def _read(parse: Callable[[str], Any], text: str | None) -> Any:
+    """What a column holds; None where it holds nothing, or nothing that can be read."""
+    try:
+        return parse(text) if text else None
+    except ValueError:  # pydantic's and json's errors are such
+        return None
 
 
 @lru_cache(maxsize=4096)

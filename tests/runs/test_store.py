@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import update
 
 from cnnlab.records import RunStatus, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store, StoreError, locks, tables
@@ -123,3 +124,18 @@ def test_many_threads_use_one_store(store: Store) -> None:
     assert [len(store.steps(run.id)) for run in runs] == counts
     for run in runs:
         store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+
+@pytest.mark.parametrize("column", ["results", "environment"])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"final": 3}'])
+def test_one_unreadable_row_does_not_break_the_list(store: Store, make_run: MakeRun, column: str, text: str) -> None:
+    """The other runs are listed as ever; this one says that something of it is lost, unless it still means something."""
+    make_run(RunStatus.FINISHED)
+    odd = make_run(RunStatus.FINISHED)
+    with store.database.writing() as connection:
+        connection.execute(update(tables.runs).where(tables.runs.c.id == odd.id).values({column: text}))
+
+    found, other = store.list()
+    assert other.message == "It is finished."
+    readable = column == "environment" and text == '{"final": 3}'
+    assert ("cannot be read any more" in (found.message or "")) is not readable
