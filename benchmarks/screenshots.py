@@ -1,4 +1,4 @@
-"""The README's pictures: `python -m benchmarks.screenshots URL [--run ID]`.
+"""The README's pictures: `python -m benchmarks.screenshots URL --run ID --inside ID --compare ID,ID,ID`.
 
 URL is a dashboard that holds finished runs (`python -m benchmarks.tutorial` makes three); the pictures show them as they are.
 """
@@ -15,7 +15,8 @@ def main() -> None:
     """Take each page at 1280 px: the landing page and Train in both themes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    parser.add_argument("--run", required=True, help="id of the run to look into")
+    parser.add_argument("--run", required=True, help="id of the run to watch")
+    parser.add_argument("--inside", required=True, help="id of the run to look into")
     parser.add_argument("--compare", required=True, help="ids of the runs to compare, with commas")
     asked = parser.parse_args()
     shots = {
@@ -24,9 +25,9 @@ def main() -> None:
         "train": (f"train?run={asked.run}", "light", 1150),
         "train-dark": (f"train?run={asked.run}", "dark", 1150),
         "compare": (f"compare?runs={asked.compare}", "light", 1250),
-        "kernels": (f"kernels?run={asked.run}&layer=conv1", "light", 1120),
-        "feature-maps": (f"feature_maps?run={asked.run}&layer=relu1&picture=test:18", "light", 1300),
-        "feature-maps-dark": (f"feature_maps?run={asked.run}&layer=conv2&picture=test:18", "dark", 1300),
+        "kernels": (f"kernels?run={asked.inside}&layer=conv1", "light", 1120),
+        "feature-maps": (f"feature_maps?run={asked.inside}&layer=relu1&picture=test:18", "light", 1300),
+        "feature-maps-dark": (f"feature_maps?run={asked.inside}&layer=conv2&picture=test:18", "dark", 1300),
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
