@@ -93,5 +93,6 @@ class Results(Record):
     """What a finished run is judged by."""
 
     final: FullScores
-    best: FullScores
-    """At the epoch of the highest validation accuracy (the earliest of equals); without validation, the last."""
+    best: FullScores | None
+    """At the epoch of the highest validation accuracy (the earliest of equals); without validation, the last.
+    None where that epoch's weights cannot be read any more."""

@@ -213,20 +213,20 @@ class _Job:
         """The whole of each set, by the last network and by the best one."""
         last = training.place.epoch
         best_epoch = self.store.get(self.run.id).best_epoch or last
-        final = best = self._scores(last, training)
-        if best_epoch != last:
-            try:
-                best = self._scores_of(best_epoch, training)
-            except CheckpointError as error:
-                self.remarks.append(f"{error} So epoch {best_epoch}, the best, has no scores on the whole of each set.")
-        sentence = f"Finished {last} epoch{'s' if last > 1 else ''}."
-        return RunStatus.FINISHED, sentence, Results(final=final, best=best)
+        final = self._scores(last, training)
+        best = final if best_epoch == last else self._scores_of(best_epoch, training)
+        return RunStatus.FINISHED, f"Finished {last} epoch{'s' if last > 1 else ''}.", Results(final=final, best=best)
 
-    def _scores_of(self, epoch: int, training: Fit) -> FullScores:
+    def _scores_of(self, epoch: int, training: Fit) -> FullScores | None:
+        """Those of the saved weights; None, with a remark, where they cannot be read."""
         found = {file.epoch: file for file in self.store.weights(self.run.id)}.get(epoch)
-        if found is None:
-            raise CheckpointError(f"The weights of epoch {epoch} were not kept.")
-        tensors, _ = checkpoints.read(self.store.path(found), found.sha256)
+        try:
+            if found is None:
+                raise CheckpointError(f"The weights of epoch {epoch} were not kept.")
+            tensors, _ = checkpoints.read(self.store.path(found), found.sha256)
+        except CheckpointError as error:
+            self.remarks.append(f"{error} So epoch {epoch}, the best, has no scores on the whole of each set.")
+            return None
         training.model.load_state_dict(tensors)
         return self._scores(epoch, training)
 

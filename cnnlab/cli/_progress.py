@@ -111,7 +111,7 @@ def results_table(results: Results) -> str:
     """Accuracy and loss of each whole set, after the last epoch and after the best."""
     rows = []
     wholes = {"last": results.final}
-    if results.best.epoch != results.final.epoch:
+    if results.best and results.best.epoch != results.final.epoch:
         wholes["best"] = results.best
     for which, scores in wholes.items():
         sets = {"train": scores.train, "validation": scores.validation, "test": scores.test}

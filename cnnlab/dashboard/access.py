@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from cnnlab.dashboard import routes
 from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.launcher import Launcher
@@ -86,11 +85,6 @@ def link(page: StreamlitPage, label: str, *, icon: str | None = None, **params: 
 def go(page: StreamlitPage, **params: Any) -> NoReturn:
     """Leave for `page` with `params` in its address."""
     st.switch_page(page, query_params=_texts(params))
-
-
-def open_run(run: Run) -> NoReturn:
-    """Leave for the Train page, showing `run`."""
-    go(routes.train(), run=run.id)
 
 
 def _texts(params: dict[str, Any]) -> dict[str, str]:

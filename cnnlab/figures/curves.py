@@ -82,7 +82,7 @@ def _score(record: EpochRecord, set_name: str) -> Score | None:
 
 
 def _tested(results: Results) -> list[tuple[int, Score]]:
-    measured: dict[int, FullScores] = {scores.epoch: scores for scores in (results.best, results.final)}
+    measured: dict[int, FullScores] = {scores.epoch: scores for scores in (results.best, results.final) if scores}
     return [(epoch, scores.test) for epoch, scores in sorted(measured.items())]
 
 

@@ -137,6 +137,8 @@ def overfitting(name: str, epochs: Sequence[EpochRecord], results: Results | Non
 def best_epoch(results: Results) -> str:
     """One sentence: what choosing the best epoch by validation is worth on the test set. Plain text."""
     final, best = results.final, results.best
+    if best is None:
+        return "The weights of the best epoch cannot be read any more: only the last epoch is measured here."
     if final.validation is None or best.validation is None:
         return "Without a validation set no epoch can be chosen fairly: the last one counts."
     if final.epoch == best.epoch:

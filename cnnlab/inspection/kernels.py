@@ -1,4 +1,4 @@
-"""What the convolutions have learnt to look for: their kernels, as numbers and as colours."""
+"""What the convolutions have learnt to look for: their kernels, as numbers."""
 
 from pathlib import Path
 
@@ -34,14 +34,6 @@ def symmetric_limit(values: npt.NDArray[np.floating]) -> float:
     """The m of a diverging scale from -m to m: the largest size among the finite values; 1 where all are zero."""
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max(initial=0.0)) or 1.0
-
-
-def as_colour(kernels: npt.NDArray[np.floating], limit: float) -> npt.NDArray[np.float64]:
-    """First-layer kernels [n, 3, h, w] as RGB pictures [n, h, w, 3] in 0..1.
-
-    Each channel's weight runs from -limit (0) by way of zero (mid grey, 0.5) to limit (1); beyond it is clipped.
-    """
-    return np.clip(0.5 + np.moveaxis(kernels.astype(np.float64), 1, -1) / (2 * limit), 0.0, 1.0)
 
 
 def _norms(kernels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -143,9 +143,10 @@ def test_without_validation_the_test_set_speaks_at_the_end() -> None:
         (full(0.7, 0.66, 0.67, 4), full(0.9, 0.61, 0.62), "gives 5.0 points more test accuracy."),
         (full(0.7, 0.621, 0.63, 4), full(0.9, 0.616, 0.62), "within what chance explains"),
         (full(0.7, 0.63), full(0.7, 0.63), "Without a validation set"),
+        (None, full(0.9, 0.61, 0.62), "cannot be read any more"),
     ],
 )
-def test_the_best_epoch_is_weighed_against_the_last(best: FullScores, final: FullScores, expected: str) -> None:
+def test_the_best_epoch_is_weighed_against_the_last(best: FullScores | None, final: FullScores, expected: str) -> None:
     """Each way the best epoch can stand to the last has its own sentence."""
     assert expected in plain(best_epoch(Results(final=final, best=best)))
 

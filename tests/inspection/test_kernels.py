@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.data import DATASETS
-from cnnlab.inspection.kernels import Floats, as_colour, kernels_of, moved, symmetric_limit
+from cnnlab.inspection.kernels import Floats, kernels_of, moved, symmetric_limit
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import ARCHITECTURES, build
 from cnnlab.schema import TrainingConfig
@@ -69,22 +69,3 @@ def test_symmetric_limit_holds_every_value(kernels: Floats) -> None:
     assert np.all(np.abs(kernels) <= limit)
     assert limit == np.abs(kernels).max() or (limit == 1 and not kernels.any())
     assert limit == symmetric_limit(np.append(kernels, [np.nan, np.inf, -np.inf]))
-
-
-@given(KERNELS)
-def test_colours_can_be_read_back(kernels: Floats) -> None:
-    """Colour and weight are one number on two scales, channel by channel."""
-    limit = symmetric_limit(kernels)
-    colours = as_colour(kernels, limit)
-
-    assert colours.shape == (4, 2, 2, 3)
-    assert colours.min() >= 0
-    assert colours.max() <= 1
-    np.testing.assert_allclose(np.moveaxis(kernels, 1, -1), (colours - 0.5) * 2 * limit, atol=1e-12)
-
-
-def test_zero_is_mid_grey() -> None:
-    """The ends of the scale are black and full colour; beyond them it is clipped."""
-    weights = np.array([0, 2, -2, 1, 4, -4], np.float32).reshape(2, 3, 1, 1)
-
-    np.testing.assert_array_equal([[0.5, 1, 0], [0.75, 1, 0]], as_colour(weights, 2).reshape(2, 3))
