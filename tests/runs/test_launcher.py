@@ -51,6 +51,7 @@ def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
 def idle(settings: Settings) -> set[int]:
     """The worker processes that are warm and wait."""
     pids = {int(path.name.removeprefix("idle-")) for path in settings.home.glob("idle-*")}
+    pids -= Store(settings).training_pids()  # one that has just claimed a run takes its file away a moment later
     return {pid for pid in pids if Path(f"/proc/{pid}").exists() or not Path("/proc").exists()}
 
 
