@@ -70,7 +70,7 @@ def fill(runs: int) -> str:
                 validation=score,
                 elapsed_s=last.elapsed_s,
             )
-            store.commit_epoch(run.id, epoch_record, [])
+            store.commit(run.id, [epoch_record], [])
         store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
     store.create(complete(TrainingConfig(dataset="shapes", epochs=3, train_subset=3000, validation_size=500)))
     run = store.claim()

@@ -3,15 +3,29 @@
 import hashlib
 import json
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
+
+PIECE_BYTES = 16 << 20
+"""So much is hashed, written and flushed to the disk at a time."""
+
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 class CheckpointError(Exception):
@@ -27,28 +41,31 @@ class WrittenFile:
     bytes: int
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> WrittenFile:
+def write(
+    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], between: Callable[[], None] = lambda: None
+) -> WrittenFile:
     """Put `tensors` and the JSON-able `meta` at `path`, whole or not at all, also when killed midway.
 
-    Under a temporary name, fsync, rename, fsync of the folder: a crash leaves the old file or the new one.
+    Under a temporary name, fsync, rename, fsync of the folder: a crash leaves the old file or the new one. `between`
+    is called every PIECE_BYTES, with these on the disk: whoever shares the disk or this thread is not kept waiting.
     The SHA-256 is our own, because safetensors has no checksum: a flipped bit in the data would load. The same
     content gives the same bytes, so that a file written once more still is the one that was committed.
 
     Raises OSError where the disk refuses; nothing is left of the new file then.
     """
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({"meta": meta, "order": list(contiguous)}, allow_nan=False)
     temporary = path.with_name(path.name + ".tmp")
+    digest, size = hashlib.sha256(), 0
     try:
-        # One entry, because safetensors writes several in random order.
-        safetensors.torch.save_file(contiguous, temporary, metadata={"json": text})
-        with temporary.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-            size = os.fstat(file.fileno()).st_size
+        with temporary.open("wb") as file:
+            for piece in _pieces(tensors, meta):
+                if size and (size + len(piece)) // PIECE_BYTES > size // PIECE_BYTES:
+                    _sync(file)
+                    between()
+                file.write(piece)
+                digest.update(piece)
+                size += len(piece)
+            _sync(file)
         temporary.replace(path)
-    except SafetensorError as error:
-        raise _of_the_system(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -56,13 +73,36 @@ def write(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) ->
         os.fsync(folder)
     finally:
         os.close(folder)
-    return WrittenFile(path.name, digest, size)
+    return WrittenFile(path.name, digest.hexdigest(), size)
 
 
-def _of_the_system(error: SafetensorError, path: Path) -> Exception:
-    """safetensors tells only in words, "(os error 28)", that the system refused."""
-    number = re.search(r"os error (\d+)", str(error))
-    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else error
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _pieces(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
+    """The file, bit by bit, without a copy of it in memory: the length of the header, the header, the numbers.
+
+    As huggingface.co/docs/safetensors/index#format has it; the library itself can only write a file in one go.
+    The widest numbers come first, so that every tensor lies on a multiple of its own width.
+    """
+    text = json.dumps({"meta": meta, "order": list(tensors)}, allow_nan=False)
+    header: dict[str, Any] = {"__metadata__": {"json": text}}
+    flat = {name: tensor.detach().cpu().contiguous().reshape(-1) for name, tensor in tensors.items()}
+    laid = sorted(flat, key=lambda name: -flat[name].element_size())
+    end = 0
+    for name in laid:
+        begin, end = end, end + flat[name].nbytes
+        kind, shape = _DTYPES[flat[name].dtype], list(tensors[name].shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+    packed = json.dumps(header).encode()
+    packed += b" " * (-len(packed) % 8)
+    yield len(packed).to_bytes(8, "little") + packed
+    for name in laid:
+        numbers = flat[name].view(torch.uint8).numpy().data
+        for start in range(0, len(numbers), PIECE_BYTES):
+            yield numbers[start : start + PIECE_BYTES]
 
 
 def verified(path: Path, sha256: str) -> bytes:

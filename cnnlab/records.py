@@ -1,6 +1,7 @@
 """What a run reports of itself: its status, its steps, its epochs, its final scores."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,20 +47,23 @@ class Score(Record):
     """Share of right answers, 0 to 1."""
     n: int
     """Pictures measured."""
+    views: int = 1
+    """Views of each picture whose logits were averaged: 1 without test-time augmentation."""
 
 
 class StepRecord(Record):
-    """One optimizer step."""
+    """The optimizer steps since the record before: one where steps are slow, many where they are quick."""
 
     step: int
-    """1, 2, … over the whole run."""
+    """The last of them: 1, 2, … over the whole run."""
     epoch: int
-    """The epoch it belongs to, from 1."""
+    """The epoch they belong to, from 1."""
     loss: float
-    """Of this batch, in training mode: what the optimizer saw."""
+    """Mean over their batches, in training mode: what the optimizer saw."""
     accuracy: float
-    """Of this batch, in training mode, 0 to 1."""
+    """Mean over their batches, in training mode, 0 to 1."""
     lr: float
+    """Of the last of them."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
 
@@ -87,6 +91,45 @@ class FullScores(Record):
     train: Score
     validation: Score | None
     test: Score
+    test_augmented: Score | None = None
+    """The test set with test-time augmentation, where the run asked for it; never in the place of `test`."""
+
+
+class Plan(Record):
+    """How a run computes on its machine. Its bits depend on it, so a continued run keeps it."""
+
+    threads: int
+    """Of the CPU."""
+    memory_format: Literal["contiguous", "channels_last", "blocked"]
+    """How weights and pictures lie in memory; blocked: contiguous outside, oneDNN's own order within the base."""
+    precision: Literal["float32", "bfloat16"]
+    """What was used; the config says what was asked for."""
+    steps_per_record: int
+    """Steps averaged into one StepRecord, counted from the start of each epoch."""
+    captured: bool = False
+    """The whole step is replayed as one CUDA graph."""
+    note: str = ""
+    """What was chosen and why, in sentences."""
+
+
+class Forecast(Record):
+    """What a run will take on its machine, from real steps before it."""
+
+    epoch_s: tuple[float, float]
+    """Lowest and highest likely time of an epoch's training, evaluation left out."""
+    memory_bytes: tuple[int, int]
+    """Lowest and highest likely peak, of the GPU where there is one, else of the process."""
+    steps: int
+    """Steps measured."""
+
+
+class Usage(Record):
+    """What a run did take, beside its Forecast."""
+
+    epoch_s: float
+    """Median time of an epoch's training, evaluation left out."""
+    memory_bytes: int | None
+    """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
 
 
 class Results(Record):
@@ -96,3 +139,31 @@ class Results(Record):
     best: FullScores | None
     """At the epoch of the highest validation accuracy (the earliest of equals); without validation, the last.
     None where that epoch's weights cannot be read any more."""
+    usage: Usage | None = None
+
+
+class Preflight(Record):
+    """What a run would take here, measured before there is one."""
+
+    plan: Plan
+    forecast: Forecast
+    machine: str
+    """What measured it: "NVIDIA H200", "CPU (2 cores)"."""
+
+
+class LrRange(Record):
+    """A learning-rate range test: columns of equal length, one entry a step, and what they suggest."""
+
+    lr: tuple[float, ...]
+    loss: tuple[float, ...]
+    """Of each step's batch, in training mode, nats."""
+    smoothed: tuple[float, ...]
+    """Exponential moving average of the loss, corrected for its start at zero."""
+    steepest: float | None
+    """The lr at which the smoothed loss falls the fastest."""
+    tenth: float | None
+    """A tenth of the lr at which the smoothed loss is lowest."""
+    suggestion: float | None
+    """None where the test shows nothing to go by."""
+    reason: str
+    """Why, in sentences."""

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.dashboard import access, compare_cards, compare_table, compare_view, look, start
+from cnnlab.dashboard import access, compare_cards, compare_table, compare_view, look, start, sweep_view
 
 store = access.store()
 runs = store.list()
@@ -14,6 +14,10 @@ if not runs:
     with st.container(border=True):
         st.markdown("There is no run to compare yet.")
         start.demo_button()
+    st.stop()
+
+if sweep := sweep_view.choose(runs):
+    sweep_view.show(store, sweep, runs)
     st.stop()
 
 chosen = compare_table.chosen_runs(runs)

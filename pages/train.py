@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.dashboard import access, form_preview, forms, look, run_card, run_view, start
+from cnnlab.dashboard import access, form_preview, forms, look, run_card, run_view, start, sweep_form
 from cnnlab.runs import Run, Store
 
 
@@ -32,6 +32,7 @@ def new_run(store: Store, runs: list[Run]) -> None:
             args=(parent.id if parent else None,),
         )
         start.about_data(st.session_state.get(forms.key("dataset")))
+        sweep_form.show(forms.typed(), runs)
     with right:
         form_preview.show(forms.typed(), runs)
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
-    {"schema", "records", "presets", "settings", "registry"},
+    {"schema", "records", "presets", "sweeps", "settings", "registry"},
     {"data", "models", "checkpoints"},
     {"inspection", "training", "runs", "figures"},
     {"cli", "worker", "__main__"},
@@ -19,7 +19,19 @@ ROWS = [
 ]
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker")}
-NO_TORCH = {"runs", "figures", "schema", "records", "presets", "settings", "registry", "cli", "dashboard", "pages"}
+NO_TORCH = {
+    "runs",
+    "figures",
+    "schema",
+    "records",
+    "presets",
+    "sweeps",
+    "settings",
+    "registry",
+    "cli",
+    "dashboard",
+    "pages",
+}
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system"}
 FORBIDDEN_WORDS = {"unsafe_allow_html", "shell", "extractall"}
 

@@ -39,6 +39,8 @@ FAULTS = {
     "momentum": [1.0],
     "device": ["tpu"],
     "mode": ["turbo"],
+    "precision": ["float16", None],
+    "test_time_augmentation": ["rotate", True],
     "normalisation": ["none"],
     "batch_norm": ["perhaps", 7],
     "architecture": ["", None, 5],

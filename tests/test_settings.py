@@ -1,6 +1,7 @@
 """The environment variables: their defaults, and what a wrong one is told."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,4 +70,5 @@ def test_the_server_comes_up_to_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
         async with streamlit_app.lifespan(streamlit_app.app):
             pass
 
-    asyncio.run(up_and_down())
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop running in this thread
+        elsewhere.submit(lambda: asyncio.run(up_and_down())).result()

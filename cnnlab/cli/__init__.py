@@ -13,10 +13,15 @@ from pydantic_settings import (
     SettingsConfigDict,
     get_subcommand,
 )
+from pydantic_settings import (
+    SettingsError as OptionError,
+)
 
 from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
+from cnnlab.cli._probes import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
+from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Resume, Train
 from cnnlab.runs import StoreError, UnknownRunError
 from cnnlab.settings import Settings, SettingsError
@@ -61,6 +66,9 @@ class Cnnlab(BaseSettings):
 
     train: CliSubCommand[Train] = Field(description="train a network here and now")
     resume: CliSubCommand[Resume] = Field(description="go on with a run that ended early")
+    sweep: CliSubCommand[Sweep] = Field(description="train many runs: a grid or a random search over some settings")
+    preflight: CliSubCommand[PreflightCommand] = Field(description="measure how long a run would take, and its memory")
+    lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a learning rate by the range test")
     runs: CliSubCommand[Runs] = Field(description="list all runs")
     show: CliSubCommand[Show] = Field(description="show one run")
     stop: CliSubCommand[Stop] = Field(description="stop a run that trains or waits")
@@ -97,6 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except CommandError as error:
         return _refuse(error.code, *error.sentences)
+    except OptionError:  # brackets and quotes in a list, which pydantic-settings would read as JSON
+        return _refuse(Exit.SETTINGS, "What is said after --over cannot be read. Write it like: --over lr=0.1,0.01")
     except SettingsError as error:
         return _refuse(Exit.SETTINGS, str(error))
     except UnknownRunError as error:

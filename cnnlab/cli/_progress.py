@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from cnnlab.cli._common import count, loss, percent, say, table
+from cnnlab.figures.numbers import augmented_test
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
 
@@ -29,7 +30,7 @@ class Report(Protocol):
         """The run is this process's own."""
 
     def record(self, record: StepRecord | EpochRecord) -> None:
-        """A step or an epoch is done."""
+        """Steps have been taken, or an epoch is kept."""
 
     def end(self, run: Run) -> None:
         """It has ended, one way or another."""
@@ -115,6 +116,8 @@ def results_table(results: Results) -> str:
         wholes["best"] = results.best
     for which, scores in wholes.items():
         sets = {"train": scores.train, "validation": scores.validation, "test": scores.test}
+        if augmented := scores.test_augmented:
+            sets[augmented_test(augmented)] = augmented
         for name, score in sets.items():
             if score:
                 where = f"after epoch {scores.epoch} ({which})"

@@ -19,17 +19,20 @@ class Runs(Reporting):
             for run in runs:
                 print(json.dumps(run_json(run), ensure_ascii=False))
         elif runs:
-            header = [">run", "name", "status", ">epoch", ">train (sample)", ">validation", ">test", "created"]
-            print(table(header, map(_row, runs)))
+            swept = any(run.sweep for run in runs)
+            scores = [">train (sample)", ">validation", ">test", "created"]
+            header = [">run", "name", *(["sweep"] if swept else []), "status", ">epoch", *scores]
+            print(table(header, (_row(run, swept) for run in runs)))
         else:
             print("There are no runs yet. Train one with: python -m cnnlab train --preset “60-second demo”")
 
 
-def _row(run: Run) -> list[str]:
+def _row(run: Run, swept: bool) -> list[str]:
     last = run.last_epoch
     return [
         str(run.number),
         run.name,
+        *([run.sweep or ""] if swept else []),
         run.status,
         f"{last.epoch if last else 0}/{run.config.epochs}",
         percent(last.train_sample if last else None),

@@ -42,9 +42,13 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
 
 def _downloads(store: Store, run: Run) -> None:
     """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
-    for what, text in (
-        ("epochs", lambda: epochs_csv(store.epochs(run.id))),
-        ("steps", lambda: steps_csv(store.steps(run.id))),
+    for what, text, help in (
+        ("epochs", lambda: epochs_csv(store.epochs(run.id)), None),
+        (
+            "steps",
+            lambda: steps_csv(store.steps(run.id)),
+            "Each line is the mean over the steps since the line before.",
+        ),
     ):
         st.download_button(
             f"All {what}",
@@ -52,6 +56,7 @@ def _downloads(store: Store, run: Run) -> None:
             file_name=f"run-{run.number}-{what}.csv",
             mime="text/csv",
             key=f"{what}_{run.id}",
+            help=help,
             type="tertiary",
             on_click="ignore",
         )

@@ -18,6 +18,8 @@ MOST = len(RUN_COLOURS)
 
 FIRST_PICK = 3
 
+AUGMENTED = "Test, augmented"
+
 _TABLE = "compare_table"
 _ORDER = "compare_order"
 _SHOWN = "compare_shown"
@@ -74,6 +76,10 @@ def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, 
         "Test": [tenths(final.test.accuracy) if final else None for final in finals],
         "Gap": [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals],
     }
+    if any(final and final.test_augmented for final in finals):
+        columns[AUGMENTED] = [
+            tenths(final.test_augmented.accuracy) if final and final.test_augmented else None for final in finals
+        ]
     for setting in differing:
         columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
     columns |= {
@@ -94,6 +100,7 @@ def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
             "Train": "Accuracy on the whole training set.",
             "Validation": "Accuracy on the whole validation set.",
             "Test": "Accuracy on the whole test set.",
+            AUGMENTED: "Accuracy on the whole test set with test-time augmentation: the mean over several views.",
         }.items()
     }
     return {

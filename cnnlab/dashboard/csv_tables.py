@@ -34,7 +34,7 @@ def epochs_csv(epochs: Sequence[EpochRecord]) -> str:
 
 
 def steps_csv(steps: Sequence[StepRecord]) -> str:
-    """One line an optimizer step: loss and accuracy are those of its batch, in training mode."""
+    """One line a record: loss and accuracy are means over the batches since the line before, in training mode."""
     return _csv(STEP_COLUMNS, ([getattr(step, name) for name in STEP_COLUMNS] for step in steps))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard import forms, look
+from cnnlab.dashboard import forms, look, probes
 from cnnlab.dashboard.drawing import drawing
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.figures.network import network_svg
@@ -25,7 +25,8 @@ MOST_ROWS = 13
 
 def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     """Diagram, totals, layer table of what stands in the form; other faults in it do not matter here."""
-    config = forms.check(typed).config or forms.check({name: typed[name] for name in SHAPING}).config
+    sound = forms.check(typed).config
+    config = sound or forms.check({name: typed[name] for name in SHAPING}).config
     if config is None:
         return
     assert config.dropout is not None
@@ -35,6 +36,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     svg = network_svg(rows, (info.channels, info.size_px, info.size_px))
     drawing(svg, key="network", description=f"Diagram of {config.architecture}, layer by layer")
     _totals(rows, config, info, runs)
+    probes.show(sound, runs)
     _table(rows)
 
 

@@ -11,13 +11,14 @@ from math import ceil, isfinite
 from typing import Any, TypedDict
 
 import streamlit as st
+from pydantic import ValidationError
 
 from cnnlab.dashboard.component import component
-from cnnlab.records import EpochRecord
+from cnnlab.records import EpochRecord, Plan
 from cnnlab.runs import Run, Store
 
 POINTS = 1_500
-"""Of a whole run: more than a screen has room for. A longer run's points are means over a few steps each."""
+"""Of a whole run: more than a screen has room for. A longer run's points are means over more steps each."""
 
 _chart = component(
     "live_chart",
@@ -50,6 +51,7 @@ class ChartData(TypedDict):
     epochs_total: int
     steps_total: int
     validation: bool
+    steps_per_record: int
 
 
 def chart_data(store: Store, run: Run, *, key: str) -> ChartData:
@@ -74,7 +76,22 @@ def chart_data(store: Store, run: Run, *, key: str) -> ChartData:
         "epochs_total": run.config.epochs,
         "steps_total": steps_total,
         "validation": run.config.validation_size > 0,
+        "steps_per_record": steps_per_record(run),
     }
+
+
+def has_points(run: Run, *, key: str) -> bool:
+    """Whether the chart `key` of this session has been sent points of `run`."""
+    sent: _Sent | None = st.session_state.get(_memory(key))
+    return sent is not None and sent.run_id == run.id and sent.step > 0
+
+
+def steps_per_record(run: Run) -> int:
+    """Over how many steps the run averages each of its records; 1 where it was made before there were plans."""
+    try:
+        return Plan.model_validate(run.environment.get("plan")).steps_per_record
+    except ValidationError:
+        return 1
 
 
 def horizon(steps_total: int) -> int:
@@ -119,10 +136,12 @@ def live_chart(
     epochs_total: int,
     steps_total: int,
     validation: bool = True,
+    steps_per_record: int = 1,
     height_px: int = 320,
 ) -> None:
     """Loss by step on the left, accuracy by epoch on the right; one below the other where there is no room.
 
+    `steps_per_record`: what a point stands for where the run is short enough for all of them.
     `validation`: False for a run without such a set, whose legend is then without it as well.
     `first`: the steps up to this one are in the browser already, 0 begins afresh. Where the browser lacks some of
     them after all (a page left and opened again), it asks once, and the next `chart_data` sends everything.
@@ -144,7 +163,7 @@ def live_chart(
             "stepsTotal": max(1, steps_total),
             "validation": validation,
             "height": height_px,
-            "stepsAPoint": ceil(steps_total / POINTS),
+            "stepsAPoint": max(steps_per_record, ceil(steps_total / POINTS)),
         },
         on_resync_change=send_everything,
     )

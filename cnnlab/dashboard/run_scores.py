@@ -5,9 +5,16 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab.dashboard import cures, look
+from cnnlab.figures.numbers import augmented_test
 from cnnlab.figures.verdict import Sign, best_epoch, diagnose, overfitting
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Run
+
+VIEWS = {
+    "none": "as it is",
+    "mirror": "as it is and mirrored",
+    "mirror_shift": "as it is, shifted by a pixel to two sides, and each of them mirrored",
+}
 
 
 def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
@@ -30,6 +37,14 @@ def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
         f"Accuracy after the last epoch ({final.epoch}) on the whole of each set, and how many pictures that is; in grey "
         "the 95 % interval: where the accuracy would lie on endlessly many such pictures."
     )
+    if augmented := final.test_augmented:
+        low, high = look.interval95(augmented.accuracy, augmented.n)
+        st.markdown(
+            f"**With test-time augmentation: {augmented_test(augmented)}, {look.percent(augmented.accuracy)}** "
+            f":gray[· 95 % interval {100 * low:.1f} – {look.percent(high)} · each test picture is judged by the mean over "
+            f"{augmented.views} views of it: {VIEWS[run.config.test_time_augmentation]}. Every other number here is "
+            "measured on the picture alone.]"
+        )
     for sentence in (overfitting("This run", epochs, run.results), best_epoch(run.results)):
         st.markdown(look.escape(sentence))
     if diagnose(epochs).sign is Sign.OVERFITS:

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from cnnlab.dashboard import cures, live_chart, look, run_card, run_kernels, run_scores
+from cnnlab.dashboard import cures, live_chart, look, run_card, run_kernels, run_plan, run_scores
 from cnnlab.records import RunStatus, Score
 from cnnlab.runs import Run, Store, StoreError
 
-EAGER_S = 0.3
+EAGER_S = 0.15
 """Between two looks at a run from which the first step is awaited."""
 
 STEADY_S = 1.0
 
-EAGER_FOR_S = 60.0
-"""A run that waits longer than this waits for others; a steady look is enough."""
+EAGER_FOR_S = 10.0
+"""A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
 
 
 SETS_ALIKE = (
@@ -51,13 +51,14 @@ def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> No
         st.warning(look.escape(str(error)), icon=":material/link_off:")
         return
     led_on = st.query_params.get("run") != run.id
-    if pace_s(run) != pace or run.name != seen.name or led_on:
+    first_point = run.step > 0 and not live_chart.has_points(run, key="run_chart")  # shown before the page is rerun
+    if (pace_s(run) != pace and not first_point) or run.name != seen.name or led_on:
         st.rerun()  # the clock of a fragment is set where the page calls it, and name and address stand there as well
     _head(store, run, parent)
     _numbers(run)
     live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
     st.caption(
-        "Loss falls as the network learns; each step is measured on its own batch. "
+        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     run_kernels.show(store, run)
@@ -65,6 +66,7 @@ def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> No
         run_scores.show(run, store.epochs(run.id))
     elif run.status is RunStatus.DIVERGED:
         cures.offer_smaller_steps(run)
+    run_plan.show(run)
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:

@@ -7,16 +7,20 @@ or everything.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnlab.data._types import Arrays, DatasetInfo
+
+ASK_AGAIN_S = 0.1
+"""Whether the other holder of a lock is done."""
 
 FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -58,16 +62,28 @@ def save_arrays(folder: Path, arrays: Arrays, info: DatasetInfo) -> None:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Only one holder of `lock` at a time, over all threads and processes; a dead holder lets go.
 
+    `waiting` is called again and again while somebody else holds it; what it raises ends the wait.
     flock and not lockf: it also keeps two threads of one process apart.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        with suppress(OSError):  # a network folder may have no locks; then work is done twice, no worse
-            fcntl.flock(file, fcntl.LOCK_EX)
+        while not _locked(file):
+            waiting()
+            time.sleep(ASK_AGAIN_S)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a network folder may have no locks; then work is done twice, no worse
+    return True
 
 
 def _open(path: Path) -> NDArray[Any]:

@@ -39,15 +39,16 @@ class Dataset:
     def prepare(self, data_dir: Path, progress: Progress | None = None) -> None:
         """Download, verify and convert, unless that is done already; any number of processes may ask at once.
 
-        Calls `progress(done_bytes, total_bytes)`. Raises DataUnavailableError (one sentence).
+        Calls `progress(done_bytes, total_bytes)`, also while another process is at it. Raises DataUnavailableError
+        (one sentence).
         """
-        folder = self._folder(data_dir)
+        folder, tell = self._folder(data_dir), progress or _silent
         if self._is_converted(data_dir):
             return
         try:
-            with alone(folder.with_name(f"{folder.name}.lock")):
+            with alone(folder.with_name(f"{folder.name}.lock"), lambda: tell(0, self.info.download_bytes)):
                 if not self._is_converted(data_dir):  # else another process did it while this one waited
-                    save_arrays(folder, self.read(data_dir, progress or _silent), self.info)
+                    save_arrays(folder, self.read(data_dir, tell), self.info)
         except SourceError as fault:
             raise self._unavailable(str(fault), self._ways_to_get_it(data_dir)) from fault
         except OSError as fault:

@@ -3,6 +3,8 @@
 from decimal import ROUND_HALF_UP, Decimal
 from math import isfinite, sqrt
 
+from cnnlab.records import Score
+
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
@@ -53,6 +55,11 @@ def duration(seconds: float) -> str:
     if minutes:
         return f"{minutes}{NARROW}min {whole % 60}{NARROW}s"
     return f"{whole}{NARROW}s"
+
+
+def augmented_test(score: Score) -> str:
+    """The name under which an accuracy with test-time augmentation is shown: "test, 6 views"."""
+    return f"test, {score.views} views"
 
 
 def interval95(accuracy: float, n: int) -> tuple[float, float]:

@@ -8,6 +8,7 @@ KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "convolution",
     nn.BatchNorm2d: "batch norm",
     nn.ReLU: "activation",
+    nn.GELU: "activation",
     nn.MaxPool2d: "pooling",
     nn.AdaptiveAvgPool2d: "pooling",
     nn.Dropout: "dropout",

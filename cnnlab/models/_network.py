@@ -15,6 +15,11 @@ class Network(nn.Module):
     forward pass: so a hook sees every value, and what it saw stays what it was.
     """
 
+    shift_scale: float = 1.0
+    """With the optimizer muon: learning rate of biases and of batch normalisation, as a multiple of the kernels'."""
+    linear_scale: float = 1.0
+    """With the optimizer muon: learning rate of fully connected layers, as a multiple of the kernels'."""
+
     def __init__(self, base: nn.Sequential, head: nn.Sequential) -> None:
         super().__init__()
         self.base = base
@@ -24,6 +29,12 @@ class Network(nn.Module):
         """Logits [N, num_classes] of normalised pictures [N, in_channels, size_px, size_px]."""
         logits: Tensor = self.head(self.base(pictures))
         return logits
+
+    def fit_to_data(self, pictures: Tensor) -> None:
+        """Set before the first step what depends on the data; here nothing.
+
+        `pictures`: normalised training pictures [N, in_channels, size_px, size_px].
+        """
 
 
 class Builder(Protocol):

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from cnnlab.runs.migrations import migrate
 from cnnlab.runs.tables import SCHEMA_VERSION, metadata
 
 BUSY_TIMEOUT_S = 5.0
@@ -69,10 +70,14 @@ class Database:
             raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
 
     def _prepare(self, connection: Connection) -> None:
-        """Make the tables where there are none. SQLite is asked each time: its file may be moved away any day."""
+        """Make the tables where there are none, or add what old ones lack.
+
+        SQLite is asked each time: its file may be moved away any day.
+        """
         if not self._sqlite:
             if not self._prepared:
                 metadata.create_all(connection)
+                migrate(connection)
                 self._prepared = True
         elif _version(connection) != SCHEMA_VERSION:
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
@@ -83,6 +88,7 @@ class Database:
                     f"knows {SCHEMA_VERSION}). Update cnnlab, or set CNNLAB_HOME to another folder."
                 )
             metadata.create_all(connection)
+            migrate(connection)
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.exec_driver_sql("COMMIT")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import tables
@@ -32,30 +32,23 @@ class History(Connected):
             number = progress(connection, id, **values)
             connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
 
-    def commit_epoch(self, id: str, record: EpochRecord, files: Sequence[Checkpoint]) -> None:
-        """Keep an epoch and the checkpoints written for it, in one transaction; once more changes nothing.
+    def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
+        """Keep epochs and checkpoints, in one transaction; once more changes nothing.
 
+        A run goes on from its newest state: epochs that come with or before a state of their step are never lost.
         Older states go, and older weights where the run's byte budget asks for it: first the row, then the file.
         """
-        refuse_nan([record])
-        values = {"epoch": record.epoch, "step": record.step, "elapsed_s": record.elapsed_s}
+        refuse_nan(records)
         with self.database.writing() as connection:
-            number = progress(connection, id, **values)
-            again = delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.epoch == record.epoch)
-            connection.execute(again)
-            row = {"number": number, "epoch": record.epoch, "step": record.step, "record": record.model_dump_json()}
-            connection.execute(insert(tables.epochs).values(row))
+            number = progress(connection, id, **_no_less(records, files))
+            for record in records:
+                again = delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.epoch == record.epoch)
+                connection.execute(again)
+                row = {"number": number, "epoch": record.epoch, "step": record.step, "record": record.model_dump_json()}
+                connection.execute(insert(tables.epochs).values(row))
             best = _judge(connection, number)
             _name_files(connection, number, files)
             gone = _drop_old(connection, number, best, self.settings.run_budget_bytes)
-        self._remove(id, gone)
-
-    def commit_state(self, id: str, checkpoint: Checkpoint) -> None:
-        """Keep the full state at any step, and of the older ones the newest."""
-        with self.database.writing() as connection:
-            number = progress(connection, id, step=checkpoint.step)
-            _name_files(connection, number, [checkpoint])
-            gone = _drop_states(connection, number)
         self._remove(id, gone)
 
     def rewind(self, id: str, step: int) -> None:
@@ -95,16 +88,23 @@ class History(Connected):
         """The steps later than `after` as columns, thinned to about `points` over the whole run.
 
         The buckets have the same place and width however often the curve is asked for, so that one fetched bit
-        by bit is as smooth as one fetched at once. The last step is always there.
+        by bit is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is
+        always there.
         """
         with self.database.reading() as connection:
             number = number_of(connection, id)
             length = connection.execute(select(RUNS.step, RUNS.steps_total).where(RUNS.number == number)).one()
             width = max(1, math.ceil(max(length.step, length.steps_total or 0) / points))
-            last: list[Any] = [func.max(_STEPS.step), func.max(_STEPS.epoch)]
-            means = [func.avg(column) for column in (_STEPS.loss, _STEPS.accuracy, _STEPS.lr)]
-            buckets = select(*last, *means).where(_STEPS.number == number, _STEPS.step > after)
-            rows = connection.execute(buckets.group_by((_STEPS.step - 1) // width).order_by(last[0])).all()
+            mine = _STEPS.number == number
+            before = select(func.coalesce(func.max(_STEPS.step), 0)).where(mine, _STEPS.step <= after)
+            since = func.lag(_STEPS.step, 1, connection.execute(before).scalar_one()).over(order_by=_STEPS.step)
+            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(mine, _STEPS.step > after)
+            record = records.subquery().c
+            last: list[Any] = [func.max(record.step), func.max(record.epoch)]
+            values = (record.loss, record.accuracy, record.lr)
+            means = [func.sum(value * record.covered) / func.sum(record.covered) for value in values]
+            buckets = select(*last, *means).group_by((record.step - 1) // width).order_by(last[0])
+            rows = connection.execute(buckets).all()
         columns = zip(*rows, strict=True) if rows else ([] for _ in range(5))
         return Curve(*(list(column) for column in columns))
 
@@ -121,6 +121,14 @@ class History(Connected):
     def weights(self, id: str) -> list[Checkpoint]:
         """The weights to look inside, in the order of their epochs."""
         return self.checkpoints(id, "weights")
+
+
+def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dict[str, Any]:
+    """The run's progress with these: what has been recorded since by `add_steps` stays."""
+    values: dict[str, float] = {"step": max([0, *(record.step for record in records), *(file.step for file in files)])}
+    if records:
+        values |= {"epoch": records[-1].epoch, "elapsed_s": records[-1].elapsed_s}
+    return {name: case((RUNS[name] < value, value), else_=RUNS[name]) for name, value in values.items()}
 
 
 def _epochs(connection: Connection, number: int) -> list[EpochRecord]:

@@ -5,15 +5,25 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import locks, tables
-from cnnlab.runs.base import RUNS, Connected, change, number_of, progress, read_run, refuse_nan
+from cnnlab.runs.base import (
+    RUNS,
+    Connected,
+    change,
+    number_of,
+    progress,
+    read_run,
+    read_runs,
+    refuse_nan,
+    select_runs,
+)
 from cnnlab.runs.database import StoreError
 from cnnlab.runs.names import clean_name
 from cnnlab.runs.run import Run
@@ -33,18 +43,46 @@ class Queue(Connected):
 
         Without a name it is called by its architecture and number. Raises StoreError.
         """
-        id, now = uuid.uuid4().hex, time.time()
-        name = name and clean_name(name)
-        values: dict[str, Any] = {"id": id, "name": name or "", "config": config.model_dump_json()}
-        values |= {"parent_id": parent_id, "status": RunStatus.QUEUED, "created_at": now, "queued_at": now}
+        values: dict[str, Any] = {"parent_id": parent_id}
         if mine:
-            values |= {"status": RunStatus.RUNNING, "started_at": now, "pid": os.getpid()}
-        with self._new_folder(id, locked=mine), self.database.writing() as connection:
-            number = connection.execute(insert(tables.runs).values(values).returning(RUNS.number)).scalar_one()
-            if not name:
-                named = {"name": f"{config.architecture} {number}"}
-                connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
+            values |= {"status": RunStatus.RUNNING, "started_at": time.time(), "pid": os.getpid()}
+        with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
             return read_run(connection, id)
+
+    def create_many(
+        self, configs: Sequence[TrainingConfig], sweep: str | None = None, names: Sequence[str] | None = None
+    ) -> list[Run]:
+        """Queue runs with a common name, in this order: all of them or none. Raises StoreError.
+
+        Without a name the sweep is called after the number of its first run.
+        """
+        common = clean_name(sweep) if sweep else None
+        with self._creating(configs, names or [None] * len(configs), sweep=common) as (connection, ids):
+            if not common and ids:
+                named = {"sweep": f"Sweep {number_of(connection, ids[0])}"}
+                connection.execute(update(tables.runs).where(RUNS.id.in_(ids)).values(named))
+            return read_runs(connection, select_runs().where(RUNS.id.in_(ids)).order_by(RUNS.number))
+
+    @contextmanager
+    def _creating(
+        self, configs: Sequence[TrainingConfig], names: Sequence[str | None], *, locked: bool = False, **values: Any
+    ) -> Iterator[tuple[Connection, list[str]]]:
+        """The new rows, and their folders; where the block fails there are neither."""
+        now = time.time()
+        values = {"status": RunStatus.QUEUED, "created_at": now, "queued_at": now, **values}
+        cleaned = [name and clean_name(name) for name in names]
+        ids = [uuid.uuid4().hex for _ in configs]
+        with ExitStack() as stack:
+            for id in ids:
+                stack.enter_context(self._new_folder(id, locked))
+            connection = stack.enter_context(self.database.writing())
+            for id, config, name in zip(ids, configs, cleaned, strict=True):
+                row = {"id": id, "name": name or "", "config": config.model_dump_json(), **values}
+                number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
+                if not name:
+                    named = {"name": f"{config.architecture} {number}"}
+                    connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
+            yield connection, ids
 
     @contextmanager
     def _new_folder(self, id: str, locked: bool) -> Iterator[None]:

@@ -28,6 +28,8 @@ class Run:
     config: TrainingConfig
     parent_id: str | None
     """The run it was cloned from, which may be gone by now."""
+    sweep: str | None
+    """The common name of the runs that were asked for together; None for a run of its own."""
     message: str | None
     """Why it ended, in one sentence; before its first step what it is busy with, if that takes long."""
     created_at: datetime
@@ -101,6 +103,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
         status=RunStatus(row["status"]),
         config=config,
         parent_id=row["parent_id"],
+        sweep=row["sweep"],
         message=fault or message,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
         started_at=_time(row["started_at"]),

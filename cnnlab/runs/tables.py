@@ -1,8 +1,8 @@
-"""The tables of the store. A change here raises SCHEMA_VERSION and needs a migration: old runs must open."""
+"""The tables of the store. A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs must open."""
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -33,6 +33,7 @@ runs = Table(
     Column("environment", Text),
     Column("command", String(16)),
     Column("pid", Integer),  # tells a launcher which of its children is at work; never whether a run is alive
+    Column("sweep", Text),  # the common name of runs that were asked for together (since version 2)
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )

@@ -1,4 +1,4 @@
-"""Random changes to training pictures, a whole batch at a time, on the device, as uint8."""
+"""Random changes to training pictures, a whole batch or a whole epoch at a time, on the device, as uint8."""
 
 import torch
 import torch.nn.functional as F
@@ -6,17 +6,19 @@ from torch import Tensor
 
 from cnnlab.schema import AugmentationName
 
-SHIFT_PX = 4
+CROP_PX = 4
 """Padding of the random crop, as in He et al. 2015 for CIFAR-10."""
+SHIFT_PX = 2
+"""Largest shift of alternating augmentation, as in Jordan 2024."""
 
 
 def augment(images: Tensor, kind: AugmentationName) -> Tensor:
     """uint8 [N, H, W, C] -> the same shape. Each picture draws for itself from the device's default generator.
 
     flip mirrors left and right with probability 1/2; flip_crop also pads 4 black pixels on each side and cuts the
-    original size out at a random place.
+    original size out at a random place. alternating is not for batches but for epochs: `augment_epoch`.
     """
-    if kind == "none":
+    if kind in ("none", "alternating"):
         return images
     n = len(images)
     mirrored = torch.rand(n, device=images.device) < 0.5
@@ -24,9 +26,49 @@ def augment(images: Tensor, kind: AugmentationName) -> Tensor:
     if kind == "flip":
         return images
     height, width = images.shape[1:3]
-    padded = F.pad(images, (0, 0, SHIFT_PX, SHIFT_PX, SHIFT_PX, SHIFT_PX))
-    offsets = torch.randint(0, 2 * SHIFT_PX + 1, (2, n, 1), device=images.device)
+    padded = F.pad(images, (0, 0, CROP_PX, CROP_PX, CROP_PX, CROP_PX))
+    offsets = torch.randint(0, 2 * CROP_PX + 1, (2, n, 1), device=images.device)
     rows = offsets[0] + torch.arange(height, device=images.device)
     columns = offsets[1] + torch.arange(width, device=images.device)
     which = torch.arange(n, device=images.device).view(n, 1, 1)
     return padded[which, rows.unsqueeze(2), columns.unsqueeze(1)]
+
+
+def augment_epoch(images: Tensor, kind: AugmentationName, epoch: int, run_seed: int, epoch_seed: int) -> Tensor:
+    """The training set uint8 [N, H, W, C] as epoch 1, 2, … sees it; itself for every kind but alternating.
+
+    alternating: half of the pictures, drawn by `run_seed`, are mirrored in the first epoch and every second one after
+    it, the other half in the epochs between, so that two epochs show each picture in both ways (Jordan,
+    arXiv:2404.00498, section 3.6); and each is shifted by -2 to 2 pixels along both sides, drawn by `epoch_seed`, its
+    edge mirrored outwards. Draws from generators of its own, on the CPU: alike on every device.
+    """
+    if kind != "alternating":
+        return images
+    n = len(images)
+    first = torch.rand(n, generator=torch.Generator().manual_seed(run_seed)) < 0.5
+    mirrored = (first if epoch % 2 else ~first).to(images.device)
+    images = torch.where(mirrored.view(n, 1, 1, 1), images.flip(2), images)
+    corners = torch.randint(0, 2 * SHIFT_PX + 1, (2, n), generator=torch.Generator().manual_seed(epoch_seed))
+    rows, columns = corners.to(images.device)
+    images = _shifted(_mirrored_outwards(images, 1), rows, 1)
+    return _shifted(_mirrored_outwards(images, 2), columns, 2)
+
+
+def _mirrored_outwards(images: Tensor, dimension: int) -> Tensor:
+    """Reflection padding by SHIFT_PX along one side of uint8 images, which torch has for floats only."""
+    size = images.shape[dimension]
+    there = torch.arange(-SHIFT_PX, size + SHIFT_PX, device=images.device).abs()
+    return images.index_select(dimension, torch.minimum(there, 2 * (size - 1) - there))
+
+
+def _shifted(padded: Tensor, starts: Tensor, dimension: int) -> Tensor:
+    """From each padded picture the part of the original size that begins at its own start [N].
+
+    One pass over everything for each shift: many times quicker than gathering pixels one by one.
+    """
+    size = padded.shape[dimension] - 2 * SHIFT_PX
+    shifted = padded.narrow(dimension, 0, size)
+    for start in range(1, 2 * SHIFT_PX + 1):
+        mine = (starts == start).view(-1, 1, 1, 1)
+        shifted = torch.where(mine, padded.narrow(dimension, start, size), shifted)
+    return shifted

@@ -2,6 +2,8 @@
 
 import os
 import platform
+from functools import lru_cache
+from pathlib import Path
 
 import torch
 
@@ -43,6 +45,17 @@ def describe(device: torch.device) -> str:
     return "Apple GPU" if device.type == "mps" else f"CPU ({os.cpu_count()} cores)"
 
 
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
 def background_threads(cores: int) -> int:
     """CPU threads of a run that shares the machine with the dashboard.
 
@@ -50,6 +63,15 @@ def background_threads(cores: int) -> int:
     every operation, and the run becomes several times slower, not faster.
     """
     return max(1, cores - 1 if cores <= 4 else cores - 2)
+
+
+def thread_choices(cores: int, wanted: int | None = None) -> list[int]:
+    """Numbers of threads worth trying on the CPU, the usual one last: powers of two up to `background_threads`.
+
+    `wanted`: what somebody has decided, and then the only one.
+    """
+    most = wanted or background_threads(cores)
+    return [most] if wanted else [*(1 << power for power in range((most - 1).bit_length())), most]
 
 
 def environment(device: torch.device) -> dict[str, str | int]:

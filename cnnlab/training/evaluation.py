@@ -1,45 +1,94 @@
-"""One way to measure, for every set alike: eval mode, no augmentation, plain cross entropy."""
+"""One way to measure, for every set alike: eval mode, plain cross entropy, no augmentation unless it is asked for by name."""
+
+import math
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.records import FullScores, Score
+from cnnlab.schema import PrecisionName, ViewsName
+from cnnlab.training.precision import arithmetic
 
 BATCH = 500
 """Pictures a forward pass: large enough to be quick, small enough for a laptop's memory."""
+VIEWS: dict[ViewsName, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
+"""How many views of a picture each kind of test-time augmentation averages."""
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: ImageSet, mean: tuple[float, ...], std: tuple[float, ...]) -> Score:
+def evaluate(
+    model: nn.Module,
+    images: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    precision: PrecisionName = "float32",
+    views: ViewsName = "none",
+) -> Score:
     """Loss (mean cross entropy, nats) and accuracy (0 to 1) over the whole of `images`.
 
-    Summed in double precision. The model's mode is put back; no random number is drawn.
+    Summed in double precision. The model's mode is put back; no random number is drawn. With `views`, each picture's
+    logits are the weighted mean over its views: `views_of`.
     """
     was_training = model.training
     model.eval()
     try:
-        loss, right = 0.0, 0
+        losses, right = [], []
         for start in range(0, len(images), BATCH):
             labels = images.labels[start : start + BATCH]
-            logits = model(to_network(images.images[start : start + BATCH], mean, std))
-            loss += F.cross_entropy(logits, labels, reduction="sum").item()  # Python's own floats: MPS has no float64
-            right += int((logits.argmax(1) == labels).sum().item())
+            pictures = to_network(images.images[start : start + BATCH], mean, std)
+            logits = torch.zeros((), device=pictures.device)
+            for weight, view in views_of(pictures, views):
+                with arithmetic(precision, pictures.device):
+                    logits = logits + weight * model(view).float()
+            losses.append(F.cross_entropy(logits, labels, reduction="sum"))
+            right.append((logits.argmax(1) == labels).sum())
     finally:
         model.train(was_training)
-    return Score(loss=loss / len(images), accuracy=right / len(images), n=len(images))
+    loss = math.fsum(torch.stack(losses).tolist())  # Python's own floats: MPS has no float64; one wait for the device
+    return Score(
+        loss=loss / len(images),
+        accuracy=int(torch.stack(right).sum().item()) / len(images),
+        n=len(images),
+        views=VIEWS[views],
+    )
 
 
-def full_scores(model: nn.Module, data: Data, epoch: int) -> FullScores:
-    """The model on the whole of each set."""
+def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor]]:
+    """Weights that add up to 1, with as many views of pictures [N, C, H, W].
+
+    mirror: as they are and mirrored. mirror_shift: half the weight for these two, and a quarter each for the same two
+    moved by one pixel towards the upper left and the lower right, the edge mirrored outwards (Jordan 2024).
+    """
+    if views == "none":
+        yield 1.0, pictures
+        return
+    moved = [(1.0, pictures)]
+    if views == "mirror_shift":
+        height, width = pictures.shape[2:]
+        padded = F.pad(pictures, (1, 1, 1, 1), mode="reflect")
+        moved = [(0.5, pictures), (0.25, padded[:, :, :height, :width]), (0.25, padded[:, :, 2:, 2:])]
+    for weight, view in moved:
+        yield weight / 2, view
+        yield weight / 2, view.flip(3)
+
+
+def full_scores(
+    model: nn.Module, data: Data, epoch: int, precision: PrecisionName = "float32", views: ViewsName = "none"
+) -> FullScores:
+    """The model on the whole of each set; with `views`, on the test set once more, averaged over them."""
 
     def score(images: ImageSet) -> Score:
-        return evaluate(model, images, data.mean, data.std)
+        return evaluate(model, images, data.mean, data.std, precision)
+
+    augmented = evaluate(model, data.test, data.mean, data.std, precision, views) if views != "none" else None
 
     return FullScores(
         epoch=epoch,
         train=score(data.train),
         validation=score(data.validation) if data.validation else None,
         test=score(data.test),
+        test_augmented=augmented,
     )

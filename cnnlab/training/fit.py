@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from cnnlab.data.tensors import Data, ImageSet, to_network
-from cnnlab.models import build
-from cnnlab.records import EpochRecord, Score, StepRecord
+from cnnlab.models import Network, build
+from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.augmentation import augment
-from cnnlab.training.devices import memory_format
 from cnnlab.training.evaluation import evaluate
+from cnnlab.training.graphed import make_steps
 from cnnlab.training.optimizers import make_optimizer
+from cnnlab.training.plan import default_plan
 from cnnlab.training.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
+from cnnlab.training.steps import MEMORY_FORMATS, Steps
+
+FIT_TO = 5_000
+"""Training pictures an architecture may look at before its first step."""
 
 
 class DivergedError(Exception):
@@ -69,17 +72,28 @@ def epoch_order_seed() -> int:
 class Fit:
     """One training run in progress. Iterate it; between two records `state()` holds everything needed to go on."""
 
-    def __init__(self, config: TrainingConfig, data: Data, device: torch.device, state: TrainingState | None) -> None:
-        self.config = config
-        self.data = data
-        self.device = device
-        self.memory_format = memory_format(config.mode, device)
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: Data,
+        device: torch.device,
+        state: TrainingState | None = None,
+        plan: Plan | None = None,
+    ) -> None:
+        self.config, self.data, self.device = config, data, device
+        self.plan = plan or default_plan(config, device)
         seed_everything(config.seed)
-        self.model = build(config, data.info).to(device).to(memory_format=self.memory_format)
-        self.optimizer = make_optimizer(config, self.model.parameters())
+        self.model = build(config, data.info).to(device).to(memory_format=MEMORY_FORMATS[self.plan.memory_format])
+        if state is None and type(self.model).fit_to_data is not Network.fit_to_data:  # it takes a tenth of a second
+            self.model.fit_to_data(to_network(data.train.images[:FIT_TO], data.mean, data.std))
+        captured = self.plan.captured and device.type == "cuda"  # a run may go on where there is no such device
+        self.plan = self.plan.model_copy(update={"captured": captured})
+        self.optimizer = make_optimizer(config, self.model, capturable=captured)
         self.place = _Place()
         if state is not None:
             self._restore(state)
+        self.steps: Steps
+        self.steps, self.plan = make_steps(config, data, self.model, self.optimizer, self.plan)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,45 +114,51 @@ class Fit:
     def __iter__(self) -> Iterator[StepRecord | EpochRecord]:
         """Train to the last epoch. Raises DivergedError."""
         while self.place.epoch < self.config.epochs:
-            yield from self._steps_of_epoch()
-            yield self._end_epoch()
+            self.begin_epoch()
+            while self.place.step_in_epoch < self.steps_per_epoch:
+                yield self.take()
+            yield self.end_epoch()
 
-    def _steps_of_epoch(self) -> Iterator[StepRecord]:
+    def begin_epoch(self) -> None:
+        """Draw the order of the epoch's pictures, or draw it again for an epoch that was left in its midst."""
         place = self.place
         if place.order_seed is None:
             place.order_seed = epoch_order_seed()
         generator = torch.Generator().manual_seed(place.order_seed)
         order = torch.randperm(len(self.data.train), generator=generator).to(self.device)
         self.model.train()
-        for batch in torch.split(order, self.config.batch_size)[place.step_in_epoch :]:
-            yield self._step(batch)
+        self.steps.begin_epoch(place.epoch + 1, order, place.order_seed)
 
-    def _step(self, batch: Tensor) -> StepRecord:
-        place, started = self.place, time.perf_counter()
-        lr = lr_at(self.config, place.step, self.steps_total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        images, labels = self.data.train.images[batch], self.data.train.labels[batch]
-        pictures = to_network(
-            augment(images, self.config.augmentation), self.data.mean, self.data.std, self.memory_format
-        )
-        self.optimizer.zero_grad()
-        logits = self.model(pictures)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        value, accuracy = loss.item(), (logits.argmax(1) == labels).float().mean().item()
-        place.step += 1
-        place.step_in_epoch += 1
-        place.loss_sum += value
+    def next_record(self) -> int:
+        """The step of the epoch that the next record ends with. The run's first step has one of its own."""
+        place, every = self.place, self.plan.steps_per_record
+        if place.step == 0:
+            return 1
+        return min((place.step_in_epoch // every + 1) * every, self.steps_per_epoch)
+
+    def take(self) -> StepRecord:
+        """Train to the next record. Raises DivergedError."""
+        place, started, last = self.place, time.perf_counter(), self.next_record()
+        count = last - place.step_in_epoch
+        lrs = [lr_at(self.config, step, self.steps_total) for step in range(place.step, place.step + count)]
+        losses, accuracies = self.steps.take(place.step_in_epoch, last, lrs)
+        for loss in losses:
+            place.step += 1
+            place.loss_sum += loss
+            self.check(loss)
+        place.step_in_epoch = last
         place.elapsed_s += time.perf_counter() - started
-        self.check(value)
         return StepRecord(
-            step=place.step, epoch=place.epoch + 1, loss=value, accuracy=accuracy, lr=lr, elapsed_s=place.elapsed_s
+            step=place.step,
+            epoch=place.epoch + 1,
+            loss=sum(losses) / count,
+            accuracy=sum(accuracies) / count,
+            lr=lrs[-1],
+            elapsed_s=place.elapsed_s,
         )
 
-    def _end_epoch(self) -> EpochRecord:
-        """Only what has been measured moves the place on: given up in the midst of it, the epoch's end is still to come."""
+    def end_epoch(self) -> EpochRecord:
+        """Measure. Only what has been measured moves the place on: given up in its midst, the epoch's end is still to come."""
         place = self.place
         train_sample = self._score(self.data.train_sample)
         validation = self._score(self.data.validation) if self.data.validation else None
@@ -155,7 +175,7 @@ class Fit:
         )
 
     def _score(self, images: ImageSet) -> Score:
-        score = evaluate(self.model, images, self.data.mean, self.data.std)
+        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision)
         self.check(score.loss)
         return score
 
@@ -196,10 +216,16 @@ class Fit:
         restore_random_state(state.of("random"), self.device)
 
 
-def fit(config: TrainingConfig, data: Data, device: torch.device, state: TrainingState | None = None) -> Fit:
-    """Train `config` on `data`: iterate the result for a StepRecord a step and an EpochRecord an epoch.
+def fit(
+    config: TrainingConfig,
+    data: Data,
+    device: torch.device,
+    state: TrainingState | None = None,
+    plan: Plan | None = None,
+) -> Fit:
+    """Train `config` on `data`: iterate the result for StepRecords and an EpochRecord an epoch.
 
-    `config` must be complete (`cnnlab.models.complete`); with `state` it goes on from there. Seeds torch's global
-    generators, so one process trains one run at a time.
+    `config` must be complete (`cnnlab.models.complete`); with `state` it goes on from there, which gives the same bits
+    where `plan` is the same too. Seeds torch's global generators, so one process trains one run at a time.
     """
-    return Fit(config, data, device, state)
+    return Fit(config, data, device, state, plan)

@@ -1,24 +1,60 @@
 """The optimizers a config can name."""
 
-from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
+from cnnlab.training.muon import Muon
 
 
-def make_optimizer(config: TrainingConfig, parameters: Iterable[nn.Parameter]) -> Optimizer:
-    """Adam (Kingma & Ba 2014), AdamW (Loshchilov & Hutter 2017) or SGD with momentum (Polyak 1964).
+def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = False) -> Optimizer:
+    """An optimizer of the model's trained parameters.
+
+    adam (Kingma & Ba 2014), adamw (Loshchilov & Hutter 2017), sgd with momentum (Polyak 1964), nesterov (the same with
+    Nesterov's momentum: Sutskever et al. 2013) and muon (`cnnlab.training.muon`).
 
     `fast` takes the fused kernels (one pass over memory; another order of rounding), `exact` torch's defaults, as
-    the tutorial does.
+    the tutorial does. `capturable`: for a step inside a CUDA graph; every group's lr is then a tensor on the device, to
+    be changed in place. A group with a "scale" wants the schedule's rate times that.
     """
-    fused = True if config.mode == "fast" else None
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
-        )
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "muon":
+        return _muon(config, model, parameters, capturable)
+    lr = torch.tensor(config.lr, device=parameters[0].device) if capturable else config.lr
+    options: dict[str, Any] = {"lr": lr, "weight_decay": config.weight_decay}
+    options["fused"] = True if config.mode == "fast" else None
+    if config.optimizer in ("sgd", "nesterov"):
+        nesterov = config.optimizer == "nesterov" and config.momentum > 0  # without momentum the two are one
+        return torch.optim.SGD(parameters, momentum=config.momentum, nesterov=nesterov, **options)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=fused)
+    return kind(parameters, capturable=capturable, **options)
+
+
+def _muon(config: TrainingConfig, model: nn.Module, parameters: list[nn.Parameter], capturable: bool) -> Muon:
+    """Kernels orthogonally with lr; shifts and fully connected layers by Nesterov's momentum with lr times a scale.
+
+    The network says which scales suit it (`Network.shift_scale`, `Network.linear_scale`). Weight decay is
+    lr · weight_decay a step in both groups, whatever their scale.
+    """
+    scales = (model.shift_scale, model.linear_scale) if isinstance(model, Network) else (1.0, 1.0)
+    groups: list[dict[str, Any]] = []
+    for dimensions, scale in ((4, 1.0), (1, scales[0]), (2, scales[1])):
+        members = [p for p in parameters if p.ndim == dimensions]
+        if members:
+            lr = config.lr * scale
+            groups.append(
+                {
+                    "params": members,
+                    "orthogonal": dimensions == 4,
+                    "scale": scale,
+                    "lr": torch.tensor(lr, device=parameters[0].device) if capturable else lr,
+                    "weight_decay": config.weight_decay / scale,
+                }
+            )
+    on_gpu = parameters[0].device.type == "cuda"
+    dtype = torch.bfloat16 if on_gpu and config.precision == "bfloat16" else torch.float32
+    return Muon(groups, config.lr, config.momentum, dtype)

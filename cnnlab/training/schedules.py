@@ -15,11 +15,14 @@ END = 1e4
 def lr_at(config: TrainingConfig, step: int, steps_total: int) -> float:
     """Learning rate of step 0, 1, …, steps_total - 1.
 
-    constant: lr. cosine: lr · (1 + cos(π · step / steps_total)) / 2 (Loshchilov & Hutter 2016, without restarts).
+    constant: lr. linear: lr · (1 - step / steps_total), straight down to zero.
+    cosine: lr · (1 + cos(π · step / steps_total)) / 2 (Loshchilov & Hutter 2016, without restarts).
     one_cycle: cosine from lr / 25 up to lr at 30 % of the steps, then down to almost nothing (Smith & Topin 2017).
     """
     if config.schedule == "constant":
         return config.lr
+    if config.schedule == "linear":
+        return config.lr * (1 - step / steps_total)
     if config.schedule == "cosine":
         return config.lr * (1 + math.cos(math.pi * step / steps_total)) / 2
     peak = RISE * steps_total - 1

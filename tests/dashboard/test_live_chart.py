@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cnnlab.dashboard import live_chart
 from cnnlab.dashboard.live_chart import Columns, chart_data
-from cnnlab.records import EpochRecord, Score, StepRecord
+from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
@@ -52,7 +52,7 @@ def take_steps(store: Store, run: Run) -> Callable[[int, int], Run]:
         for low, high in pairwise([first - 1, *ends, last]):
             store.add_steps(run.id, [_step(number) for number in range(low + 1, high + 1)])
             if high % AN_EPOCH == 0:
-                store.commit_epoch(run.id, _epoch(high // AN_EPOCH, high), [])
+                store.commit(run.id, [_epoch(high // AN_EPOCH, high)], [])
         return store.get(run.id)
 
     return take
@@ -106,6 +106,18 @@ def test_a_run_that_went_back_begins_afresh(store: Store, take_steps: Callable[[
     again = chart_data(store, store.get(run.id), key="c")
 
     assert (again["first"], list(again["steps"].step)) == (0, list(range(1, 101)))
+
+
+@pytest.mark.usefixtures("session")
+def test_it_knows_whether_it_has_points(store: Store, run: Run, take_steps: Callable[[int, int], Run]) -> None:
+    """Of this run, in this chart: the first one is drawn before anything else happens."""
+    chart_data(store, run, key="c")
+    assert not live_chart.has_points(run, key="c")
+    chart_data(store, take_steps(1, 1), key="c")
+
+    assert live_chart.has_points(run, key="c")
+    assert not live_chart.has_points(run, key="another")
+    assert not live_chart.has_points(store.create(TrainingConfig()), key="c")
 
 
 def test_what_the_browser_lacks_is_sent_again(
@@ -163,6 +175,22 @@ def test_a_long_run_is_sent_in_few_points(store: Store, session: dict[str, Any])
 
     assert len(data["steps"].step) <= live_chart.POINTS
     assert data["steps"].step[-1] == 7040
+
+
+@pytest.mark.usefixtures("session")
+def test_the_legend_says_what_a_point_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mean over the steps of a record, or over those of a point where a point is more; one step in an older run."""
+    mounted: dict[str, Any] = {}
+    monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
+    plan = Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=8)
+    said = []
+    for environment, total in (({}, 400), ({"plan": plan.model_dump()}, 400), ({"plan": plan.model_dump()}, 15_001)):
+        run = store.create(TrainingConfig(), mine=True)
+        store.start(run.id, "cpu", environment, total)
+        live_chart.live_chart(key="c", **chart_data(store, store.get(run.id), key="c"))
+        said.append(mounted["data"]["stepsAPoint"])
+
+    assert said == [1, 8, 11]
 
 
 def test_numbers_that_json_does_not_know_become_gaps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.data import Arrays, Dataset, DatasetInfo, DataUnavailableError
-from cnnlab.data._arrays import FIELDS, open_arrays, save_arrays
+from cnnlab.data._arrays import FIELDS, alone, open_arrays, save_arrays
 
 
 def toy_arrays(info: DatasetInfo, seed: int = 0) -> Arrays:
@@ -266,3 +266,23 @@ def test_a_data_folder_that_is_none_is_a_sentence(toy_info, tmp_path):
 
     with pytest.raises(DataUnavailableError, match=r"Not a directory.*let CNNLAB_DATA_DIR name a folder that you may"):
         toy(toy_info).load(tmp_path / "file")
+
+
+def test_who_waits_for_another_may_give_up(toy_info: DatasetInfo, tmp_path: Path) -> None:
+    """It is told that it waits, again and again; what it raises then ends the wait, and the other one goes on."""
+    told: list[tuple[int, int]] = []
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(done_bytes: int, total_bytes: int) -> None:
+        told.append((done_bytes, total_bytes))
+        if len(told) == 2:
+            raise StoppedError
+
+    dataset = toy(toy_info)
+    with alone(tmp_path / "arrays" / f"{toy_info.name}.lock"), pytest.raises(StoppedError):
+        dataset.prepare(tmp_path, stop)
+
+    assert told == [(0, toy_info.download_bytes)] * 2
+    assert len(dataset.load(tmp_path).train_labels) == toy_info.num_train

@@ -110,6 +110,19 @@ def test_bars_without_validation() -> None:
     assert [bar.marker.color for bar in figure.data] == [TRAIN, TEST]
 
 
+def test_test_time_augmentation_has_its_own_bar() -> None:
+    """It is named with its views, hatched, and stands outside the bracket of the gap."""
+    final = full(5, 0.95, None, 0.92)
+    augmented = final.model_copy(update={"test_augmented": Score(loss=0.3, accuracy=0.94, n=10_000, views=6)})
+    plain_bars, figure = accuracy_bars([RunScores("one", final)]), accuracy_bars([RunScores("one", augmented)])
+
+    assert [bar.x[0] for bar in figure.data] == [0.95, 0.92, 0.94]
+    assert [bar.marker.pattern.shape for bar in figure.data] == ["", "", "/"]
+    assert figure.layout.yaxis.ticktext[-1] == f"test, 6 views <b>{percent(0.94)}</b>"
+    assert figure.data[-1].hovertemplate.startswith("test, 6 views")
+    assert [shape.y1 for shape in figure.layout.shapes] == [shape.y1 for shape in plain_bars.layout.shapes]
+
+
 def test_names_are_no_markup() -> None:
     """Plotly reads HTML in names: a run's name must not become any."""
     figures = [

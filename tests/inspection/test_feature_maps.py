@@ -69,11 +69,12 @@ def test_simple_cnn_by_hand() -> None:
 
 
 def test_each_layer_follows_from_the_one_before(computed: FeatureMaps) -> None:
-    """After activation: the positive part; after pooling: the maximum of each 2×2 square."""
+    """After activation: the positive part, or GELU of it; after pooling: the maximum of each 2×2 square."""
     checked = set()
     for before, after in zip(computed.layers, computed.layers[1:], strict=False):
         if after.kind == "activation":
-            np.testing.assert_array_equal(np.maximum(before.maps, 0), after.maps)
+            function = F.gelu if after.label.startswith("gelu") else F.relu
+            np.testing.assert_array_equal(function(torch.tensor(before.maps)[None])[0], after.maps)
         elif after.kind == "pooling":
             channels, height, width = after.maps.shape
             squares = before.maps[:, : 2 * height, : 2 * width].reshape(channels, height, 2, width, 2)
@@ -102,7 +103,7 @@ def test_shapes_and_numbers(computed: FeatureMaps) -> None:
     assert computed.network_input.shape == (3, 32, 32)
     assert all(layer.maps.ndim == 3 and layer.maps.dtype == np.float32 for layer in computed.layers)
     assert all(layer.name == f"base.{layer.label}" for layer in computed.layers)
-    assert computed.layers[0].label == "conv1"
+    assert computed.layers[0].kind == "convolution"
     assert abs(computed.probabilities.sum() - 1) < 1e-12
     exponentials = np.exp(computed.logits.astype(np.float64))
     np.testing.assert_allclose(exponentials / exponentials.sum(), computed.probabilities, rtol=1e-12)

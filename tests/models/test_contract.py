@@ -64,7 +64,7 @@ def case(request: pytest.FixtureRequest, dataset: str, dropout: float, batch_nor
 
 
 def test_learns_from_a_batch(case: Case) -> None:
-    """One logit a class, a finite loss, and a gradient that is a number for every parameter."""
+    """One logit a class, a finite loss, and a gradient that is a number for every parameter that is trained."""
     case.network.train()
 
     logits = case.network(case.pictures)
@@ -73,7 +73,9 @@ def test_learns_from_a_batch(case: Case) -> None:
 
     assert logits.shape == (2, len(case.info.classes))
     assert torch.isfinite(loss)
-    for name, parameter in case.network.named_parameters():
+    trained = {name: p for name, p in case.network.named_parameters() if p.requires_grad}
+    assert sum(p.numel() for p in trained.values()) > 0.99 * sum(p.numel() for p in case.network.parameters())
+    for name, parameter in trained.items():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.any(), name
@@ -143,16 +145,20 @@ def test_kinds_of_layer_follow_the_options(case: Case) -> None:
 
 
 def test_batch_norm_stands_between_convolution_and_activation(case: Case) -> None:
-    """Each batch normalisation follows a convolution without bias; without it every convolution has one."""
+    """Each one follows a convolution without bias, at most pooling between; without it every trained one has a bias."""
     calls = [n for n in Leaves().trace(case.network).nodes if n.op == "call_module"]
     modules = dict(case.network.named_modules())
     for call in calls:
         if isinstance(modules[str(call.target)], nn.BatchNorm2d):
-            source = modules[str(call.all_input_nodes[0].target)]
+            (before,) = call.all_input_nodes
+            if isinstance(modules[str(before.target)], nn.MaxPool2d):
+                (before,) = before.all_input_nodes
+            source = modules[str(before.target)]
             assert isinstance(source, nn.Conv2d)
             assert source.bias is None
     if not case.config.batch_norm:
-        assert all(m.bias is not None for m in case.network.modules() if isinstance(m, nn.Conv2d))
+        convolutions = [m for m in case.network.modules() if isinstance(m, nn.Conv2d) and m.weight.requires_grad]
+        assert all(m.bias is not None for m in convolutions)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES.names())

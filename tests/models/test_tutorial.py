@@ -1,28 +1,13 @@
 """SimpleCNN and VGGishCNN are the plain networks people write by hand, bit for bit."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
+from benchmarks import reference
 from cnnlab.models import ARCHITECTURES, Network
-from tests.tutorial import TutorialNet
-
-
-def conv3(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """A VGG convolution."""
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1)
-
-
-def plain_vggish() -> nn.Sequential:
-    """The list of layers as it stands in the paper's manner, shrunk to 32×32 pictures."""
-    return nn.Sequential(
-        *(conv3(3, 64), nn.ReLU(), conv3(64, 64), nn.ReLU(), nn.MaxPool2d(2)),
-        *(conv3(64, 128), nn.ReLU(), conv3(128, 128), nn.ReLU(), nn.MaxPool2d(2)),
-        *(conv3(128, 256), nn.ReLU(), conv3(256, 256), nn.ReLU(), conv3(256, 256), nn.ReLU(), nn.MaxPool2d(2)),
-        nn.Flatten(),
-        *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5)),
-        nn.Linear(4096, 10),
-    )
 
 
 def ours(name: str, dropout: float | None = None, batch_norm: bool | None = None) -> Network:
@@ -37,8 +22,8 @@ def ours(name: str, dropout: float | None = None, batch_norm: bool | None = None
     )
 
 
-@pytest.mark.parametrize(("name", "plain"), [("SimpleCNN", TutorialNet), ("VGGishCNN", plain_vggish)])
-def test_same_seed_same_bits(name: str, plain: type[nn.Module]) -> None:
+@pytest.mark.parametrize(("name", "plain"), reference.NETWORKS.items())
+def test_same_seed_same_bits(name: str, plain: Callable[[], nn.Module]) -> None:
     """Weights and the logits in training mode, dropout's choices included, equal the plain definition's."""
     torch.manual_seed(7)
     expected = plain()
@@ -54,7 +39,10 @@ def test_same_seed_same_bits(name: str, plain: type[nn.Module]) -> None:
     assert torch.equal(logits, network(pictures))
 
 
-@pytest.mark.parametrize(("name", "count"), [("SimpleCNN", 62_006), ("VGGishCNN", 35_339_082), ("ResNet", 308_650)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("SimpleCNN", 62_006), ("VGGishCNN", 35_339_082), ("ResNet", 308_650), ("SpeedNet", 1_972_768)],
+)
 def test_parameter_count(name: str, count: int) -> None:
     """As the documentation says."""
     with torch.device("meta"):
@@ -75,7 +63,7 @@ def test_dropout_changes_no_weight(name: str) -> None:
     assert all(torch.equal(without[key], with_it[key]) for key in without)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("SimpleCNN", 2), ("VGGishCNN", 2), ("ResNet", 1)])
+@pytest.mark.parametrize(("name", "expected"), [("SimpleCNN", 2), ("VGGishCNN", 2), ("ResNet", 1), ("SpeedNet", 1)])
 def test_dropout_stands_in_the_head(name: str, expected: int) -> None:
     """After each hidden fully connected layer's ReLU; in the ResNet before its only one."""
     with torch.device("meta"):

@@ -50,7 +50,7 @@ class RunMaker:
         for epoch in range(6, 13):
             record = _epoch(epoch, run.config.validation_size)
             bad = Score(loss=1.5 + 0.1 * epoch, accuracy=0.4, n=5_000)
-            self.store.commit_epoch(run.id, record.model_copy(update={"validation": bad}), [])
+            self.store.commit(run.id, [record.model_copy(update={"validation": bad})], [])
         scores = _full(12, run.config.validation_size)
         return self.store.finish(run.id, RunStatus.FINISHED, "Finished.", Results(final=scores, best=scores))
 
@@ -89,12 +89,12 @@ def insert_into(
     run = store.create(config, name, parent_id, mine=True)
     store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
     if weights:
-        store.commit_state(run.id, _weights(store, run, 0))
+        store.commit(run.id, [], [_weights(store, run, 0)])
     for epoch in range(1, epochs + 1):
         steps = [_step(step) for step in range((epoch - 1) * STEPS_AN_EPOCH + 1, epoch * STEPS_AN_EPOCH + 1)]
         store.add_steps(run.id, steps, images_per_s=5_000.0)
         files = [_weights(store, run, epoch)] if weights else []
-        store.commit_epoch(run.id, _epoch(epoch, config.validation_size), files)
+        store.commit(run.id, [_epoch(epoch, config.validation_size)], files)
     if status is RunStatus.RUNNING:
         return store.get(run.id)
     results = None

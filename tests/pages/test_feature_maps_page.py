@@ -278,7 +278,7 @@ def test_weights_that_are_no_numbers(open_page: OpenPage, store: Store, insert_r
     tensors, meta = checkpoints.read(store.path(newest), newest.sha256)
     broken = {name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}
     file = checkpoints.write(store.path(newest), broken, meta)
-    store.commit_state(run.id, replace(newest, sha256=file.sha256))
+    store.commit(run.id, [], [replace(newest, sha256=file.sha256)])
     for page in ("feature_maps", "kernels"):
         app = open_page(page, run=run.id, epoch="1")
         assert not app.exception

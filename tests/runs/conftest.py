@@ -86,7 +86,7 @@ def report_epoch(store: Store) -> ReportEpoch:
             run_id=run.id, kind="weights", epoch=epoch, step=epoch * 10, name=name, sha256="0" * 64, bytes=size
         )
         store.add_steps(run.id, [step(i) for i in range(epoch * 10 - 9, epoch * 10 + 1)], 1000.0)
-        store.commit_epoch(run.id, record, [file])
+        store.commit(run.id, [record], [file])
         return file
 
     def step(number: int) -> StepRecord:

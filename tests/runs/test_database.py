@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.runs import Store, StoreError, database
+from cnnlab.runs import Store, StoreError, database, tables
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import PROJECT, Settings
 
@@ -40,7 +40,7 @@ def test_the_store_is_the_durable_kind(store: Store) -> None:
         "synchronous": 2,
         "foreign_keys": 1,
         "busy_timeout": 5000,
-        "user_version": 1,
+        "user_version": tables.SCHEMA_VERSION,
     }
 
 

@@ -71,7 +71,7 @@ def test_an_epoch_that_is_no_number_is_refused(store: Store, running: Run) -> No
     record = EpochRecord(epoch=1, step=10, running_loss=1.0, train_sample=score, validation=None, elapsed_s=1.0)
 
     with pytest.raises(StoreError, match="no finite number"):
-        store.commit_epoch(running.id, record, [])
+        store.commit(running.id, [record], [])
 
 
 def test_epochs_and_their_weights_come_back_in_order(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
@@ -105,9 +105,34 @@ def test_committing_an_epoch_twice_changes_nothing(store: Store, running: Run, r
     file = report_epoch(running, 1)
     before = store.get(running.id), store.epochs(running.id), store.weights(running.id)
 
-    store.commit_epoch(running.id, store.epochs(running.id)[0], [file])
+    store.commit(running.id, [store.epochs(running.id)[0]], [file])
 
     assert (store.get(running.id), store.epochs(running.id), store.weights(running.id)) == before
+
+
+def test_epochs_that_waited_are_kept_with_one_state(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """In one transaction; those in between have scores and no weights, as if thinned."""
+    report_epoch(running, 1)
+    said = [store.epochs(running.id)[0].model_copy(update={"epoch": n, "step": 10 * n}) for n in (2, 3, 4)]
+
+    store.commit(running.id, said, [state(store, running, 4, 40)])
+
+    assert [record.epoch for record in store.epochs(running.id)] == [1, 2, 3, 4]
+    assert [file.epoch for file in store.weights(running.id)] == [1]
+    assert [file.step for file in store.checkpoints(running.id, "state")] == [40]
+
+
+def test_a_late_commit_sets_no_progress_back(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """Files are written beside the training: steps have been recorded meanwhile."""
+    report_epoch(running, 1)
+    (record,) = store.epochs(running.id)
+    store.add_steps(running.id, steps(15, start=11), 1.0)
+    before = store.get(running.id)
+
+    store.commit(running.id, [record], [state(store, running, 1, 10)])
+
+    now = store.get(running.id)
+    assert (now.epoch, now.step, now.elapsed_s) == (before.epoch, before.step, before.elapsed_s) == (3, 25, 25 / 7)
 
 
 def test_weights_before_the_first_step_need_no_epoch(store: Store, running: Run) -> None:
@@ -116,7 +141,7 @@ def test_weights_before_the_first_step_need_no_epoch(store: Store, running: Run)
     (store.folder(running.id) / name).write_bytes(b"w")
     file = Checkpoint(run_id=running.id, kind="weights", epoch=0, step=0, name=name, sha256="2" * 64, bytes=1)
 
-    store.commit_state(running.id, file)
+    store.commit(running.id, [], [file])
 
     assert store.weights(running.id) == [file]
     assert store.epochs(running.id) == []
@@ -125,7 +150,7 @@ def test_weights_before_the_first_step_need_no_epoch(store: Store, running: Run)
 def test_the_last_two_states_are_kept(store: Store, running: Run) -> None:
     """Two, so that a damaged newest one is not the end; the older files are gone."""
     for step in (10, 20, 25):
-        store.commit_state(running.id, state(store, running, step // 10, step))
+        store.commit(running.id, [], [state(store, running, step // 10, step)])
 
     kept = store.checkpoints(running.id, "state")
     assert [file.step for file in kept] == [20, 25]
@@ -151,8 +176,8 @@ def test_rewinding_forgets_what_came_later(store: Store, running: Run, report_ep
     """Steps, epochs, files and the best epoch are as they were at that step."""
     for epoch, accuracy in enumerate((0.3, 0.2, 0.9), start=1):
         report_epoch(running, epoch, accuracy=accuracy)
-    store.commit_state(running.id, state(store, running, 2, 15))
-    store.commit_state(running.id, state(store, running, 3, 30))
+    store.commit(running.id, [], [state(store, running, 2, 15)])
+    store.commit(running.id, [], [state(store, running, 3, 30)])
 
     store.rewind(running.id, step=15)
 
@@ -185,8 +210,8 @@ def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, re
 
     for write in (
         lambda: store.add_steps(running.id, steps(1, start=11), 1.0),
-        lambda: store.commit_epoch(running.id, record, [file]),
-        lambda: store.commit_state(running.id, file),
+        lambda: store.commit(running.id, [record], [file]),
+        lambda: store.commit(running.id, [], [file]),
         lambda: store.rewind(running.id, 0),
         lambda: store.start(running.id, "cpu", {}, 10),
         lambda: store.finish(running.id, RunStatus.FINISHED, "Done."),
@@ -221,22 +246,28 @@ def test_a_long_curve_is_means_of_equal_buckets(store: Store, running: Run) -> N
 
 
 @hypothesis_settings(max_examples=15)
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=4), st.integers(1, 300))
-def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[int], points: int) -> None:
-    """However a reader's questions fall between the writer's batches, no step is left out or counted twice."""
+@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4), st.integers(1, 300))
+def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[list[int]], points: int) -> None:
+    """A record counts by the steps it stands for; however a reader's questions fall between the writer's batches, no
+    step is left out or counted twice."""
     with TemporaryDirectory() as home:
         store = Store(Settings(home=Path(home), runs_dir=None, database_url=None))
         run = store.create(TrainingConfig(), mine=True)
-        store.start(run.id, "cpu", {}, sum(pieces))
-        seen, summed = 0, 0.0
-        for count in pieces:
-            store.add_steps(run.id, steps(count, start=store.get(run.id).step + 1), 1.0)
+        store.start(run.id, "cpu", {}, sum(map(sum, pieces)))
+        seen = done = 0
+        summed = expected = 0.0
+        for widths in pieces:
+            said = []
+            for width in widths:
+                done += width
+                said += steps(1, start=done)
+                expected += width * said[-1].loss
+            store.add_steps(run.id, said, 1.0)
             curve = store.curve(run.id, after=seen, points=points)
-            widths = np.diff([seen, *curve.step])
-            summed += float(np.dot(widths, curve.loss))
+            summed += float(np.dot(np.diff([seen, *curve.step]), curve.loss))
             seen = curve.step[-1]
 
-        assert seen == sum(pieces)
-        assert summed == pytest.approx(sum(step.loss for step in steps(seen)))
+        assert seen == done
+        assert summed == pytest.approx(expected)
         assert len(store.curve(run.id, points=points).step) <= points
         store.finish(run.id, RunStatus.STOPPED, "Stopped.")

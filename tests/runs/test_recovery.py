@@ -141,7 +141,7 @@ while True:
         path.with_suffix(".tmp").replace(path)
         files.append(Checkpoint(run_id=run.id, kind=kind, epoch=epoch, step=epoch * 5, name=path.name,
                                 sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)))
-    store.commit_epoch(run.id, record, files)
+    store.commit(run.id, [record], files)
     print(epoch, flush=True)
 """
 

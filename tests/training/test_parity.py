@@ -3,77 +3,84 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
+from torch import nn
 
+from benchmarks.reference import ReferenceLoop, SimpleCNN, VGGishCNN
 from cnnlab.data.tensors import Data
+from cnnlab.models import complete
 from cnnlab.records import StepRecord
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import ModeName, TrainingConfig
 from cnnlab.training import fit
-from tests.tutorial import TutorialNet
+from cnnlab.training.plan import default_plan
 
 STEPS = 200
+CPU = torch.device("cpu")
 
 
-class Pictures(Dataset):
-    """What torchvision's CIFAR10 is: one PIL picture at a time, through the tutorial's transform."""
-
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
-        self.images, self.labels = images, labels
-        self.transform = transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
-        )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
+def ours(data: Data, config: TrainingConfig, steps: int, steps_per_record: int = 1) -> tuple[list[float], nn.Module]:
+    """The losses of so many steps and the network after them."""
+    config = complete(config)
+    plan = default_plan(config, CPU).model_copy(update={"steps_per_record": steps_per_record})
+    run, losses = fit(config, data, CPU, plan=plan), []
+    for record in run:
+        if isinstance(record, StepRecord):
+            losses.append(record.loss)
+            if record.step >= steps:
+                break
+    return losses, run.model
 
 
-def tutorial_loop(images: np.ndarray, labels: np.ndarray, seed: int) -> tuple[list[float], nn.Module]:
-    """The reference: every loss of STEPS steps, and the network after them."""
-    torch.manual_seed(seed)
-    net = TutorialNet()
-    criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.001)
-    loader = DataLoader(Pictures(images, labels), batch_size=64, shuffle=True)
-    losses: list[float] = []
-    while True:
-        for inputs, targets in loader:
-            optimizer.zero_grad()
-            loss = criterion(net(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-            if len(losses) == STEPS:
-                return losses, net
+def simple(seed: int, mode: ModeName) -> TrainingConfig:
+    """The tutorial's settings, two epochs."""
+    return TrainingConfig(epochs=2, validation_size=0, seed=seed, mode=mode)
 
 
-def ours(data: Data, seed: int, mode: str) -> tuple[list[float], nn.Module]:
-    config = TrainingConfig(epochs=2, validation_size=0, seed=seed, mode=mode, dropout=0.0, batch_norm=False)
-    run = fit(config, data, torch.device("cpu"))
-    return [r.loss for r in run if isinstance(r, StepRecord)][:STEPS], run.model
+def reference(data: Data, network: type[nn.Module], seed: int, batch_size: int = 64) -> ReferenceLoop:
+    """The plain loop on the same pictures."""
+    return ReferenceLoop(network, data.train.images.numpy(), data.train.labels.numpy(), seed, batch_size)
+
+
+def same_bits(a: nn.Module, b: nn.Module) -> bool:
+    """Every weight equal."""
+    return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_exact_is_the_tutorial_loop(pictures_6370: Data, seed: int) -> None:
     """200 steps (two epochs, each with a short last batch): every loss and every final weight has the same bits."""
-    images, labels = pictures_6370.train.images.numpy(), pictures_6370.train.labels.numpy()
-    expected, net = tutorial_loop(images, labels, seed)
-    losses, model = ours(pictures_6370, seed, "exact")
+    loop = reference(pictures_6370, SimpleCNN, seed)
+    expected = loop.advance(STEPS)
+    losses, model = ours(pictures_6370, simple(seed, "exact"), STEPS)
 
     assert losses == expected
-    for a, b in zip(model.parameters(), net.parameters(), strict=True):
-        assert torch.equal(a, b)
+    assert same_bits(model, loop.net)
+
+
+def test_reporting_less_often_changes_no_bit(pictures_6370: Data) -> None:
+    """Many steps a record, which is how a run really goes: the weights after 200 steps are the tutorial's."""
+    loop = reference(pictures_6370, SimpleCNN, seed=2)
+    loop.advance(STEPS)
+    losses, model = ours(pictures_6370, simple(2, "exact"), STEPS, steps_per_record=30)
+
+    assert len(losses) < 10
+    assert same_bits(model, loop.net)
+
+
+def test_exact_draws_dropout_as_the_tutorial_does(small_data: Data) -> None:
+    """VGGishCNN, whose dropout draws from the same random numbers as the order: three steps, the same bits."""
+    config = TrainingConfig(architecture="VGGishCNN", epochs=1, validation_size=0, batch_size=4, mode="exact")
+    loop = reference(small_data, VGGishCNN, seed=0, batch_size=4)
+    expected = loop.advance(3)
+    losses, model = ours(small_data, config, 3)
+
+    assert losses == expected
+    assert same_bits(model, loop.net)
 
 
 def test_fast_differs_only_by_rounding(pictures_6370: Data) -> None:
     """`fast` is the same mathematics: its first losses agree closely, and it still learns what `exact` learns."""
-    exact, _ = ours(pictures_6370, 0, "exact")
-    fast, _ = ours(pictures_6370, 0, "fast")
+    exact, _ = ours(pictures_6370, simple(0, "exact"), STEPS)
+    fast, _ = ours(pictures_6370, simple(0, "fast"), STEPS)
 
     assert fast[:20] == pytest.approx(exact[:20], abs=1e-4)
     assert np.mean(fast[-20:]) == pytest.approx(np.mean(exact[-20:]), abs=0.05)

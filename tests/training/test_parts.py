@@ -1,7 +1,7 @@
 """Schedules, augmentation, evaluation, devices: each against its definition."""
 
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import ScheduleName, TrainingConfig
 from cnnlab.training import evaluate, fit, full_scores
-from cnnlab.training.augmentation import SHIFT_PX, augment
+from cnnlab.training.augmentation import CROP_PX, augment
 from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, memory_format, pick_device
 from cnnlab.training.schedules import lr_at
 
@@ -26,6 +26,8 @@ def of_torch(schedule: str, lr: float, steps: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
     if schedule == "cosine":
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    elif schedule == "linear":
+        scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=steps)
     else:
         scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
     rates = []
@@ -36,7 +38,7 @@ def of_torch(schedule: str, lr: float, steps: int) -> list[float]:
     return rates
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "one_cycle"])
 @pytest.mark.parametrize("steps", [10, 137])
 def test_schedules_are_torchs(schedule: str, steps: int) -> None:
     """Our functions of the step give the rates of torch's schedulers."""
@@ -46,7 +48,7 @@ def test_schedules_are_torchs(schedule: str, steps: int) -> None:
 
 
 @given(
-    schedule=st.sampled_from(["constant", "cosine", "one_cycle"]),
+    schedule=st.sampled_from(get_args(ScheduleName)),
     steps=st.integers(1, 5000),
     share=st.floats(0, 1, exclude_max=True),
 )
@@ -77,7 +79,7 @@ def test_crop_is_a_shift_on_black() -> None:
     places = set()
     for image, crop in zip(images, cropped, strict=True):
         for source in (image, image.flip(1)):
-            padded = F.pad(source, (0, 0, SHIFT_PX, SHIFT_PX, SHIFT_PX, SHIFT_PX))
+            padded = F.pad(source, (0, 0, CROP_PX, CROP_PX, CROP_PX, CROP_PX))
             windows = {(y, x) for y in range(9) for x in range(9) if torch.equal(padded[y : y + 8, x : x + 8], crop)}
             places |= windows
 

@@ -36,7 +36,7 @@ class LiveChart {
       limits: (low, high) => [Math.max(0, low - 0.05 * (high - low)), high + 0.05 * (high - low) || 1],
       reading: ({ loss, smooth }, at, epoch) => [loss[at], smooth[at], epoch?.trainLoss, epoch?.validationLoss],
       series: [
-        { name: ({ stepsAPoint: n }) => (n > 1 ? `each ${n} steps` : "each step"), colour: "train", width: 1, faint: true },
+        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, faint: true },
         { name: "smoothed", colour: "train", width: 2 },
         { name: "train sample", colour: "train", mark: "circle" },
         { name: "validation", colour: "validation", mark: "square", dash: [6, 4] },

@@ -31,7 +31,7 @@ export function merge(series, data) {
   return true;
 }
 
-/** x (steps) and four columns: each step, smoothed, train sample, validation; null where a column has no value. */
+/** x (steps) and four columns: the points, smoothed, train sample, validation; null where a column has no value. */
 export function lossTable({ step, loss, smooth, epochs }) {
   const xs = [...new Set([...step, ...epochs.map((e) => e.step)])].sort((a, b) => a - b);
   const place = new Map(xs.map((x, i) => [x, i]));

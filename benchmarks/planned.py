@@ -1,0 +1,21 @@
+"""How a run would compute here: what the self-test before it chooses."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from cnnlab.data.tensors import Data
+from cnnlab.models import complete
+from cnnlab.records import Plan
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from cnnlab.training.selftest import measured_choice
+
+
+def self_tested(config: TrainingConfig, data: Data) -> Plan:
+    """Measured now, on the CPU, with as many threads as torch has."""
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home), threads=torch.get_num_threads())
+        plan, _ = measured_choice(complete(config), data, torch.device("cpu"), settings)
+    return plan

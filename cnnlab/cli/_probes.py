@@ -1,0 +1,178 @@
+"""preflight, lr-range: what a run would take and which learning rate suits it, measured before there is one."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BaseModel, Field, SkipValidation, create_model
+from pydantic_settings import CliSuppress
+
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, say, table
+from cnnlab.cli._data import prepare
+from cnnlab.cli._train import Train, TrainOptions
+from cnnlab.figures.forecast import expected, way
+from cnnlab.records import LrRange, Preflight, Record
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from cnnlab.data.tensors import Data
+
+BARS = "▁▂▃▄▅▆▇█"
+STEPS, LOWEST, HIGHEST = (20, 10_000), (1e-7, 1.0), (1e-6, 10.0)
+"""What the range test's own options may be."""
+
+
+class ProbeOptions(TrainOptions):
+    """What both commands share: settings in, one answer out, and no run."""
+
+    kind: ClassVar[str]
+    name: CliSuppress[str] = LEFT_OUT
+    config: str = Field(
+        LEFT_OUT, description="Settings as a JSON object, in the place of a preset; the options beside it change them."
+    )
+
+    def cli_cmd(self) -> None:
+        """Print the answer; with --json also what stands in its way, as {"type": "refused", "sentences": […]}."""
+        try:
+            answer = self._answer()
+        except CommandError as error:
+            if self.as_json:
+                print(json.dumps({"type": "refused", "sentences": error.sentences}, ensure_ascii=False), flush=True)
+            raise
+        if self.as_json:
+            kind = {"type": self.kind}
+            print(json.dumps(kind | answer.model_dump(mode="json"), ensure_ascii=False, allow_nan=False))
+        else:
+            self._tell(answer)
+
+    def _answer(self) -> Record:
+        raise NotImplementedError
+
+    def _tell(self, answer: Any) -> None:
+        raise NotImplementedError
+
+    def _start(self) -> dict[str, Any]:
+        if "config" not in self.model_fields_set:
+            return super()._start()
+        try:
+            values = json.loads(self.config)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            raise CommandError(Exit.SETTINGS, '--config must be a JSON object, such as {"epochs": 3}.')
+        return values
+
+
+class PreflightOptions(ProbeOptions):
+    """Measure, with real training steps on this machine, how long a run would take and how much memory it needs."""
+
+    kind = "preflight"
+
+    def _answer(self) -> Preflight:
+        settings = Settings()
+        with _ready(self._config(), settings) as (config, data, device):
+            from cnnlab.training.devices import describe
+            from cnnlab.training.selftest import measured_choice
+
+            plan, forecast = measured_choice(config, data, device, settings)
+            return Preflight(plan=plan, forecast=forecast, machine=describe(device))
+
+    def _tell(self, answer: Preflight) -> None:
+        config, plan = self._config(), answer.plan
+        time, memory = expected(answer.forecast, config.epochs)
+        steps = answer.forecast.steps
+        rows = [
+            ["time", time],
+            ["memory", memory],
+            ["computed", way(plan, config.mode)],
+            ["measured", f"{steps} training step{'s' if steps > 1 else ''} on {answer.machine}"],
+        ]
+        print(table(["", "expected"], rows))
+        if plan.note:
+            say(plan.note)
+
+
+class LrRangeOptions(ProbeOptions):
+    """Learning-rate range test: a few steps with ever larger rates show where the loss falls. It changes nothing."""
+
+    kind = "lr_range"
+    steps: Annotated[int, SkipValidation] = Field(100, description="Steps, each with a larger rate. 20 to 10 000.")
+    lowest: Annotated[float, SkipValidation] = Field(1e-5, description="The first learning rate. 1e-7 to 1.")
+    highest: Annotated[float, SkipValidation] = Field(10.0, description="The last learning rate. 1e-6 to 10.")
+
+    def _answer(self) -> LrRange:
+        steps = int(_within("steps", self.steps, *STEPS))
+        lowest = _within("lowest", self.lowest, *LOWEST)
+        highest = _within("highest", self.highest, *HIGHEST)
+        if lowest >= highest:
+            raise CommandError(Exit.SETTINGS, f"--lowest ({lowest:g}) must be below --highest ({highest:g}).")
+        with _ready(self._config(), Settings()) as (config, data, device):
+            from cnnlab.training.lr_range import lr_range
+            from cnnlab.training.memory import require_fit
+
+            require_fit(config, data.info, device)
+            return lr_range(config, data, device, steps=steps, lowest=lowest, highest=highest)
+
+    def _tell(self, answer: LrRange) -> None:
+        print(sparkline(answer))
+        print(answer.reason)
+        if answer.suggestion is not None:
+            say(f"It is not set anywhere. To train with it, say: --lr {answer.suggestion:g}")
+
+
+def sparkline(test: LrRange) -> str:
+    """The smoothed loss in blocks, the smallest rate left; what lies above the start is as high as the start."""
+    if not test.smoothed:
+        return "No step had a loss that is a number."
+    low, high = min(test.smoothed), test.smoothed[0]
+    heights = [min(1.0, (value - low) / (high - low)) if high > low else 0.0 for value in test.smoothed]
+    blocks = "".join(BARS[round(height * (len(BARS) - 1))] for height in heights)
+    ends = f"{test.lr[0]:g}".ljust(len(blocks) - len(f"{test.lr[-1]:.2g}")) + f"{test.lr[-1]:.2g}"
+    return f"{blocks}\n{ends}   learning rate; the height is the smoothed loss, {low:.3f} to {high:.3f}"
+
+
+def _within(option: str, given: object, low: float, high: float) -> float:
+    try:
+        value = float(str(given))
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise CommandError(Exit.SETTINGS, f"--{option} must be {low:g} to {high:g}, not {given}.")
+    return value
+
+
+@contextmanager
+def _ready(config: TrainingConfig, settings: Settings) -> Iterator["tuple[TrainingConfig, Data, torch.device]"]:
+    """Settings complete, data on the device, threads as a run would have them. Faults become CommandErrors."""
+    say("Loading PyTorch …")
+    import torch  # seconds: here, so that a wrong option or `--help` is answered at once
+
+    from cnnlab.data import DATASETS
+    from cnnlab.data.tensors import prepare_sets
+    from cnnlab.models import ConfigError, complete
+    from cnnlab.training.devices import DeviceUnavailableError, pick_device, thread_choices
+
+    torch.set_num_threads(thread_choices(os.cpu_count() or 1, settings.threads)[-1])
+    try:
+        config = complete(config)
+        device = pick_device(config.device)
+        prepare(config.dataset, settings.data)
+        dataset = DATASETS.get(config.dataset)
+        yield config, prepare_sets(config, dataset.load(settings.data), dataset.info, device), device
+    except ConfigError as error:
+        raise CommandError(Exit.SETTINGS, *error.sentences) from None
+    except DeviceUnavailableError as error:
+        raise CommandError(Exit.SETTINGS, str(error)) from None
+
+
+PreflightCommand: type[BaseModel] = create_model(
+    "PreflightCommand", __base__=(PreflightOptions, Train), __doc__=PreflightOptions.__doc__
+)
+LrRangeCommand: type[BaseModel] = create_model(
+    "LrRangeCommand", __base__=(LrRangeOptions, Train), __doc__=LrRangeOptions.__doc__
+)

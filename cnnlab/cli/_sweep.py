@@ -1,0 +1,251 @@
+"""sweep: many runs with a common name, trained here one after another."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, open_store, percent, say, table
+from cnnlab.cli._data import prepare
+from cnnlab.cli._progress import BarReport, JsonReport, Report
+from cnnlab.cli._train import Train, TrainOptions
+from cnnlab.figures.outcomes import Outcome, judge, outcome
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store, StoreError
+from cnnlab.schema import TrainingConfig
+from cnnlab.sweeps import (
+    MOST_RUNS,
+    Axis,
+    Range,
+    SweepError,
+    completed,
+    grid,
+    names,
+    parse_axes,
+    random_search,
+    value_words,
+    varied,
+)
+
+POLL_S = 1.0
+"""Between two looks at runs of the sweep that another process trains."""
+
+ENDED_EARLY = (RunStatus.STOPPED, RunStatus.PAUSED, RunStatus.INTERRUPTED)
+
+
+class SweepOptions(TrainOptions):
+    """Queue many runs with a common name and train them here, one after another.
+
+    Every combination of the values (a grid), or, with --random, so many draws. The other options are those of train:
+    what all the runs have in common.
+    """
+
+    name: str = Field(LEFT_OUT, description="What to call the sweep. Left out: Sweep and the number of its first run.")
+    over: list[str] = Field(
+        [],
+        description="What to vary, once for each setting: lr=0.1,0.01 (values), or with --random also lr=1e-4..1e-1 "
+        f"(a range; log-uniform where the form's slider is). At most {MOST_RUNS} runs.",
+    )
+    random: str = Field(LEFT_OUT, description="Draw so many runs at random in the place of every combination.")
+    random_seed: str = Field("0", description="Start of the draws: the same seed repeats them.")
+    resume: str = Field(LEFT_OUT, description="Go on with the sweep of that name: what was stopped, or never begun.")
+
+    def cli_cmd(self) -> None:
+        """Everything that can be refused is refused before there is a run."""
+        try:
+            self._sweep(open_store())
+        except SweepError as error:
+            raise CommandError(Exit.SETTINGS, *error.sentences) from None
+
+    def _sweep(self, store: Store) -> None:
+        resumed = self._resumed(store) if "resume" in self.model_fields_set else None
+        configs = [run.config for run in resumed] if resumed else self._configs()
+        configs = _ready(configs, store)
+        if resumed is None:
+            runs = store.create_many(configs, self.name if "name" in self.model_fields_set else None, names(configs))
+        else:
+            runs = [store.resume(run.id) if run.status.resumable else run for run in resumed]
+        _train(store, runs, self.as_json)
+
+    def _configs(self) -> list[TrainingConfig]:
+        axes = _axes(self.over)
+        if "random" in self.model_fields_set:
+            return random_search(
+                self._config(), axes, _count("random", self.random), _count("random-seed", self.random_seed)
+            )
+        return grid(self._config(), axes)
+
+    def _resumed(self, store: Store) -> list[Run]:
+        """Its runs that can still be trained, in their order."""
+        sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
+        if not sweep:
+            known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
+            known_words = f" There are: {'; '.join(known)}." if known else " There is none yet."
+            raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known_words}")
+        left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
+        if not left:
+            raise CommandError(Exit.STORE, f"Nothing of “{self.resume}” is left to train.")
+        return left
+
+
+Sweep: type[BaseModel] = create_model("Sweep", __base__=(SweepOptions, Train), __doc__=SweepOptions.__doc__)
+
+
+def _axes(given: Sequence[str]) -> list[Axis | Range]:
+    """The option reader splits at each comma; what has no `=` is one more value of the setting before it."""
+    joined: list[str] = []
+    for part in given:
+        if "=" in part or not joined:
+            joined.append(part)
+        else:
+            joined[-1] += f",{part}"
+    if not joined:
+        raise SweepError("Say what to vary, like: --over lr=0.1,0.01")
+    return parse_axes(joined)
+
+
+def _count(option: str, text: str) -> int:
+    if not text.strip().isdecimal():
+        raise SweepError(f"--{option} must be a whole number, not “{text}”.")
+    return int(text)
+
+
+def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConfig]:
+    """All settings complete and possible, every device and dataset there."""
+    say("Loading PyTorch …")
+    import torch  # seconds: here, so that a wrong option or `--help` is answered at once
+
+    from cnnlab.models import complete
+    from cnnlab.training.devices import DeviceUnavailableError, pick_device
+
+    done = completed(configs, complete)
+    try:
+        for device in {config.device for config in done}:
+            pick_device(device)
+    except DeviceUnavailableError as error:
+        raise CommandError(Exit.SETTINGS, str(error)) from None
+    for dataset in dict.fromkeys(config.dataset for config in done):
+        prepare(dataset, store.settings.data)
+    if store.settings.threads:
+        torch.set_num_threads(store.settings.threads)
+    return done
+
+
+def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
+    """All of them, to the table at the end and the exit code."""
+    ids, sweep = [run.id for run in runs], runs[0].sweep
+    say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all, the one in training with its state saved.")
+    try:
+        with _interrupted() as interrupted:
+            _train_each(store, ids, interrupted, as_json)
+    finally:
+        for run in _still(store, ids):
+            if run.status is RunStatus.QUEUED:
+                store.request(run.id, "stop")
+    ended = _still(store, ids)
+    if not as_json:
+        print(_results(store, [run for run in reversed(store.list()) if run.sweep == sweep]))
+    if any(run.status.resumable for run in ended):
+        say(f"To go on with what was not finished: python -m cnnlab sweep --resume “{sweep}”")
+    if any(run.status.active or run.status in ENDED_EARLY for run in ended):
+        raise CommandError(Exit.ENDED_EARLY)
+    if any(run.status is RunStatus.FAILED for run in ended):
+        raise CommandError(Exit.FAILED)
+
+
+def _train_each(store: Store, ids: Sequence[str], interrupted: Callable[[], bool], as_json: bool) -> None:
+    """One after another; then wait for what other processes have taken."""
+    for place, id in enumerate(ids, 1):
+        _train_one(store, id, JsonReport() if as_json else _RunReport(store, f"{place} of {len(ids)}"))
+        if interrupted():
+            return
+    while any(run.status.active for run in _still(store, ids)):
+        time.sleep(POLL_S)
+        store.recover()
+
+
+def _train_one(store: Store, id: str, report: Report) -> None:
+    from cnnlab import worker
+
+    try:
+        if store.get(id).status is not RunStatus.QUEUED:
+            return
+        run = store.take(id)
+    except StoreError:  # a dashboard's worker was quicker, or somebody has deleted it
+        return
+    report.begin(run)
+    report.end(worker.work(store, store.settings, run, report.record))
+
+
+def _still(store: Store, ids: Sequence[str]) -> list[Run]:
+    """Those that nobody has deleted meanwhile, as they stand now."""
+    by_id = {run.id: run for run in store.list()}
+    return [by_id[id] for id in ids if id in by_id]
+
+
+@contextmanager
+def _interrupted() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, or the process was asked to end in another way, within the block.
+
+    The worker has the handlers while it trains, and a run that it stopped may as well have been stopped by somebody
+    at the dashboard, which is no reason to end the others.
+    """
+    ear, mouth = socket.socketpair()
+    with ear, mouth:
+        ear.setblocking(False)
+        mouth.setblocking(False)
+        before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+
+        def heard() -> bool:
+            try:
+                return bool(ear.recv(64))
+            except BlockingIOError:
+                return False
+
+        try:
+            yield heard
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+class _RunReport(BarReport):
+    """One run of many: no table of its own."""
+
+    def __init__(self, store: Store, place: str) -> None:
+        super().__init__(store)
+        self._place = place
+
+    def begin(self, run: Run) -> None:
+        self._run = run
+        say(f"\n{self._place} · run {run.number}, “{run.name}”")
+
+    def end(self, run: Run) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        say(run.message or "")
+
+
+def _results(store: Store, runs: Sequence[Run]) -> str:
+    """The varied settings and the accuracy, the best first; then those without one."""
+    configs = [run.config for run in runs]
+    judged_by, settings = judge(configs), varied(configs)
+    rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
+    rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
+    train = ">train (sample)" if judged_by == "validation" else ">train"
+    header = [">run", *(f">{setting.name}" for setting in settings), ">epoch", train, f">{judged_by}", "status"]
+    return table(header, (_row(run, each, [getattr(run.config, s.name) for s in settings]) for run, each in rated))
+
+
+def _row(run: Run, each: Outcome | None, values: Sequence[Any]) -> list[str]:
+    return [
+        str(run.number),
+        *map(value_words, values),
+        str(each.epoch) if each else "–",
+        percent(each.train if each else None),
+        percent(each.judged if each else None),
+        run.status,
+    ]

@@ -1,0 +1,269 @@
+"""Many runs out of one: every combination of some values (grid), or random draws. Pure; knows no store, no network.
+
+Where few of the settings matter, a random search tries more values of those than a grid of as many runs. Source:
+J. Bergstra and Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13 (2012), 281-305.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+from typing import Any
+
+from pydantic import ValidationError
+
+from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
+
+MOST_RUNS = 60
+"""Of one sweep: what a small machine trains overnight, and what a table still shows."""
+
+NAME_LENGTH = 60
+"""The store's limit on names."""
+
+_DIGITS = 3
+_TRIES_A_RUN = 50
+_BOOLS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+_OWN = ("default", "all")
+_FOLLOWS = ("dropout", "batch_norm")
+
+
+class SweepError(ValueError):
+    """These runs cannot be made; `sentences` say why, one a fault."""
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = list(sentences)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting and the values it takes."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number and the range it is drawn from, both ends included."""
+
+    name: str
+    low: float
+    high: float
+
+    def draw(self, random: Random) -> float | int:
+        """Log-uniform where the setting multiplies (`log`), else uniform; with three digits, as a person writes it."""
+        setting = SETTINGS[self.name]
+        if setting.kind is int:
+            return random.randint(int(self.low), int(self.high))
+        if setting.log:
+            value = math.exp(random.uniform(math.log(self.low), math.log(self.high)))
+        else:
+            value = random.uniform(self.low, self.high)
+        return min(max(float(f"{value:.{_DIGITS}g}"), self.low), self.high)
+
+
+def parse_axis(text: str) -> Axis | Range:
+    """ "lr=0.1,0.01" (values) or "lr=1e-4..1e-1" (a range), typed by the setting. Raises SweepError."""
+    name, equals, said = (part.strip() for part in text.partition("="))
+    name = name.replace("-", "_")
+    if not equals or not said:
+        raise SweepError(f"“{text}” does not say what to vary. Write it like lr=0.1,0.01 or lr=1e-4..1e-1.")
+    setting = _setting(name)
+    low, dots, high = (part.strip() for part in said.partition(".."))
+    if not dots:
+        return Axis(name, parse_values(setting, said.split(",")))
+    if setting.kind not in (int, float):
+        raise SweepError(f"{_called(setting)} has no range: write its values, like {name}=a,b.")
+    return Range(name, parse_value(setting, low), parse_value(setting, high))
+
+
+def parse_axes(texts: Iterable[str]) -> list[Axis | Range]:
+    """Each text as `parse_axis` reads it. Raises SweepError with all that is wrong."""
+    axes, sentences = [], []
+    for text in texts:
+        try:
+            axes.append(parse_axis(text))
+        except SweepError as error:
+            sentences += error.sentences
+    if sentences:
+        raise SweepError(*dict.fromkeys(sentences))
+    return axes
+
+
+def parse_values(setting: Setting, texts: Iterable[str]) -> tuple[Any, ...]:
+    """Each value once, in the order given. Raises SweepError."""
+    values = tuple(dict.fromkeys(parse_value(setting, text) for text in texts if text.strip()))
+    if not values:
+        raise SweepError(f"{_called(setting)} needs at least one value.")
+    return values
+
+
+def parse_value(setting: Setting, text: str) -> Any:
+    """What was typed, as the setting's kind; whether it is in range is TrainingConfig's to say. Raises SweepError."""
+    word = text.strip()
+    if setting.optional and word.lower() in _OWN:
+        return None
+    if setting.kind is bool and word.lower() in _BOOLS:
+        return _BOOLS[word.lower()]
+    if setting.kind is str and (not setting.choices or word in setting.choices):
+        return word
+    try:
+        number = float(word)
+        if setting.kind is int and number == int(number):
+            return int(number)
+        if setting.kind is float and math.isfinite(number):
+            return number
+    except (ValueError, OverflowError):
+        pass
+    unit = f" {setting.unit}" if setting.unit else ""
+    raise SweepError(f"{_called(setting)} must be {setting.range}{unit}, not {word!r}.")
+
+
+def grid(base: TrainingConfig, axes: Sequence[Axis | Range]) -> list[TrainingConfig]:
+    """`base` with every combination of the values; the last setting varies fastest. Raises SweepError."""
+    axes = _checked(axes)
+    for axis in axes:
+        if isinstance(axis, Range):
+            shown = f"{axis.low:g}..{axis.high:g}"
+            raise SweepError(f"{axis.name}={shown} is a range, which only a random search draws from: name its values.")
+    lists = [axis.values for axis in axes if isinstance(axis, Axis)]
+    if (size := math.prod(map(len, lists))) > MOST_RUNS:
+        counted = " × ".join(str(len(values)) for values in lists)
+        raise SweepError(f"These are {counted} = {size:,} runs; a sweep has at most {MOST_RUNS}. Take out some values.")
+    return _configs(base, (dict(zip((axis.name for axis in axes), values, strict=True)) for values in product(*lists)))
+
+
+def random_search(base: TrainingConfig, axes: Sequence[Axis | Range], n: int, seed: int) -> list[TrainingConfig]:
+    """`n` different draws, each range drawn from and each list chosen from; the same seed repeats them.
+
+    With a larger n the first draws stay the same. Raises SweepError.
+    """
+    axes = _checked(axes)
+    if not 1 <= n <= MOST_RUNS:
+        raise SweepError(f"A random search has 1 to {MOST_RUNS} runs, not {n}.")
+    for axis in axes:
+        if isinstance(axis, Range):
+            _check_range(base, axis)
+    random = Random(seed)
+    drawn: dict[tuple[Any, ...], None] = {}
+    for _ in range(_TRIES_A_RUN * n):
+        drawn.setdefault(tuple(a.draw(random) if isinstance(a, Range) else random.choice(a.values) for a in axes))
+        if len(drawn) == n:
+            break
+    else:
+        raise SweepError(f"Only {len(drawn)} different runs could be drawn, not {n}: widen a range, or ask for fewer.")
+    return _configs(base, (dict(zip((axis.name for axis in axes), values, strict=True)) for values in drawn))
+
+
+def completed(
+    configs: Sequence[TrainingConfig], complete: Callable[[TrainingConfig], TrainingConfig]
+) -> list[TrainingConfig]:
+    """Each config through `cnnlab.models.complete`. Raises SweepError with everything that is wrong, each once."""
+    done, sentences = [], []
+    for config in configs:
+        try:
+            done.append(complete(config))
+        except ValueError as error:
+            sentences += list(getattr(error, "sentences", [str(error)]))
+    if sentences:
+        raise SweepError(*dict.fromkeys(sentences))
+    return list(dict.fromkeys(done))
+
+
+def varied(configs: Sequence[TrainingConfig]) -> list[Setting]:
+    """The settings that not all have in common, in the order of the form; but not what only follows the architecture."""
+    differing = [s for s in SETTINGS.values() if len({getattr(config, s.name) for config in configs}) > 1]
+    return [s for s in differing if s.name not in _FOLLOWS or not _follows(configs, s.name)]
+
+
+def _follows(configs: Sequence[TrainingConfig], name: str) -> bool:
+    """True where the architectures differ in it by themselves: each has one value."""
+    architectures = {config.architecture for config in configs}
+    return len({(config.architecture, getattr(config, name)) for config in configs}) == len(architectures)
+
+
+def is_grid(configs: Sequence[TrainingConfig], axes: Sequence[Setting]) -> bool:
+    """True where every combination of the values of `axes` is there."""
+    values = [[getattr(config, axis.name) for axis in axes] for config in configs]
+    return len(set(map(tuple, values))) == math.prod(len(set(column)) for column in zip(*values, strict=True))
+
+
+def names(configs: Sequence[TrainingConfig]) -> list[str]:
+    """What each run is called: "lr 0.01 · dropout 0.5", only what varies."""
+    differing = varied(configs)
+    said = [
+        " · ".join(f"{s.name.replace('_', ' ')} {value_words(getattr(config, s.name))}" for s in differing)
+        for config in configs
+    ]
+    return [name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1].rstrip(" ·") + "…" for name in said]
+
+
+def grid_words(axes: Sequence[Axis]) -> str:
+    """What makes the runs so many: "3 learning rates × 2 dropouts"."""
+    return " × ".join(_several(SETTINGS[axis.name], len(axis.values)) for axis in axes)
+
+
+def value_words(value: object) -> str:
+    """A setting's value, short."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "default" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _several(setting: Setting, n: int) -> str:
+    label = setting.label.lower()
+    if n == 1:
+        return f"1 value of {label}"
+    return f"{n} values of {label}" if label.endswith("s") else f"{n} {label}s"
+
+
+def _setting(name: str) -> Setting:
+    if name not in SETTINGS:
+        raise SweepError(f"{name} is not a setting. The settings are: {', '.join(SETTINGS)}.")
+    return SETTINGS[name]
+
+
+def _called(setting: Setting) -> str:
+    return f"{setting.label} ({setting.name})"
+
+
+def _checked(axes: Sequence[Axis | Range]) -> list[Axis | Range]:
+    if not axes:
+        raise SweepError("Choose at least one setting to vary.")
+    given = [_setting(axis.name).name for axis in axes]
+    if twice := [name for name in SETTINGS if given.count(name) > 1]:
+        raise SweepError(*(f"{_called(SETTINGS[name])} is given twice: put its values together." for name in twice))
+    return list(axes)
+
+
+def _check_range(base: TrainingConfig, axis: Range) -> None:
+    setting = SETTINGS[axis.name]
+    if axis.low is None or axis.high is None or not axis.low < axis.high:
+        raise SweepError(f"{_called(setting)} needs a range that begins below its end, not {axis.low}..{axis.high}.")
+    _configs(base, [{axis.name: axis.low}, {axis.name: axis.high}])
+    if setting.log and axis.low <= 0:
+        raise SweepError(f"{_called(setting)} is drawn on a log scale: its range must begin above 0.")
+
+
+def _configs(base: TrainingConfig, changes: Iterable[Mapping[str, Any]]) -> list[TrainingConfig]:
+    """`base` with each of the changes. Raises SweepError with all complaints, each once."""
+    configs, sentences = [], []
+    for config in _tried(base, changes):
+        if isinstance(config, TrainingConfig):
+            configs.append(config)
+        else:
+            sentences += complaints(config)
+    if sentences:
+        raise SweepError(*dict.fromkeys(sentences))
+    return configs
+
+
+def _tried(base: TrainingConfig, changes: Iterable[Mapping[str, Any]]) -> Iterator[TrainingConfig | ValidationError]:
+    values = base.model_dump()
+    for change in changes:
+        try:
+            yield TrainingConfig.model_validate(values | dict(change))
+        except ValidationError as error:
+            yield error

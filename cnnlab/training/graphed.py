@@ -1,0 +1,102 @@
+"""The whole training step as a CUDA graph, and the choice between it and the plain loop."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from cnnlab.data.tensors import Data
+from cnnlab.models import Network
+from cnnlab.records import Plan
+from cnnlab.schema import TrainingConfig
+from cnnlab.training.augmentation import augment_epoch
+from cnnlab.training.precision import set_float32
+from cnnlab.training.replay import CudaGraphs, Recorder, Replay
+from cnnlab.training.seeding import random_state, restore_random_state
+from cnnlab.training.steps import EagerSteps, Steps, TrainingStep
+
+
+class GraphedSteps:
+    """Steps as `EagerSteps` takes them, with the same random numbers, from gathering the batch to the metrics, replayed.
+
+    Make it after a run's state was restored: a graph keeps to the tensors it was recorded with. `optimizer` must be
+    capturable. Raises RuntimeError where the step cannot be recorded; everything is then as it was.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: Data,
+        model: Network,
+        optimizer: Optimizer,
+        plan: Plan,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.config, self.original = config, data.train.images
+        # An epoch's own pictures need a place of their own, which stays the same from epoch to epoch.
+        self.images = self.original.clone() if config.augmentation == "alternating" else self.original
+        images, labels = self.images, data.train.labels
+        train = TrainingStep(config, data, model, optimizer, plan)
+
+        def step(batch: Tensor) -> tuple[Tensor, Tensor]:
+            loss, accuracy = train(images.index_select(0, batch[0]), labels.index_select(0, batch[0]))
+            return loss.view(1), accuracy.view(1)
+
+        model.train()
+        self.replay = Replay(
+            step,
+            list(model.state_dict().values()),
+            [optimizer],
+            len(data.train),
+            config.batch_size,
+            recorder or CudaGraphs(labels.device),
+        )
+
+    def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
+        """See Steps."""
+        self.replay.begin_epoch(order.unsqueeze(0))
+        images = augment_epoch(self.original, self.config.augmentation, epoch, self.config.seed, seed)
+        if images is not self.original:
+            self.images.copy_(images)
+
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
+        """See Steps."""
+        losses, accuracies = self.replay.take(first, last, [lrs])[:, :, 0].T.tolist()
+        return losses, accuracies
+
+
+def make_steps(
+    config: TrainingConfig,
+    data: Data,
+    model: Network,
+    optimizer: Optimizer,
+    plan: Plan,
+    recorder: Recorder | None = None,
+) -> tuple[Steps, Plan]:
+    """Graphed steps where `plan` says captured and the step can be recorded, else eager ones; and the plan as it is kept.
+
+    `optimizer` must be capturable where `plan.captured`. Sets how this process multiplies float32 (`set_float32`).
+    """
+    set_float32(config.mode, data.train.labels.device)
+    if not plan.captured:
+        return EagerSteps(config, data, model, optimizer, plan), plan
+    try:
+        return GraphedSteps(config, data, model, optimizer, plan, recorder), plan
+    except RuntimeError as error:  # CUDA's own errors and a full memory are RuntimeErrors too
+        kept = unrecorded(plan, error, data.train.labels.device)
+    return EagerSteps(config, data, model, optimizer, kept), kept
+
+
+def unrecorded(plan: Plan, error: RuntimeError, device: torch.device) -> Plan:
+    """After a recording that broke with `error`: make the device usable again; the plan with what happened in its note."""
+    cause = error.__context__ or error  # what broke the recording, rather than that it ended broken
+    reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
+    if device.type == "cuda":
+        # The generator may think that it still is being recorded, and then refuses to draw: a fresh one takes its place.
+        state = random_state(device)
+        index = torch.cuda.current_device() if device.index is None else device.index
+        torch.cuda.default_generators[index].graphsafe_set_state(torch.Generator(device))
+        restore_random_state(state, device)
+    note = f"The training step could not be recorded as a CUDA graph ({reason}): it is taken operation by operation."
+    return plan.model_copy(update={"captured": False, "note": " ".join(filter(None, (plan.note, note)))})

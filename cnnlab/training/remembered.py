@@ -1,0 +1,101 @@
+"""What the self-test found on this machine, kept for a day: the first loss point must not wait for it each time."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, Field, ValidationError
+
+from cnnlab.data.tensors import Data
+from cnnlab.records import Plan, Record
+from cnnlab.schema import TrainingConfig
+from cnnlab.training.devices import describe, processor
+from cnnlab.training.memory import Need
+
+STALE_S = 86_400.0
+"""Machines change: another graphics driver, a laptop on battery, a neighbour on the same host."""
+MOST_KEPT = 200
+"""Results; the oldest go first."""
+SPEED = (
+    "architecture",
+    "dropout",
+    "batch_norm",
+    "optimizer",
+    "batch_size",
+    "augmentation",
+    "mode",
+    "precision",
+)
+"""The settings that the time and the memory of a step depend on; the dataset counts by its shape."""
+
+
+class Measured(Record):
+    """What real steps have shown."""
+
+    plan: Plan
+    step_s: tuple[float, float]
+    """Lowest and highest likely time of a step with a full batch."""
+    picture_s: float
+    """What an augmentation of whole epochs takes of each training picture."""
+    steps: int
+    """Steps measured."""
+    need: Need
+
+
+class _Entry(BaseModel):
+    at: float
+    """Unix time."""
+    measured: Measured
+
+
+class _File(BaseModel):
+    results: dict[str, _Entry] = Field(default_factory=dict)
+
+
+def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int]) -> str:
+    """Everything a result depends on, so that another machine, torch or batch asks under another key."""
+    facts = {
+        "torch": torch.__version__,
+        "device": describe(device),
+        "processor": processor(),
+        "system": platform.platform(),
+        "threads": list(threads),
+        "picture": list(data.train.images.shape[1:]),
+        "made an epoch": len(data.train) if config.augmentation == "alternating" else 0,
+        "classes": len(data.info.classes),
+        **{name: getattr(config, name) for name in SPEED},
+    }
+    return json.dumps(facts, sort_keys=True)
+
+
+def recall(file: Path, key: str) -> Measured | None:
+    """What was found under `key` within the last day; None too where the file cannot be read."""
+    entry = _read(file).results.get(key)
+    age_s = time.time() - entry.at if entry else 0.0
+    return entry.measured if entry and 0 <= age_s < STALE_S else None
+
+
+def remember(file: Path, key: str, measured: Measured) -> None:
+    """Keep it beside the newest others. Where the disk refuses, the next run measures again: nothing is lost."""
+    results = _read(file).results | {key: _Entry(at=time.time(), measured=measured)}
+    newest = sorted(results.items(), key=lambda item: item[1].at)[-MOST_KEPT:]
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(_File(results=dict(newest)).model_dump_json(indent=1))
+        temporary.replace(file)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> _File:
+    try:
+        return _File.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):  # missing, torn, or of another cnnlab: as if nothing were known
+        return _File()

@@ -1,0 +1,82 @@
+"""The second before a run: real steps on this machine tell how to compute, how long it will take, and how much it needs.
+
+The steps are taken by networks of the test's own, and every random state is put back: the run that follows has the bits
+it would have had without.
+"""
+
+import os
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import torch
+
+from cnnlab.data.tensors import Data
+from cnnlab.records import Forecast, Plan
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from cnnlab.training.aside import no_trace
+from cnnlab.training.devices import thread_choices
+from cnnlab.training.memory import Need, expected_bytes, held_bytes, require_fit
+from cnnlab.training.remembered import Measured, key_of, recall, remember
+from cnnlab.training.trial import Trial
+
+
+def choose(config: TrainingConfig, data: Data, device: torch.device, settings: Settings) -> tuple[Plan, Forecast]:
+    """How `config` is best computed on this machine, and what that will take. `config` must be complete.
+
+    In about a second, or one step where a step takes longer; at once where the same was measured here within a day.
+    Raises DoesNotFitError where the batch does not fit into the memory that is free.
+    """
+    return remembered_choice(config, data, device, settings) or measured_choice(config, data, device, settings)
+
+
+def remembered_choice(
+    config: TrainingConfig, data: Data, device: torch.device, settings: Settings
+) -> tuple[Plan, Forecast] | None:
+    """What `choose` found here within the last day; None where it would have to measure. Raises DoesNotFitError."""
+    known = recall(_file(settings), key_of(config, data, device, _threads(device, settings)))
+    if known is None:
+        return None
+    require_fit(config, data.info, device, known.need)
+    held = held_bytes(device)
+    return known.plan, _forecast(known, config, data, expected_bytes(known.need, (held, held), device))
+
+
+def measured_choice(
+    config: TrainingConfig, data: Data, device: torch.device, settings: Settings
+) -> tuple[Plan, Forecast]:
+    """As `choose`, but measured now; it is then what is remembered. Raises DoesNotFitError."""
+    threads, need = _threads(device, settings), require_fit(config, data.info, device)
+    before = held_bytes(device)
+    found = measure(config, data, device, threads, need)
+    held = before, held_bytes(device)  # what the test has freed may serve the run, or lie idle in the heap
+    remember(_file(settings), key_of(config, data, device, threads), found)
+    return found.plan, _forecast(found, config, data, expected_bytes(found.need, held, device))
+
+
+def measure(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int], need: Need) -> Measured:
+    """Take real steps and judge by them. `threads`: the numbers to try, the usual one last; `need` is known to fit."""
+    with no_trace(device):
+        return Trial(config, data, device, need).measured(threads)
+
+
+def _file(settings: Settings) -> Path:
+    return settings.home / "selftest.json"
+
+
+def _threads(device: torch.device, settings: Settings) -> list[int]:
+    if device.type != "cpu":
+        return [settings.threads or torch.get_num_threads()]
+    return thread_choices(os.cpu_count() or 1, settings.threads)
+
+
+def _forecast(found: Measured, config: TrainingConfig, data: Data, memory_bytes: tuple[int, int]) -> Forecast:
+    pictures = len(data.train)
+    made_s, steps = found.picture_s * pictures, pictures / config.batch_size
+    low, high = found.step_s
+    return Forecast(
+        epoch_s=(low * steps + made_s, high * ceil(steps) + made_s),  # the last batch may be short
+        memory_bytes=memory_bytes,
+        steps=found.steps,
+    )

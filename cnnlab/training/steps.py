@@ -1,0 +1,86 @@
+"""Optimizer steps, one after another, as Python runs them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim import Optimizer
+
+from cnnlab.data.tensors import Data, to_network
+from cnnlab.models import Network
+from cnnlab.records import Plan
+from cnnlab.schema import TrainingConfig
+from cnnlab.training.augmentation import augment, augment_epoch
+from cnnlab.training.ordering import training_forward
+from cnnlab.training.precision import arithmetic, flushing_denormals
+
+MEMORY_FORMATS = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+    "blocked": torch.contiguous_format,
+}
+
+
+class Steps(Protocol):
+    """What moves the weights. Batch i of an epoch is order[i * batch_size : (i + 1) * batch_size]; the last may be short."""
+
+    def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
+        """Epoch 1, 2, …; `order` int64 [len(train)] on the device; `seed` is all an epoch-wide augmentation draws from."""
+
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
+        """Steps first, …, last - 1 of the epoch, each with its lr: loss and accuracy of each, in training mode."""
+
+
+class TrainingStep:
+    """One step of the optimizer, from pictures as they lie in the data to moved weights. It never waits for the device."""
+
+    def __init__(self, config: TrainingConfig, data: Data, model: Network, optimizer: Optimizer, plan: Plan) -> None:
+        self.config, self.optimizer, self.precision = config, optimizer, plan.precision
+        self.forward = training_forward(model, blocked=plan.memory_format == "blocked")
+        self.mean, self.std, self.memory_format = data.mean, data.std, MEMORY_FORMATS[plan.memory_format]
+
+    def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and accuracy, float32 [], of one batch: uint8 [N, H, W, C] and int64 [N]."""
+        pictures = to_network(augment(images, self.config.augmentation), self.mean, self.std, self.memory_format)
+        self.optimizer.zero_grad()
+        with arithmetic(self.precision, pictures.device):
+            logits = self.forward(pictures)
+        logits = logits.float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+
+
+class EagerSteps:
+    """The plain loop. The device is waited for once a call of `take`, not once a step."""
+
+    def __init__(self, config: TrainingConfig, data: Data, model: Network, optimizer: Optimizer, plan: Plan) -> None:
+        self.config, self.data, self.optimizer = config, data, optimizer
+        self.step = TrainingStep(config, data, model, optimizer, plan)
+        self.images, self.order = data.train.images, torch.empty(0, dtype=torch.int64)
+
+    def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
+        """See Steps."""
+        self.order = order
+        self.images = augment_epoch(self.data.train.images, self.config.augmentation, epoch, self.config.seed, seed)
+
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
+        """See Steps."""
+        size = self.config.batch_size
+        taken = []
+        with flushing_denormals(self.config.mode == "fast"):
+            for step, lr in zip(range(first, last), lrs, strict=True):
+                set_lr(self.optimizer, lr)
+                batch = self.order[step * size : (step + 1) * size]
+                taken.append(self.step(self.images[batch], self.data.train.labels[batch]))
+        losses, accuracies = torch.stack([torch.stack(pair) for pair in taken]).T.tolist()
+        return losses, accuracies
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """The schedule's value, times the scale of each group of parameters that has one."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("scale", 1.0)

@@ -1,0 +1,239 @@
+"""Ways to compute, racing each other in short turns, so that a busy moment of the machine hits all of them alike."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from statistics import median
+
+import torch
+
+from cnnlab.data.tensors import Data, ImageSet
+from cnnlab.models import Network, build
+from cnnlab.records import Plan
+from cnnlab.schema import TrainingConfig
+from cnnlab.training.graphed import make_steps
+from cnnlab.training.memory import Need
+from cnnlab.training.optimizers import make_optimizer
+from cnnlab.training.plan import default_plan
+from cnnlab.training.remembered import Measured
+from cnnlab.training.seeding import seed_everything
+from cnnlab.training.steps import MEMORY_FORMATS, Steps
+
+BUDGET_S = 0.7
+"""For all races together; each way takes its turn at least once."""
+SLOW_S = 0.2
+"""After a first step of more than this one other way is tried, once: more would keep a person waiting."""
+MOST_TURNS = 20
+"""Of each way in a race."""
+TURN_S = 0.01
+"""Steps quicker than this are timed several together."""
+HOPELESS = 3.0
+"""A way whose first step takes so many times the quickest one's gets one turn only."""
+WORTH = 0.95
+"""Another way must take less than this share of the usual one's time: a tie must not change a run's bits."""
+RECORD_S = 0.2
+"""Between two records: five a second, so that steps twice as quick as measured still give at most ten."""
+AUGMENTED = 4_096
+"""Pictures on which an augmentation of whole epochs is timed."""
+SLACK = (0.95, 1.15)
+"""On the quickest and the typical step: an even quieter moment; records, files and the screen beside the training."""
+SLACK_OF_ONE = (0.8, 1.15)
+"""On a step measured once."""
+BITS_STEPS = 3
+"""Full batches after which two layouts must agree to the last bit; sums of another order differ after one."""
+FEW = 2
+"""Pictures of the step that pays for what a process pays once: loaded libraries, the first touch of weights."""
+
+
+class Trial:
+    """Trains networks of its own, and torch's random state with them: the caller puts it back."""
+
+    def __init__(self, config: TrainingConfig, data: Data, device: torch.device, need: Need) -> None:
+        self._config, self._data, self._device, self._need = config, data, device, need
+        self._picture_s = 0.0
+        self._steps: dict[tuple[str, str], Steps] = {}
+        self._sample = _sample(config, data)
+        self._batches = max(1, len(self._sample.train) // config.batch_size - 1)
+        self._taken = 0
+        self._turn = 1
+
+    def measured(self, threads: Sequence[int]) -> Measured:
+        """The quickest of all ways, unless one step is so slow that it must do. `threads`: the usual number last."""
+        plan = default_plan(self._config, self._device).model_copy(update={"threads": threads[-1]})
+        first_s = self._first(plan)
+        if first_s > SLOW_S:
+            return self._slow(plan, first_s)
+        self._turn = max(1, min(MOST_TURNS, round(TURN_S / first_s)))
+        notes, times = [plan.note], [first_s]
+        races = [race for race in _races(plan, self._device, threads) if len(race) > 1] or [[{}]]
+        for race in races:
+            plans = [plan.model_copy(update=change) for change in race]
+            plan, times, said = self._race(plans, BUDGET_S / len(races))
+            notes.append(said)
+        return self._result(plan, notes, times, SLACK)
+
+    def _slow(self, plan: Plan, first_s: float) -> Measured:
+        """One step in the usual way, and one in oneDNN's blocked layout where `fast` leaves the choice."""
+        other = plan.model_copy(update={"memory_format": "blocked"})
+        if not (self._device.type == "cpu" and self._config.mode == "fast" and self._can(other)):
+            note = f"One step takes {_ms(first_s)} here: too long to try other ways first."
+            return self._result(plan, [plan.note, note], [first_s], SLACK_OF_ONE)
+        bests = [first_s, self._time(other, 1)]
+        winner = int(bests[1] < WORTH * first_s)
+        note = _comparison([plan, other], bests, winner)
+        return self._result([plan, other][winner], [plan.note, note], [bests[winner]], SLACK_OF_ONE)
+
+    def _first(self, plan: Plan) -> float:
+        """Seconds of the first step; on a GPU of the second, and what it really holds while it computes."""
+        if self._device.type != "cuda":
+            return self._time(plan, 1)
+        before = torch.cuda.memory_allocated(self._device)
+        torch.cuda.reset_peak_memory_stats(self._device)
+        self._time(plan, 1)  # loads the libraries, which takes longer than any step
+        seconds = self._time(plan, 1)
+        held = torch.cuda.max_memory_allocated(self._device) - before
+        self._need = self._need.model_copy(update={"training": max(held, self._need.training)})
+        return seconds
+
+    def _race(self, plans: Sequence[Plan], budget_s: float) -> tuple[Plan, list[float], str]:
+        """The first, usual plan or one that beats it clearly; its times, seconds a step; what to say of it."""
+        started = time.perf_counter()
+        plans = [plan for plan in plans if self._can(plan)]
+        firsts = [self._time(plan, 1) for plan in plans]
+        times: list[list[float]] = [[] for _ in plans]
+        while not times[0] or (len(times[0]) < MOST_TURNS and time.perf_counter() - started < budget_s):
+            for plan, first_s, its in zip(plans, firsts, times, strict=True):
+                if not its or first_s <= HOPELESS * min(firsts):
+                    its.append(self._time(plan, self._turn))
+        bests = [min(its) for its in times]
+        winner = bests.index(min(bests))
+        if bests[winner] > WORTH * bests[0]:
+            winner = 0
+        return plans[winner], times[winner], _comparison(plans, bests, winner)
+
+    def _can(self, plan: Plan) -> bool:
+        """Whether all layers can be computed so: oneDNN's blocked tensors do not go through every one.
+
+        In `exact` the blocked layout must also give the bits of the contiguous one, which it does where oneDNN computes
+        with the same kernels in both.
+        """
+        if plan.memory_format != "blocked":
+            return True
+        if plan.precision != "float32":
+            return False
+        try:
+            self._stepping(plan)
+        except RuntimeError:
+            return False
+        return self._config.mode != "exact" or self._same_bits(plan)
+
+    def _same_bits(self, plan: Plan) -> bool:
+        """Of losses, weights and buffers after steps with as many pictures as a run's own have."""
+        rest = len(self._data.train) % self._config.batch_size
+        pictures = BITS_STEPS * self._config.batch_size + rest
+        order = torch.arange(min(pictures, len(self._sample.train)), device=self._device)
+        steps = ceil(len(order) / self._config.batch_size)
+        torch.set_num_threads(plan.threads)
+        outcomes = []
+        for layout in ("contiguous", "blocked"):
+            model, stepping = self._fresh(plan.model_copy(update={"memory_format": layout}))
+            stepping.begin_epoch(1, order, self._config.seed)
+            measured = stepping.take(0, steps, [self._config.lr] * steps)
+            outcomes.append([torch.tensor(measured), *model.state_dict().values()])
+        return all(torch.equal(a, b) for a, b in zip(*outcomes, strict=True))
+
+    def _fresh(self, plan: Plan) -> tuple[Network, Steps]:
+        """A network as the run's seed begins it, and what moves it."""
+        config = self._config
+        seed_everything(config.seed)
+        model = build(config, self._sample.info).to(self._device)
+        model = model.to(memory_format=MEMORY_FORMATS[plan.memory_format]).train()
+        steps, _ = make_steps(config, self._sample, model, make_optimizer(config, model, plan.captured), plan)
+        return model, steps
+
+    def _time(self, plan: Plan, steps: int) -> float:
+        """Seconds a step, over about so many of them."""
+        stepping = self._stepping(plan)
+        at = self._taken % self._batches
+        last = min(at + steps, self._batches)
+        torch.set_num_threads(plan.threads)
+        started = time.perf_counter()
+        stepping.take(at, last, [self._config.lr] * (last - at))
+        self._taken += last - at
+        return (time.perf_counter() - started) / (last - at)
+
+    def _stepping(self, plan: Plan) -> Steps:
+        """One network for each layout and precision, at the beginning of an epoch, after a step with few pictures."""
+        key = (plan.memory_format, plan.precision)
+        if key not in self._steps:
+            config, data = self._config, self._sample
+            _, steps = self._fresh(plan)
+            order = torch.arange(len(data.train), device=self._device)
+            if not plan.captured:  # graphed steps take their whole epoch, and have paid already
+                order = order[: self._batches * config.batch_size + FEW]
+            started = time.perf_counter()
+            steps.begin_epoch(1, order, config.seed)
+            if data is not self._data:
+                self._picture_s = (time.perf_counter() - started) / len(data.train)
+            if not plan.captured and len(order) > self._batches * config.batch_size:
+                steps.take(self._batches, self._batches + 1, [config.lr])
+            self._steps[key] = steps
+        return self._steps[key]
+
+    def _result(self, plan: Plan, notes: list[str], times: list[float], slack: tuple[float, float]) -> Measured:
+        typical = median(times)
+        every = max(1, round(RECORD_S / min(times)))
+        note = " ".join(filter(None, notes))
+        return Measured(
+            plan=plan.model_copy(update={"steps_per_record": every, "note": note}),
+            step_s=(slack[0] * min(times), slack[1] * typical),
+            picture_s=self._picture_s,
+            steps=self._taken,
+            need=self._need,
+        )
+
+
+def _sample(config: TrainingConfig, data: Data) -> Data:
+    """The data; only a part of the training set where an augmentation works on all of it at once."""
+    if config.augmentation != "alternating":
+        return data
+    most = max(AUGMENTED, 2 * config.batch_size)
+    return replace(data, train=ImageSet("train", data.train.images[:most], data.train.labels[:most]))
+
+
+def _races(plan: Plan, device: torch.device, threads: Sequence[int]) -> list[list[dict[str, object]]]:
+    """What may be changed of the plan, one thing after another, the usual first."""
+    precisions = ["float32", "bfloat16"] if plan.precision == "bfloat16" else ["float32"]
+    layouts = ["channels_last", "contiguous"] if plan.memory_format == "channels_last" else [plan.memory_format]
+    if device.type == "cpu":
+        layouts.append("blocked")
+    return [
+        [{"threads": number} for number in reversed(threads)],
+        [{"precision": precision} for precision in precisions],
+        [{"memory_format": layout} for layout in layouts],
+    ]
+
+
+def _comparison(plans: Sequence[Plan], bests: Sequence[float], winner: int) -> str:
+    """ "channels last takes 8.9 ms a step, contiguous 10.4 ms." Nothing where there was no choice."""
+    if len(plans) == 1:
+        return ""
+    names = _names(plans)
+    took = [f"{name} {_ms(best)}" for name, best in zip(names, bests, strict=True)]
+    said = f"A step took {', '.join(took[:-1])} and {took[-1]}: {names[winner]} is used"
+    quicker = bests[winner] > min(bests)
+    return f"{said}, because the difference is too small to count." if quicker else f"{said}."
+
+
+def _names(plans: Sequence[Plan]) -> list[str]:
+    """What sets them apart, in words."""
+    if len({plan.threads for plan in plans}) > 1:
+        return [f"on {plan.threads} thread{'s' if plan.threads > 1 else ''}" for plan in plans]
+    if len({plan.precision for plan in plans}) > 1:
+        return [f"in {plan.precision}" for plan in plans]
+    return [plan.memory_format.replace("_", " ") for plan in plans]
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms" if seconds < 0.0995 else f"{1000 * seconds:.0f} ms"

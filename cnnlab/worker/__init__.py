@@ -1,0 +1,9 @@
+"""The one place where training meets runs: train a claimed run, commit what it reports, end.
+
+A run's own process has two threads. One trains and touches no disk; the other (`writer`) keeps what was reported, in order.
+"""
+
+from cnnlab.worker.job import work
+from cnnlab.worker.warm import serve
+
+__all__ = ["serve", "work"]

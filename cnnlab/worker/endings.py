@@ -1,0 +1,59 @@
+"""How a run ends: the status and the sentence for each way."""
+
+import errno
+import traceback
+from typing import Literal
+
+import torch
+
+from cnnlab.data import DataUnavailableError
+from cnnlab.models import ConfigError
+from cnnlab.records import Results, RunStatus
+from cnnlab.registry import UnknownNameError
+from cnnlab.runs.store import StoreError
+from cnnlab.schema import TrainingConfig
+from cnnlab.training import DivergedError
+from cnnlab.training.devices import DeviceUnavailableError
+
+Asked = Literal["stop", "pause", "terminate"]
+Ended = tuple[RunStatus, str, Results | None]
+
+ENDINGS: dict[Asked, tuple[RunStatus, str]] = {
+    "stop": (RunStatus.STOPPED, "Stopped {where}. Continue goes on from there."),
+    "pause": (RunStatus.PAUSED, "Paused {where}. Continue goes on from there."),
+    "terminate": (RunStatus.INTERRUPTED, "The machine asked the run to end {where}. Continue goes on from there."),
+}
+SENTENCES = (ConfigError, DataUnavailableError, DeviceUnavailableError, StoreError, UnknownNameError)
+"""Errors whose text is already a sentence for people."""
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # MPS and the CPU have no exception for it
+
+
+class AskedToEnd(Exception):  # noqa: N818 - no error
+    """Somebody has asked this run to end; `Job.asked` says how."""
+
+
+def as_asked(asked: Asked, where: str) -> Ended:
+    """The end somebody wanted."""
+    status, sentence = ENDINGS[asked]
+    return status, sentence.format(where=where), None
+
+
+def verdict(error: Exception, config: TrainingConfig) -> Ended:
+    """What an exception means for the run, in one sentence that says what to do."""
+    status = RunStatus.FAILED
+    if isinstance(error, DivergedError):
+        status, sentence = RunStatus.DIVERGED, str(error)
+    elif isinstance(error, SENTENCES):
+        sentence = str(error)
+    elif isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in NO_MEMORY):
+        sentence = (
+            f"The memory of the device is full: a batch of {config.batch_size} does not fit. "
+            f"Try a batch size of {max(2, config.batch_size // 2)}, or a smaller architecture."
+        )
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        sentence = "The disk is full. Every epoch that was shown is kept; free some space, then continue."
+    else:
+        traceback.print_exception(error)
+        first_line = (str(error).splitlines() or [""])[0][:200]
+        sentence = f"An unforeseen error ended the run ({type(error).__name__}: {first_line}). The log has the details."
+    return status, sentence, None

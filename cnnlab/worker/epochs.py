@@ -1,0 +1,72 @@
+"""When an epoch is kept: at once where the writer is free, else together with the next state.
+
+An epoch counts only together with a state from which the run goes on after it: so no epoch that was shown is ever
+trained again. Where epochs are shorter than writing a state takes, several share one; those in between have scores but no
+weights, as if they had been thinned out. The best epoch always has its weights.
+"""
+
+from cnnlab.records import EpochRecord
+from cnnlab.training import Fit, TrainingState
+from cnnlab.worker.writer import Commit, Unwritten, Writer
+
+
+class Epochs:
+    """Those of one run in training. `before`: the epochs it has had already."""
+
+    def __init__(self, training: Fit, writer: Writer, before: list[EpochRecord]) -> None:
+        self._training, self._writer = training, writer
+        self._waiting: list[EpochRecord] = []
+        self._best = max(map(_accuracy, before), default=0.0)
+        self._best_weights: Unwritten | None = None
+        self._untrained = None if training.place.step else self._weights(training.state())
+
+    @property
+    def waiting(self) -> bool:
+        """True while an epoch has ended that no state has been handed over for."""
+        return bool(self._waiting)
+
+    def end(self, record: EpochRecord) -> None:
+        """An epoch has just ended. Waits for no disk."""
+        self._waiting.append(record)
+        better = _accuracy(record) > self._best
+        if better:
+            self._best, self._best_weights = _accuracy(record), None
+        if self._writer.has_room():
+            self.commit()
+        elif better:
+            weights = {name: value.detach().clone() for name, value in self._training.model.state_dict().items()}
+            self._best_weights = Unwritten("weights", vars(self._training.place).copy(), weights)
+
+    def commit(self) -> None:
+        """Hand over what waits with the state as it is now, between two records."""
+        state, place = self._training.state(), self._training.place
+        files = [Unwritten("state", state.meta, state.tensors)]
+        if not place.step_in_epoch:  # between two epochs
+            files.insert(0, self._weights(state))
+        if self._best_weights:
+            files.insert(0, self._best_weights)
+        self._writer.add(Commit(self._waiting, files))
+        self._waiting, self._best_weights = [], None
+
+    def commit_untrained(self) -> None:
+        """Hand over the weights before the first step, once that step is: it is what somebody waits for.
+
+        They are epoch 0, and need no state: the seed gives them again.
+        """
+        if self._untrained:
+            self._writer.add(Commit([], [self._untrained]))
+            self._untrained = None
+
+    def commit_for_good(self) -> None:
+        """Hand over what waits of a run that cannot go on: nothing of it will be trained again."""
+        self.commit_untrained()
+        self._writer.add(Commit(self._waiting, [self._best_weights] if self._best_weights else []))
+
+    @staticmethod
+    def _weights(state: TrainingState) -> Unwritten:
+        """No copy of their own."""
+        return Unwritten("weights", state.meta, state.of("model"))
+
+
+def _accuracy(record: EpochRecord) -> float:
+    return record.validation.accuracy if record.validation else 0.0

@@ -1,0 +1,160 @@
+"""One claimed run in this process, from the claim to its end."""
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from cnnlab.models import complete
+from cnnlab.records import EpochRecord, RunStatus, StepRecord
+from cnnlab.runs.run import Run
+from cnnlab.runs.store import Store
+from cnnlab.settings import Settings
+from cnnlab.training import DivergedError, Fit, fit
+from cnnlab.training.devices import environment, pick_device
+from cnnlab.training.selftest import choose
+from cnnlab.worker import resuming, warm_sets
+from cnnlab.worker.endings import Asked, AskedToEnd, Ended, as_asked, verdict
+from cnnlab.worker.epochs import Epochs
+from cnnlab.worker.scores import measure
+from cnnlab.worker.signals import heard
+from cnnlab.worker.writer import Writer
+
+LISTEN_S = 0.25
+"""Stop and Pause are heard within one record, or this, whichever is longer."""
+TELL_S = 0.25
+"""How often a download says how far it is."""
+
+Listener = Callable[[StepRecord | EpochRecord], None]
+
+
+def work(store: Store, settings: Settings, run: Run, on_record: Listener | None = None) -> Run:
+    """Train one claimed run to its end state in this process, committing everything; returns it as it ended.
+
+    What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
+    all with the full state saved. `on_record` is told of steps as they are taken, and of epochs once they are kept.
+    """
+    job = Job(store, settings, run, on_record or (lambda record: None))
+    with heard(job.ask):
+        try:
+            ending = job.train()
+        except Exception as error:
+            ending = verdict(error, run.config)
+        status, sentence, results = ending
+        return store.finish(run.id, status, " ".join([sentence, *job.remarks]), results)
+
+
+class Job:
+    """The training of one run. When `train` has ended, whichever way, nothing is being written any more."""
+
+    def __init__(self, store: Store, settings: Settings, run: Run, on_record: Listener) -> None:
+        self.store, self.settings, self.run, self.on_record = store, settings, run, on_record
+        self.asked: Asked | None = None
+        self.remarks: list[str] = []
+        self._listened = self._told = 0.0
+
+    def ask(self, what: Asked) -> bool:
+        """End at the next record. False where that had been asked before."""
+        first, self.asked = self.asked is None, what
+        return first
+
+    def train(self) -> Ended:
+        """From the claim to an end; whatever is raised on the way was not meant."""
+        try:
+            training = self._begin()
+        except AskedToEnd:
+            return self._ended("while its data was being fetched")
+        with Writer(self.store, self.run.id, training.config) as writer:
+            epochs = Epochs(training, writer, before=self.store.epochs(self.run.id))
+            try:
+                self._follow(training, writer, epochs)
+            except AskedToEnd:
+                return self._leave(training, writer, epochs)
+            except DivergedError:
+                epochs.commit_for_good()
+                raise
+            self._drain(writer)
+            if epochs.waiting:
+                epochs.commit()
+                self._drain(writer)
+        try:
+            results = measure(self.store, self.run, training, self.remarks)
+        except AskedToEnd:
+            return self._ended("while its final scores were being measured")
+        last = results.final.epoch
+        return RunStatus.FINISHED, f"Finished {last} epoch{'s' if last > 1 else ''}.", results
+
+    def _begin(self) -> Fit:
+        config, store, run = complete(self.run.config), self.store, self.run
+        device = pick_device(config.device)
+        data = warm_sets.take(config, self.settings, device, self._tell_download)
+        known = resuming.recorded_plan(run, config, device)
+        plan, forecast = known or choose(config, data, device, self.settings)
+        torch.set_num_threads(plan.threads)
+        training = fit(config, data, device, resuming.newest_state(store, run, self.remarks), plan)
+        training.model.register_forward_pre_hook(self._between_batches)
+        if run.steps_total is not None:  # else it never began, and there is nothing to forget
+            store.rewind(run.id, training.place.step)
+        if self.remarks:
+            self.remarks.append(f"So it went on from step {training.place.step}.")
+        said = resuming.environment_with(environment(device), training.plan, forecast)
+        store.start(run.id, device.type, said, training.steps_total)
+        return training
+
+    def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
+        self._end_if_asked()
+        if time.monotonic() - self._told >= TELL_S:
+            self._told = time.monotonic()
+            share = f"{done_bytes / total_bytes:.0%} of " if done_bytes else ""  # 0: perhaps another process is at it
+            size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
+            self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once{size}")
+
+    def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> None:
+        """Hand over each record, to the last epoch."""
+        images, elapsed_s = training.images_seen, training.place.elapsed_s
+        for record in training:
+            if isinstance(record, StepRecord):
+                rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
+                writer.add_step(record, rate)
+                epochs.commit_untrained()
+                self.on_record(record)
+            else:
+                epochs.end(record)
+            self._tell_epochs(writer)
+            self._end_if_asked()
+
+    def _tell_epochs(self, writer: Writer) -> None:
+        for record in writer.newly_shown():
+            self.on_record(record)
+
+    def _drain(self, writer: Writer) -> None:
+        writer.drain()
+        self._tell_epochs(writer)
+
+    def _end_if_asked(self) -> None:
+        if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
+            self._listened = time.monotonic()
+            match self.store.command(self.run.id):
+                case "stop" | "pause" as command:
+                    self.asked = command
+        if self.asked:
+            raise AskedToEnd
+
+    def _between_batches(self, model: nn.Module, pictures: object) -> None:
+        """Measuring a large network takes minutes, and it may be left anywhere; a step of training is taken whole."""
+        if not model.training:
+            self._end_if_asked()
+
+    def _leave(self, training: Fit, writer: Writer, epochs: Epochs) -> Ended:
+        """With the full state as it is after the last step."""
+        self._drain(writer)  # first, so that memory never holds a second large state
+        epochs.commit()
+        self._drain(writer)
+        place = training.place
+        epoch = min(place.epoch + 1, self.run.config.epochs)
+        return self._ended(f"at step {place.step} of {training.steps_total}, in epoch {epoch}")
+
+    def _ended(self, where: str) -> Ended:
+        assert self.asked
+        return as_asked(self.asked, where)

@@ -1,0 +1,49 @@
+"""What a run goes on from: its newest sound state, and the plan its bits depend on."""
+
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from cnnlab import checkpoints
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.records import Forecast, Plan
+from cnnlab.runs.run import Run
+from cnnlab.runs.store import Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.training import TrainingState
+from cnnlab.training.plan import default_plan
+
+
+def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | None:
+    """The newest sound state; a damaged one is said in `remarks`, and the one before it serves."""
+    for found in reversed(store.checkpoints(run.id, "state")):
+        try:
+            tensors, meta = checkpoints.read(store.path(found), found.sha256)
+        except CheckpointError as error:
+            remarks.append(str(error))
+        else:
+            return TrainingState(tensors, meta["place"])
+    return None
+
+
+def recorded_plan(run: Run, config: TrainingConfig, device: torch.device) -> tuple[Plan, Forecast | None] | None:
+    """How the run has computed so far; None where it has not begun, or begun on another kind of device."""
+    said = run.environment
+    if run.device != device.type:
+        return None
+    try:
+        if "plan" in said:
+            forecast = said.get("forecast")
+            return Plan.model_validate(said["plan"]), forecast and Forecast.model_validate(forecast)
+        if "threads" in said:  # from before there were plans: every step had its record
+            return default_plan(config, device).model_copy(update={"threads": int(said["threads"])}), None
+    except (ValidationError, TypeError, ValueError):
+        pass  # another version's: its bits cannot be had again
+    return None
+
+
+def environment_with(said: dict[str, str | int], plan: Plan, forecast: Forecast | None) -> dict[str, Any]:
+    """`said` of the machine, and what a continued run and a curious reader need beside it."""
+    told: dict[str, Any] = {**said, "plan": plan.model_dump(mode="json")}
+    return told | ({"forecast": forecast.model_dump(mode="json")} if forecast else {})

@@ -1,0 +1,70 @@
+"""The warm worker: it has paid, before the click, what a run's first step would pay."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+
+import torch
+
+from cnnlab.data import DATASETS
+from cnnlab.models import complete
+from cnnlab.runs.store import Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from cnnlab.training import fit
+from cnnlab.training.devices import background_threads, pick_device
+from cnnlab.training.selftest import choose
+from cnnlab.worker import warm_sets
+from cnnlab.worker.job import work
+
+POLL_S = 0.05
+"""How often it asks for a run."""
+
+
+def serve(settings: Settings) -> None:
+    """Wait for a run, train it and end. It ends too once its parent is gone."""
+    parent = os.getppid()
+    torch.set_num_threads(settings.threads or background_threads(os.cpu_count() or 1))
+    store = Store(settings)
+    for pause_s in _waiting(settings, store):
+        if os.getppid() != parent:
+            return
+        run = store.claim()
+        if run is not None:
+            print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
+            ended = work(store, settings, run)
+            print(f"run {run.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
+            return
+        time.sleep(pause_s)
+
+
+def _waiting(settings: Settings, store: Store) -> Iterator[float]:
+    """Between two questions for a run, get a little warmer; then seconds to sleep. A run that is there need not wait."""
+    yield 0.0
+    try:
+        for _ in _warm_up(settings, store):
+            yield 0.0
+    except Exception:
+        traceback.print_exc()  # a run that needs what is missing will say so; the others need not wait for it
+    while True:
+        yield POLL_S
+
+
+def _warm_up(settings: Settings, store: Store) -> Iterator[None]:
+    """Pay, bit by bit, what the first step would pay: reading the data, the kernels' first use, the self-test.
+
+    The settings are those of the form as it opens, on the built-in pictures where the others are not here yet.
+    """
+    config = TrainingConfig()
+    if not DATASETS.get(config.dataset).is_ready(settings.data):
+        config = config.model_copy(update={"dataset": "shapes"})
+    config, device = complete(config), pick_device("auto")
+    data = warm_sets.keep(config, settings, device)
+    yield
+    list(islice(fit(config, data, device), 2))
+    yield
+    if not store.training_pids():  # beside a training it would find that this machine is slow
+        choose(config, data, device, settings)

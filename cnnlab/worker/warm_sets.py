@@ -1,0 +1,41 @@
+"""The sets that a warm worker has cut before there is a run; most first runs are like the form as it opens."""
+
+from collections.abc import Callable
+
+import torch
+
+from cnnlab.data import DATASETS
+from cnnlab.data.tensors import Data, prepare_sets
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+Progress = Callable[[int, int], None]
+
+_CUT_BY = ("dataset", "seed", "validation_size", "train_subset", "normalisation")
+"""The settings that the sets depend on."""
+
+_kept: dict[tuple[object, ...], Data] = {}
+
+
+def keep(config: TrainingConfig, settings: Settings, device: torch.device) -> Data:
+    """Cut the sets now, for the `take` of a run with such settings."""
+    _kept.clear()
+    data = _kept[_key(config, device)] = _cut(config, settings, device, None)
+    return data
+
+
+def take(config: TrainingConfig, settings: Settings, device: torch.device, progress: Progress | None) -> Data:
+    """Those that were kept, or fresh ones; only one run's sets are in memory. Raises DataUnavailableError."""
+    kept = _kept.pop(_key(config, device), None)
+    _kept.clear()
+    return kept or _cut(config, settings, device, progress)
+
+
+def _cut(config: TrainingConfig, settings: Settings, device: torch.device, progress: Progress | None) -> Data:
+    dataset = DATASETS.get(config.dataset)
+    dataset.prepare(settings.data, progress)
+    return prepare_sets(config, dataset.load(settings.data), dataset.info, device)
+
+
+def _key(config: TrainingConfig, device: torch.device) -> tuple[object, ...]:
+    return (device, *(getattr(config, name) for name in _CUT_BY))

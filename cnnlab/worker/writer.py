@@ -1,0 +1,178 @@
+"""A run's second thread: it keeps what the first reports, so that training waits for no disk.
+
+Everything in the order in which it was handed over, and files before the row that names them: killed anywhere, nothing
+that was shown is lost. Nearly all of its time it spends in C (hashing, writing, waiting for the disk), where it leaves
+Python's lock to training.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from torch import Tensor
+
+from cnnlab import checkpoints
+from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.runs.run import Checkpoint, CheckpointKind
+from cnnlab.runs.store import Store
+from cnnlab.schema import TrainingConfig
+
+FLUSH_S = 0.25
+"""Steps reach the store in batches of so long; the first ones at once."""
+AHEAD_BYTES = 32 << 20
+"""Training may be so far ahead of the disk; a larger state waits alone."""
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A checkpoint still in memory: copies, which training does not change any more."""
+
+    kind: CheckpointKind
+    place: Mapping[str, Any]
+    """The counters of the step it was taken at."""
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Epochs and checkpoints, kept together or not at all."""
+
+    epochs: Sequence[EpochRecord]
+    files: Sequence[Unwritten]
+
+    @property
+    def bytes(self) -> int:
+        """Memory it holds until it is written; what two files share counts once."""
+        return sum({t.data_ptr(): t.nbytes for file in self.files for t in file.tensors.values()}.values())
+
+
+class Writer:
+    """Use it in a `with` block, from one thread. What goes wrong in the other is raised at the next call."""
+
+    def __init__(self, store: Store, run_id: str, config: TrainingConfig) -> None:
+        self._store, self._run_id, self._config = store, run_id, config
+        self._changed = threading.Condition()  # guards all that follows
+        self._steps: list[StepRecord] = []
+        self._images_per_s = 0.0
+        self._commits: deque[Commit] = deque()
+        self._shown: list[EpochRecord] = []
+        self._flushed = float("-inf")
+        self._hurried = self._ending = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._serve, name="cnnlab-writer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What was handed over is kept, also where training failed; only a process that must end now does not wait."""
+        with self._changed:
+            self._hurried = self._ending = True
+            self._changed.notify_all()
+        if error is None or isinstance(error, Exception):
+            self._thread.join()
+
+    def add_step(self, step: StepRecord, images_per_s: float) -> None:
+        """Keep it within FLUSH_S."""
+        with self._changed:
+            self._steps.append(step)
+            self._images_per_s = images_per_s
+            self._changed.notify_all()
+        self._check()
+
+    def has_room(self) -> bool:
+        """True while a state like the last one may be copied and handed over: memory holds only so many."""
+        with self._changed:
+            if not self._commits:
+                return True
+            waiting = sum(commit.bytes for commit in self._commits)
+            return waiting + self._commits[-1].bytes <= AHEAD_BYTES
+
+    def add(self, commit: Commit) -> None:
+        """Keep it, after the steps that came before it."""
+        with self._changed:
+            self._commits.append(commit)
+            self._changed.notify_all()
+        self._check()
+
+    def newly_shown(self) -> list[EpochRecord]:
+        """The epochs that have been committed since the last call."""
+        self._check()
+        with self._changed:
+            shown, self._shown = self._shown, []
+        return shown
+
+    def drain(self) -> None:
+        """Wait until everything is kept."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._failure or not (self._steps or self._commits))
+            self._hurried = False
+        self._check()
+
+    def _check(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    def _serve(self) -> None:
+        """The thread."""
+        try:
+            while self._wait():
+                self._flush()
+                if self._commits:
+                    self._keep(self._commits[0])
+        except Exception as error:  # whatever it is, it ends the run
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _wait(self) -> bool:
+        """Until there is something to do; False once there never will be."""
+        with self._changed:
+            while not (self._commits or self._is_due() or self._ending):
+                self._changed.wait(max(0.0, self._flushed + FLUSH_S - time.monotonic()) if self._steps else None)
+            return bool(self._commits or self._steps)
+
+    def _is_due(self) -> bool:
+        return bool(self._steps) and (self._hurried or time.monotonic() >= self._flushed + FLUSH_S)
+
+    def _flush(self) -> None:
+        with self._changed:
+            steps, images_per_s = list(self._steps), self._images_per_s
+        self._store.add_steps(self._run_id, steps, images_per_s)
+        with self._changed:
+            del self._steps[: len(steps)]
+            self._flushed = time.monotonic()
+            self._changed.notify_all()
+
+    def _keep(self, commit: Commit) -> None:
+        """Files first, then the steps before them and the rows that name them."""
+        files = [self._write(file) for file in commit.files]
+        self._flush()
+        self._store.commit(self._run_id, commit.epochs, files)
+        with self._changed:
+            self._commits.popleft()
+            self._shown += commit.epochs
+            self._changed.notify_all()
+
+    def _write(self, file: Unwritten) -> Checkpoint:
+        place = file.place
+        name = f"{file.kind}-{place['epoch']:04d}" + (f"-{place['step']:07d}" if file.kind == "state" else "")
+        meta = {"place": dict(place), "config": self._config.model_dump(mode="json")}
+        path = self._store.folder(self._run_id) / f"{name}.safetensors"
+        written = checkpoints.write(path, file.tensors, meta, between=self._between)
+        at = {"epoch": place["epoch"], "step": place["step"]}
+        return Checkpoint(run_id=self._run_id, kind=file.kind, **at, **vars(written))
+
+    def _between(self) -> None:
+        """Steps do not wait for the end of a large file."""
+        if self._is_due():
+            self._flush()

@@ -1,0 +1,158 @@
+"""The Train page's two questions before training, and what a run's page says of its plan."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import update
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.dashboard import probes
+from cnnlab.records import Forecast, LrRange, Plan, Preflight, Record, Results, RunStatus, Usage
+from cnnlab.runs import Run, Store, tables
+from cnnlab.runs.probe import Prober
+
+PLAN = Plan(threads=1, memory_format="channels_last", precision="float32", steps_per_record=5, note="It took 8.9 ms.")
+FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000), steps=40)
+PREFLIGHT = Preflight(plan=PLAN, forecast=FORECAST, machine="CPU (2 cores)")
+RANGE = LrRange(
+    lr=tuple(1e-5 * 2**n for n in range(15)),
+    loss=tuple(2.3 - 0.05 * n for n in range(15)),
+    smoothed=tuple(2.3 - 0.05 * n for n in range(15)),
+    steepest=0.004,
+    tenth=0.0021,
+    suggestion=0.0021,
+    reason="The loss is lowest at 0.021.",
+)
+
+
+@pytest.fixture
+def answers(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """answers(record): what a probe's process says from now on; answers(None, "…") refuses."""
+    script = tmp_path / "probe.py"
+
+    def answer(record: Record | None, sentence: str = "") -> None:
+        kind = "preflight" if isinstance(record, Preflight) else "lr_range" if record else "refused"
+        values = record.model_dump(mode="json") if record else {"sentences": [sentence]}
+        script.write_text(f"import json\nprint(json.dumps({ {'type': kind, **values}!r}))")
+
+    prober = Prober(store.settings, (sys.executable, str(script)))
+    monkeypatch.setattr(probes, "prober", lambda: prober)
+    yield answer
+    prober.stop()
+
+
+def words(app: AppTest) -> str:
+    """Everything a person reads."""
+    elements = [*app.markdown, *app.caption, *app.error]
+    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
+
+
+def asked(app: AppTest, key: str) -> AppTest:
+    """The page after the answer has come."""
+    app.session_state["form_dataset"] = "shapes"
+    app.run().button(key=key).click().run()
+    assert not app.exception
+    deadline = time.monotonic() + 60
+    while any(button.icon == "spinner" or "easuring" in button.label for button in app.button):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        app.run()
+    return app
+
+
+def test_how_long_it_takes_is_answered_before_training(
+    open_page: Callable[..., AppTest], store: Store, answers: Callable[..., None]
+) -> None:
+    """Time, memory, machine and number of steps; for other settings it vanishes, for these it comes back."""
+    answers(PREFLIGHT)
+    app = asked(open_page("train"), "probe_preflight")
+    said = "About 18–22 s an epoch, 3.0–3.7 min of training in all** · 410–450 MB of memory"
+    assert said in words(app)
+    assert "From 40 real training steps on CPU (2 cores): fast · 1 thread · channels last · float32" in words(app)
+    assert not store.list()
+    app.number_input(key="form_batch_size").set_value(128).run()
+    assert "an epoch, " not in words(app)
+    app.number_input(key="form_batch_size").set_value(64).run()
+    assert said in words(app)
+    app.number_input(key="form_epochs").set_value(20).run()
+    assert "6.1–7.5 min of training in all" in words(app)
+
+
+def test_a_batch_that_does_not_fit_is_said(open_page: Callable[..., AppTest], answers: Callable[..., None]) -> None:
+    """In the core's own words."""
+    answers(None, "A batch of 8192 needs about 31 GB; 12 GB are free. A batch of 2048 fits (about 8 GB).")
+    app = asked(open_page("train"), "probe_preflight")
+    assert "A batch of 2048 fits" in app.error[0].value
+
+
+def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
+    open_page: Callable[..., AppTest], answers: Callable[..., None]
+) -> None:
+    """Never before the click; afterwards it stands in the form, and the curve stays."""
+    answers(RANGE)
+    app = asked(open_page("train"), "probe_lr_range")
+    assert "The loss is lowest at 0.021." in words(app)
+    assert "well before the turn" in words(app)
+    assert app.text_input(key="form_lr").value == "0.001"
+    app.button(key="use_suggestion").click().run()
+    assert not app.exception
+    assert app.text_input(key="form_lr").value == "0.0021"
+    assert "The loss is lowest at 0.021." in words(app)
+    app.number_input(key="form_batch_size").set_value(128).run()
+    assert "The loss is lowest at 0.021." not in words(app)
+
+
+def test_nothing_is_measured_of_a_faulty_form(open_page: Callable[..., AppTest], answers: Callable[..., None]) -> None:
+    """Both buttons wait until it is corrected, and where the dataset is not here yet."""
+    app = open_page("train")
+    app.number_input(key="form_epochs").set_value(0).run()
+    assert not app.exception
+    assert app.button(key="probe_preflight").disabled
+    assert app.button(key="probe_lr_range").disabled
+
+
+def finished(store: Store, run: Run, environment: dict[str, Any], usage: Usage | None) -> None:
+    """Give a finished run a plan and what it used."""
+    assert run.results
+    results = Results(final=run.results.final, best=run.results.best, usage=usage)
+    with store.database.writing() as connection:
+        connection.execute(
+            update(tables.runs)
+            .where(tables.runs.c.id == run.id)
+            .values(environment=json.dumps(environment), results=results.model_dump_json())
+        )
+
+
+def test_predicted_and_actual_stand_side_by_side(
+    open_page: Callable[..., AppTest], insert_run: Any, store: Store
+) -> None:
+    """On the page of a finished run, with its plan; the note is the help."""
+    run = insert_run(RunStatus.FINISHED)
+    environment = {"plan": PLAN.model_dump(mode="json"), "forecast": FORECAST.model_dump(mode="json")}
+    finished(store, run, environment, Usage(epoch_s=19.8, memory_bytes=431_000_000))
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    assert "Computed: fast · 1 thread · channels last · float32." in words(app)
+    assert "predicted 18–22 s. Memory 431" in words(app)
+    assert any("It took 8.9 ms." in (caption.help or "").replace("\\", "") for caption in app.caption)
+
+
+def test_an_unreadable_plan_is_left_out(open_page: Callable[..., AppTest], insert_run: Any, store: Store) -> None:
+    """Another cnnlab's environment, or none: the page stands."""
+    run = insert_run(RunStatus.FINISHED)
+    finished(store, run, {"plan": {"threads": "many"}, "forecast": 3}, None)
+    app = open_page("train", run=run.id)
+    assert not app.exception
+    assert "Computed" not in words(app)
+
+
+def test_a_server_has_one_prober(store: Store) -> None:
+    """Whoever asks."""
+    st.cache_resource.clear()
+    assert probes.prober() is probes.prober()

@@ -1,0 +1,216 @@
+"""A sweep on the Compare page: how far it is, which run is best, which setting matters, what can be done."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab.models import complete
+from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score
+from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.sweeps import names
+
+OpenPage = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    """Everything a person reads, in one text, without Markdown's stars."""
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    text = " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
+    return text.replace("**", "").replace("\u202f", " ").replace("\xa0", " ")
+
+
+def sweep(store: Store, name: str, accuracies: Sequence[float | None], *settings: dict[str, Any]) -> list[Run]:
+    """A sweep of these settings; each run finished with its accuracy, or still waiting."""
+    configs = [complete(TrainingConfig(**({"dataset": "shapes", "epochs": 1} | given))) for given in settings]
+    runs = store.create_many(configs, name, names(configs))
+    for run, accuracy in zip(runs, accuracies, strict=True):
+        if accuracy is not None:
+            finish(store, run, accuracy)
+    return [store.get(run.id) for run in runs]
+
+
+def finish(store: Store, run: Run, accuracy: float) -> None:
+    """As its worker would have: train 10 points above, test 2 below."""
+    store.take(run.id)
+    train, judged, test = (Score(loss=1.0, accuracy=a, n=1_000) for a in (accuracy + 0.1, accuracy, accuracy - 0.02))
+    validation = judged if run.config.validation_size else None
+    record = EpochRecord(epoch=1, step=9, running_loss=1.0, train_sample=train, validation=validation, elapsed_s=2.0)
+    store.commit(run.id, [record], [])
+    scores = FullScores(epoch=1, train=train, validation=validation, test=test)
+    store.finish(run.id, RunStatus.FINISHED, "Finished.", Results(final=scores, best=scores))
+
+
+def rates(*lrs: float, **others: Any) -> list[dict[str, Any]]:
+    """One setting varied."""
+    return [{"lr": lr, **others} for lr in lrs]
+
+
+def test_there_is_no_choice_where_there_is_no_sweep(open_page: OpenPage, insert_run: Any) -> None:
+    """The page is as it was."""
+    insert_run(epochs=2)
+    app = open_page("compare")
+    assert not [box for box in app.selectbox if box.key == "compare_sweep"]
+
+
+def test_a_sweep_is_chosen_and_left(open_page: OpenPage, store: Store) -> None:
+    """By name; the address has it; leaving it brings all runs back."""
+    sweep(store, "A", [0.5, 0.6], *rates(0.1, 0.2))
+    sweep(store, "B", [0.5, 0.6, 0.7], *rates(0.1, 0.2, 0.3))
+    app = open_page("compare")
+    assert len(app.dataframe[0].value) == 5
+    app.selectbox(key="compare_sweep").set_value("B").run()
+    assert app.query_params["sweep"] == "B"
+    assert len(app.dataframe[0].value) == 3
+    app.selectbox(key="compare_sweep").set_value(None).run()
+    assert "sweep" not in app.query_params
+    assert len(app.dataframe[0].value) == 5
+    assert not app.exception
+
+
+def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store: Store) -> None:
+    """Numbers as numbers; a run without scores comes last."""
+    runs = sweep(store, "A", [0.5, None, 0.7], *rates(0.1, 0.2, 0.3))
+    table = open_page("compare", sweep="A").dataframe[0].value
+    assert list(table["Learning rate"]) == [0.3, 0.1, 0.2]
+    assert list(table["Validation"])[:2] == [70.0, 50.0]
+    assert list(table["Train sample"])[:2] == [80.0, 60.0]
+    assert list(table["Gap"])[:2] == [10.0, 10.0]
+    assert table["Validation"].isna().tolist() == [False, False, True]
+    assert list(table["Run"]) == [runs[2].number, runs[0].number, runs[1].number]
+    assert "Dropout" not in table
+    assert "Test" not in table, "the test set is opened for the one that was chosen"
+
+
+def test_the_best_is_said_with_how_sure_it_is(open_page: OpenPage, store: Store) -> None:
+    """Validation chooses; the test accuracy of the chosen is said beside it."""
+    sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3))
+    said = words(open_page("compare", sweep="A"))
+    assert "Best: learning rate 0.3, validation 70.0 % after epoch 1 (95 % interval 67.1 – 72.8 % of 1 000" in said
+    assert "On the test set, which had no say in the choice: 68.0 %." in said
+
+
+def test_seeds_are_repeats_and_the_luckiest_does_not_win(open_page: OpenPage, store: Store) -> None:
+    """0.3 has the best run, 0.1 the best mean."""
+    settings = [{"lr": lr, "seed": seed} for lr in (0.1, 0.3) for seed in (0, 1)]
+    sweep(store, "A", [0.6, 0.64, 0.7, 0.2], *settings)
+    said = words(open_page("compare", sweep="A"))
+    assert "Best: learning rate 0.1, validation 62.0 % (mean of 2 seeds, 60.0 – 64.0 %)." in said
+    assert "had no say in the choice: 60.0 %" in said
+    assert "Seed matters most here" in said
+    assert "by 23.0 points; learning rate by 17.0 points." in said
+
+
+def test_without_validation_the_test_set_judges_and_that_is_said(open_page: OpenPage, store: Store) -> None:
+    """The sentence warns."""
+    sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3, validation_size=0))
+    app = open_page("compare", sweep="A")
+    assert "Best: learning rate 0.3, test 68.0 %" in words(app)
+    assert "looks better than it is" in words(app)
+    assert {"Test", "Train"} <= set(app.dataframe[0].value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "figures"),
+    [
+        (rates(0.1, 0.2, 0.3), 1),
+        ([{"seed": seed} for seed in range(3)], 1),
+        ([{"lr": lr, "dropout": dropout} for lr in (0.1, 0.2) for dropout in (0.0, 0.5)], 1),
+        ([{"lr": 0.1, "dropout": 0.1}, {"lr": 0.2, "dropout": 0.3}, {"lr": 0.3, "dropout": 0.2}], 2),
+        ([{"lr": 0.1, "dropout": 0.1, "optimizer": o} for o in ("adam", "sgd")], 1),
+        (
+            [
+                {"lr": lr, "batch_norm": norm, "weight_decay": decay}
+                for lr in (0.1, 0.2)
+                for norm in (True, False)
+                for decay in (0.0, 0.1)
+            ],
+            3,
+        ),
+        ([{}], 0),
+    ],
+    ids=["one", "seeds", "map", "draws", "words", "three", "nothing"],
+)
+def test_every_kind_of_sweep_has_its_figures(
+    open_page: OpenPage, store: Store, asked: list[dict[str, Any]], figures: int
+) -> None:
+    """A line for one setting, a map for a grid of two, otherwise one each."""
+    sweep(store, "A", [0.5 + 0.01 * place for place in range(len(asked))], *asked)
+    app = open_page("compare", sweep="A")
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == figures
+
+
+def test_a_sweep_that_waits_has_no_figures_yet(open_page: OpenPage, store: Store) -> None:
+    """And says when they come."""
+    sweep(store, "A", [None, None], *rates(0.1, 0.2))
+    app = open_page("compare", sweep="A")
+    assert not app.exception
+    assert "after the first epoch" in words(app)
+    assert len(app.get("plotly_chart")) == 0
+
+
+def test_a_sweep_is_stopped_and_continued(open_page: OpenPage, store: Store) -> None:
+    """All that is left of it, with one button."""
+    runs = sweep(store, "A", [0.5, None, None], *rates(0.1, 0.2, 0.3))
+    store.take(runs[1].id)
+    app = open_page("compare", sweep="A")
+    app.button(key="sweep_stop").click().run()
+    assert store.command(runs[1].id) == "stop"
+    assert store.get(runs[2].id).status is RunStatus.STOPPED
+    store.finish(runs[1].id, RunStatus.STOPPED, "Stopped.")
+    app.run()
+    app.button(key="sweep_continue").click().run()
+    assert [store.get(run.id).status for run in runs] == ["finished", "queued", "queued"]
+    assert not app.exception
+
+
+def test_a_sweep_is_deleted_only_after_a_question(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """The first click asks; the second deletes its runs, and the others stay."""
+    kept = insert_run(epochs=2)
+    sweep(store, "A", [0.5, 0.6], *rates(0.1, 0.2))
+    app = open_page("compare", sweep="A")
+    app.button(key="sweep_delete").click().run()
+    assert "2 runs, their curves and their weights will be gone for good" in words(app)
+    assert len(store.list()) == 3
+    app.button(key="sweep_delete_for_good").click().run()
+    assert [run.id for run in store.list()] == [kept.id]
+    assert "sweep" not in app.query_params
+    assert not app.exception
+
+
+def test_a_sweep_that_is_gone_is_said(open_page: OpenPage, store: Store) -> None:
+    """A stale link leads to all runs."""
+    sweep(store, "A", [0.5], {})
+    app = open_page("compare", sweep="<b>gone</b>")
+    assert not app.exception
+    assert "There is no sweep “<b>gone</b>” any more." in words(app)
+    assert len(app.dataframe[0].value) == 1
+
+
+def test_the_curves_of_the_best_are_a_click_away(open_page: OpenPage, store: Store) -> None:
+    """The three best side by side, the best first."""
+    runs = sweep(store, "A", [0.5, 0.9, 0.7, 0.6], *rates(0.1, 0.2, 0.3, 0.4))
+    app = open_page("compare", sweep="A")
+    app.button(key="sweep_curves").click().run()
+    assert app.query_params["runs"] == ",".join(runs[place].id for place in (1, 2, 3))
+    assert not app.exception
+
+
+def test_a_hostile_name_stays_text(open_page: OpenPage, store: Store) -> None:
+    """Wherever it stands."""
+    hostile = "<script>x</script> [x](http://a.b) $y$ :red[z]"
+    sweep(store, hostile, [0.5, 0.6], *rates(0.1, 0.2))
+    app = open_page("compare", sweep=hostile)
+    assert not app.exception
+    assert not any("<script>" in markdown.value.replace("\\<", "") for markdown in app.markdown)
+    assert not any("](http" in markdown.value for markdown in app.markdown)
+
+
+def test_a_damaged_run_does_not_break_its_sweep(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """It costs its settings, and nothing else."""
+    runs = sweep(store, "A", [0.5, 0.6], *rates(0.1, 0.2))
+    insert_run.damage_config(runs[0])
+    assert not open_page("compare", sweep="A").exception

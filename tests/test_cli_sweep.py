@@ -1,0 +1,213 @@
+"""`python -m cnnlab sweep`: what it makes, how it ends, and how it goes on."""
+
+import json
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cnnlab import worker
+from cnnlab.cli import main
+from cnnlab.presets import PRESETS
+from cnnlab.records import EpochRecord, RunStatus, Score
+from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
+Capture = pytest.CaptureFixture[str]
+Work = Callable[[Store, Run], Run]
+
+
+@pytest.fixture(autouse=True)
+def store(settings: Settings) -> Store:
+    """Every command here works on an empty home."""
+    return Store(settings)
+
+
+@pytest.fixture
+def working(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
+    """Put a quick end in the place of training."""
+
+    def put(work: Work) -> None:
+        def train(store: Store, settings: Settings, run: Run, on_record: Callable[..., None]) -> Run:
+            return work(store, run)
+
+        monkeypatch.setattr(worker, "work", train)
+
+    return put
+
+
+def finish(store: Store, run: Run) -> Run:
+    """A finished run whose validation accuracy grows with its seed."""
+    score = Score(loss=1.0, accuracy=0.2 + run.config.seed / 10, n=64)
+    record = EpochRecord(epoch=1, step=2, running_loss=1.0, train_sample=score, validation=score, elapsed_s=1.0)
+    store.commit(run.id, [record], [])
+    return store.finish(run.id, RunStatus.FINISHED, "Finished.")
+
+
+def oldest_first(store: Store) -> list[Run]:
+    """All runs."""
+    return list(reversed(store.list()))
+
+
+def test_a_grid_becomes_runs_with_a_common_name(working: Callable[[Work], None], store: Store, capsys: Capture) -> None:
+    """Of the preset and the options, in order, trained one after another; the best first in the table."""
+    working(finish)
+    preset = ["--preset", PRESETS[0].name, "--dataset", "shapes", "--epochs=2"]
+
+    assert main(["sweep", *preset, "--over", "lr=0.1,0.01", "--over=seed=0,1", "--name", "Mine"]) == 0
+
+    runs = oldest_first(store)
+    assert [(run.config.lr, run.config.seed) for run in runs] == [(0.1, 0), (0.1, 1), (0.01, 0), (0.01, 1)]
+    assert {(run.sweep, run.status, run.config.epochs) for run in runs} == {("Mine", RunStatus.FINISHED, 2)}
+    assert {run.config.train_subset for run in runs} == {PRESETS[0].config.train_subset}
+    assert runs[0].name == "lr 0.1 · seed 0"
+    shown = capsys.readouterr()
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert rows[0][:5] == ["run", "lr", "seed", "epoch", "train"]
+    assert [row[2] for row in rows[1:]] == ["1", "1", "0", "0"]
+    assert rows[1][-3:] == ["30.0", "%", "finished"]
+    assert "4 of 4 · run 4, “lr 0.01 · seed 1”" in shown.err
+
+
+def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], store: Store) -> None:
+    """The same command, the same runs; another seed, others. Without a name the sweep has a number."""
+    working(finish)
+    draw = ["sweep", *TINY, "--random", "3", "--over", "lr=1e-4..1e-1", "--over", "optimizer=adam,sgd"]
+
+    for more in ([], [], ["--random-seed", "1"]):
+        assert main([*draw, *more]) == 0
+
+    runs = oldest_first(store)
+    drawn = [[(run.config.lr, run.config.optimizer) for run in runs[first : first + 3]] for first in (0, 3, 6)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert [run.sweep for run in runs[::3]] == ["Sweep 1", "Sweep 4", "Sweep 7"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ([], 2, "Say what to vary, like: --over lr=0.1,0.01"),
+        (["--over", "lr"], 2, "does not say what to vary"),
+        (["--over", "lr=0.1,20"], 2, "Learning rate (lr) must be 1e-07 to 10, not 20.0."),
+        (["--over", "rate=1"], 2, "rate is not a setting."),
+        (["--over", "[lr=1"], 2, "--over cannot be read"),
+        (["--over", "lr=0.1..1"], 2, "which only a random search draws from"),
+        (["--over", "lr=0.1..1", "--random", "x"], 2, "--random must be a whole number, not “x”."),
+        (["--over", "lr=0.1..1", "--random", "61"], 2, "1 to 60 runs"),
+        (["--over", "lr=0.1..1", "--random", "3", "--random-seed", "-1"], 2, "--random-seed must be a whole number"),
+        (["--over", "architecture=Foo,Bar"], 2, "There is no architecture 'Bar'."),
+        (["--over", "lr=0.1,0.2", "--epochs", "0"], 2, "Epochs (epochs) must be 1 to 1 000, not 0."),
+        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "at most 60 characters"),
+        (["--resume", "Nobody"], 3, "There is no sweep “Nobody”. There is none yet."),
+    ],
+)
+def test_what_cannot_be_makes_no_run(
+    arguments: list[str], code: int, sentence: str, store: Store, capsys: Capture
+) -> None:
+    """A sentence and the exit code, before anything is made."""
+    dataset = [] if arguments == [] else ["--dataset", "shapes"]
+
+    assert main(["sweep", *dataset, *arguments]) == code
+
+    assert sentence in capsys.readouterr().err
+    assert store.list() == []
+
+
+def test_ctrl_c_stops_them_all_and_resume_goes_on(
+    working: Callable[[Work], None], store: Store, capsys: Capture
+) -> None:
+    """The one in training keeps its state, those that wait do not start by themselves later; then all are trained."""
+
+    def interrupted_at_the_second(store: Store, run: Run) -> Run:
+        if run.number < 2:
+            return finish(store, run)
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # as the worker does
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+        return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+    working(interrupted_at_the_second)
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2,3", "--name", "Four"]) == 130
+    assert [run.status for run in oldest_first(store)] == ["finished", "stopped", "stopped", "stopped"]
+    assert "python -m cnnlab sweep --resume “Four”" in capsys.readouterr().err
+
+    working(finish)
+    assert main(["sweep", "--resume", "Four"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5, "the whole sweep, with what was finished before"
+    assert [run.status for run in oldest_first(store)] == ["finished"] * 4
+    assert main(["sweep", "--resume", "Four"]) == 1
+    assert "Nothing of “Four” is left to train." in capsys.readouterr().err
+
+
+def test_a_run_stopped_by_somebody_else_does_not_end_the_others(working: Callable[[Work], None], store: Store) -> None:
+    """Whoever sees in the dashboard that one is hopeless stops that one; the exit code says that not all is done."""
+
+    def hopeless(store: Store, run: Run) -> Run:
+        return store.finish(run.id, RunStatus.STOPPED, "Stopped.") if run.number == 1 else finish(store, run)
+
+    working(hopeless)
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2"]) == 130
+    assert [run.status for run in oldest_first(store)] == ["stopped", "finished", "finished"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(RunStatus.DIVERGED, 0), (RunStatus.FAILED, 6)])
+def test_a_diverged_run_is_a_result_and_a_failed_one_is_not(
+    working: Callable[[Work], None], store: Store, capsys: Capture, status: RunStatus, code: int
+) -> None:
+    """A learning rate that is too large is what one wanted to know; either way the others are trained."""
+
+    def first_ends_badly(store: Store, run: Run) -> Run:
+        return store.finish(run.id, status, "It ended.") if run.number == 1 else finish(store, run)
+
+    working(first_ends_badly)
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1"]) == code
+    last = capsys.readouterr().out.splitlines()[-1].split()
+    assert (last[0], last[-1]) == ("1", status)
+
+
+def test_runs_that_another_process_has_taken_are_waited_for(
+    working: Callable[[Work], None], store: Store, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """A dashboard's worker takes the second while the first trains: it is left to it, and stands in the table."""
+    taken: list[Run] = []
+
+    def work(store: Store, run: Run) -> Run:
+        taken.extend([store.take(other.id) for other in store.list() if other.status is RunStatus.QUEUED])
+        return finish(store, run)
+
+    def sleep(_: float) -> None:
+        finish(store, taken[0])
+
+    working(work)
+    monkeypatch.setattr("cnnlab.cli._sweep.time.sleep", sleep)
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1"]) == 0
+    assert [run.status for run in store.list()] == ["finished"] * 2
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_machines_read_every_record(store: Store, capsys: Capture) -> None:
+    """--json: run after run, for real: one object a line, each run with the name of its sweep."""
+    assert main(["sweep", *TINY, "--over", "lr=0.01,0.001", "--name", "Real", "--json"]) == 0
+
+    told: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["type"] for line in told if line["type"] != "step"] == ["run", "epoch", "end"] * 2
+    assert {line["sweep"] for line in told if line["type"] in ("run", "end")} == {"Real"}
+    assert all(run.results for run in store.list())
+
+
+def test_runs_lists_the_sweep_only_where_there_is_one(store: Store, capsys: Capture) -> None:
+    """A column of nothing would only be in the way."""
+    store.create(TrainingConfig())
+    main(["runs"])
+    assert "sweep" not in capsys.readouterr().out
+    store.create_many([TrainingConfig(lr=0.5)], "My sweep")
+    main(["runs"])
+    shown = capsys.readouterr().out
+    assert "sweep" in shown.splitlines()[0]
+    assert "My sweep" in shown

@@ -1,0 +1,87 @@
+"""Runs small enough to be trained in a test, and what is compared of them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from cnnlab import worker
+from cnnlab.models import complete
+from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import PROJECT
+
+SMALL = {"dataset": "shapes", "epochs": 3, "train_subset": 256, "validation_size": 100, "dropout": 0.2}
+OnRecord = Callable[[StepRecord | EpochRecord], None]
+
+
+def small(**changes: object) -> TrainingConfig:
+    """Three epochs of four steps."""
+    return complete(TrainingConfig(**{**SMALL, **changes}))
+
+
+def train(store: Store, config: TrainingConfig, on_record: OnRecord | None = None) -> Run:
+    """Queue, claim and work one run."""
+    store.create(config)
+    run = store.claim()
+    assert run is not None
+    return worker.work(store, store.settings, run, on_record)
+
+
+def resume(store: Store, run: Run) -> Run:
+    """By the next worker, whose random state is another."""
+    store.resume(run.id)
+    torch.manual_seed(4321)
+    claimed = store.claim()
+    assert claimed is not None
+    return worker.work(store, store.settings, claimed)
+
+
+def facts(store: Store, run: Run) -> list[dict[str, Any]]:
+    """The run's records without the clock."""
+    records: list[StepRecord | EpochRecord] = [*store.steps(run.id), *store.epochs(run.id)]
+    return [r.model_dump(exclude={"elapsed_s"}) for r in records]
+
+
+def scores(run: Run) -> tuple[object, object]:
+    """Its results without the clock."""
+    assert run.results is not None
+    return run.results.final, run.results.best
+
+
+def asking(store: Store, what: str, step: int) -> OnRecord:
+    """Somebody who asks for that when the newest run has taken `step` steps."""
+
+    def ask(record: StepRecord | EpochRecord) -> None:
+        if isinstance(record, StepRecord) and record.step == step:
+            store.request(store.list()[0].id, what)  # type: ignore[arg-type]
+
+    return ask
+
+
+def files_of(store: Store, run: Run) -> set[str]:
+    """Those in its folder, but for the lock."""
+    return {path.name for path in store.folder(run.id).iterdir()} - {"lock"}
+
+
+def named_by(store: Store, run: Run) -> set[str]:
+    """Those that the store names."""
+    return {c.name for c in [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]}
+
+
+def serve() -> "subprocess.Popen[bytes]":
+    """A warm worker in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "cnnlab", "worker"], cwd=PROJECT, env=dict(os.environ))
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 60) -> None:
+    """Look again and again."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,95 @@
+"""Workers that wait for a run, in this process and in others."""
+
+import signal
+
+import pytest
+import torch
+
+from cnnlab import worker
+from cnnlab.data import DataUnavailableError
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.settings import Settings
+from cnnlab.worker import warm, warm_sets
+from tests.worker.helpers import resume, serve, small, wait_for
+
+
+def coming(store: Store, monkeypatch: pytest.MonkeyPatch, questions: int) -> list[Run]:
+    """A run that is created just before a worker asks for the so manieth time."""
+    created: list[Run] = []
+    claim, asked = Store.claim, 0
+
+    def ask(self: Store) -> Run | None:
+        nonlocal asked
+        asked += 1
+        if asked == questions:
+            created.append(store.create(small()))
+        return claim(self)
+
+    monkeypatch.setattr(Store, "claim", ask)
+    return created
+
+
+def test_a_worker_that_cannot_warm_up_trains_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged CIFAR-10 must not keep runs on other datasets from starting."""
+
+    def fail(*arguments: object) -> None:
+        raise DataUnavailableError("CIFAR-10 is not available: it is damaged.")
+
+    monkeypatch.setattr(warm, "_warm_up", fail)
+    created = coming(store, monkeypatch, questions=3)
+    worker.serve(store.settings)
+
+    assert store.get(created[0].id).status is RunStatus.FINISHED
+    assert "it is damaged" in capsys.readouterr().err
+
+
+def test_a_run_that_is_there_does_not_wait_for_the_warm_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would warm up for another one."""
+    monkeypatch.setattr(warm, "_warm_up", lambda *arguments: pytest.fail("it warmed up first"))
+    coming(store, monkeypatch, questions=1)
+    worker.serve(store.settings)
+
+    assert store.list()[0].status is RunStatus.FINISHED
+
+
+def test_what_is_warm_is_taken_once(settings: Settings) -> None:
+    """By a run that cuts the sets alike; another one has its own, and the memory is given back."""
+    cpu, silent = torch.device("cpu"), None
+    kept = warm_sets.keep(small(), settings, cpu)
+
+    assert warm_sets.take(small(lr=0.5, epochs=9), settings, cpu, silent) is kept
+    assert warm_sets.take(small(), settings, cpu, silent) is not kept
+    kept = warm_sets.keep(small(), settings, cpu)
+    assert len(warm_sets.take(small(train_subset=128), settings, cpu, silent).train) == 128
+    assert not warm_sets._kept
+
+
+def test_a_warm_worker_trains_one_run_and_ends(store: Store) -> None:
+    """It claims the run that comes, finishes it, and its process is gone."""
+    process = serve()
+    run = store.create(small())
+    wait_for(lambda: store.get(run.id).status is RunStatus.FINISHED, timeout_s=180)
+
+    assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_killed_worker_leaves_an_interrupted_run_that_continues(store: Store, number: int) -> None:
+    """Politely or not: the run is shown as interrupted, and continuing gives the records of a run left alone."""
+    long = small(epochs=60, train_subset=1280)
+    run = store.create(long)
+    process = serve()
+    wait_for(lambda: len(store.epochs(run.id)) >= 2, timeout_s=180)
+    process.send_signal(number)
+    process.wait(60)
+    store.recover()
+    assert store.get(run.id).status is RunStatus.INTERRUPTED
+    shown = store.epochs(run.id)
+
+    resumed = resume(store, store.get(run.id))
+    assert resumed.status is RunStatus.FINISHED
+    assert store.epochs(run.id)[: len(shown)] == shown, "what was shown was not trained again"
+    assert len(store.epochs(run.id)) == 60
