@@ -2,6 +2,7 @@
 
 from html import escape
 
+import pandas  # noqa: F401 - whole before plotly looks at it: another thread of the server may be half through loading it
 import plotly.graph_objects as go
 
 TRAIN = "#0072B2"

@@ -137,9 +137,13 @@ class Launcher:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in the server's terminal is not meant for a run
                 cwd=PROJECT,
-                env=os.environ | environment_of(self._settings),
+                env=os.environ | REPEATABLE_PRODUCTS | environment_of(self._settings),
             )
         return _Worker(process, log)
+
+
+REPEATABLE_PRODUCTS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""Without it CUDA's matrix products differ from run to run in their last bits; CUDA reads it once, when it starts."""
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

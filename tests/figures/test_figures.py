@@ -1,6 +1,8 @@
 """What the figures draw is what was measured, and names are drawn letter by letter."""
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -17,6 +19,7 @@ from cnnlab.figures.numbers import interval95, percent, points
 from cnnlab.figures.probabilities import SAID, probability_bars
 from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
 from cnnlab.records import EpochRecord, FullScores, Results, Score
+from cnnlab.settings import PROJECT
 
 NASTY = '<a href="javascript:alert(1)">x</a> & <b>bold</b>'
 
@@ -210,3 +213,15 @@ def test_the_diagram_escapes_what_it_writes() -> None:
 
     assert "<script>" not in svg
     ElementTree.fromstring(svg)
+
+
+def test_a_half_loaded_pandas_is_waited_for() -> None:
+    """The server loads libraries in a thread of its own; the first page must not meet pandas half loaded."""
+    code = (
+        "import sys, threading, time\n"
+        "threading.Thread(target=lambda: __import__('pandas')).start()\n"
+        "while 'pandas' not in sys.modules: time.sleep(0.001)\n"
+        "import cnnlab.figures.style\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT).returncode == 0
