@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import ttest_ind  # type: ignore[import-untyped]
+from scipy.stats import ttest_ind, ttest_rel  # type: ignore[import-untyped]
 
 ALPHA = 0.05
 
@@ -45,4 +45,18 @@ def tost(a: Sequence[float], b: Sequence[float], margin: float) -> Equivalence:
     difference = statistics.fmean(b) - statistics.fmean(a)
     not_below = ttest_ind([x + margin for x in b], a, equal_var=False, alternative="greater").pvalue
     not_above = ttest_ind([x - margin for x in b], a, equal_var=False, alternative="less").pvalue
+    return Equivalence(difference, float(max(not_below, not_above)), float(not_below))
+
+
+def paired_tost(a: Sequence[float], b: Sequence[float], margin: float) -> Equivalence:
+    """The same where a[i] and b[i] belong together, as two runs of one seed do: they begin with the same weights and see the
+    pictures in the same order, so most of what luck gives to one it gives to the other. Two Student's tests of b - a.
+
+    Raises ValueError for fewer than two pairs, or for samples of different length.
+    """
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError("two pairs at least")
+    difference = statistics.fmean(b) - statistics.fmean(a)
+    not_below = ttest_rel([x + margin for x in b], a, alternative="greater").pvalue
+    not_above = ttest_rel([x - margin for x in b], a, alternative="less").pvalue
     return Equivalence(difference, float(max(not_below, not_above)), float(not_below))

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.datasets import prepared
-from benchmarks.equal_means import tost
+from benchmarks.equal_means import paired_tost, tost
 from benchmarks.machine import machine
 from benchmarks.planned import self_tested
 from benchmarks.recipes import LARGE_BATCH
@@ -171,9 +171,10 @@ def report(results: Path, epochs: int) -> None:
         else "reference = `exact`, NOT yet checked against the plain loop over a whole run: add --sides check"
     )
     print(f"{'':36}{'n':>4}{'mean':>9}{'sd':>8}{'difference':>12}{'p equal':>12}{'p not worse':>12}")
-    by_side = {run.side: [100 * r.test_accuracy for r in runs if r.side == run.side] for run in runs}
-    reference = by_side.get("reference", [])
-    for side, values in by_side.items():
+    by_seed = {run.side: {r.seed: 100 * r.test_accuracy for r in runs if r.side == run.side} for run in runs}
+    reference = list(by_seed.get("reference", {}).values())
+    for side, its in by_seed.items():
+        values = list(its.values())
         if side == "check":
             continue
         sd = statistics.stdev(values) if len(values) > 1 else float("nan")
@@ -182,6 +183,12 @@ def report(results: Path, epochs: int) -> None:
             test = tost(reference, values, MARGIN)
             line += f"{test.difference:+12.2f}{test.p:12.4f}{test.p_not_worse:12.4f}  {test.in_words}"
         print(line)
+        shared = sorted(by_seed.get("reference", {}).keys() & its.keys())
+        if side != "reference" and len(shared) > 1:
+            test = paired_tost([by_seed["reference"][s] for s in shared], [its[s] for s in shared], MARGIN)
+            paired = f"  the same seeds paired, n = {len(shared)}"
+            line = f"{test.difference:+12.2f}{test.p:12.4f}{test.p_not_worse:12.4f}  {test.in_words}"
+            print(f"{paired:57}{line}")
 
 
 if __name__ == "__main__":
