@@ -75,7 +75,9 @@ class EagerSteps:
             for step, lr in zip(range(first, last), lrs, strict=True):
                 set_lr(self.optimizer, lr)
                 batch = self.order[step * size : (step + 1) * size]
-                taken.append(self.step(self.images[batch], self.data.train.labels[batch]))
+                taken.append(
+                    self.step(self.images.index_select(0, batch), self.data.train.labels.index_select(0, batch))
+                )
         losses, accuracies = torch.stack([torch.stack(pair) for pair in taken]).T.tolist()
         return losses, accuracies
 

@@ -1,10 +1,11 @@
 """The three sets: disjoint, decided by the seed, as large as asked."""
 
 import numpy as np
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION, split
+from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION, split, to_network
 from cnnlab.schema import TrainingConfig
 
 sizes = st.tuples(st.integers(0, 400), st.none() | st.integers(10, 500), st.integers(0, 2**31 - 1))
@@ -44,3 +45,19 @@ def test_the_tutorial_trains_on_everything_in_its_order() -> None:
 def test_the_split_is_frozen() -> None:
     """The same pictures for ever: a change here would make old runs' validation accuracy mean something else."""
     assert split(TrainingConfig(validation_size=5, seed=0), 50).validation.tolist() == [2, 10, 11, 28, 41]
+
+
+@given(
+    pictures=st.integers(1, 3),
+    size=st.sampled_from([(4, 4, 3), (5, 7, 1), (32, 32, 3)]),
+    seed=st.integers(0, 999),
+)
+def test_both_layouts_have_the_same_bits(pictures: int, size: tuple[int, int, int], seed: int) -> None:
+    """Channels last is another order in memory and nothing else, with a mean and a deviation of each channel's own."""
+    images = torch.randint(0, 256, (pictures, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+    mean, std = (0.4914, 0.4822, 0.4465)[: size[2]], (0.247, 0.2435, 0.2616)[: size[2]]
+    usual = to_network(images, mean, std)
+    other = to_network(images, mean, std, torch.channels_last)
+
+    assert torch.equal(usual, other)
+    assert other.is_contiguous(memory_format=torch.channels_last)
