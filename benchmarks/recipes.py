@@ -2,15 +2,11 @@
 
 from typing import Any
 
-LARGE_BATCH: dict[str, Any] = {
-    "mode": "fast",
-    "batch_size": 512,
-    "lr": 0.01,
-    "schedule": "one_cycle",
-    "precision": "bfloat16",
-}
-"""What SimpleCNN's tutorial settings become for speed: after 10 epochs not less accurate (`benchmarks.equivalence`).
+from cnnlab.presets import PRESETS
 
-Eight times fewer steps want a larger rate (Goyal et al. 2017) and a schedule that warms up to it; bfloat16 pays only with
-batches of this size, and becomes float32 where the hardware has none.
-"""
+_QUICK = next(preset.config for preset in PRESETS if preset.name == "SimpleCNN, quick")
+
+LARGE_BATCH: dict[str, Any] = {
+    name: getattr(_QUICK, name) for name in ("mode", "batch_size", "lr", "schedule", "precision")
+}
+"""What SimpleCNN's tutorial settings become for speed: after 10 epochs not less accurate (`benchmarks.equivalence`)."""

