@@ -1,5 +1,8 @@
 """A store of its own for each test; runs whose plan is the same on every machine."""
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 from cnnlab.records import Plan
@@ -24,6 +27,14 @@ def a_record_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
         return default_plan(config, device, steps_per_record=1), None  # type: ignore[arg-type]
 
     monkeypatch.setattr(job, "choose", choose)
+
+
+@pytest.fixture(autouse=True)
+def a_terminal_may_be_closed() -> Iterator[None]:
+    """Also where the tests themselves were started with nohup, whose deafness every process inherits."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
