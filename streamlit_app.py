@@ -6,21 +6,21 @@ link without it (docs/architecture.md).
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import anyio
 import streamlit as st
 from starlette.middleware import Middleware
 
-from cnnlab.dashboard import access, errors, examples
+from cnnlab.dashboard import access, errors, examples, health
 from cnnlab.dashboard.base_url import SayBaseUrl
+from cnnlab.dashboard.entrance import Gate
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
 from cnnlab.settings import SettingsError
 
 
 @asynccontextmanager
-async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
     access.load_torch()
     with suppress(SettingsError, StoreError):  # the server still comes up, and every page says what is wrong
@@ -34,6 +34,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
 app = st.App(
     "cnnlab/dashboard/router.py",
     lifespan=lifespan,
-    middleware=[Middleware(SayBaseUrl)],
+    routes=[health.route()],
+    middleware=[Middleware(Gate), Middleware(SayBaseUrl)],
     on_script_error=errors.say,
 )

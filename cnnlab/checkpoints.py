@@ -13,6 +13,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from cnnlab import failpoints
+
 PIECE_BYTES = 16 << 20
 """So much is hashed, written and flushed to the disk at a time."""
 
@@ -55,19 +57,25 @@ def write(
     """
     temporary = path.with_name(path.name + ".tmp")
     digest, size = hashlib.sha256(), 0
+    failpoints.reach("before_write")
     try:
         with temporary.open("wb") as file:
             for piece in _pieces(tensors, meta):
+                if size:
+                    failpoints.reach("mid_write")
                 if size and (size + len(piece)) // PIECE_BYTES > size // PIECE_BYTES:
                     _sync(file)
                     between()
                 file.write(piece)
                 digest.update(piece)
                 size += len(piece)
+            failpoints.reach("before_fsync")
             _sync(file)
+        failpoints.reach("before_rename")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    failpoints.reach("before_folder_fsync")
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

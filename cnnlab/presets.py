@@ -48,7 +48,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "VGGishCNN, cured",
         "The same network with what helps against overfitting: batch norm, weight decay, augmentation, a schedule. "
-        "Best on a GPU.",
+        "Measured once: 89.8 % test, 4.0 points below train (the tutorial: 74.7 %, 11.3 points), in 26 minutes on 2 CPU "
+        "cores with bfloat16.",
         TrainingConfig(
             architecture="VGGishCNN",
             epochs=10,

@@ -17,6 +17,8 @@ class RunStatus(StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    IMPORTED = "imported"
+    """Weights from a file, to look inside: nothing of it was trained or measured here."""
 
     @property
     def active(self) -> bool:

@@ -1,10 +1,12 @@
 """Where cnnlab keeps its things on this machine: `CNNLAB_*` environment variables, all with defaults."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -14,8 +16,8 @@ class SettingsError(Exception):
     """An environment variable has a value that cannot be used; its text names it, a sentence for each."""
 
 
-class Settings(BaseSettings):
-    """Read afresh at each `Settings()`, so that a test or a second server can have its own. Raises SettingsError."""
+class FromEnvironment(BaseSettings):
+    """Read afresh each time it is made, so that a test or a second server can have its own. Raises SettingsError."""
 
     model_config = SettingsConfigDict(env_prefix="CNNLAB_", env_ignore_empty=True, frozen=True)
 
@@ -23,10 +25,17 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            faults = [
-                f"CNNLAB_{str(f['loc'][0]).upper()} cannot be {f['input']!r}: {f['msg']}." for f in error.errors()
-            ]
-            raise SettingsError(" ".join(faults)) from None
+            raise SettingsError(" ".join(map(self._sentence, error.errors()))) from None
+
+    @classmethod
+    def _sentence(cls, fault: ErrorDetails) -> str:
+        name = str(fault["loc"][0])
+        secret = cls.model_fields[name].annotation == SecretStr | None
+        return f"CNNLAB_{name.upper()} cannot be {'what it is' if secret else repr(fault['input'])}: {fault['msg']}."
+
+
+class Settings(FromEnvironment):
+    """Where things are, and how much of them."""
 
     home: Path = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
     data_dir: Path | None = Field(None, description="Folder of the datasets. Default: HOME/data.")
@@ -37,8 +46,20 @@ class Settings(BaseSettings):
         ge=1_000_000,
         description="Bytes of weights kept a run; older epochs are thinned evenly.",
     )
+    most_waiting: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="Runs a person may have waiting, where people sign in. Teachers: any number.",
+    )
     slots: int = Field(1, ge=1, le=64, description="Runs that train at the same time on this machine.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a run. Default: see cnnlab.training.")
+    hang_s: float = Field(
+        900.0, ge=0.5, le=86_400, description="Seconds after which a run that does not get on at all is ended."
+    )
+    auto_continue: bool = Field(
+        False, description="Whether a run whose process died continues by itself, once for each epoch it has got on."
+    )
 
     @cached_property
     def data(self) -> Path:
@@ -54,3 +75,24 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy URL of the store."""
         return self.database_url or f"sqlite:///{(self.home / 'runs.db').absolute()}"
+
+
+class AccessSettings(FromEnvironment):
+    """Who may come in from other machines. Apart from `Settings`, which is handed on to every process of ours."""
+
+    access_code: SecretStr | None = Field(
+        None, min_length=8, max_length=200, description="Whoever knows it may come in, and act on their own runs."
+    )
+    teacher_code: SecretStr | None = Field(
+        None, min_length=8, max_length=200, description="Whoever knows it may come in, and act on everybody's runs."
+    )
+    people: str | None = Field(
+        None, description='With OpenID Connect, who may come in: e-mail addresses, "@school.example", or "*".'
+    )
+    teachers: str | None = Field(None, description="With OpenID Connect, e-mail addresses of those who are teachers.")
+
+
+def without_codes(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a process that trains or measures: it lets nobody in, so it need not know how."""
+    secret = {f"CNNLAB_{name.upper()}" for name in AccessSettings.model_fields}
+    return {name: value for name, value in environment.items() if name.upper() not in secret}

@@ -57,7 +57,7 @@ with grid:
             labels=[f"kernel {index}" for index in range(number)],
             selected=chosen,
             colour_bar="weight",
-            description=f"The {number} kernels of {layer.label} at epoch {view.epoch}.",
+            description=f"The {number} kernels of {layer.label} {view.when}.",
             on_pick=lambda tile: looking_url.keep(channel=tile),
         )
     st.caption(f"{kernels.how_to_read(channel, first)} {scale.sentence}")

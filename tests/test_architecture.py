@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
-    {"schema", "records", "presets", "sweeps", "settings", "registry"},
+    {"failpoints", "logs", "schema", "records", "presets", "sweeps", "settings", "registry"},
     {"data", "models", "checkpoints"},
     {"inspection", "training", "runs", "figures"},
     {"cli", "worker", "__main__"},
@@ -20,6 +20,8 @@ ROWS = [
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker")}
 NO_TORCH = {
+    "failpoints",
+    "logs",
     "runs",
     "figures",
     "schema",

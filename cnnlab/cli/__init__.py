@@ -19,10 +19,13 @@ from pydantic_settings import (
 
 from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
+from cnnlab.cli._doctor import Doctor
+from cnnlab.cli._logs import Logs
 from cnnlab.cli._probes import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Resume, Train
+from cnnlab.cli._weights import Export, Import
 from cnnlab.runs import StoreError, UnknownRunError
 from cnnlab.settings import Settings, SettingsError
 
@@ -32,7 +35,7 @@ The dashboard starts with: streamlit run streamlit_app.py
 
 exit codes:
   0    done
-  1    the store of runs cannot do it; the sentence says why
+  1    the store of runs cannot do it, or doctor has found something wrong; the sentence says what
   2    an option or setting is wrong
   3    there is no such run
   4    the dataset cannot be had
@@ -74,7 +77,11 @@ class Cnnlab(BaseSettings):
     stop: CliSubCommand[Stop] = Field(description="stop a run that trains or waits")
     pause: CliSubCommand[Pause] = Field(description="pause a run that trains or waits")
     delete: CliSubCommand[Delete] = Field(description="delete a run")
+    import_: CliSubCommand[Import] = Field(alias="import", description="bring weights from a file, to look inside")
+    export: CliSubCommand[Export] = Field(description="write the weights of a run to a file")
     data: CliSubCommand[Data] = Field(description="list the datasets, or get one ready")
+    doctor: CliSubCommand[Doctor] = Field(description="say what is wrong with this machine or store, and mend it")
+    logs: CliSubCommand[Logs] = Field(description="show what happened to a run")
     worker: CliSubCommand[Worker] = Field(description="(for the dashboard) wait for a queued run")
 
     @classmethod

@@ -34,7 +34,7 @@ def _row(run: Run, swept: bool) -> list[str]:
         run.name,
         *([run.sweep or ""] if swept else []),
         run.status,
-        f"{last.epoch if last else 0}/{run.config.epochs}",
+        "–" if run.imported else f"{last.epoch if last else 0}/{run.config.epochs}",
         percent(last.train_sample if last else None),
         percent(last.validation if last else None),
         percent(run.results.final.test if run.results else None),
@@ -69,7 +69,8 @@ def _settings(run: Run) -> str:
     rows = []
     for setting in SETTINGS.values():
         value = getattr(run.config, setting.name)
-        rows.append([setting.name, "as the default has it" if value is None else str(value), setting.label])
+        said = "as the default has it" if value is None else str(value)
+        rows.append([setting.name, said if run.knows(setting.name) else "not known", setting.label])
     return table(["setting", "value", "meaning"], rows)
 
 

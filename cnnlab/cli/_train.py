@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SkipValidation, ValidationError, create_model
 
+from cnnlab import logs
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, Reporting, open_store, say
 from cnnlab.cli._data import prepare
 from cnnlab.cli._progress import BarReport, JsonReport, Report
@@ -104,6 +105,7 @@ def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], 
     prepare(config.dataset, store.settings.data)
     if store.settings.threads:
         torch.set_num_threads(store.settings.threads)
+    logs.begin(store.settings.home, "command")
     report: Report = JsonReport() if as_json else BarReport(store)
     run = begin(store, config)
     report.begin(run)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from cnnlab.dashboard import repair, visitors
 from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.launcher import Launcher
@@ -27,6 +28,7 @@ def store() -> Store:
         _runs(here.model_dump_json(), store)
     except StoreError as error:
         _give_up(error)
+    repair.report()
     return store
 
 
@@ -40,12 +42,14 @@ def runs(store: Store) -> list[Run]:
 
 def _give_up(error: StoreError) -> NoReturn:
     st.error(escape(str(error)), icon=":material/database_off:")
+    repair.offer(settings())
     st.stop()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _store(settings: str, _settings: Settings) -> Store:
-    return Store(_settings)
+    """One for all visitors: it asks at each change who it is that changes something."""
+    return Store(_settings, visitors.who)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, ttl=1)

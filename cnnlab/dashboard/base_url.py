@@ -24,9 +24,15 @@ class SayBaseUrl(BaseHTTPMiddleware):
         if not is_page or response.status_code != 200:
             return response
         body = b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
-        path = json.dumps("/" + str(st.get_option("server.baseUrlPath") or "").strip("/"))
+        path = json.dumps(base_path().rstrip("/") or "/")
         script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
         page = body.replace(b"<head>", b"<head>" + script.encode(), 1)
         of_the_file = {"content-length", "etag", "last-modified", "accept-ranges"}
         kept = {name: value for name, value in response.headers.items() if name.lower() not in of_the_file}
         return Response(page, response.status_code, kept)
+
+
+def base_path() -> str:
+    """Where the server is: "/", or "/cnnlab/" with server.baseUrlPath."""
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}/" if path else "/"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.dashboard import access, look, routes, run_card
+from cnnlab.dashboard import access, look, routes, run_card, visitors, weights_download
 from cnnlab.dashboard.csv_tables import epochs_csv, steps_csv
 from cnnlab.runs import Run, Store, StoreError
 
@@ -23,6 +23,7 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{look.escape(run.name)}**", width="content")
         look.status_badge(run.status)
+        run_card.owner(run)
         st.space("stretch")
         run_card.describe(store, run)
     st.caption(look.escape(look.difference_line(run, parent)))
@@ -34,21 +35,27 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         access.link(routes.kernels(), "Kernels", run=run.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         access.link(routes.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
-        with st.popover("CSV", icon=":material/download:", type="tertiary", key=f"csv_{run.id}"):
+        with st.popover("Download", icon=":material/download:", type="tertiary", key=f"csv_{run.id}"):
             _downloads(store, run)
-        if st.button("Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"):
+        if visitors.may_change(run) and st.button(
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
+        ):
             _confirm_delete(store, run)
 
 
 def _downloads(store: Store, run: Run) -> None:
     """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
     for what, text, help in (
-        ("epochs", lambda: epochs_csv(store.epochs(run.id)), None),
-        (
-            "steps",
-            lambda: steps_csv(store.steps(run.id)),
-            "Each line is the mean over the steps since the line before.",
-        ),
+        ()
+        if run.imported
+        else (
+            ("epochs", lambda: epochs_csv(store.epochs(run.id)), None),
+            (
+                "steps",
+                lambda: steps_csv(store.steps(run.id)),
+                "Each line is the mean over the steps since the line before.",
+            ),
+        )
     ):
         st.download_button(
             f"All {what}",
@@ -60,6 +67,7 @@ def _downloads(store: Store, run: Run) -> None:
             type="tertiary",
             on_click="ignore",
         )
+    weights_download.draw(store, run)
 
 
 @st.dialog("Delete this run?")

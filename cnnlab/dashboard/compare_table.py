@@ -7,7 +7,8 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard import access, look
+from cnnlab.dashboard import access, look, visitors
+from cnnlab.dashboard.markdown import cell
 from cnnlab.figures.numbers import tenths
 from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.runs import Run
@@ -39,6 +40,7 @@ def chosen_runs(runs: Sequence[Run]) -> list[Run]:
 
 def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
     """The table; touching a row adds the run to the pick or takes it out."""
+    runs = _mine(runs, chosen)
     colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
     st.session_state[_ORDER], st.session_state[_SHOWN] = [run.id for run in runs], list(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
@@ -56,9 +58,24 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
     )
 
 
+def _mine(runs: Sequence[Run], chosen: Sequence[Run]) -> Sequence[Run]:
+    """A class has many runs: those of this visitor alone, and what is picked already, where they want it so."""
+    me = visitors.who()
+    mine = {run.id for run in runs if visitors.is_mine(run, me)}
+    if not mine or len(mine) == len(runs):
+        return runs
+    wanted = st.toggle("Only my runs", key="compare_mine", persist_state="session")
+    return [run for run in runs if run.id in mine or run in chosen] if wanted else runs
+
+
 def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
     """The settings that not all runs have in common, in the order of the form."""
-    return [s for s in SETTINGS.values() if len({getattr(run.config, s.name) for run in runs}) > 1]
+    return [s for s in SETTINGS.values() if len({value_of(run, s) for run in runs}) > 1]
+
+
+def value_of(run: Run, setting: Setting) -> str:
+    """As people read it; a dash where nobody knows it."""
+    return look.setting_value(getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
 
 
 def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, str]) -> pd.DataFrame:
@@ -67,9 +84,12 @@ def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, 
     latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
     columns: dict[str, list[Any]] = {
         "●": [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs],
-        "Run": [run.name for run in runs],
+        "Run": [cell(run.name) for run in runs],
         "Status": [[look.STATUS[run.status].word] for run in runs],
     }
+    if any(run.owner for run in runs):
+        me = visitors.who()
+        columns["Whose"] = [cell(visitors.whose(run, me)) for run in runs]
     columns |= {
         "Train": [tenths(final.train.accuracy) if final else None for final in finals],
         "Validation": [tenths(score.accuracy) if score else None for score in latest],
@@ -81,10 +101,13 @@ def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, 
             tenths(final.test_augmented.accuracy) if final and final.test_augmented else None for final in finals
         ]
     for setting in differing:
-        columns[setting.label] = [look.setting_value(getattr(run.config, setting.name)) for run in runs]
+        columns[setting.label] = [value_of(run, setting) for run in runs]
     columns |= {
         "Best epoch": [run.best_epoch for run in runs],
-        "Epoch": [f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}" for run in runs],
+        "Epoch": [
+            "" if run.imported else f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}"
+            for run in runs
+        ],
         "Training time": [look.duration(run.elapsed_s) if run.step else "" for run in runs],
         "Started": [run.created_at for run in runs],
     }
@@ -107,6 +130,7 @@ def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
         "●": column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True),
         "Run": column.TextColumn(pinned=True, width=150),
         "Status": column.MultiselectColumn(options=list(words), color=list(words.values()), width=92),
+        "Whose": column.TextColumn(help="Who started it.", width=120),
         **{setting.label: column.TextColumn(help=setting.help, alignment="right") for setting in differing},
         **accuracies,
         "Gap": column.NumberColumn(help="Train minus test accuracy, in points.", format="%.1f", width=56),

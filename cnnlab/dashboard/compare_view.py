@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.dashboard import look
-from cnnlab.dashboard.compare_table import dot, settings_that_differ
+from cnnlab.dashboard.compare_table import dot, settings_that_differ, value_of
 from cnnlab.figures.bars import RunScores, accuracy_bars
 from cnnlab.figures.curves import Measure, RunCurve, curves
 from cnnlab.figures.style import RUN_COLOURS
@@ -89,11 +89,17 @@ def _verdict(store: Store, run: Run, colour: str) -> None:
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
         mark = f"{MARKS[sign]} " if sign in MARKS else ""
-        st.markdown(mark + look.escape(overfitting(run.name, epochs, run.results)), width="stretch")
+        unmeasured = f"{run.name} comes from a file: nothing of it was measured here."
+        said = unmeasured if run.imported else overfitting(run.name, epochs, run.results)
+        st.markdown(mark + look.escape(said), width="stretch")
 
 
 def _curves(store: Store, chosen: Sequence[Run]) -> None:
-    drawn = [RunCurve(run.name, store.epochs(run.id), run.best_epoch, run.results) for run in chosen]
+    drawn = [
+        RunCurve(run.name, store.epochs(run.id), run.best_epoch, run.results) for run in chosen if not run.imported
+    ]
+    if not drawn:
+        return
     places = st.columns(2) if len(chosen) <= SIDE_BY_SIDE else [st.container(), st.container()]
     for place, measure in zip(places, MEASURES, strict=True):
         with place:
@@ -125,9 +131,7 @@ def differences_table(chosen: Sequence[Run]) -> None:
         st.caption("The chosen runs have the same settings throughout.")
         return
     names = [look.escape(run.name) for run in chosen]
-    values = {
-        s.label: [look.escape(look.setting_value(getattr(run.config, s.name))) for run in chosen] for s in differing
-    }
+    values = {s.label: [look.escape(value_of(run, s)) for run in chosen] for s in differing}
     st.markdown("**Where their settings differ**")
     st.table(
         pd.DataFrame.from_dict(values, orient="index", columns=names),

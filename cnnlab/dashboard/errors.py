@@ -1,12 +1,9 @@
 """What a visitor reads when a page fails: a sentence, never a traceback; the log has the rest."""
 
-import logging
-
 import streamlit as st
 
+from cnnlab import logs
 from cnnlab.dashboard.markdown import escape
-
-_log = logging.getLogger("cnnlab.dashboard")
 
 
 def say(error: Exception) -> bool:
@@ -17,7 +14,7 @@ def say(error: Exception) -> bool:
     if type(error).__module__.startswith("cnnlab."):
         st.error(escape(str(error)), icon=":material/error:")
     else:
-        _log.error("A page failed.", exc_info=error)
+        logs.event("a page failed", error=error)
         st.error(
             "This page failed, and it is not your fault. Runs in training go on. Reload the page; if it fails again, "
             "the log of the server says why.",

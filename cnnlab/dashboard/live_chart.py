@@ -14,6 +14,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.dashboard.component import component
+from cnnlab.dashboard.readings import Reading
 from cnnlab.records import EpochRecord, Plan
 from cnnlab.runs import Run, Store
 
@@ -54,7 +55,7 @@ class ChartData(TypedDict):
     steps_per_record: int
 
 
-def chart_data(store: Store, run: Run, *, key: str) -> ChartData:
+def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
     """What the chart `key` of this session does not have of `run` yet; the session remembers what was sent.
 
     Raises StoreError where the store cannot be read.

@@ -55,10 +55,11 @@ STATUS: dict[RunStatus, StatusLook] = {
     RunStatus.DIVERGED: StatusLook("diverged", "red", ":material/trending_up:"),
     RunStatus.FAILED: StatusLook("failed", "red", ":material/error:"),
     RunStatus.INTERRUPTED: StatusLook("interrupted", "orange", ":material/power_off:"),
+    RunStatus.IMPORTED: StatusLook("from a file", "violet", ":material/upload_file:"),
 }
 
 
-CHOICES = {"flip_crop": "flip + crop", "one_cycle": "one-cycle"}
+CHOICES = {"flip_crop": "flip + crop", "flip_crop_cutout": "flip + crop + cutout", "one_cycle": "one-cycle"}
 """Choices whose name in code is not how people write them."""
 
 
@@ -76,13 +77,15 @@ def setting_value(value: object) -> str:
 def difference_line(run: Run, parent: Run | None) -> str:
     """The run in one line, as plain text: "SimpleCNN · dropout 0.5 → 0.2", or its main settings without a parent."""
     config = run.config
+    if run.imported:
+        return f"{config.architecture} · {config.dataset} · weights from a file, not trained here"
     if parent is None:
         epochs = f"{count(config.epochs)} epoch{'s' if config.epochs > 1 else ''}"
         return f"{config.architecture} · {config.dataset} · {epochs} · lr {config.lr:g}"
     changes = [
         f"{setting.label.lower()} {setting_value(before)} → {setting_value(after)}"
         for setting, before, after in differences(parent.config, config)
-        if setting.name != "architecture"
+        if setting.name != "architecture" and parent.knows(setting.name)
     ]
     return " · ".join([config.architecture, *(changes or ["the same settings"])])
 
@@ -109,7 +112,11 @@ def page_header(title: str, sentence: str) -> None:
     st.markdown(f":gray[{sentence}]")
 
 
-@st.fragment(run_every="4s")
+SIDEBAR_S = 4.37
+"""No multiple of a page's own second: of two requests that come together Streamlit 1.67 sometimes drops the first."""
+
+
+@st.fragment(run_every=SIDEBAR_S)
 def sidebar_status(store: Store) -> None:
     """Device, runs training, runs waiting; re-read gently, from a reading all visitors share."""
     runs = access.runs(store)

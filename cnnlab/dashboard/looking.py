@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cnnlab.dashboard import access, look, looking_epochs, routes, start
+from cnnlab.dashboard import access, look, looking_epochs, looking_import, routes, start
 from cnnlab.dashboard import looking_url as url
 from cnnlab.dashboard.looking_arrays import layers_of
 from cnnlab.dashboard.looking_view import View, complain, set_widget, take
@@ -24,10 +24,10 @@ _MANY = 48
 def looking() -> View | None:
     """Draw the bar and give what it has chosen; None where there is nothing to see yet, and the page has said why."""
     store = access.store()
-    runs = [run for run in access.runs(store) if run.step]
+    runs = [run for run in access.runs(store) if run.step or run.imported]
     run = _run(store, runs)
     if run is None:
-        _invite()
+        _invite(store)
         return None
     try:
         saved = tuple(store.weights(run.id))
@@ -89,9 +89,10 @@ def window(tiles: int) -> DeltaGenerator:
 
 def unreadable(view: View, error: Exception) -> None:
     """Say that this epoch cannot be shown, and that the others can."""
+    what = look.escape(view.run.name) if view.run.imported else f"Epoch {view.epoch} of {look.escape(view.run.name)}"
+    way_out = "" if view.run.imported else " Every epoch has a file of its own: choose another one."
     st.error(
-        f"Epoch {view.epoch} of {look.escape(view.run.name)} cannot be shown. {look.escape(str(error))} "
-        "Every epoch has a file of its own: choose another one.",
+        f"{what} cannot be shown. {look.escape(str(error))}{way_out}",
         icon=":material/broken_image:",
     )
 
@@ -136,6 +137,7 @@ def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
         looking_epochs.draw_slider(view)
     with right.container(horizontal=True, gap="xsmall"):
         looking_epochs.draw_buttons(view)
+        looking_import.draw(store)
     st.caption(looking_epochs.numbers(store, view))
     looking_epochs.pulse(store, view)
 
@@ -144,7 +146,7 @@ def _run_words(run: Run) -> str:
     return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {look.STATUS[run.status].word}"
 
 
-def _invite() -> None:
+def _invite(store: Store) -> None:
     """The page without any run: one button fills it."""
     demo = PRESETS[0]
     with st.container(border=True, horizontal_alignment="center"):
@@ -157,6 +159,7 @@ def _invite() -> None:
             type="primary",
             on_click=_begin_demo,
         )
+        looking_import.draw(store)
     start.problem()
 
 

@@ -38,6 +38,9 @@ def pick(run: Run, saved: Sequence[Checkpoint]) -> tuple[Checkpoint, bool]:
 
 def draw_slider(view: View) -> None:
     """All epochs that are kept."""
+    if view.run.imported:
+        st.caption("One state of the network: that of the file.")
+        return
     if len(view.epochs) == 1:
         st.caption(f"Only epoch {view.epoch} is here so far.")
         return
@@ -81,6 +84,8 @@ def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disable
 
 def numbers(store: Store, view: View) -> str:
     """How good the network was at this epoch, and on which set; as Markdown."""
+    if view.run.imported:
+        return look.escape(view.run.message or "")
     record = next((record for record in store.epochs(view.run.id) if record.epoch == view.epoch), None)
     words = [f"**Epoch {view.epoch}** of {look.count(view.run.config.epochs)}"]
     if view.epoch == 0:

@@ -62,6 +62,9 @@ def choose_input(inputs: int, first: bool) -> int | None:
 
 def at_the_start(view: View, layer: LayerRow) -> Floats | None:
     """The layer before the first step; None where it cannot be read, and the page has said so."""
+    if view.run.imported:
+        st.caption("A file has one state of the network: how its kernels have moved cannot be told.")
+        return None
     if view.epochs[0] != 0:
         st.caption("The weights of epoch 0 are not kept for this run.")
         return None
@@ -148,7 +151,7 @@ def draw_one(
     """One kernel as it began, as it is, and the difference, in the same colours."""
     now = slices(kernels, channel)[chosen]
     if start is None:
-        shown, labels = [now], [f"epoch {view.epoch}"]
+        shown, labels = [now], [view.when.removeprefix("at ")]
     else:
         before = slices(start, channel)[chosen]
         shown, labels = [before, now, now - before], ["epoch 0", f"epoch {view.epoch}", "change"]

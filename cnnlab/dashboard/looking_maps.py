@@ -58,7 +58,7 @@ def draw_verdict(view: View, info: DatasetInfo, picture: Picture, seen: FeatureM
     """What the network says, how sure it is, and whether that is so."""
     said = int(seen.probabilities.argmax())
     sure = f"**{look.escape(info.classes[said])}** ({look.percent(float(seen.probabilities[said]))})"
-    when = "Untrained, it guesses" if view.epoch == 0 else f"At epoch {view.epoch} it says"
+    when = "Untrained, it guesses" if view.epoch == 0 else f"{view.when[0].upper()}{view.when[1:]} it says"
     if picture.label is None:
         truth = "Only you know what it is."
     elif picture.label == said:

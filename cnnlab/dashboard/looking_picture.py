@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from cnnlab import logs
 from cnnlab.dashboard import access, look, looking_uploads
 from cnnlab.dashboard import looking_url as url
 from cnnlab.dashboard.looking_view import complain, set_widget
@@ -215,6 +216,7 @@ def _uploaded() -> None:
     try:
         _to(f"upload:{looking_uploads.add(access.settings(), file.getvalue())}")
     except PictureError as error:
+        logs.refused("a picture", str(error), size_bytes=file.size)
         st.session_state[_REFUSED] = str(error)
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."

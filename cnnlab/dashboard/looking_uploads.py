@@ -11,29 +11,32 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cnnlab.data.images import PictureError, decode
+from cnnlab.data.images import KEPT_PX, MAX_SIDE_PX, decode
 from cnnlab.settings import Settings
 
 MOST = 200
 """Pictures kept; the one looked at longest ago goes first."""
-KEPT_PX = 256
-"""Shortest side kept of a larger picture: far more than any network here receives."""
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def add(settings: Settings, data: bytes) -> str:
-    """Keep an uploaded picture and give its name. Raises PictureError (a sentence) where it is none."""
+    """Keep an uploaded picture and give its name. Raises PictureError (a sentence) where it is none.
+
+    What is kept are its pixels, written anew: nothing of the uploaded file reaches another visitor.
+    """
     picture = Image.fromarray(decode(data))
-    if (times := KEPT_PX / min(picture.size)) < 1:
-        width, height = (round(side * times) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     name = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
-        picture.save(file, format="PNG")
-    Path(file.name).replace(folder / f"{name}.png")
+        temporary = Path(file.name)
+        try:
+            picture.save(file, format="PNG")
+            file.flush()
+            temporary.replace(folder / f"{name}.png")
+        finally:
+            temporary.unlink(missing_ok=True)
     _thin(folder)
     return name
 
@@ -44,12 +47,20 @@ def find(settings: Settings, name: str) -> npt.NDArray[np.uint8] | None:
         return None
     path = _folder(settings) / f"{name}.png"
     try:
-        picture = decode(path.read_bytes())
-    except (OSError, PictureError):
+        picture = _read(path)
+    except Exception:  # cut off by a full disk, or not ours: Pillow raises nearly anything
         return None
     with suppress(OSError):  # only the order of thinning depends on it
         os.utime(path)
     return picture
+
+
+def _read(path: Path) -> npt.NDArray[np.uint8]:
+    """A picture that `add` wrote; anything else there raises."""
+    with Image.open(path, formats=["PNG"]) as picture:
+        if picture.mode != "RGB" or min(picture.size) > KEPT_PX or max(picture.size) > MAX_SIDE_PX:
+            raise ValueError("not one of ours")
+        return np.array(picture)
 
 
 def _folder(settings: Settings) -> Path:

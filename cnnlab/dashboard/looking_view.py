@@ -34,6 +34,11 @@ class View:
         return self.weights.epoch
 
     @property
+    def when(self) -> str:
+        """Which state of the network is on the screen."""
+        return "as the file has it" if self.run.imported else f"at epoch {self.epoch}"
+
+    @property
     def epochs(self) -> list[int]:
         """The epochs that can be shown."""
         return [weights.epoch for weights in self.saved]

@@ -1,9 +1,17 @@
-"""What people typed, safe to stand in Streamlit's Markdown."""
+"""What people typed, safe to stand in Streamlit's Markdown and in a table that a spreadsheet may open."""
 
 import re
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _BREAK = "\N{WORD JOINER}"
+
+
+_FORMULA = tuple("=+-@＝＋－＠")
+
+
+def cell(text: str) -> str:
+    """`text` for a table: a spreadsheet that opens the table's download takes it for a word, never for a formula."""
+    return _BREAK + text if text.startswith(_FORMULA) else text
 
 
 def escape(text: str) -> str:

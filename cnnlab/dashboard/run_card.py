@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.dashboard import access, look, routes
+from cnnlab.dashboard import access, look, readings, routes, visitors
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import GROUPS, SETTINGS
 
@@ -37,8 +37,18 @@ def _open_choice() -> None:
     access.set_url(run=st.session_state["run_choice"], parent=None)
 
 
+def owner(run: Run) -> None:
+    """Whose run it is, where people sign in."""
+    if whose := visitors.whose(run):
+        allowed = visitors.may_change(run)
+        help = None if allowed else f"Only {run.owner_name} or a teacher can stop, continue, rename or delete it."
+        st.badge(look.escape(whose), icon=":material/person:", color="gray", help=help and look.escape(help))
+
+
 def describe(store: Store, run: Run) -> None:
-    """Name and note, in a drawer that shuts once they are kept."""
+    """Name and note, in a drawer that shuts once they are kept; only for whom they are theirs to change."""
+    if not visitors.may_change(run):
+        return
     drawer = f"describe_{run.id}"
     with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
         # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
@@ -57,19 +67,25 @@ def _describe(store: Store, run_id: str, drawer: str) -> None:
         st.session_state[f"fault_{run_id}"] = str(error)
     else:
         st.session_state[drawer] = False
+    readings.renew(store, run_id)
 
 
 def settings(run: Run) -> None:
-    """Every setting, folded away, in the groups of the form."""
+    """Every setting that is known, folded away, in the groups of the form."""
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
+        if run.imported:
+            stated = run.imported.stated
+            st.caption("These settings stand in the file." if stated else "The file says nothing of other settings.")
         for group, heading in GROUPS.items():
+            if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
+                continue
             st.table(
                 {
                     f"**{heading}**": "",
                     **{
                         setting.label: look.escape(look.setting_value(getattr(run.config, setting.name)))
                         for setting in SETTINGS.values()
-                        if setting.group == group
+                        if setting.group == group and run.knows(setting.name)
                     },
                 },
                 border="horizontal",
@@ -89,7 +105,7 @@ def what_next(run: Run, parent: Run | None) -> None:
         else:
             access.link(routes.compare(), "Compare", runs=run.id)
         st.button(  # not a link: Streamlit leaves the address as it is when a link leads to the page it stands on
-            "Train again with one change",
+            "Train such a network here" if run.imported else "Train again with one change",
             icon=":material/alt_route:",
             type="tertiary",
             on_click=access.set_url,

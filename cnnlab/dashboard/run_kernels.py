@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard import look
+from cnnlab.dashboard.readings import Reading
 from cnnlab.dashboard.tiles import tiles
 from cnnlab.inspection.kernels import kernels_of, symmetric_limit
 from cnnlab.runs import Run, Store
@@ -23,7 +24,7 @@ def first_kernels(path: Path, sha256: str) -> tuple[str, npt.NDArray[np.float32]
     return name, kernels
 
 
-def show(store: Store, run: Run) -> None:
+def show(store: Store | Reading, run: Run) -> None:
     """One tile a kernel, in colour where the pictures are."""
     weights = store.weights(run.id)
     if not weights:
@@ -39,6 +40,7 @@ def show(store: Store, run: Run) -> None:
         return
     limit = symmetric_limit(kernels)
     when = f"after epoch {newest.epoch}" if newest.epoch else "before the first step, still random"
+    when = "as the file has them" if run.imported else when
     st.markdown(f"**First layer's {len(kernels)} kernels, {when}**")
     colour = kernels.shape[1] == 3
     tiles(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.dashboard import access, look, routes
+from cnnlab.dashboard import access, look, routes, visitors
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
 
@@ -20,7 +20,8 @@ def latest(runs: Sequence[Run]) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
                 access.link(routes.train(), look.run_line(run), icon="", run=run.id)
                 parent = by_id.get(run.parent_id or "")
-                st.caption(look.escape(look.difference_line(run, parent)), width="stretch")
+                line = " · ".join(part for part in (visitors.whose(run), look.difference_line(run, parent)) if part)
+                st.caption(look.escape(line), width="stretch")
                 st.caption(standing(run), width="content")
 
 

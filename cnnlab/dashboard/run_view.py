@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from cnnlab.dashboard import cures, live_chart, look, run_card, run_kernels, run_plan, run_scores
+from cnnlab.dashboard import cures, live_chart, look, readings, run_card, run_kernels, run_plan, run_scores, visitors
 from cnnlab.records import RunStatus, Score
 from cnnlab.runs import Run, Store, StoreError
 
@@ -40,13 +40,15 @@ def pace_s(run: Run) -> float | None:
 
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """The run, alive."""
+    readings.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
     pace = pace_s(run)
     st.fragment(_show, run_every=pace, key="run")(store, run, parent, pace)
 
 
 def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> None:
     try:
-        run = store.get(seen.id)
+        reading = readings.of(store, seen.id, pace / 2 if pace else readings.FRESH_S)
+        run = reading.run
     except StoreError as error:
         st.warning(look.escape(str(error)), icon=":material/link_off:")
         return
@@ -55,15 +57,18 @@ def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> No
     if (pace_s(run) != pace and not first_point) or run.name != seen.name or led_on:
         st.rerun()  # the clock of a fragment is set where the page calls it, and name and address stand there as well
     _head(store, run, parent)
+    if run.imported:
+        run_kernels.show(reading, run)
+        return
     _numbers(run)
-    live_chart.live_chart(key="run_chart", **live_chart.chart_data(store, run, key="run_chart"))
+    live_chart.live_chart(key="run_chart", **live_chart.chart_data(reading, run, key="run_chart"))
     st.caption(
         "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
-    run_kernels.show(store, run)
+    run_kernels.show(reading, run)
     if run.results:
-        run_scores.show(run, store.epochs(run.id))
+        run_scores.show(run, reading.epochs(run.id))
     elif run.status is RunStatus.DIVERGED:
         cures.offer_smaller_steps(run)
     run_plan.show(run)
@@ -73,13 +78,15 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader(look.escape(run.name), anchor=False, width="content")
         look.status_badge(run.status)
+        run_card.owner(run)
         run_card.describe(store, run)
         st.space("stretch")
         _buttons(store, run)
     origin = f" · from {look.escape(parent.name)}" if parent else ""
     st.caption(f"{look.escape(look.difference_line(run, parent))}{origin}")
     done = run.step / run.steps_total if run.steps_total else 0.0
-    st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+    if not run.imported:
+        st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
     st.markdown(_pace_line(store, run) if run.status.active else _ending(run))
 
 
@@ -112,7 +119,9 @@ def _ending(run: Run) -> str:
 
 
 def _buttons(store: Store, run: Run) -> None:
-    """What can be asked of the run as it stands."""
+    """What can be asked of the run as it stands, by whom it belongs to."""
+    if not visitors.may_change(run):
+        return
     if run.status.resumable:
         offered = [("Continue", ":material/play_arrow:")]
     elif run.status.active:
@@ -139,6 +148,7 @@ def _ask(store: Store, run_id: str, what: str) -> None:
             store.request(run_id, "stop" if what == "Stop" else "pause")
     except StoreError as error:
         st.toast(look.escape(str(error)), icon=":material/error:")
+    readings.renew(store, run_id)
 
 
 def _numbers(run: Run) -> None:

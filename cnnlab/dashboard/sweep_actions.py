@@ -4,14 +4,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.dashboard import access, look
+from cnnlab.dashboard import access, look, visitors
 from cnnlab.runs import Run, Store, StoreError
 
 _DELETED = "sweep_deleted"
 
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """Only what makes sense now."""
+    """Only what makes sense now, for the runs that are this visitor's to change."""
+    runs = [run for run in runs if visitors.may_change(run)]
+    if not runs:
+        return
     active = [run for run in runs if run.status.active]
     left = [run for run in runs if run.status.resumable and not run.fault]
     if active:

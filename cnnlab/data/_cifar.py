@@ -29,6 +29,12 @@ class Cifar:
         """The archive, or what it unpacks to."""
         return (self.archive.name,), tuple(f"{self.folder}/{name}" for name in self.digests)
 
+    @property
+    def published(self) -> dict[str, str]:
+        """Digests of all these files."""
+        unpacked = {f"{self.folder}/{name}": digest for name, digest in self.digests.items()}
+        return {self.archive.name: self.archive.digest} | unpacked
+
     def read(self, data_dir: Path, progress: Progress) -> Arrays:
         """The arrays, from the files in `data_dir`; they are downloaded and unpacked where missing or altered."""
         self._provide(data_dir, progress)

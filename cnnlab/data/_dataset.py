@@ -1,11 +1,12 @@
 """The table of datasets, and what all of them do alike: get ready once, be read at once ever after."""
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnlab.data._arrays import alone, open_arrays, save_arrays
+from cnnlab.data._download import matches
 from cnnlab.data._types import Arrays, DatasetInfo, DataUnavailableError, Progress, SourceError
 from cnnlab.registry import Registry
 
@@ -27,6 +28,20 @@ class Dataset:
     sources: tuple[tuple[str, ...], ...]
     """Sets of files below the data folder, any one of which is enough to do without a network; the first is the one a
     person can get by hand."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of those files, as they were published."""
+
+    def fault(self, data_dir: Path) -> str | None:
+        """What is wrong with what lies there, in half a sentence; None where nothing is, or nothing lies there."""
+        folder = self._folder(data_dir)
+        if self._is_converted(data_dir):
+            return None
+        if folder.exists():
+            return f"its converted pictures in {folder} are not whole"
+        for name, digest in self.digests.items():
+            if (data_dir / name).exists() and not matches(data_dir / name, digest):
+                return f"{data_dir / name} is not the published file"
+        return None
 
     def is_ready(self, data_dir: Path) -> bool:
         """True where `load` needs no network: converted already, or its files lie there. Hashes nothing."""

@@ -39,4 +39,4 @@ INFO = DatasetInfo(
     download_bytes=FILES.archive.bytes,
 )
 
-DATASETS.register(INFO.name, Dataset(INFO, FILES.read, FILES.sources))
+DATASETS.register(INFO.name, Dataset(INFO, FILES.read, FILES.sources, FILES.published))

@@ -95,4 +95,6 @@ def _idx(data: bytes, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-DATASETS.register(INFO.name, Dataset(INFO, _read, sources=(tuple(f"{FOLDER}/{file.name}" for file in FILES),)))
+PUBLISHED = {f"{FOLDER}/{file.name}": file.digest for file in FILES}
+
+DATASETS.register(INFO.name, Dataset(INFO, _read, sources=(tuple(PUBLISHED),), digests=PUBLISHED))

@@ -1,20 +1,40 @@
-"""A stranger's bytes -> a picture. Only PNG and JPEG, nothing larger than can be shown, and no metadata survives."""
+"""A stranger's bytes -> a picture. Only PNG and JPEG, nothing larger than can be shown, and no metadata survives.
 
-import io
-import re
-import warnings
-from contextlib import suppress
+Decoding is what attackers aim at, so a process of its own does it (`_decoder.py`), with little memory and little time. What
+that process says is believed only within bounds: this many bytes, of a picture of this size.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+
+from cnnlab.data import _decoder
+from cnnlab.data._decoder import HEADER, MAGIC
 
 MAX_BYTES = 8_000_000
-MAX_SIDE_PX = 4_096
-MAX_JPEG_SEGMENTS = 400  # cameras write some dozens; each may cost a pass over the picture, and 8 MB could hold 200,000
+MAX_SIDE_PX = _decoder.MAX_SIDE_PX
+KEPT_PX = _decoder.KEPT_PX
+"""Shortest side kept of a larger picture: far more than any network here receives."""
+LIMIT_S = 2.5
+"""A picture that takes longer is given up."""
+AT_ONCE = 2
+"""Pictures decoded at the same time, for all visitors together."""
+MOST_WAIT_S = 20.0
+"""A class of thirty that uploads at once is through in a few seconds."""
 
-# Pillow only warns of a picture that is too large by less than twice.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+_NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+"""All that a Python may need of the environment to start; passwords and tokens stay here."""
+_turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class PictureError(ValueError):
@@ -24,24 +44,22 @@ class PictureError(ValueError):
 def decode(data: bytes) -> NDArray[np.uint8]:
     """The picture in `data`, a PNG or JPEG: uint8 [H, W, 3], upright, transparent parts on white.
 
-    Raises PictureError, and nothing else.
+    A larger one is scaled down to KEPT_PX on its shortest side. Waits for others up to MOST_WAIT_S; then takes up to
+    LIMIT_S and, on Linux, 300 MB of address space in a process of its own (elsewhere the time alone is sure).
+    Raises PictureError, and OSError where no temporary file can be written.
     """
-    _check_bytes(data)
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
-            _check_size(*picture.size)
-            picture.load()
-            return np.array(_on_white(_eight_bits(_upright(picture))))
-    except PictureError:
-        raise
-    except UnidentifiedImageError as fault:
+    if not data:
+        raise PictureError("This file is empty: choose another one.")
+    if len(data) > MAX_BYTES:
         raise PictureError(
-            "This is no PNG or JPEG picture, whatever its name says: save it as PNG or JPEG and try again."
-        ) from fault
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise _too_large("is too large") from fault
-    except Exception as fault:  # damaged files make Pillow raise nearly anything
-        raise PictureError("This picture is damaged or cut short: save it again and try once more.") from fault
+            f"This file has {len(data) / 1e6:.1f} MB: choose one of up to {MAX_BYTES / 1e6:.0f} MB, or save it smaller."
+        )
+    if not _turns.acquire(timeout=MOST_WAIT_S):
+        raise PictureError("Many pictures are being read at this moment: try again in a few seconds.")
+    try:
+        return believed(_answer(data))
+    finally:
+        _turns.release()
 
 
 def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[np.uint8]:
@@ -59,61 +77,71 @@ def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[n
     return np.array(small).reshape(size_px, size_px, channels)
 
 
-def _check_bytes(data: bytes) -> None:
-    if not data:
-        raise PictureError("This file is empty: choose another one.")
-    if len(data) > MAX_BYTES:
-        raise PictureError(
-            f"This file has {len(data) / 1e6:.1f} MB: choose one of up to {MAX_BYTES / 1e6:.0f} MB, or save it smaller."
-        )
-    if data.startswith(b"\xff\xd8") and _jpeg_segments(data) > MAX_JPEG_SEGMENTS:
-        raise PictureError("This picture is stored in too many pieces: save it again as PNG or JPEG and try once more.")
+def command() -> list[str]:
+    """The decoder as a process: isolated from the environment and from everything installed but Pillow."""
+    packages = Path(PIL.__file__).parents[1]
+    return [sys.executable, "-I", "-S", "-B", _decoder.__file__, str(packages)]
 
 
-# Those with a length: no stuffed zero, restart or start of image (ITU-T T.81, table B.1).
-_JPEG_SEGMENT = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
-_END_OF_IMAGE = b"\xd9"
+def _answer(data: bytes) -> bytes:
+    """What the decoder says of `data`. By files: nobody can be kept waiting at a pipe, or be flooded through it."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        given.write(data)
+        given.seek(0)
+        code = _run(given, said)
+        if code == -getattr(signal, "SIGXCPU", 0):
+            raise _too_slow()
+        if code == -getattr(signal, "SIGKILL", 0):
+            raise _too_hungry()
+        said.seek(0)
+        return said.read(_decoder.MOST_BYTES + 1)
 
 
-def _jpeg_segments(data: bytes) -> int:
-    """How many segments a JPEG has (as far as they matter), those within another one, a thumbnail's say, left out."""
-    count, at = 0, 0
-    while (segment := _JPEG_SEGMENT.search(data, at)) and segment[1] != _END_OF_IMAGE and count <= MAX_JPEG_SEGMENTS:
-        count += 1
-        at = segment.end() + int.from_bytes(data[segment.end() : segment.end() + 2])
-    return count
+def _run(given: IO[bytes], said: IO[bytes]) -> int:
+    environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
+    process = subprocess.Popen(
+        command(), stdin=given, stdout=said, stderr=subprocess.DEVNULL, env=environment, cwd=Path(sys.executable).anchor
+    )
+    try:
+        return process.wait(LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise _too_slow() from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
-def _check_size(width: int, height: int) -> None:
-    if max(width, height) > MAX_SIDE_PX:
-        raise _too_large(f"has {width} × {height} pixels")
+def believed(answer: bytes) -> NDArray[np.uint8]:
+    """What the decoder answered as a picture, if it is one in every byte. Raises PictureError."""
+    damaged = PictureError("This picture is damaged or cut short: save it again and try once more.")
+    if len(answer) < HEADER.size:
+        raise damaged
+    magic, verdict, width, height = HEADER.unpack_from(answer)
+    match verdict:
+        case _decoder.NO_PICTURE:
+            raise PictureError(
+                "This is no PNG or JPEG picture, whatever its name says: save it as PNG or JPEG and try again."
+            )
+        case _decoder.TOO_LARGE:
+            raise PictureError(
+                f"This picture has {width} × {height} pixels: make it at most {MAX_SIDE_PX} pixels wide and high and try again."
+            )
+        case _decoder.TOO_MANY_PIECES:
+            raise PictureError(
+                "This picture is stored in too many pieces: save it again as PNG or JPEG and try once more."
+            )
+        case _decoder.NO_MEMORY:
+            raise _too_hungry()
+    small = 0 < min(width, height) <= KEPT_PX and max(width, height) <= MAX_SIDE_PX
+    if (magic, verdict) != (MAGIC, _decoder.PICTURE) or not small or len(answer) != HEADER.size + width * height * 3:
+        raise damaged
+    return np.frombuffer(answer, np.uint8, offset=HEADER.size).reshape(height, width, 3).copy()
 
 
-def _too_large(how: str) -> PictureError:
-    return PictureError(f"This picture {how}: make it at most {MAX_SIDE_PX} pixels wide and high and try again.")
+def _too_slow() -> PictureError:
+    return PictureError("This picture takes too long to read: save it again as PNG or JPEG and try once more.")
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turned as its EXIF data say; as it is where they cannot be read."""
-    with suppress(Exception):
-        return ImageOps.exif_transpose(picture)
-    return picture
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Pillow cuts 16-bit grey off at 255 where it should scale."""
-    if not picture.mode.startswith("I"):
-        return picture
-    values = np.asarray(picture).clip(0, 65_535).astype(np.uint32)
-    values += 128  # to the nearest of the 256 greys, which lie 257 apart
-    values //= 257
-    return Image.fromarray(values.astype(np.uint8))
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    paper = Image.new("RGB", picture.size, "white")
-    paper.paste(picture, mask=picture)
-    return paper
+def _too_hungry() -> PictureError:
+    return PictureError("This picture takes too much memory to read: make it smaller and try again.")

@@ -4,7 +4,20 @@ Several machines may share one store when they also share the folder of the runs
 """
 
 from cnnlab.runs.database import StoreError
-from cnnlab.runs.run import Checkpoint, Curve, Run
+from cnnlab.runs.people import NOBODY, THIS_MACHINE, Actor, NotYoursError
+from cnnlab.runs.run import Checkpoint, Curve, Imported, Run
 from cnnlab.runs.store import Store, UnknownRunError
 
-__all__ = ["Checkpoint", "Curve", "Run", "Store", "StoreError", "UnknownRunError"]
+__all__ = [
+    "NOBODY",
+    "THIS_MACHINE",
+    "Actor",
+    "Checkpoint",
+    "Curve",
+    "Imported",
+    "NotYoursError",
+    "Run",
+    "Store",
+    "StoreError",
+    "UnknownRunError",
+]

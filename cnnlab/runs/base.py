@@ -1,7 +1,9 @@
 """What the parts of the store share: the database, and finding a run in it."""
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, upd
 
 from cnnlab.records import Record, RunStatus
 from cnnlab.runs import locks, tables
-from cnnlab.runs.database import Database, StoreError
+from cnnlab.runs.database import Database, StoreError, sound
+from cnnlab.runs.people import Who, refuse, this_machine
 from cnnlab.runs.run import Run, run_of
 from cnnlab.settings import Settings
 
@@ -21,10 +24,13 @@ class UnknownRunError(StoreError):
 
 
 class Connected:
-    """A part of the store. Cheap to make and safe to share: every call is a transaction of its own."""
+    """A part of the store. Cheap to make and safe to share: every call is a transaction of its own.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `who` says in whose name a call is made, at the moment it is made.
+    """
+
+    def __init__(self, settings: Settings, who: Who = this_machine) -> None:
+        self.settings, self.who = settings, who
         self.database = Database(settings.database)
 
     def folder(self, id: str) -> Path:
@@ -39,6 +45,17 @@ class Connected:
             return locks.take(folder)
         except OSError as error:
             raise StoreError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+    @contextmanager
+    def changing(self, id: str, verb: str) -> Iterator[tuple[Connection, Run]]:
+        """The one way to change a run on behalf of a person: a transaction that begins by asking whose run it is.
+
+        Raises UnknownRunError, and NotYoursError ("… can {verb} it").
+        """
+        with self.database.writing() as connection:
+            run = read_run(connection, id)
+            refuse(self.who(), run, verb)
+            yield connection, run
 
     def get(self, id: str) -> Run:
         """Raises UnknownRunError."""
@@ -57,7 +74,8 @@ def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
     """The runs that a narrowed or ordered `select_runs()` finds."""
     found = connection.execute(statement)
     names = list(found.keys())
-    return [run_of(dict(zip(names, row, strict=True))) for row in found]  # half the time of SQLAlchemy's mappings
+    with sound():
+        return [run_of(dict(zip(names, row, strict=True))) for row in found]  # half the time of SQLAlchemy's mappings
 
 
 def read_run(connection: Connection, id: str) -> Run:
@@ -85,7 +103,7 @@ def change(
 
 def progress(connection: Connection, id: str, **values: Any) -> int:
     """Only a running run makes progress: a process that was given up for dead must not write into a run of another."""
-    row = change(connection, id, [RunStatus.RUNNING], **values)
+    row = change(connection, id, [RunStatus.RUNNING], RUNS.pid == os.getpid(), **values)
     if row is None:
         raise StoreError("This run is not in training any more: the store has it as ended, or deleted.")
     return int(row.number)

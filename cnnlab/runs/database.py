@@ -3,14 +3,15 @@
 Every fault leaves here as a StoreError, whose text is a sentence for people.
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
 from cnnlab.runs.migrations import migrate
 from cnnlab.runs.tables import SCHEMA_VERSION, metadata
@@ -20,6 +21,19 @@ BUSY_TIMEOUT_S = 5.0
 
 class StoreError(Exception):
     """The store cannot do what was asked; its text is a sentence that says why and what to do."""
+
+
+class DamagedError(Exception):
+    """What the database holds is not what was put there. Never leaves `Database`."""
+
+
+@contextmanager
+def sound() -> Iterator[None]:
+    """Rows become objects inside the block; where one cannot, the store is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OverflowError, OSError) as error:
+        raise DamagedError from error
 
 
 class Database:
@@ -63,11 +77,24 @@ class Database:
                 self._prepare(connection)
                 if self._sqlite:
                     connection.exec_driver_sql(begin)
+                    self._refuse_cut(connection)
                 yield connection
         except DBAPIError as error:
             raise StoreError(self._sentence(str(error.orig))) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(self._sentence(str(error))) from error
+        except (DamagedError, NoResultFound, UnicodeDecodeError) as error:  # SQLite's own words may quote noise
+            raise StoreError(self._sentence("malformed")) from error
         except OSError as error:
             raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
+
+    def _refuse_cut(self, connection: Connection) -> None:
+        """Where the last page is cut, SQLite reads zeros: other numbers, and no word. Nobody writes meanwhile."""
+        pages, size = (
+            connection.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")
+        )
+        if self._file and self._file.stat().st_size < pages * size:
+            raise DamagedError
 
     def _prepare(self, connection: Connection) -> None:
         """Make the tables where there are none, or add what old ones lack.
@@ -87,10 +114,26 @@ class Database:
                     f"The run store {self.place} was made by a newer cnnlab (its format is {version}, this cnnlab "
                     f"knows {SCHEMA_VERSION}). Update cnnlab, or set CNNLAB_HOME to another folder."
                 )
+            if version:
+                self._back_up(version)
             metadata.create_all(connection)
             migrate(connection)
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.exec_driver_sql("COMMIT")
+
+    def _back_up(self, version: int) -> None:
+        """Keep the store as the older cnnlab left it, for whoever wants to go back. Nobody else writes meanwhile.
+
+        By SQLite itself: who merely opened and closed its file would take this process's locks away from it.
+        """
+        assert self._file
+        kept = self._file.with_name(f"{self._file.name}.version-{version}")
+        if not kept.exists():
+            unfinished = kept.with_name(f"{kept.name}.tmp")
+            unfinished.unlink(missing_ok=True)
+            with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(unfinished)) as target:
+                source.backup(target)
+            unfinished.replace(kept)
 
     def _sentence(self, fault: str) -> str:
         for words, sentence in _SENTENCES.items():
@@ -101,8 +144,8 @@ class Database:
 
 _SENTENCES = {
     ("not a database", "malformed", "no such table", "no such column"): (
-        "The run store {place} is damaged, or is no run store. Move it away to start with an empty one; "
-        "the checkpoints of its runs stay where they are."
+        "The run store {place} is damaged, or is no run store. Move it away and go on with what can be read of it with: "
+        "python -m cnnlab doctor --mend. The checkpoints of its runs stay where they are."
     ),
     ("readonly", "unable to open", "permission"): (
         "The run store {place} cannot be opened for writing. Check who may write to it and its folder, "

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
+from cnnlab import failpoints, logs
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import tables
 from cnnlab.runs.base import RUNS, Connected, number_of, progress, refuse_nan
+from cnnlab.runs.database import sound
 from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
 from cnnlab.runs.thinning import thin
 
@@ -39,6 +41,7 @@ class History(Connected):
         Older states go, and older weights where the run's byte budget asks for it: first the row, then the file.
         """
         refuse_nan(records)
+        failpoints.reach("before_begin")
         with self.database.writing() as connection:
             number = progress(connection, id, **_no_less(records, files))
             for record in records:
@@ -46,9 +49,13 @@ class History(Connected):
                 connection.execute(again)
                 row = {"number": number, "epoch": record.epoch, "step": record.step, "record": record.model_dump_json()}
                 connection.execute(insert(tables.epochs).values(row))
-            best = _judge(connection, number)
+            best = judge(connection, number)
             _name_files(connection, number, files)
             gone = _drop_old(connection, number, best, self.settings.run_budget_bytes)
+            failpoints.reach("before_commit")
+        failpoints.reach("after_commit")
+        for record in records:
+            logs.event("epoch committed", run=id, epoch=record.epoch, step=record.step)
         self._remove(id, gone)
 
     def rewind(self, id: str, step: int) -> None:
@@ -64,7 +71,7 @@ class History(Connected):
             last = connection.execute(newest.order_by(_STEPS.step.desc()).limit(1)).one_or_none()
             values = {"epoch": last.epoch, "elapsed_s": last.elapsed_s} if last else {"epoch": 0, "elapsed_s": 0.0}
             connection.execute(update(tables.runs).where(RUNS.number == number).values(values))
-            _judge(connection, number)
+            judge(connection, number)
         self._remove(id, gone)
 
     def _remove(self, id: str, names: Sequence[str]) -> None:
@@ -82,10 +89,11 @@ class History(Connected):
             later = _STEPS.number == number_of(connection, id), _STEPS.step > after
             columns = select(*(_STEPS[name] for name in names))
             rows = connection.execute(columns.where(*later).order_by(_STEPS.step)).all()
-        return [StepRecord(**dict(zip(names, row, strict=True))) for row in rows]
+            with sound():
+                return [StepRecord(**dict(zip(names, row, strict=True))) for row in rows]
 
-    def curve(self, id: str, after: int = 0, points: int = 1_500) -> Curve:
-        """The steps later than `after` as columns, thinned to about `points` over the whole run.
+    def curve(self, id: str, after: int = 0, points: int = 1_500, until: int | None = None) -> Curve:
+        """The steps later than `after`, up to `until`, as columns, thinned to about `points` over the whole run.
 
         The buckets have the same place and width however often the curve is asked for, so that one fetched bit
         by bit is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is
@@ -97,8 +105,9 @@ class History(Connected):
             width = max(1, math.ceil(max(length.step, length.steps_total or 0) / points))
             mine = _STEPS.number == number
             before = select(func.coalesce(func.max(_STEPS.step), 0)).where(mine, _STEPS.step <= after)
+            wanted = [mine, _STEPS.step > after, *([] if until is None else [_STEPS.step <= until])]
             since = func.lag(_STEPS.step, 1, connection.execute(before).scalar_one()).over(order_by=_STEPS.step)
-            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(mine, _STEPS.step > after)
+            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(*wanted)
             record = records.subquery().c
             last: list[Any] = [func.max(record.step), func.max(record.epoch)]
             values = (record.loss, record.accuracy, record.lr)
@@ -133,10 +142,11 @@ def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dic
 
 def _epochs(connection: Connection, number: int) -> list[EpochRecord]:
     rows = connection.execute(select(_EPOCHS.record).where(_EPOCHS.number == number).order_by(_EPOCHS.epoch))
-    return [epoch_of(record) for record in rows.scalars()]
+    with sound():
+        return [epoch_of(record) for record in rows.scalars()]
 
 
-def _judge(connection: Connection, number: int) -> int | None:
+def judge(connection: Connection, number: int) -> int | None:
     """Write down which epoch is the last and which the best; the best is returned."""
     records = _epochs(connection, number)
     last = records[-1].epoch if records else None

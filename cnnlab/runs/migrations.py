@@ -8,10 +8,13 @@ def migrate(connection: Connection) -> None:
 
     Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
     """
-    _add_sweep(connection)
+    _add(connection, "sweep")  # version 1 to 2: runs that were asked for together have a common name
+    _add(connection, "owner", "owner_name")  # 2 to 3: who started a run; nobody did, of those that are there
 
 
-def _add_sweep(connection: Connection) -> None:
-    """Version 1 to 2: runs that were asked for together have a common name."""
-    if "sweep" not in {column["name"] for column in inspect(connection).get_columns("runs")}:
-        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN sweep TEXT")
+def _add(connection: Connection, *names: str) -> None:
+    """Columns of `runs` that hold text, or nothing."""
+    known = {column["name"] for column in inspect(connection).get_columns("runs")}
+    for name in names:
+        if name not in known:
+            connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {name} TEXT")

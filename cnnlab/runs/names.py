@@ -5,20 +5,30 @@ import unicodedata
 from cnnlab.runs.database import StoreError
 
 NAME_LENGTH = 60
+PERSON_LENGTH = 40
 NOTE_LENGTH = 2_000
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # unprintable by themselves, but Persian, Hindi and emoji need them
 
 
 def clean_name(name: str) -> str:
     """`name` in NFC, without space around it. Raises StoreError where it is empty, too long or unprintable."""
+    return _clean(name, "a run", NAME_LENGTH)
+
+
+def clean_person(name: str) -> str:
+    """What somebody wants to be called, likewise."""
+    return _clean(name, "a person", PERSON_LENGTH)
+
+
+def _clean(name: str, what: str, most: int) -> str:
     name = unicodedata.normalize("NFC", name).strip()
     visible = name.translate(_JOINERS)
     if not visible.strip():
-        raise StoreError("A run needs a name of at least one character.")
-    if len(name) > NAME_LENGTH:
-        raise StoreError(f"The name of a run has at most {NAME_LENGTH} characters; this one has {len(name)}.")
+        raise StoreError(f"{what.capitalize()} needs a name of at least one character.")
+    if len(name) > most:
+        raise StoreError(f"The name of {what} has at most {most} characters; this one has {len(name)}.")
     if not visible.isprintable():
-        raise StoreError("The name of a run is one line of printable characters.")
+        raise StoreError(f"The name of {what} is one line of printable characters.")
     return name
 
 

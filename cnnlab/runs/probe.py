@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs.launcher import environment_of
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
+from cnnlab.settings import PROJECT, Settings, without_codes
 
 Kind = Literal["preflight", "lr_range"]
 LIMITS_S: dict[Kind, float] = {"preflight": 180.0, "lr_range": 900.0}
@@ -121,7 +121,7 @@ class Prober:
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=PROJECT,
-            env=os.environ | environment_of(self._settings) | threads,
+            env=without_codes(os.environ) | environment_of(self._settings) | threads,
         )
         with self._guard:
             self._process = process

@@ -5,14 +5,15 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from cnnlab import logs
 from cnnlab.records import Results, RunStatus
-from cnnlab.runs import locks, tables
+from cnnlab.runs import last_words, locks, tables
 from cnnlab.runs.base import (
     RUNS,
     Connected,
@@ -26,10 +27,12 @@ from cnnlab.runs.base import (
 )
 from cnnlab.runs.database import StoreError
 from cnnlab.runs.names import clean_name
+from cnnlab.runs.people import NOBODY, Actor, NotYoursError
 from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig
 
 RESUMABLE = [status for status in RunStatus if status.resumable]
+TURN_S = 300.0
 _AFTER = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
 
 
@@ -65,24 +68,43 @@ class Queue(Connected):
 
     @contextmanager
     def _creating(
-        self, configs: Sequence[TrainingConfig], names: Sequence[str | None], *, locked: bool = False, **values: Any
+        self,
+        configs: Sequence[TrainingConfig],
+        names: Sequence[str | None],
+        *,
+        locked: bool = False,
+        prepare: Callable[[str], None] = lambda id: None,
+        **values: Any,
     ) -> Iterator[tuple[Connection, list[str]]]:
-        """The new rows, and their folders; where the block fails there are neither."""
-        now = time.time()
-        values = {"status": RunStatus.QUEUED, "created_at": now, "queued_at": now, **values}
+        """The new rows, and their folders; where the block fails there are neither.
+
+        `prepare(id)` may write into a new folder; the database waits for nothing meanwhile.
+        """
+        actor = self.who()
+        if actor == NOBODY:
+            raise NotYoursError("Nobody is signed in here any more. Reload the page, sign in, and train it then.")
+        owned = {"owner": actor.id, "owner_name": actor.name or None}
+        values = {"status": RunStatus.QUEUED, **owned, **values}
         cleaned = [name and clean_name(name) for name in names]
         ids = [uuid.uuid4().hex for _ in configs]
         with ExitStack() as stack:
             for id in ids:
                 stack.enter_context(self._new_folder(id, locked))
+                prepare(id)
             connection = stack.enter_context(self.database.writing())
-            for id, config, name in zip(ids, configs, cleaned, strict=True):
-                row = {"id": id, "name": name or "", "config": config.model_dump_json(), **values}
+            now = _now(connection)
+            values["created_at"] = now
+            waits = values["status"] is RunStatus.QUEUED
+            places = self._places(connection, actor, len(ids), now) if waits else [now] * len(ids)
+            for id, config, name, place in zip(ids, configs, cleaned, places, strict=True):
+                row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": place, **values}
                 number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
                 if not name:
                     named = {"name": f"{config.architecture} {number}"}
                     connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
             yield connection, ids
+        for id in ids:
+            logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
 
     @contextmanager
     def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
@@ -101,6 +123,26 @@ class Queue(Connected):
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
+    def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
+        """The times by which `n` more runs of this person wait their turn.
+
+        Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a
+        class waiting. What this machine itself asks for waits in the order of asking. Raises StoreError where the
+        person would have more waiting than `settings.most_waiting`.
+        """
+        if actor.id is None:
+            return [now] * n
+        mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
+        waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+        most = self.settings.most_waiting
+        if not actor.teacher and waiting + n > most:
+            raise StoreError(
+                f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
+                f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
+            )
+        first = now if last is None else max(now, last + TURN_S)
+        return [first + TURN_S * i for i in range(n)]
+
     def claim(self) -> Run | None:
         """The run that has waited longest, now running and this process's own; None where none may start.
 
@@ -118,6 +160,11 @@ class Queue(Connected):
             self.finish(id, RunStatus.FAILED, run.fault)
             return None
         return run
+
+    def may_start(self) -> bool:
+        """Whether a run waits that a worker could claim now."""
+        with self.database.reading() as connection:
+            return connection.execute(_waiting.where(_running < self.settings.slots).limit(1)).first() is not None
 
     def take(self, id: str) -> Run:
         """This very run, queued or resumable, now running and this process's own, whatever the slots say.
@@ -145,6 +192,8 @@ class Queue(Connected):
         finally:
             if not taken:
                 locks.release(self.folder(id))
+        if taken:
+            logs.event("claimed", run=id)
         return taken
 
     def say(self, id: str, sentence: str) -> None:
@@ -158,6 +207,7 @@ class Queue(Connected):
         values |= {"steps_total": steps_total, "message": None}
         with self.database.writing() as connection:
             progress(connection, id, **values)
+        logs.event("begun", run=id, device=device, steps_total=steps_total)
 
     def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
         """End a running run; this process gives it back. `message`: one sentence that says why."""
@@ -169,14 +219,17 @@ class Queue(Connected):
         with self.database.writing() as connection:
             progress(connection, id, **values)
             run = read_run(connection, id)
+        last_words.forget(self.folder(id))
         locks.release(self.folder(id))
+        logs.event("ended", run=id, status=status, message=message, step=run.step)
         return run
 
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to end, or end a waiting one. Raises StoreError where it has ended already."""
         status = _AFTER[what]
         message = f"{status.capitalize()} while it waited in the queue."
-        with self.database.writing() as connection:
+        logs.event("asked", run=id, what=what)
+        with self.changing(id, what) as (connection, _):
             running = change(connection, id, [RunStatus.RUNNING], command=what)
             if not running and not change(
                 connection, id, [RunStatus.QUEUED], status=status, message=message, finished_at=time.time()
@@ -190,16 +243,24 @@ class Queue(Connected):
         with self.database.reading() as connection:
             return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
 
+    def commands(self, ids: Sequence[str]) -> dict[str, str]:
+        """As `command`, for those of many runs that have been asked for anything."""
+        asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
+        with self.database.reading() as connection:
+            return {row.id: row.command for row in connection.execute(asked)}
+
     def resume(self, id: str) -> Run:
         """Put a run that ended early (`resumable`) at the end of the queue. Raises StoreError for any other."""
-        values = {"status": RunStatus.QUEUED, "queued_at": time.time(), "command": None, "message": None}
-        with self.database.writing() as connection:
-            run = read_run(connection, id)
+        values: dict[str, Any] = {"status": RunStatus.QUEUED, "command": None, "message": None}
+        with self.changing(id, "continue") as (connection, run):
             if run.fault:
                 raise StoreError(run.fault)
+            [values["queued_at"]] = self._places(connection, self.who(), 1, _now(connection))
             if not change(connection, id, RESUMABLE, **values, finished_at=None):
                 raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
-            return read_run(connection, id)
+            run = read_run(connection, id)
+        logs.event("continued", run=id, step=run.step)
+        return run
 
     def queue_position(self, id: str) -> int | None:
         """1 for the next to start; None for a run that is not waiting."""
@@ -219,6 +280,12 @@ class Queue(Connected):
         """The processes that train, by the id each has on its machine."""
         with self.database.reading() as connection:
             return set(connection.execute(_pids).scalars())
+
+
+def _now(connection: Connection) -> float:
+    """The time, and never earlier than it was for the newest run: a clock that is put back changes no order."""
+    newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
+    return max(time.time(), (newest or 0.0) + 0.001)
 
 
 _others = tables.runs.alias()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
@@ -13,6 +13,25 @@ from cnnlab.records import EpochRecord, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Where weights come from that were not trained here."""
+
+    file: str
+    """What the file was called."""
+    stated: bool
+    """Whether it stated all settings; if not, those of `KNOWN` alone are known."""
+    epoch: int | None
+    """The epoch that it said it was from."""
+
+    KNOWN: ClassVar[tuple[str, ...]] = ("architecture", "dataset", "normalisation", "batch_norm")
+    """What fits the weights, or was said by who brought them."""
+
+    def as_environment(self) -> str:
+        """As the `environment` of the run keeps it."""
+        return json.dumps({"imported": {"file": self.file, "stated": self.stated, "epoch": self.epoch}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +49,9 @@ class Run:
     """The run it was cloned from, which may be gone by now."""
     sweep: str | None
     """The common name of the runs that were asked for together; None for a run of its own."""
+    owner: str | None
+    """The id of the person who started it; None where nobody had to sign in."""
+    owner_name: str | None
     message: str | None
     """Why it ended, in one sentence; before its first step what it is busy with, if that takes long."""
     created_at: datetime
@@ -56,6 +78,30 @@ class Run:
     """What the running process was asked to do: "stop", "pause" or nothing."""
     fault: str | None
     """Why its settings cannot be read any more; `config` then has the defaults in the unreadable places."""
+
+    @property
+    def imported(self) -> Imported | None:
+        """Where its weights come from, if they were not trained here."""
+        if self.status is not RunStatus.IMPORTED:
+            return None
+        facts = self.environment.get("imported")
+        facts = facts if isinstance(facts, dict) else {}
+        epoch = facts.get("epoch")
+        return Imported(
+            file=str(facts.get("file", "")),
+            stated=facts.get("stated") is True,
+            epoch=epoch if isinstance(epoch, int) else None,
+        )
+
+    def states(self, epoch: int) -> tuple[TrainingConfig | None, int | None]:
+        """What a file with its weights of that epoch may say they are of: nothing that nobody knows."""
+        if self.imported is None:
+            return self.config, epoch
+        return (self.config, self.imported.epoch) if self.imported.stated else (None, None)
+
+    def knows(self, setting: str) -> bool:
+        """False for a setting of imported weights that nobody has stated: `config` has its default there."""
+        return self.imported is None or self.imported.stated or setting in Imported.KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +150,8 @@ def run_of(row: Mapping[str, Any]) -> Run:
         config=config,
         parent_id=row["parent_id"],
         sweep=row["sweep"],
+        owner=row["owner"],
+        owner_name=row["owner_name"],
         message=fault or message,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
         started_at=_time(row["started_at"]),

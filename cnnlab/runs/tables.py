@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -34,6 +34,8 @@ runs = Table(
     Column("command", String(16)),
     Column("pid", Integer),  # tells a launcher which of its children is at work; never whether a run is alive
     Column("sweep", Text),  # the common name of runs that were asked for together (since version 2)
+    Column("owner", Text),  # who started it, where people sign in: an id that says nothing (since version 3)
+    Column("owner_name", Text),  # as they called themselves then
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 OptimizerName = Literal["adam", "adamw", "sgd", "nesterov", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one_cycle"]
-AugmentationName = Literal["none", "flip", "flip_crop", "alternating"]
+AugmentationName = Literal["none", "flip", "flip_crop", "flip_crop_cutout", "alternating"]
 NormalisationName = Literal["half", "dataset"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 ModeName = Literal["exact", "fast"]
@@ -97,7 +97,8 @@ class TrainingConfig(BaseModel):
             "data",
             "Augmentation",
             "Changes each training picture a little each time: mirrored (flip), or mirrored and shifted by up to "
-            "4 pixels (flip_crop). alternating: mirrored in every other epoch, and shifted by up to 2 pixels.",
+            "4 pixels (flip_crop), with a square covered as well (flip_crop_cutout). alternating: mirrored in every "
+            "other epoch, and shifted by up to 2 pixels.",
         ),
     ] = "none"
     batch_norm: Annotated[

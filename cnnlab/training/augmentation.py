@@ -8,6 +8,9 @@ from cnnlab.schema import AugmentationName
 
 CROP_PX = 4
 """Padding of the random crop, as in He et al. 2015 for CIFAR-10."""
+CUTOUT_PX = 12
+"""Side of the square that is covered in a picture of 32 pixels (DeVries & Taylor 2017 took 16, for 200 epochs)."""
+GREY = 128
 SHIFT_PX = 2
 """Largest shift of alternating augmentation, as in Jordan 2024."""
 
@@ -16,7 +19,9 @@ def augment(images: Tensor, kind: AugmentationName) -> Tensor:
     """uint8 [N, H, W, C] -> the same shape. Each picture draws for itself from the device's default generator.
 
     flip mirrors left and right with probability 1/2; flip_crop also pads 4 black pixels on each side and cuts the
-    original size out at a random place. alternating is not for batches but for epochs: `augment_epoch`.
+    original size out at a random place; flip_crop_cutout then covers a square with grey whose centre may lie anywhere,
+    so that part of it may lie outside (DeVries & Taylor, arXiv:1708.04552). alternating is not for batches but for
+    epochs: `augment_epoch`.
     """
     if kind in ("none", "alternating"):
         return images
@@ -31,7 +36,22 @@ def augment(images: Tensor, kind: AugmentationName) -> Tensor:
     rows = offsets[0] + torch.arange(height, device=images.device)
     columns = offsets[1] + torch.arange(width, device=images.device)
     which = torch.arange(n, device=images.device).view(n, 1, 1)
-    return padded[which, rows.unsqueeze(2), columns.unsqueeze(1)]
+    cropped = padded[which, rows.unsqueeze(2), columns.unsqueeze(1)]
+    return cropped if kind == "flip_crop" else _cut_out(cropped)
+
+
+def _cut_out(images: Tensor) -> Tensor:
+    n, height, width = images.shape[:3]
+    centres = torch.rand(2, n, 1, device=images.device)
+    covered = _near(centres[0], height).view(n, height, 1, 1) & _near(centres[1], width).view(n, 1, width, 1)
+    return images.masked_fill(covered, GREY)
+
+
+def _near(centres: Tensor, size: int) -> Tensor:
+    """Which pixels of a side lie within the square: bool [N, size]; centres [N, 1] from 0 to 1."""
+    half = max(1, CUTOUT_PX * size // 64)
+    away = torch.arange(size, device=centres.device) - (centres * size).long()
+    return (away >= -half) & (away < half)
 
 
 def augment_epoch(images: Tensor, kind: AugmentationName, epoch: int, run_seed: int, epoch_seed: int) -> Tensor:

@@ -18,7 +18,7 @@ from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import Network
 from cnnlab.records import EpochRecord, Plan, StepRecord
 from cnnlab.schema import SETTINGS, TrainingConfig
-from cnnlab.training.fit import DivergedError, Fit, TrainingState
+from cnnlab.training.fit import Fit, TrainingState
 from cnnlab.training.graphed import unrecorded
 from cnnlab.training.optimizers import make_optimizer
 from cnnlab.training.ordering import training_forward
@@ -33,7 +33,8 @@ MAY_DIFFER = (
 )  # fmt: skip
 """Settings that are each run's own; all others shape the stack."""
 
-News = StepRecord | EpochRecord | DivergedError
+News = StepRecord | EpochRecord | Exception
+"""A run's record, or what ended its training: the others go on."""
 
 
 class NotStackableError(ValueError):
@@ -73,14 +74,11 @@ class Ensemble:
         if reason:
             raise NotStackableError(reason)
         plan = (plan or default_plan(configs[0], device)).model_copy(update={"memory_format": "contiguous"})
-        self.fits: list[Fit] = []
-        """Each run by itself: its network, optimizer, place and plan."""
-        self._random: list[dict[str, Tensor]] = []
-        for config, data in zip(configs, datas, strict=True):
-            self.fits.append(Fit(config, data, device, plan=plan.model_copy(update={"captured": False})))
-            self._random.append(random_state(device))
+        alone = plan.model_copy(update={"captured": False})
+        self.fits = [_Fit(config, data, device, plan=alone) for config, data in zip(configs, datas, strict=True)]
+        """Each run by itself: its network, optimizer, place and plan. Between two records it can be continued alone."""
         self.going = list(range(len(configs)))
-        """The runs that have not diverged."""
+        """The runs that are still trained."""
         self._members = [_Member() for _ in configs]
         self._first, images, labels = _one_after_another(datas)
         stacked = stack([fit.model for fit in self.fits])
@@ -101,10 +99,10 @@ class Ensemble:
             fit.plan = plan.model_copy(update={"note": " ".join(filter(None, (plan.note, note)))})
 
     def __iter__(self) -> Iterator[tuple[int, News]]:
-        """Each record with the run it belongs to, counted as in `configs`; DivergedError is a run's last."""
+        """Each record with the run it belongs to, counted as in `configs`; an exception is a run's last."""
         while self.going and self._lead.place.epoch < self._lead.config.epochs:
-            for index, fit in enumerate(self.fits):
-                with self._random_of(index):
+            for fit in self.fits:
+                with fit.own_random_state():
                     fit.begin_epoch()
             self._replay.begin_epoch(torch.stack([member.order for member in self._members]) + self._first)
             while self.going and self._lead.place.step_in_epoch < self._lead.steps_per_epoch:
@@ -112,10 +110,10 @@ class Ensemble:
                 yield from self._news(Fit.take)
             yield from self._news(Fit.end_epoch)
 
-    def state(self, index: int) -> TrainingState:
-        """`Fit.state` of one run: it can go on alone from there."""
-        with self._random_of(index):
-            return self.fits[index].state()
+    def leave(self, index: int) -> None:
+        """No more news of this run."""
+        if index in self.going:
+            self.going.remove(index)
 
     @property
     def _lead(self) -> Fit:
@@ -134,19 +132,13 @@ class Ensemble:
 
     def _news(self, act: Callable[[Fit], StepRecord | EpochRecord]) -> Iterator[tuple[int, News]]:
         for index in list(self.going):
+            news: News
             try:
-                yield index, act(self.fits[index])
-            except DivergedError as error:
-                self.going.remove(index)
-                yield index, error
-
-    @contextmanager
-    def _random_of(self, index: int) -> Iterator[None]:
-        """Torch's generators as one run has left them."""
-        device = self.fits[index].device
-        restore_random_state(self._random[index], device)
-        yield
-        self._random[index] = random_state(device)
+                news = act(self.fits[index])
+            except Exception as error:
+                self.leave(index)
+                news = error
+            yield index, news
 
 
 def fit_together(
@@ -163,6 +155,26 @@ def fit_together(
     the other, and good for tests only. `recorder` is for those.
     """
     return Ensemble(configs, datas, device, plan, recorder)
+
+
+class _Fit(Fit):
+    """A run that shares torch's generators with others, and finds them as it has left them."""
+
+    def __init__(self, config: TrainingConfig, data: Data, device: torch.device, plan: Plan) -> None:
+        super().__init__(config, data, device, plan=plan)
+        self._random = random_state(device)
+
+    @contextmanager
+    def own_random_state(self) -> Iterator[None]:
+        """Inside the block torch's generators are as this run has left them."""
+        restore_random_state(self._random, self.device)
+        yield
+        self._random = random_state(self.device)
+
+    def state(self) -> TrainingState:
+        """See `Fit.state`."""
+        with self.own_random_state():
+            return super().state()
 
 
 class _Member:

@@ -2,10 +2,12 @@
 
 import errno
 import traceback
+from pathlib import Path
 from typing import Literal
 
 import torch
 
+from cnnlab import logs
 from cnnlab.data import DataUnavailableError
 from cnnlab.models import ConfigError
 from cnnlab.records import Results, RunStatus
@@ -27,6 +29,22 @@ SENTENCES = (ConfigError, DataUnavailableError, DeviceUnavailableError, StoreErr
 """Errors whose text is already a sentence for people."""
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # MPS and the CPU have no exception for it
 
+_FULL = "The disk is full. Every epoch that was shown is kept; free some space, then continue."
+_CLOSED = (
+    "The folder {folder} cannot be written any more: its disk is read-only, or this process has no right to. Every epoch "
+    "that was shown is kept; make it writable, then continue."
+)
+_BROKEN = (
+    "The disk of {folder} reports an error of its own. Every epoch that was shown is kept; look after the disk, "
+    "then continue."
+)
+DISK = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO), _BROKEN),
+}
+"""What an error of the system means where a run keeps its files."""
+
 
 class AskedToEnd(Exception):  # noqa: N818 - no error
     """Somebody has asked this run to end; `Job.asked` says how."""
@@ -38,10 +56,15 @@ def as_asked(asked: Asked, where: str) -> Ended:
     return status, sentence.format(where=where), None
 
 
-def verdict(error: Exception, config: TrainingConfig) -> Ended:
-    """What an exception means for the run, in one sentence that says what to do."""
+def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
+    """What an exception means for the run, in one sentence that says what to do. `folder`: the run's own."""
     status = RunStatus.FAILED
-    if isinstance(error, DivergedError):
+    if not folder.exists():
+        sentence = (
+            "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
+            "Continue trains it again from the beginning."
+        )
+    elif isinstance(error, DivergedError):
         status, sentence = RunStatus.DIVERGED, str(error)
     elif isinstance(error, SENTENCES):
         sentence = str(error)
@@ -50,9 +73,10 @@ def verdict(error: Exception, config: TrainingConfig) -> Ended:
             f"The memory of the device is full: a batch of {config.batch_size} does not fit. "
             f"Try a batch size of {max(2, config.batch_size // 2)}, or a smaller architecture."
         )
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        sentence = "The disk is full. Every epoch that was shown is kept; free some space, then continue."
+    elif isinstance(error, OSError) and error.errno in DISK:
+        sentence = DISK[error.errno].format(folder=folder)
     else:
+        logs.event("unforeseen error", error=error)
         traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
         sentence = f"An unforeseen error ended the run ({type(error).__name__}: {first_line}). The log has the details."

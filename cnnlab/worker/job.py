@@ -1,15 +1,19 @@
 """One claimed run in this process, from the claim to its end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import nn
 
+from cnnlab import logs
 from cnnlab.models import complete
-from cnnlab.records import EpochRecord, RunStatus, StepRecord
+from cnnlab.records import EpochRecord, Forecast, RunStatus, StepRecord
+from cnnlab.runs import last_words
 from cnnlab.runs.run import Run
-from cnnlab.runs.store import Store
+from cnnlab.runs.store import Store, StoreError
+from cnnlab.runs.watch import Watch
 from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.devices import environment, pick_device
@@ -19,7 +23,7 @@ from cnnlab.worker.endings import Asked, AskedToEnd, Ended, as_asked, verdict
 from cnnlab.worker.epochs import Epochs
 from cnnlab.worker.scores import measure
 from cnnlab.worker.signals import heard
-from cnnlab.worker.writer import Writer
+from cnnlab.worker.writer import FLUSH_S, Writer
 
 LISTEN_S = 0.25
 """Stop and Pause are heard within one record, or this, whichever is longer."""
@@ -27,6 +31,19 @@ TELL_S = 0.25
 """How often a download says how far it is."""
 
 Listener = Callable[[StepRecord | EpochRecord], None]
+News = StepRecord | EpochRecord | Exception | None
+"""What a course is sent: a record, what ended the training instead of one, or nothing more to come."""
+Course = Generator[None, News, Ended]
+
+
+def told(training: Iterable[StepRecord | EpochRecord]) -> Iterator[News]:
+    """What a course is sent of a run that trains alone."""
+    try:
+        yield from training
+    except Exception as error:
+        yield error
+    else:
+        yield None
 
 
 def work(store: Store, settings: Settings, run: Run, on_record: Listener | None = None) -> Run:
@@ -34,25 +51,61 @@ def work(store: Store, settings: Settings, run: Run, on_record: Listener | None 
 
     What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
     all with the full state saved. `on_record` is told of steps as they are taken, and of epochs once they are kept.
+    A process in which nothing moves for `settings.hang_s` ends.
+
+    Raises StoreError where the store cannot be told of the end, or has given the run up.
     """
-    job = Job(store, settings, run, on_record or (lambda record: None))
-    with heard(job.ask):
-        try:
-            ending = job.train()
-        except Exception as error:
-            ending = verdict(error, run.config)
-        status, sentence, results = ending
-        return store.finish(run.id, status, " ".join([sentence, *job.remarks]), results)
+    folder = store.folder(run.id)
+    with Watch(folder, settings.hang_s) as watch, logs.about(run.id):
+        job = Job(store, settings, run, watch, on_record)
+        with heard(job.ask):
+            try:
+                ended = job.train()
+            except Exception as error:
+                ended = job.verdict(error)
+            return job.finish(ended)
 
 
 class Job:
-    """The training of one run. When `train` has ended, whichever way, nothing is being written any more."""
+    """The training of one run. When `train` has ended, whichever way, nothing is being written any more.
 
-    def __init__(self, store: Store, settings: Settings, run: Run, on_record: Listener) -> None:
-        self.store, self.settings, self.run, self.on_record = store, settings, run, on_record
+    `command` gives what has been asked of the run; the store knows, if nobody else. `flush_s` is the writer's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        run: Run,
+        watch: Watch,
+        on_record: Listener | None = None,
+        command: Callable[[], str | None] | None = None,
+        flush_s: float = FLUSH_S,
+    ) -> None:
+        self.store, self.settings, self.run, self.watch = store, settings, run, watch
+        self.on_record: Listener = on_record or (lambda record: None)
+        self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
         self.remarks: list[str] = []
         self._listened = self._told = 0.0
+
+    def verdict(self, error: Exception) -> Ended:
+        """What an exception means for this run."""
+        return verdict(error, self.run.config, self.store.folder(self.run.id))
+
+    def finish(self, ended: Ended) -> Run:
+        """Tell the store how it ended; where it cannot be told, leave a word for whoever finds the run."""
+        status, sentence, results = ended
+        message, store, run = " ".join([sentence, *self.remarks]), self.store, self.run
+        try:
+            if not store.folder(run.id).exists():
+                store.forget_missing(run.id)
+            store.remove_unnamed(run.id)  # of a commit that failed: on a full disk it makes room for what follows
+            return store.finish(run.id, status, message, results)
+        except StoreError as error:
+            last_words.write(store.folder(run.id), status, message)
+            logs.event("the store was not told", run=run.id, status=status, message=message, error=error)
+            raise
 
     def ask(self, what: Asked) -> bool:
         """End at the next record. False where that had been asked before."""
@@ -65,10 +118,25 @@ class Job:
             training = self._begin()
         except AskedToEnd:
             return self._ended("while its data was being fetched")
-        with Writer(self.store, self.run.id, training.config) as writer:
+        course = self.course(training)
+        try:
+            next(course)
+            for record in told(training):
+                course.send(record)
+        except StopIteration as end:
+            ended: Ended = end.value
+            return ended
+        raise AssertionError("a course ends with its run")
+
+    def course(self, training: Fit) -> Course:
+        """All that is done with a run in training. Advance it once, then send it what `told` tells; it returns the end.
+
+        It is sent what happens, rather than looking for it, because runs that train side by side take turns.
+        """
+        with Writer(self.store, self.run.id, training.config, self.watch.writing, self.flush_s) as writer:
             epochs = Epochs(training, writer, before=self.store.epochs(self.run.id))
             try:
-                self._follow(training, writer, epochs)
+                yield from self._follow(training, writer, epochs)
             except AskedToEnd:
                 return self._leave(training, writer, epochs)
             except DivergedError:
@@ -93,16 +161,22 @@ class Job:
         plan, forecast = known or choose(config, data, device, self.settings)
         torch.set_num_threads(plan.threads)
         training = fit(config, data, device, resuming.newest_state(store, run, self.remarks), plan)
-        training.model.register_forward_pre_hook(self._between_batches)
         if run.steps_total is not None:  # else it never began, and there is nothing to forget
             store.rewind(run.id, training.place.step)
         if self.remarks:
             self.remarks.append(f"So it went on from step {training.place.step}.")
-        said = resuming.environment_with(environment(device), training.plan, forecast)
-        store.start(run.id, device.type, said, training.steps_total)
+        self.join(training, forecast)
         return training
 
+    def join(self, training: Fit, forecast: Forecast | None = None) -> None:
+        """Say that it begins now, and how."""
+        training.model.register_forward_pre_hook(self._between_batches)
+        device = training.device
+        said = resuming.environment_with(environment(device), training.plan, forecast)
+        self.store.start(self.run.id, device.type, said, training.steps_total)
+
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
+        self.watch.moved()
         self._end_if_asked()
         if time.monotonic() - self._told >= TELL_S:
             self._told = time.monotonic()
@@ -110,10 +184,13 @@ class Job:
             size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
             self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once{size}")
 
-    def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> None:
+    def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand over each record, to the last epoch."""
         images, elapsed_s = training.images_seen, training.place.elapsed_s
-        for record in training:
+        while (record := (yield)) is not None:
+            self.watch.moved()
+            if isinstance(record, Exception):
+                raise record
             if isinstance(record, StepRecord):
                 rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
                 writer.add_step(record, rate)
@@ -135,7 +212,7 @@ class Job:
     def _end_if_asked(self) -> None:
         if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
             self._listened = time.monotonic()
-            match self.store.command(self.run.id):
+            match self.command():
                 case "stop" | "pause" as command:
                     self.asked = command
         if self.asked:
@@ -143,6 +220,7 @@ class Job:
 
     def _between_batches(self, model: nn.Module, pictures: object) -> None:
         """Measuring a large network takes minutes, and it may be left anywhere; a step of training is taken whole."""
+        self.watch.moved()
         if not model.training:
             self._end_if_asked()
 

@@ -9,9 +9,11 @@ from itertools import islice
 
 import torch
 
+from cnnlab import logs
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.runs.store import Store
+from cnnlab.runs.launcher import LAUNCHED_BY
+from cnnlab.runs.store import Store, StoreError
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import fit
@@ -19,6 +21,7 @@ from cnnlab.training.devices import background_threads, pick_device
 from cnnlab.training.selftest import choose
 from cnnlab.worker import warm_sets
 from cnnlab.worker.job import work
+from cnnlab.worker.together import companions, work_with
 
 POLL_S = 0.05
 """How often it asks for a run."""
@@ -26,7 +29,8 @@ POLL_S = 0.05
 
 def serve(settings: Settings) -> None:
     """Wait for a run, train it and end. It ends too once its parent is gone."""
-    parent = os.getppid()
+    parent = int(os.environ.get(LAUNCHED_BY, os.getppid()))
+    logs.begin(settings.home, "worker")
     torch.set_num_threads(settings.threads or background_threads(os.cpu_count() or 1))
     store = Store(settings)
     for pause_s in _waiting(settings, store):
@@ -35,8 +39,13 @@ def serve(settings: Settings) -> None:
         run = store.claim()
         if run is not None:
             print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
-            ended = work(store, settings, run)
-            print(f"run {run.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
+            try:
+                others = companions(store, run)
+                all_ended = work_with(store, settings, run, others) if others else [work(store, settings, run)]
+            except StoreError as error:
+                sys.exit(f"run {run.id} ended, and the store was not told: {error}")
+            for ended in all_ended:
+                print(f"run {ended.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
             return
         time.sleep(pause_s)
 
@@ -47,7 +56,9 @@ def _waiting(settings: Settings, store: Store) -> Iterator[float]:
     try:
         for _ in _warm_up(settings, store):
             yield 0.0
-    except Exception:
+        logs.event("worker ready")
+    except Exception as error:
+        logs.event("worker ready, but cold", error=error)
         traceback.print_exc()  # a run that needs what is missing will say so; the others need not wait for it
     while True:
         yield POLL_S

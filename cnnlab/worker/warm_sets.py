@@ -39,3 +39,18 @@ def _cut(config: TrainingConfig, settings: Settings, device: torch.device, progr
 
 def _key(config: TrainingConfig, device: torch.device) -> tuple[object, ...]:
     return (device, *(getattr(config, name) for name in _CUT_BY))
+
+
+class Sets:
+    """Those of runs that train side by side: cut once for all runs that share them."""
+
+    def __init__(self, settings: Settings, device: torch.device) -> None:
+        self._settings, self._device = settings, device
+        self._cut: dict[tuple[object, ...], Data] = {}
+
+    def of(self, config: TrainingConfig) -> Data:
+        """The same object for the same sets. Raises DataUnavailableError."""
+        key = _key(config, self._device)
+        if key not in self._cut:
+            self._cut[key] = take(config, self._settings, self._device, None)
+        return self._cut[key]

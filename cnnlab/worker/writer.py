@@ -8,7 +8,7 @@ Python's lock to training.
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -51,10 +51,21 @@ class Commit:
 
 
 class Writer:
-    """Use it in a `with` block, from one thread. What goes wrong in the other is raised at the next call."""
+    """Use it in a `with` block, from one thread. What goes wrong in the other is raised at the next call.
 
-    def __init__(self, store: Store, run_id: str, config: TrainingConfig) -> None:
+    `moved` is told, in the other thread, that it got on, and whether it has more to do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        config: TrainingConfig,
+        moved: Callable[[bool], None] = lambda busy: None,
+        flush_s: float = FLUSH_S,
+    ) -> None:
         self._store, self._run_id, self._config = store, run_id, config
+        self._moved, self._flush_s = moved, flush_s
         self._changed = threading.Condition()  # guards all that follows
         self._steps: list[StepRecord] = []
         self._images_per_s = 0.0
@@ -80,7 +91,7 @@ class Writer:
             self._thread.join()
 
     def add_step(self, step: StepRecord, images_per_s: float) -> None:
-        """Keep it within FLUSH_S."""
+        """Keep it within `flush_s`."""
         with self._changed:
             self._steps.append(step)
             self._images_per_s = images_per_s
@@ -126,23 +137,26 @@ class Writer:
         """The thread."""
         try:
             while self._wait():
+                self._moved(True)
                 self._flush()
                 if self._commits:
                     self._keep(self._commits[0])
+                self._moved(False)
         except Exception as error:  # whatever it is, it ends the run
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()
+            self._moved(False)
 
     def _wait(self) -> bool:
         """Until there is something to do; False once there never will be."""
         with self._changed:
             while not (self._commits or self._is_due() or self._ending):
-                self._changed.wait(max(0.0, self._flushed + FLUSH_S - time.monotonic()) if self._steps else None)
+                self._changed.wait(max(0.0, self._flushed + self._flush_s - time.monotonic()) if self._steps else None)
             return bool(self._commits or self._steps)
 
     def _is_due(self) -> bool:
-        return bool(self._steps) and (self._hurried or time.monotonic() >= self._flushed + FLUSH_S)
+        return bool(self._steps) and (self._hurried or time.monotonic() >= self._flushed + self._flush_s)
 
     def _flush(self) -> None:
         with self._changed:
@@ -152,6 +166,7 @@ class Writer:
             del self._steps[: len(steps)]
             self._flushed = time.monotonic()
             self._changed.notify_all()
+        self._moved(True)
 
     def _keep(self, commit: Commit) -> None:
         """Files first, then the steps before them and the rows that name them."""
@@ -174,5 +189,6 @@ class Writer:
 
     def _between(self) -> None:
         """Steps do not wait for the end of a large file."""
+        self._moved(True)
         if self._is_due():
             self._flush()

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,8 @@ class Server:
     home: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    address: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -53,8 +55,10 @@ class Server:
 
     def start(self) -> None:
         environment = os.environ | {"CNNLAB_HOME": str(self.home), "CNNLAB_DATA_DIR": str(Settings().data)}
+        environment |= self.variables
         log = (self.home / "server.log").open("ab")
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+        command += ["--server.address", self.address] if self.address else []
         self.process = subprocess.Popen(
             [*command, "--server.port", str(self.port)], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
@@ -82,13 +86,18 @@ class Server:
             return False
 
 
+def free_port() -> int:
+    """A port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One dashboard for a module's journeys."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(tmp_path_factory.mktemp("home"), port)
+    server = Server(tmp_path_factory.mktemp("home"), free_port())
     server.start()
     yield server
     server.stop()

@@ -1,19 +1,21 @@
 """The landing page and the frame around every page, on an empty, a full and a damaged store."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import access, examples, routes
+from cnnlab.dashboard import access, examples, repair, routes
 from cnnlab.dashboard.examples import read_examples
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Actor, Run, Store
 from cnnlab.runs.launcher import Launcher
 from cnnlab.settings import Settings
 
@@ -125,6 +127,41 @@ def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, s
     assert len(app.error) == 1
     assert "is damaged, or is no run store" in words(app)
     assert not app.title
+
+
+def test_a_damaged_store_is_mended_by_a_click(
+    open_page: OpenPage, insert_run: InsertRun, store: Store, settings: Settings
+) -> None:
+    """It is moved aside, what can be read of it goes on, and a run that was there is there again."""
+    kept = insert_run(RunStatus.STOPPED, epochs=2)
+    file = settings.home / "runs.db"
+    with closing(sqlite3.connect(file)) as connection:
+        [page] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'epochs'").fetchone()
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(file.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    file.write_bytes(content)
+
+    app = open_page("home")
+    assert "is damaged" in words(app)
+    app.button(key="repair").click().run()
+
+    assert not app.exception
+    assert not app.error
+    assert [run.id for run in store.list()] == [kept.id]
+    assert "could be read and went into a new store" in " ".join(box.value for box in app.success)
+    assert [path.read_bytes() for path in settings.home.glob("runs.db*") if path != file] == [bytes(content)]
+
+
+def test_who_may_not_mend_is_not_offered_it(
+    open_page: OpenPage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pupil reads the sentence and nothing else."""
+    settings.home.mkdir(parents=True)
+    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+    monkeypatch.setattr(repair.visitors, "who", lambda: Actor("a" * 32, "Ada"))
+
+    assert not [button for button in open_page("home").button if button.key == "repair"]
 
 
 def test_a_store_that_breaks_while_it_is_read_is_said(

@@ -103,19 +103,64 @@ def test_a_running_run_whose_folder_is_gone_is_interrupted(store: Store, running
     assert [run.id for run in store.recover()] == [running.id]
 
 
-def test_folders_without_a_run_are_swept_when_old(store: Store, make_run: MakeRun) -> None:
-    """Left by a delete that was killed half-way. Young ones may be a run that is just being created."""
+def test_only_folders_of_deleted_runs_are_swept(store: Store, make_run: MakeRun) -> None:
+    """Left by a delete that was killed half-way. A folder that merely has no row stays: perhaps its row was lost."""
     run = make_run(RunStatus.STOPPED)
-    old, young, foreign = (store.settings.runs / name for name in ("a" * 32, "b" * 32, "my notes"))
-    for folder in (old, young, foreign):
+    deleted, lost, foreign = (store.settings.runs / name for name in ("a" * 32, "b" * 32, "my notes"))
+    for folder in (deleted, lost, foreign):
         folder.mkdir()
         (folder / "weights-0001.safetensors").write_bytes(b"w")
-    for folder in (old, foreign, store.folder(run.id)):
-        os.utime(folder, (time.time() - 7_200,) * 2)
+    store.mark_deleted(deleted.name)
+
+    for clock in (0.0, time.time(), time.time() + 1e6):  # whatever the clock says
+        for folder in (lost, foreign, store.folder(run.id)):
+            os.utime(folder, (clock, clock))
+        store.sweep()
+
+    assert {path.name for path in store.settings.runs.iterdir()} == {run.id, lost.name, foreign.name}
+
+
+def test_a_delete_that_was_killed_half_way_is_finished(store: Store, make_run: MakeRun, spawn: Spawn) -> None:
+    """The row is gone, the files are not: the next server removes them."""
+    run = make_run(RunStatus.STOPPED)
+    (store.folder(run.id) / "weights-0001.safetensors").write_bytes(b"w")
+    code = """
+import os, shutil
+shutil.rmtree = lambda *arguments, **options: os.kill(os.getpid(), 9)
+store.delete(sys.argv[1])
+"""
+    assert spawn(code, run.id).wait() == -9
+    assert store.list() == []
+    assert store.folder(run.id).exists()
 
     store.sweep()
 
-    assert {path.name for path in store.settings.runs.iterdir()} == {run.id, young.name, foreign.name}
+    assert not store.folder(run.id).exists()
+
+
+def test_a_store_that_is_moved_away_takes_no_weights_with_it(store: Store, make_run: MakeRun) -> None:
+    """What a damaged store's sentence promises: the checkpoints stay where they are, also when a server starts anew."""
+    run = make_run(RunStatus.STOPPED)
+    weights = store.folder(run.id) / "weights-0001.safetensors"
+    weights.write_bytes(b"w")
+    os.utime(store.folder(run.id), (0, 0))
+    (store.settings.home / "runs.db").rename(store.settings.home / "away.db")
+
+    assert store.list() == []
+    store.sweep()
+
+    assert weights.exists()
+
+
+def test_what_else_lies_in_a_runs_folder_is_left_alone(store: Store, running: Run) -> None:
+    """Somebody's notes, somebody's folder: recovery removes files of its own only, and stumbles over none."""
+    folder = store.folder(running.id)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "more.tmp").mkdir()
+    forget_lock(store, running)
+
+    assert [run.id for run in store.recover()] == [running.id]
+    assert {path.name for path in folder.iterdir()} == {"lock", "notes.txt", "more.tmp"}
 
 
 COMMIT_FOREVER = """
@@ -156,7 +201,7 @@ def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) ->
     for _ in range(25):
         process = spawn(COMMIT_FOREVER, run.id)
         assert process.stdout is not None
-        process.stdout.readline()
+        acknowledged = max(acknowledged, int(process.stdout.readline()))
         time.sleep(chance.uniform(0.0, 0.08))
         process.kill()
         out, error = process.communicate()
@@ -177,7 +222,7 @@ def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) ->
             assert hashlib.sha256(store.path(file).read_bytes()).hexdigest() == file.sha256
     with store.database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
-    assert acknowledged > 25
+    assert acknowledged >= 25
 
 
 def test_a_hot_journal_is_rolled_back_by_the_next_reader(store: Store, spawn: Spawn) -> None:

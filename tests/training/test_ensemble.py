@@ -99,7 +99,7 @@ def test_a_run_goes_on_alone(small_data: Data) -> None:
     together = fit_together(configs, [data] * 3, CPU, plan_of(configs[0]))
     records = iter(together)
     begun = list(islice(records, 6))  # two records a run: in the first epoch's midst
-    state = together.state(1)
+    state = together.fits[1].state()
     rest = [record for index, record in records if index == 1]
 
     assert [index for index, _ in begun] == [0, 1, 2, 0, 1, 2]

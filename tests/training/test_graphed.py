@@ -178,7 +178,7 @@ def test_several_steps_a_replay_cut_anywhere(small_data: Data) -> None:
     [
         *({"architecture": name, "batch_norm": True, "optimizer": "muon"} for name in ARCHITECTURES.names()),
         *({"optimizer": name, "weight_decay": 0.01} for name in ("adam", "adamw", "sgd", "nesterov")),
-        *({"augmentation": name, "label_smoothing": 0.1} for name in ("flip", "flip_crop")),
+        *({"augmentation": name, "label_smoothing": 0.1} for name in ("flip", "flip_crop", "flip_crop_cutout")),
         {"precision": "bfloat16"},
     ],
     ids=str,

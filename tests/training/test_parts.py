@@ -16,7 +16,7 @@ from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord
 from cnnlab.schema import ScheduleName, TrainingConfig
 from cnnlab.training import evaluate, fit, full_scores
-from cnnlab.training.augmentation import CROP_PX, augment
+from cnnlab.training.augmentation import CROP_PX, CUTOUT_PX, GREY, augment
 from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, memory_format, pick_device
 from cnnlab.training.schedules import lr_at
 
@@ -86,6 +86,25 @@ def test_crop_is_a_shift_on_black() -> None:
     assert len(places) > 25
     assert cropped.shape == images.shape
     assert cropped.dtype == torch.uint8
+
+
+def test_cutout_covers_one_square() -> None:
+    """Each picture is a crop but for one grey rectangle: a whole square, or what lies inside of one at the edge."""
+    torch.manual_seed(0)
+    images = torch.full((300, 32, 32, 3), 7, dtype=torch.uint8)
+    covered = (augment(images, "flip_crop_cutout") == GREY).all(-1)
+    areas = set()
+    for picture in covered:
+        rows, columns = picture.any(1), picture.any(0)
+        assert torch.equal(picture, rows.unsqueeze(1) & columns.unsqueeze(0)), "a rectangle"
+        height, width = int(rows.sum()), int(columns.sum())
+        assert 0 < height <= CUTOUT_PX
+        assert 0 < width <= CUTOUT_PX
+        areas.add(height * width)
+
+    assert CUTOUT_PX**2 in areas
+    assert len(areas) > 10, "some reach over the edge"
+    assert 0.10 < covered.float().mean() < 0.13
 
 
 def test_evaluation_is_the_mean_over_the_set(small_data: Data) -> None:

@@ -29,14 +29,14 @@ def test_a_damaged_best_epoch_does_not_fail_the_run(store: Store, monkeypatch: p
         if isinstance(record, EpochRecord) and record.epoch == 1:
             store.path(store.weights(store.list()[0].id)[-1]).write_bytes(b"damaged")
 
-    judge = history._judge
+    judge = history.judge
 
     def first_is_best(connection: Connection, number: int) -> int:
         judge(connection, number)
         connection.execute(tables.runs.update().where(RUNS.number == number).values(best_epoch=1))
         return 1
 
-    monkeypatch.setattr(history, "_judge", first_is_best)
+    monkeypatch.setattr(history, "judge", first_is_best)
     run = train(store, small(), damage)
 
     assert run.status is RunStatus.FINISHED

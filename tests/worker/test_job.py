@@ -19,6 +19,7 @@ from cnnlab.inspection.networks import load_network
 from cnnlab.models import Network
 from cnnlab.records import EpochRecord, Forecast, Plan, RunStatus, StepRecord
 from cnnlab.runs import Run, Store, locks, tables
+from cnnlab.runs.watch import Watch
 from cnnlab.training import full_scores
 from cnnlab.training.plan import default_plan
 from cnnlab.worker import job
@@ -282,7 +283,8 @@ def test_a_run_from_before_there_were_plans_goes_on(store: Store, odd: dict[str,
 
 def test_what_is_asked_first_is_remembered(store: Store) -> None:
     """`ask` tells a second Ctrl-C from the first."""
-    asked = job.Job(store, store.settings, store.create(small()), lambda record: None)
+    run = store.create(small())
+    asked = job.Job(store, store.settings, run, lambda record: None, Watch(store.folder(run.id), 60.0))
     words: list[Asked] = ["stop", "terminate"]
 
     assert [asked.ask(what) for what in words] == [True, False]

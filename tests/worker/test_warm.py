@@ -1,6 +1,8 @@
 """Workers that wait for a run, in this process and in others."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from cnnlab import worker
 from cnnlab.data import DataUnavailableError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from cnnlab.runs.launcher import LAUNCHED_BY
 from cnnlab.settings import Settings
 from cnnlab.worker import warm, warm_sets
 from tests.worker.helpers import resume, serve, small, wait_for
@@ -74,6 +77,19 @@ def test_a_warm_worker_trains_one_run_and_ends(store: Store) -> None:
     wait_for(lambda: store.get(run.id).status is RunStatus.FINISHED, timeout_s=180)
 
     assert process.wait(60) == 0
+
+
+def test_a_worker_whose_launcher_has_gone_before_it_was_ready_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading torch takes seconds; who asked for its parent only then would take any other for it, and wait for ever."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    monkeypatch.setenv(LAUNCHED_BY, str(gone.pid))
+    run = store.create(small())
+    worker.serve(store.settings)
+
+    assert store.get(run.id).status is RunStatus.QUEUED
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -1,0 +1,56 @@
+"""doctor: what is wrong with this machine or this store, in words; and mending it."""
+
+import json
+
+from pydantic import Field
+from pydantic_settings import CliToggleFlag
+
+from cnnlab import logs
+from cnnlab.cli._common import CommandError, Exit, Reporting
+from cnnlab.cli._machine import findings
+from cnnlab.runs import StoreError
+from cnnlab.runs.checkup import Finding, run_findings, store_findings
+from cnnlab.settings import Settings
+
+
+class Doctor(Reporting):
+    """Look at this machine, the store of runs and every checkpoint: say what is wrong, and what to do."""
+
+    mend: CliToggleFlag[bool] = Field(False, description="Put right what can be. Nothing is lost by it.")
+    deep: CliToggleFlag[bool] = Field(False, description="Read every checkpoint, and compare its SHA-256.")
+
+    def cli_cmd(self) -> None:
+        """Print each finding; end with 1 where something is wrong still."""
+        settings = Settings()
+        if self.mend:
+            logs.begin(settings.home, "command")
+        wrong = sum(not self._tell(finding) for finding in findings(settings))
+        stores = [self._tell(finding) for finding in store_findings(settings)]
+        if all(stores):
+            wrong += sum(not self._tell(finding) for finding in run_findings(settings, deep=self.deep))
+        wrong += stores.count(False)
+        if wrong:
+            raise CommandError(Exit.STORE, *([] if self.as_json else [_in_all(wrong)]))
+        if not self.as_json:
+            print("\nAll is well.")
+
+    def _tell(self, finding: Finding) -> bool:
+        """Print it, and mend it where that was asked for; whether it is well now."""
+        done, well = None, finding.well
+        if not well and self.mend and finding.mend:
+            try:
+                done, well = finding.mend(), True
+            except (StoreError, OSError) as error:
+                done = f"This could not be mended: {error}"
+            logs.event("mended" if well else "not mended", what=finding.what, says=finding.says, done=done)
+        if self.as_json:
+            said = {"what": finding.what, "well": well, "says": finding.says, "can_mend": finding.mend is not None}
+            print(json.dumps(said | {"mended": done}, ensure_ascii=False), flush=True)
+        else:
+            mark = "mended" if done and well else "ok" if well else "WRONG"
+            print(f"{mark:<7} {finding.what:<12} {done or finding.says}", flush=True)
+        return well
+
+
+def _in_all(wrong: int) -> str:
+    return f"\n{wrong} thing{' is' if wrong == 1 else 's are'} wrong. What can be mended is, by: python -m cnnlab doctor --mend"

@@ -1,0 +1,155 @@
+"""What doctor looks at beside the store: programs, device, memory, disks, rights, datasets, who may come in, logs."""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from cnnlab import logs
+from cnnlab.data import DATASETS
+from cnnlab.runs.checkup import Finding
+from cnnlab.settings import PROJECT, AccessSettings, Settings
+
+LITTLE_BYTES = 2_000_000_000
+"""Less free space, or memory, than this is said."""
+MUCH_LOG_BYTES = 500_000_000
+PORT = 8501
+SAFE: dict[tuple[str, str], Any] = {
+    ("server", "enableXsrfProtection"): True,
+    ("server", "enableCORS"): True,
+    ("client", "showErrorDetails"): "none",
+    ("browser", "gatherUsageStats"): False,
+}
+"""The lines of .streamlit/config.toml that keep strangers out and secrets in."""
+OURS = ("127.0.0.1", "localhost", "::1")
+UPLOAD_MB = 8
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """One after the other; none of them stops the others."""
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [_programs, _device, _places, _datasets, _server, _logs]
+    for look in looks:
+        try:
+            yield from look(settings)
+        except Exception as error:  # whatever it is, it is a finding
+            what = look.__name__.removeprefix("_")
+            yield Finding(what, f"This could not be looked at: {error} ({type(error).__name__}).", well=False)
+
+
+def _programs(settings: Settings) -> Iterator[Finding]:
+    new = sys.version_info >= (3, 11)
+    yield Finding("python", f"Python {sys.version.split()[0]}." + ("" if new else " cnnlab needs 3.11."), well=new)
+    for name in ("torch", "torchvision", "streamlit"):
+        try:
+            module = __import__(name)
+        except Exception as error:
+            says = (
+                f"{name} does not load: {error} ({type(error).__name__}). Install it: pip install -r requirements.txt"
+            )
+            yield Finding(name, says, well=False)
+        else:
+            yield Finding(name, f"{name} {module.__version__} loads.")
+
+
+def _device(settings: Settings) -> Iterator[Finding]:
+    from cnnlab.training.devices import describe, pick_device
+    from cnnlab.training.memory import free_bytes, in_words
+
+    device = pick_device("auto")
+    free = free_bytes(device)
+    if free is None:
+        yield Finding("device", f"{describe(device)}; how much memory is free, it does not tell.")
+        return
+    enough = free >= LITTLE_BYTES
+    remedy = "" if enough else " That is little: end other programs."
+    yield Finding("device", f"{describe(device)}, {in_words(free)} of memory free.{remedy}", well=enough)
+
+
+def _places(settings: Settings) -> Iterator[Finding]:
+    places = {"HOME": settings.home.absolute(), "DATA_DIR": settings.data, "RUNS_DIR": settings.runs}
+    for name, folder in places.items():
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            says = f"{there} cannot be written ({error.strerror}). Change its rights, or set CNNLAB_{name} to another folder."
+            yield Finding("disk", says, well=False)
+            continue
+        free = shutil.disk_usage(there).free
+        enough = free >= LITTLE_BYTES
+        remedy = "" if enough else f" That is little: delete runs, or set CNNLAB_{name} to another disk."
+        yield Finding("disk", f"{folder}: can be written, {free / 1e9:.1f} GB free.{remedy}", well=enough)
+
+
+def _datasets(settings: Settings) -> Iterator[Finding]:
+    for dataset in DATASETS:
+        name = dataset.info.name
+        try:
+            fault = dataset.fault(settings.data)
+        except OSError as error:
+            fault = str(error)
+        if fault:
+            yield Finding("data", f"{name}: {fault}. Get it anew: python -m cnnlab data {name}", well=False)
+        else:
+            here = dataset.is_ready(settings.data)
+            yield Finding("data", f"{name} {'is here' if here else 'is not here yet; its first run gets it'}.")
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    file = PROJECT / ".streamlit" / "config.toml"
+    try:
+        config = tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        yield Finding("config", f"{file} cannot be read: {error}.", well=False)
+        return
+    yield from _lines(config)
+    address = os.environ.get("STREAMLIT_SERVER_ADDRESS") or config.get("server", {}).get("address")
+    access = AccessSettings()
+    guarded = bool(access.access_code or access.teacher_code or access.people)
+    if address not in OURS and not guarded:
+        says = (
+            f"The server is open to other machines (address {address or 'any'}), and lets in whoever finds it. "
+            "Set CNNLAB_ACCESS_CODE."
+        )
+        yield Finding("access", says, well=False)
+    else:
+        yield Finding(
+            "access", "A code or a sign-in is asked for." if guarded else "Only this machine reaches the server."
+        )
+    port = int(os.environ.get("STREAMLIT_SERVER_PORT") or config.get("server", {}).get("port", PORT))
+    taken = "is taken: the dashboard runs already, or another program has it" if _taken(port) else "is free"
+    yield Finding("port", f"Port {port} {taken}.")
+
+
+def _lines(config: dict[str, Any]) -> Iterator[Finding]:
+    wrong = [
+        f"{section}.{name} should be {wanted!r}"
+        for (section, name), wanted in SAFE.items()
+        if config.get(section, {}).get(name) != wanted
+    ]
+    if config.get("server", {}).get("maxUploadSize", 200) > UPLOAD_MB:
+        wrong.append(f"server.maxUploadSize should be {UPLOAD_MB}")
+    if wrong:
+        yield Finding("config", f".streamlit/config.toml is not as it was delivered: {'; '.join(wrong)}.", well=False)
+    else:
+        yield Finding("config", ".streamlit/config.toml has every line that keeps strangers out.")
+
+
+def _taken(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _logs(settings: Settings) -> Iterator[Finding]:
+    folder = logs.folder_of(settings.home)
+    size = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+    little = size < MUCH_LOG_BYTES
+    remedy = "" if little else " That is much: the oldest may be deleted."
+    yield Finding("logs", f"{folder}: {size / 1e6:.1f} MB.{remedy}", well=little)

@@ -1,0 +1,78 @@
+"""Whether a request comes from this very machine, and whether a browser sent it from a page of ours."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+_FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
+
+
+def from_this_machine(scope: Scope) -> bool:
+    """Both ends of the connection are loopback, the browser knows the server by such a name, and nobody sits between.
+
+    The name matters: another website may point a name of its own at 127.0.0.1 and read what comes back ("DNS
+    rebinding"). A proxy on this machine speaks for somebody else, so whoever uses one has to set a code.
+    """
+    headers = Headers(scope=scope)
+    ends = (scope.get("client"), scope.get("server"))
+    origins = headers.getlist("origin")
+    return (
+        all(end is not None and is_loopback(str(end[0])) for end in ends)
+        and not forwarded(headers)
+        and len(headers.getlist("host")) == 1
+        and is_loopback_name(host_of(f"//{headers['host']}"))
+        and all(is_loopback_name(host_of(origin)) for origin in origins)
+    )
+
+
+def forwarded(names: Iterable[str]) -> bool:
+    """Whether one of these header names says that a proxy passed the request on."""
+    return any(name.lower() in _FORWARDED or name.lower().startswith("x-forwarded-") for name in names)
+
+
+def host_of(url: str) -> str | None:
+    """The host in an address, in lower case; None where there is none, or no valid one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    return None if parts.username or parts.password else parts.hostname
+
+
+def is_loopback_name(name: str | None) -> bool:
+    """`localhost`, or a loopback address."""
+    return name is not None and (name == "localhost" or is_loopback(name))
+
+
+def is_loopback(address: str) -> bool:
+    """127.0.0.0/8 and ::1, also where an IPv6 socket writes an IPv4 address."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return (mapped or ip).is_loopback
+
+
+def same_origin(scope: Scope) -> bool:
+    """False where a browser says that another site's page sent this. What is no browser says nothing, and is believed."""
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if origin := headers.get("origin"):
+        return urlsplit_netloc(origin) == host.lower()
+    if site := headers.get("sec-fetch-site"):
+        return site in ("same-origin", "none")
+    referer = headers.get("referer")
+    return referer is None or urlsplit_netloc(referer) == host.lower()
+
+
+def urlsplit_netloc(url: str) -> str | None:
+    """Host and port as they stand in an address; None where it cannot be read."""
+    try:
+        return urlsplit(url).netloc.lower() or None
+    except ValueError:
+        return None

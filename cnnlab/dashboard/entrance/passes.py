@@ -1,0 +1,117 @@
+"""The pass a browser carries after signing in: a signed cookie, good for some hours, that nobody can make or change."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from cnnlab.runs import Actor
+from cnnlab.settings import AccessSettings
+
+COOKIE = "cnnlab_pass"
+HOURS = 12
+KEY_BYTES = 32
+
+Kind = Literal["person", "teacher"]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Who, and until when (seconds since 1970)."""
+
+    id: str
+    actor: Actor
+    until: float
+
+
+class Passes:
+    """Gives out passes and reads them.
+
+    What signs them is a key in CNNLAB_HOME together with the codes: changing a code ends every pass. Raises OSError
+    where the key can be neither read nor made.
+    """
+
+    def __init__(self, home: Path, access: AccessSettings) -> None:
+        codes: dict[Kind, str] = {}
+        if access.access_code:
+            codes["person"] = access.access_code.get_secret_value()
+        if access.teacher_code:
+            codes["teacher"] = access.teacher_code.get_secret_value()
+        self._key = kept_key(home / "passes.key")
+        self._codes: dict[Kind, bytes] = {kind: self._digest(code) for kind, code in codes.items()}
+        signing = self._digest("passes", *(code.hex() for code in self._codes.values()))
+        self._signer = URLSafeSerializer(
+            signing, salt="cnnlab.pass", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        )
+        self._ended: dict[str, float] = {}
+
+    def kind_of(self, code: str) -> Kind | None:
+        """What the code opens; every code is compared, and each in the same time."""
+        typed = self._digest(code)
+        fitting = [kind for kind, known in self._codes.items() if hmac.compare_digest(typed, known)]
+        return fitting[-1] if fitting else None
+
+    def give(self, kind: Kind, name: str, word: str = "") -> str:
+        """A new pass, as text for the cookie.
+
+        With a word of their own somebody is the same person on any computer; without, a new one each time.
+        """
+        person = self._digest("person", name.casefold(), word).hex()[:32] if word else uuid.uuid4().hex
+        until = round(time.time() + HOURS * 3600)
+        return self._text(Pass(uuid.uuid4().hex, Actor(person, name, kind == "teacher"), until))
+
+    def read(self, text: str | None) -> Pass | None:
+        """The pass; None where there is none, or it is not ours, over, or given back."""
+        try:
+            id, person, name, teacher, until = self._signer.loads(text or "")
+        except (BadSignature, ValueError, TypeError):
+            return None
+        found = Pass(id, Actor(person, name, teacher), until)
+        return found if self.holds(found) else None
+
+    def holds(self, given: Pass) -> bool:
+        """Whether it is still good."""
+        return time.time() < given.until and given.id not in self._ended
+
+    def end(self, given: Pass) -> None:
+        """Give it back: nobody comes in with it again, nor stays."""
+        now = time.time()
+        self._ended = {id: until for id, until in self._ended.items() if until > now} | {given.id: given.until}
+
+    def _text(self, given: Pass) -> str:
+        actor = given.actor
+        text = self._signer.dumps([given.id, actor.id, actor.name, actor.teacher, given.until])
+        return text if isinstance(text, str) else text.decode()
+
+    def _digest(self, *parts: str) -> bytes:
+        return hmac.digest(self._key, "\0".join(parts).encode(), "sha256")
+
+
+def kept_key(path: Path) -> bytes:
+    """The secret of this home, made where there is none; only its owner can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        new = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            if not path.exists():
+                os.link(new, path)  # of two servers that start together, the second fails here, and reads the first's
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink(missing_ok=True)
+    path.chmod(0o600)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise OSError(f"{path} is damaged. Remove it; everybody signs in anew then.")
+    return key

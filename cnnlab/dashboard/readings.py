@@ -1,0 +1,76 @@
+"""What a live run's page asks the store: one reading, half a second old at most, serves every visitor of that run.
+
+Thirty visitors ask once a second each. Without this the store would be read 120 times a second for the same numbers,
+which took a third of the server's time.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from cnnlab.records import EpochRecord
+from cnnlab.runs import Checkpoint, Curve, Run, Store
+
+FRESH_S = 0.5
+
+T = TypeVar("T")
+
+
+class Reading:
+    """A run as it stood at one moment, and the part of the store that belongs to it, asked once for each thing.
+
+    Its methods are the store's own of these names, and raise what those raise.
+    """
+
+    def __init__(self, store: Store, id: str) -> None:
+        self.made_s = time.monotonic()
+        self.run: Run = store.get(id)
+        self._store = store
+        self._answers: dict[Hashable, Any] = {}
+        self._lock = threading.Lock()
+
+    def curve(self, id: str, after: int = 0, points: int = 1_500) -> Curve:
+        """Up to the run's step in this reading: whoever asks of it goes on from the same place, and shares again."""
+        return self._once(("curve", after, points), lambda: self._store.curve(id, after, points, until=self.run.step))
+
+    def epochs(self, id: str) -> list[EpochRecord]:
+        """The epochs in order, from 1."""
+        return self._once("epochs", lambda: self._store.epochs(id))
+
+    def weights(self, id: str) -> list[Checkpoint]:
+        """The weights to look inside, in the order of their epochs."""
+        return self._once("weights", lambda: self._store.weights(id))
+
+    def path(self, checkpoint: Checkpoint) -> Path:
+        """Where the file is."""
+        return self._store.path(checkpoint)
+
+    def _once(self, what: Hashable, ask: Callable[[], T]) -> T:
+        with self._lock:
+            if what not in self._answers:
+                self._answers[what] = ask()
+            answer: T = self._answers[what]
+            return answer
+
+
+def of(store: Store, id: str, fresh_s: float = FRESH_S) -> Reading:
+    """The reading all visitors share, at most `fresh_s` old (FRESH_S or less). Raises StoreError."""
+    reading = _reading(store.settings.model_dump_json(), id, store)
+    if time.monotonic() - reading.made_s > fresh_s:
+        renew(store, id)
+        reading = _reading(store.settings.model_dump_json(), id, store)
+    return reading
+
+
+def renew(store: Store, id: str) -> None:
+    """Have the next look read afresh: after a person's own click, which must show at once."""
+    _reading.clear(store.settings.model_dump_json(), id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=FRESH_S)
+def _reading(settings: str, id: str, _store: Store) -> Reading:
+    return Reading(_store, id)

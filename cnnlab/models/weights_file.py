@@ -1,0 +1,207 @@
+"""Weights that leave cnnlab as a file, or come in from one: safetensors, read as the work of a stranger.
+
+Nothing of such a file is run or believed: its header is measured before it is parsed, every tensor must be one that the
+architecture has, in its shape, and the settings it states go through the same checks as typed ones.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import Tensor
+
+from cnnlab.data import DATASETS
+from cnnlab.models._configured import ConfigError, build, complete
+from cnnlab.schema import SETTINGS, TrainingConfig, complaints
+
+MOST_HEADER_BYTES = 1_000_000
+"""The largest network here has a header of some kilobytes."""
+LONGEST_NAME = 60
+
+_OURS = "cnnlab"
+_WORDS = {torch.float32: "F32", torch.int64: "I64", torch.float64: "F64", torch.float16: "F16", torch.bool: "BOOL"}
+_STRANGERS = {
+    b"PK\x03\x04": "a ZIP archive, as PyTorch's own .pt and .pt2 files are",
+    b"\x80": "a pickle, which can run any program",
+    b"\x89HDF": "an HDF5 file",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+class WeightsError(ValueError):
+    """The file cannot be taken. Its text is one or two sentences for people: why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says it holds. Only its form has been checked."""
+
+    size_bytes: int
+    """Of header and length together: where the numbers begin."""
+    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
+    """Name to type and shape."""
+    config: TrainingConfig | None
+    """The settings it says it was trained with, where cnnlab wrote it."""
+    epoch: int | None
+    """The epoch it says it is from."""
+    problem: str | None
+    """Why the settings it states cannot be used, in a sentence."""
+
+
+def export(content: bytes, config: TrainingConfig | None, epoch: int | None) -> bytes:
+    """A weights file of a run as a file to carry away: the same numbers, with the settings they come from, if known."""
+    length = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:length])
+    header["__metadata__"] = {"format": "pt"}
+    if config:
+        stated = {"settings": config.model_dump(mode="json"), "epoch": epoch}
+        header["__metadata__"][_OURS] = json.dumps(stated)
+    packed = json.dumps(header).encode()
+    packed += b" " * (-len(packed) % 8)
+    return len(packed).to_bytes(8, "little") + packed + content[length:]
+
+
+def read_header(file: BinaryIO) -> Header:
+    """The header at the start of `file`, and no byte more. Raises WeightsError where this is no safetensors file."""
+    start = file.read(8)
+    stranger = next((words for magic, words in _STRANGERS.items() if start.startswith(magic)), None)
+    length = int.from_bytes(start, "little")
+    if stranger or len(start) < 8 or length > MOST_HEADER_BYTES:
+        raise WeightsError(_no_safetensors(stranger))
+    try:
+        values = json.loads(file.read(length), object_pairs_hook=_no_name_twice)
+        metadata = values.pop("__metadata__", {})
+        tensors = {name: (str(facts["dtype"]), _shape(facts["shape"])) for name, facts in values.items()}
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        raise WeightsError(_no_safetensors(None)) from None
+    return Header(8 + length, tensors, *_stated(metadata))
+
+
+def settings_for(header: Header, architecture: str, dataset: str, normalisation: str) -> tuple[TrainingConfig, bool]:
+    """The settings of a run with these weights, and whether the file states all of them.
+
+    Where it does not, only these three and the batch normalisation are known, and the rest stands at its defaults.
+    Raises WeightsError where there is no such architecture, dataset or normalisation.
+    """
+    stated = header.config
+    asked = {"architecture": architecture, "dataset": dataset, "normalisation": normalisation}
+    if stated and all(getattr(stated, name) == value for name, value in asked.items()):
+        return stated, True
+    normalised = any(name.endswith(".running_mean") for name in header.tensors)
+    try:
+        return complete(TrainingConfig.model_validate({**asked, "batch_norm": normalised})), False
+    except ValidationError as error:
+        raise WeightsError(" ".join(complaints(error))) from None
+    except ConfigError as error:
+        raise WeightsError(str(error)) from None
+
+
+def load(file: BinaryIO, header: Header, config: TrainingConfig) -> dict[str, Tensor]:
+    """The weights, in the network's own order. `file` stands behind its header. Raises WeightsError where they are not
+    exactly those of the architecture, or hold a value that is no finite number; nothing large is read before that is sure.
+    """
+    wanted = _wanted(config)
+    _refuse_misfits(header, wanted, config)
+    numbers = sum(tensor.nbytes for tensor in wanted.values())
+    data = file.read(numbers + 1)
+    if len(data) != numbers:
+        raise WeightsError(
+            f"This file has {'more' if len(data) > numbers else 'fewer'} bytes of numbers than the {numbers:,} that its "
+            "header speaks of: it is damaged. Copy or download it again."
+        )
+    file.seek(0)
+    try:
+        tensors = safetensors.torch.load(file.read(header.size_bytes) + data)
+    except SafetensorError:
+        raise WeightsError(
+            "The tensors in this file overlap, leave gaps or lie outside of it: it is damaged. Copy or download it again."
+        ) from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(f"{name} in this file holds values that are no finite numbers: its training had failed.")
+    return {name: tensors[name] for name in wanted}
+
+
+def _no_safetensors(what: str | None) -> str:
+    but = f" but {what}" if what else ""
+    return (
+        f"This is no safetensors file{but}: cnnlab opens nothing else, because a safetensors file holds numbers and no "
+        "program. Write it with safetensors.torch.save_file and try again."
+    )
+
+
+def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name stands twice")
+    return values
+
+
+def _shape(sizes: Any) -> tuple[int, ...]:
+    if not isinstance(sizes, list) or not all(type(size) is int and 0 <= size < 2**31 for size in sizes):
+        raise ValueError("no shape")
+    return tuple(sizes)
+
+
+def _stated(metadata: Any) -> tuple[TrainingConfig | None, int | None, str | None]:
+    """Settings, epoch, and what is wrong with them."""
+    if not isinstance(metadata, dict) or _OURS not in metadata:
+        return None, None, None
+    problem = "What this file says of its settings cannot be read"
+    try:
+        stated = json.loads(metadata[_OURS], parse_constant=lambda word: word)
+        epoch = stated["epoch"]
+        config = complete(TrainingConfig.model_validate(stated["settings"]))
+    except ValidationError as error:
+        return None, None, f"{problem}. {' '.join(complaints(error)[:2])}"
+    except ConfigError as error:
+        return None, None, f"{problem}. {error}"
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None, None, f"{problem}."
+    return config, epoch if type(epoch) is int and 0 <= epoch <= config.epochs else None, None
+
+
+def _wanted(config: TrainingConfig) -> dict[str, Tensor]:
+    """What the network has, without any memory for it."""
+    with torch.device("meta"):
+        network = build(config, DATASETS.get(config.dataset).info)
+    return dict(network.state_dict())
+
+
+def _refuse_misfits(header: Header, wanted: Mapping[str, Tensor], config: TrainingConfig) -> None:
+    network = f"{config.architecture} for {config.dataset}"
+    for there, here, sentence in (
+        (wanted, header.tensors, "This file lacks {names}, which {network} has."),
+        (header.tensors, wanted, "This file holds {names}, which {network} does not have."),
+    ):
+        names = [name for name in there if name not in here]
+        if names:
+            raise WeightsError(f"{sentence.format(names=_names(names), network=network)} {_CHOOSE}")
+    for name, tensor in wanted.items():
+        kind, shape = header.tensors[name]
+        if shape != tuple(tensor.shape):
+            raise WeightsError(
+                f"{name} is {_by(shape)} in this file, but {_by(tuple(tensor.shape))} in {network}. {_CHOOSE}"
+            )
+        if kind != _WORDS[tensor.dtype]:
+            raise WeightsError(
+                f"{name} holds numbers of the type {kind[:LONGEST_NAME]} in this file, but cnnlab keeps them as "
+                f"{_WORDS[tensor.dtype]}. Convert them, with model.float() say, and save them again."
+            )
+
+
+_CHOOSE = f"Choose the {SETTINGS['architecture'].label.lower()} and the dataset that these weights were trained with."
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0][:LONGEST_NAME]}{more}"
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape[:8])) or "a single number"

@@ -1,0 +1,68 @@
+"""What the files of a run's folder tell without the store: each checkpoint says itself where in the run it was taken."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnlab.runs.run import Checkpoint
+
+_HEADER_BYTES = 100 << 20  # as much as safetensors itself allows
+
+
+@dataclass(frozen=True)
+class Found:
+    """A whole checkpoint, as its own header has it."""
+
+    checkpoint: Checkpoint
+    config: dict[str, Any]
+    written: float
+    """Unix time."""
+
+
+def checkpoint_at(path: Path) -> Found | None:
+    """What the file is; None where it is no checkpoint of ours, or not all of it. The name of its folder is its run."""
+    try:
+        meta, size = _read(path)
+        place, kind = meta["place"], path.name.partition("-")[0]
+        checkpoint = Checkpoint(
+            run_id=path.parent.name,
+            kind="state" if kind == "state" else "weights",
+            epoch=int(place["epoch"]),
+            step=int(place["step"]),
+            name=path.name,
+            sha256=sha256_of(path),
+            bytes=size,
+        )
+        return Found(checkpoint, dict(meta["config"]), path.stat().st_mtime)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def checkpoints_in(folder: Path) -> list[Found]:
+    """The whole ones, in the order of their steps."""
+    found = [here for path in sorted(folder.glob("*.safetensors")) if (here := checkpoint_at(path))]
+    return sorted(found, key=lambda here: (here.checkpoint.step, here.checkpoint.epoch))
+
+
+def sha256_of(path: Path) -> str:
+    """Of all its bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], int]:
+    """Our part of the header, and the file's size. Raises ValueError where the file is longer or shorter than it says."""
+    with path.open("rb") as file:
+        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        if length > min(size, _HEADER_BYTES):
+            raise ValueError("the header is longer than the file")
+        header = json.loads(file.read(length))
+    ours = header.pop("__metadata__")
+    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    if 8 + length + end != size:
+        raise ValueError("the file is not as long as its tensors")
+    meta: dict[str, Any] = json.loads(ours["json"])["meta"]
+    return meta, size

@@ -1,0 +1,174 @@
+"""A sweep's runs in one process, where one GPU trains them side by side faster than one after the other.
+
+Each is still a run of its own: its lock, its curves, its checkpoints, its Stop button. They share the process, and so its end.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
+
+import torch
+
+from cnnlab.data.tensors import Data
+from cnnlab.models import ConfigError, complete
+from cnnlab.records import Plan, RunStatus
+from cnnlab.registry import UnknownNameError
+from cnnlab.runs.run import Run
+from cnnlab.runs.store import Store, StoreError
+from cnnlab.runs.watch import Watch
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from cnnlab.training import Fit
+from cnnlab.training.aside import no_trace
+from cnnlab.training.devices import pick_device
+from cnnlab.training.ensemble import Ensemble, fit_together, why_not
+from cnnlab.training.selftest import choose
+from cnnlab.worker import warm_sets
+from cnnlab.worker.endings import Asked, Ended
+from cnnlab.worker.job import LISTEN_S, Course, Job, News, work
+from cnnlab.worker.signals import heard
+from cnnlab.worker.writer import FLUSH_S
+
+MOST = 32
+"""Runs side by side: each writes its own rows, and the store has one writer."""
+WORTHWHILE = 1.1
+"""Times faster."""
+LONGEST_FLUSH_S = 2.0
+"""Between two batches of a run's steps."""
+TRIAL_RECORDS = 4
+"""Measured of each way, after a first one that pays for the set-up."""
+
+
+def companions(store: Store, run: Run) -> list[Run]:
+    """The waiting runs of `run`'s sweep that could be trained beside it, in their order; none without a GPU."""
+    config = _completed(run.config)
+    if run.sweep is None or run.steps_total is not None or config is None or pick_device(config.device).type != "cuda":
+        return []
+    waiting = [other for other in reversed(store.list()) if other.sweep == run.sweep and _is_fresh(other)]
+    return [other for other in waiting if (c := _completed(other.config)) and not why_not([config, c])][: MOST - 1]
+
+
+def _is_fresh(run: Run) -> bool:
+    return run.status is RunStatus.QUEUED and run.steps_total is None and not run.fault
+
+
+def _completed(config: TrainingConfig) -> TrainingConfig | None:
+    try:
+        return complete(config)
+    except (ConfigError, UnknownNameError):
+        return None  # it will say so when its turn comes
+
+
+def work_with(store: Store, settings: Settings, run: Run, others: Sequence[Run]) -> list[Run]:
+    """Train `run`, which is claimed, beside those of `others` that are still waiting, where that is faster; else alone.
+
+    Returns them as they ended. What goes wrong with one run is its own affair; what goes wrong with the process, everybody's.
+    """
+    configs, device = [complete(each.config) for each in (run, *others)], pick_device(run.config.device)
+    sets = warm_sets.Sets(settings, device)
+    try:
+        plan, _ = choose(configs[0], sets.of(configs[0]), device, settings)
+        faster = gain(configs, [sets.of(config) for config in configs], device, plan) > WORTHWHILE
+    except Exception:  # whatever it is, alone it has its sentence
+        faster = False
+    if not faster:
+        return [work(store, settings, run)]
+    runs = [run, *(taken for other in others if (taken := _taken(store, other)))]
+    with Watch(store.folder(run.id), settings.hang_s) as watch:
+        jobs = _sharing(store, settings, runs, watch)
+
+        def ask(what: Asked) -> bool:
+            return all([job.ask(what) for job in jobs])
+
+        with heard(ask):
+            try:
+                configs = [complete(each.config) for each in runs]
+                ensemble = fit_together(configs, [sets.of(config) for config in configs], device, plan)
+            except Exception as error:
+                return [job.finish(job.verdict(error)) for job in jobs]
+            return _Courses(ensemble, jobs).ended()
+
+
+def _taken(store: Store, run: Run) -> Run | None:
+    try:
+        return store.take(run.id)
+    except StoreError:
+        return None  # somebody else was faster, or deleted it
+
+
+def _sharing(store: Store, settings: Settings, runs: Sequence[Run], watch: Watch) -> list[Job]:
+    """Jobs that ask the store for all, and write no more often than one alone would."""
+    ids, asked, heard_at = [run.id for run in runs], dict[str, str](), 0.0
+
+    def command(id: str) -> str | None:
+        nonlocal asked, heard_at
+        if time.monotonic() - heard_at >= LISTEN_S:
+            asked, heard_at = store.commands(ids), time.monotonic()
+        return asked.get(id)
+
+    flush_s = min(LONGEST_FLUSH_S, FLUSH_S * len(runs))
+    return [Job(store, settings, run, watch, command=partial(command, run.id), flush_s=flush_s) for run in runs]
+
+
+class _Courses:
+    """The courses of runs in one ensemble, each sent its own news."""
+
+    def __init__(self, ensemble: Ensemble, jobs: Sequence[Job]) -> None:
+        self._ensemble, self._jobs = ensemble, jobs
+        self._courses: dict[int, Course] = {}
+        self._ended: dict[int, Run] = {}
+
+    def ended(self) -> list[Run]:
+        """Train all to their ends."""
+        for index, job in enumerate(self._jobs):
+            self._begin(index, job)
+        try:
+            for index, news in self._ensemble:
+                self._send(index, news)
+        except Exception as error:  # of a step that all take together
+            for index in list(self._courses):
+                self._send(index, error)
+        for index in list(self._courses):
+            self._send(index, None)
+        return [self._ended[index] for index in sorted(self._ended)]
+
+    def _begin(self, index: int, job: Job) -> None:
+        self._courses[index] = job.course(self._ensemble.fits[index])
+        try:
+            job.join(self._ensemble.fits[index])
+            next(self._courses[index])
+        except Exception as error:
+            self._end(index, job.verdict(error))
+
+    def _send(self, index: int, news: News) -> None:
+        try:
+            self._courses[index].send(news)
+        except StopIteration as end:
+            self._end(index, end.value)
+        except Exception as error:
+            self._end(index, self._jobs[index].verdict(error))
+
+    def _end(self, index: int, ended: Ended) -> None:
+        self._ensemble.leave(index)
+        del self._courses[index]
+        self._ended[index] = self._jobs[index].finish(ended)
+
+
+def gain(configs: Sequence[TrainingConfig], datas: Sequence[Data], device: torch.device, plan: Plan) -> float:
+    """How many times faster they train side by side than one after the other, by real steps; 0 where they do not fit."""
+    try:
+        with no_trace(device):
+            alone_s = _record_s(iter(Fit(configs[0], datas[0], device, plan=plan)), 1)
+            together_s = _record_s(iter(fit_together(configs, datas, device, plan)), len(configs))
+    except RuntimeError:  # out of memory is one
+        return 0.0
+    return alone_s * len(configs) / together_s
+
+
+def _record_s(news: Iterator[object], runs: int) -> float:
+    """Seconds from one record of each run to the next. A record waits for its steps."""
+    list(islice(news, 2 * runs))  # the first step has a record of its own
+    started = time.perf_counter()
+    list(islice(news, TRIAL_RECORDS * runs))
+    return (time.perf_counter() - started) / TRIAL_RECORDS

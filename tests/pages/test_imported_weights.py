@@ -1,0 +1,130 @@
+"""Weights from a file, on every page: brought in a drawer, looked into, and never taken for something trained here."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnlab import checkpoints
+from cnnlab.models import weights_file
+from cnnlab.records import RunStatus
+from cnnlab.runs import Imported, Run, Store
+from tests.hostile.weights import CONFIG, packed, sound
+
+OpenPage = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    """Everything a person reads, in one text."""
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    return " ".join(
+        " ".join(str(element.value).replace("\\", "").replace("\N{WORD JOINER}", "").split()) for element in elements
+    )
+
+
+def upload(app: AppTest, content: bytes, name: str = "mine.safetensors") -> AppTest:
+    """Open the drawer and put the file there."""
+    app.session_state["import_drawer"] = True
+    app.run()
+    return app.file_uploader(key="import_file").set_value((name, content, "application/octet-stream")).run()
+
+
+@pytest.fixture
+def imported(store: Store) -> Run:
+    """A network whose file says nothing of its settings."""
+    file = io.BytesIO(packed(sound()))
+    tensors = weights_file.load(file, weights_file.read_header(file), CONFIG)
+    facts = Imported(file="mine.safetensors", stated=False, epoch=None)
+    return store.bring(CONFIG, lambda path: checkpoints.write(path, tensors, {}), facts, "Mine")
+
+
+@pytest.mark.parametrize("page", ["kernels", "feature_maps"])
+def test_a_file_that_says_what_it_is_needs_one_click(page: str, open_page: OpenPage, store: Store) -> None:
+    """Exported by cnnlab: the choices are filled in, and the page shows its network."""
+    config = CONFIG.model_copy(update={"normalisation": "dataset"})
+    app = upload(open_page(page), weights_file.export(packed(sound()), config, 4))
+    assert not app.exception
+    assert app.selectbox(key="import_dataset_False").value == "shapes"
+
+    app.button(key="import_go").click().run()
+
+    assert not app.exception
+    [run] = store.list()
+    assert (run.status, run.config, run.step) == (RunStatus.IMPORTED, config, 0)
+    assert run.id in app.query_params["run"]
+    assert "nothing of it was trained or measured here" in words(app)
+    assert "after epoch 4 of 10" in words(app)
+    assert "untrained" not in words(app)
+
+
+def test_a_file_that_says_nothing_is_asked_about(open_page: OpenPage, store: Store) -> None:
+    """Architecture and dataset are chosen; what does not fit is said, and a second try is one click."""
+    app = upload(open_page("kernels"), packed(sound()))
+    app.selectbox(key="import_architecture_True").set_value("VGGishCNN")
+    app.button(key="import_go").click().run()
+    assert "This file lacks" in words(app)
+    assert store.list() == []
+
+    app.selectbox(key="import_architecture_True").set_value("SimpleCNN")
+    app.selectbox(key="import_dataset_True").set_value("shapes")
+    app.text_input(key="import_name").set_value("From school")
+    app.button(key="import_go").click().run()
+    assert not app.exception
+    assert [(run.name, run.config.dataset) for run in store.list()] == [("From school", "shapes")]
+
+
+def test_a_pickle_is_refused_on_the_page(open_page: OpenPage, store: Store) -> None:
+    """In a sentence, with no button to go on."""
+    app = upload(open_page("kernels"), b"\x80\x04\x95" + bytes(50), "evil.safetensors")
+    assert not app.exception
+    assert "a pickle, which can run any program" in words(app)
+    assert not [button for button in app.button if button.key == "import_go"]
+
+
+@pytest.mark.parametrize("page", ["home", "train", "compare", "kernels", "feature_maps"])
+def test_every_page_treats_it_well(page: str, open_page: OpenPage, imported: Run, insert_run: Any) -> None:
+    """No exception, no invented number, no epoch, no Continue; where it comes from is said."""
+    other = insert_run(dataset="shapes")
+    query = (
+        {"runs": f"{imported.id},{other.id}"} if page == "compare" else {} if page == "home" else {"run": imported.id}
+    )
+    app = open_page(page, **query)
+
+    assert not app.exception
+    said = words(app)
+    assert "0 of 10" not in said
+    assert "Continue" not in [button.label for button in app.button]
+    if page == "compare":
+        row = app.dataframe[0].value.set_index("Run").loc["Mine"]
+        assert row["Status"] == ["from a file"]
+        assert row["Epoch"] == ""
+        assert "Mine comes from a file: nothing of it was measured here." in said
+    elif page == "home":
+        assert "weights from a file, not trained here" in said
+    else:
+        assert "nothing of it was trained or measured here" in said
+    if page == "train":
+        assert not app.metric
+        assert "as the file has them" in said
+        labels = {label for table in app.table for label in table.value.index}
+        assert {"Architecture", "Dataset"} <= labels
+        assert "Learning rate" not in labels
+    if page == "kernels":
+        assert "how its kernels have moved cannot be told" in said
+
+
+def test_the_weights_of_a_run_can_be_carried_away(open_page: OpenPage, insert_run: Any, store: Store) -> None:
+    """On the card of a run: the file that comes is read back with every setting."""
+    from cnnlab.dashboard import weights_download
+
+    run = insert_run(weights=True, dataset="shapes", lr=0.02)
+    app = open_page("compare", runs=run.id)
+    assert not app.exception
+    assert any("Weights, epoch" in button.label for button in app.get("download_button"))
+
+    newest = store.weights(run.id)[-1]
+    header = weights_file.read_header(io.BytesIO(weights_download._content(store, run, newest)))
+    assert header.config == run.config
+    assert header.epoch == newest.epoch

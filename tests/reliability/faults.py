@@ -1,0 +1,44 @@
+"""Faults at the named places: kill -9, or an error of the disk."""
+
+from collections.abc import Sequence
+
+from cnnlab.records import EpochRecord, RunStatus
+from cnnlab.runs import Run, Store
+from tests.reliability.kills import Whole, recovered
+from tests.reliability.runs import must_be_equal, must_hold
+from tests.reliability.workers import Workers
+
+BEFORE_THE_COMMIT = ("before_begin", "before_commit")
+
+
+def killed_at(workers: Workers, store: Store, name: str, occurrences: Sequence[int], whole: Whole) -> int:
+    """A run like `whole`, killed there by each worker in turn, at its so manieth time; gives the kills. Compared."""
+    expected, kills = whole.facts, 0
+    run, shown = store.create(whole.run.config), list[EpochRecord]()
+    for occurrence in occurrences:
+        before = len(store.epochs(run.id))
+        commits = before == 0  # epoch 0 is a commit too, and once there is a state it is not made again
+        death = workers.start(store.settings, failpoint=f"{name}:{occurrence}").end()
+        if not death.killed:
+            break
+        kills += 1
+        assert death.writing == name
+        shown_now = store.epochs(run.id)
+        assert shown_now[: len(shown)] == shown
+        if name in BEFORE_THE_COMMIT:
+            assert len(shown_now) == before + occurrence - 1 - commits
+        if name == "after_commit":
+            assert len(shown_now) == before + occurrence - commits, "the row is the commit"
+        shown = shown_now
+        assert recovered(store, run, death, shown, expected)
+    finish(workers, store, run, shown, whole)
+    return kills
+
+
+def finish(workers: Workers, store: Store, run: Run, shown: list[EpochRecord], whole: Whole) -> None:
+    """Let it come to its end, and compare."""
+    if store.get(run.id).status is RunStatus.QUEUED:
+        assert workers.start(store.settings).end().code == 0
+    must_hold(store, run, shown, whole.facts)
+    must_be_equal(store, run, whole.store, whole.run)
+    store.delete(run.id)

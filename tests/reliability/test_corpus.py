@@ -1,0 +1,58 @@
+"""Every fault that was once found stays gone."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnlab.records import RunStatus
+from cnnlab.runs import Store
+from tests.reliability import damage
+from tests.reliability.faults import finish
+from tests.reliability.kills import Whole
+from tests.reliability.runs import must_hold
+from tests.reliability.workers import Workers
+
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
+
+
+def failpoint(case: dict[str, Any], store: Store, workers: Workers, whole: Whole) -> None:
+    """A worker comes to a place where it dies or fails."""
+    run = store.create(whole.run.config)
+    workers.start(store.settings, failpoint=case["failpoint"]).end()
+    store.recover()
+    must_hold(store, run, [], whole.facts)
+    shown = store.epochs(run.id)
+    assert store.get(run.id).status is not RunStatus.FINISHED, "it never came to that place"
+    store.resume(run.id)
+    finish(workers, store, run, shown, whole)
+
+
+def lost_rows(case: dict[str, Any], store: Store, workers: Workers, whole: Whole) -> None:
+    """The database is a new one; the folders are old."""
+    damage.stopped(store)
+    files = {path: path.read_bytes() for path in store.settings.runs.rglob("*.safetensors")}
+    for folder in store.settings.runs.iterdir():
+        os.utime(folder, (time.time() - 7_200,) * 2)
+    (store.settings.home / "runs.db").write_bytes(b"")
+
+    store.recover()
+    store.sweep()
+
+    assert store.list() == []
+    assert files
+    assert {path: path.read_bytes() for path in files} == files
+
+
+KINDS = {kind.__name__: kind for kind in (failpoint, lost_rows)}
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
+def test_a_fault_that_was_found_stays_gone(path: Path, store: Store, workers: Workers, whole: Whole) -> None:
+    """Brought about again, it does no harm."""
+    case = json.loads(path.read_text())
+
+    KINDS[case["kind"]](case, store, workers, whole)

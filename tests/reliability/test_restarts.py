@@ -1,0 +1,38 @@
+"""Promise 4: restarting the server stops nothing; and where all die, the run is called interrupted, and goes on."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cnnlab.runs import Store
+from tests.browser.conftest import Server
+from tests.reliability.restarts import LOOKING_S, both_die, is_as_left_alone, long_run, server_ends
+
+pytestmark = pytest.mark.slow
+EPOCHS = 400
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A dashboard of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started = Server(tmp_path, port)
+    started.start()
+    yield started
+    started.stop()
+
+
+def test_whatever_ends_the_run_goes_on(server: Server) -> None:
+    """The server is asked to end, then killed: the same process trains on. Both are killed: said, continued, the same bits."""
+    store = Store(server.settings)
+    run = long_run(store, EPOCHS)
+
+    server_ends(server, store, run, server.stop)
+    server_ends(server, store, run, server.kill)
+    assert both_die(server, store, run) < LOOKING_S
+
+    is_as_left_alone(store, run)

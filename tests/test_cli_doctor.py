@@ -1,0 +1,316 @@
+"""doctor: what is wrong is said in words, what can be mended is, and nothing is lost by it."""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from cnnlab.cli import _machine, main
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store, locks, tables
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from tests.runs.test_salvage import trained
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def store(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+    """A store with a stopped run, on a machine of which nothing is looked at that takes seconds."""
+    monkeypatch.setattr(_machine, "_programs", lambda settings: iter(()))
+    monkeypatch.setattr(_machine, "_device", lambda settings: iter(()))
+    monkeypatch.setattr(_machine, "_datasets", lambda settings: iter(()))
+    store = Store(settings)
+    trained(store, steps=5)
+    return store
+
+
+@pytest.fixture
+def doctor(capsys: Capture) -> Callable[..., tuple[int, list[dict[str, Any]]]]:
+    """doctor("--mend"): its exit code, and what it found wrong or has mended."""
+
+    def ask(*options: str) -> tuple[int, list[dict[str, Any]]]:
+        capsys.readouterr()
+        code = main(["doctor", "--json", *options])
+        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return code, [finding for finding in found if not finding["well"] or finding["mended"]]
+
+    return ask
+
+
+Doctor = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+
+def test_a_sound_store_is_well(store: Store, doctor: Doctor, capsys: Capture) -> None:
+    """Exit code 0, and nothing to mend, however deep it looks."""
+    assert doctor("--deep", "--mend") == (0, [])
+    assert main(["doctor"]) == 0
+    assert "All is well." in capsys.readouterr().out
+
+
+def dead(store: Store) -> None:
+    """A run that is shown as running and has no process."""
+    run = store.create(TrainingConfig(), mine=True)
+    locks.release(store.folder(run.id))
+
+
+def damaged_store(store: Store) -> None:
+    """Garbage within the file."""
+    content = bytearray((store.settings.home / "runs.db").read_bytes())
+    content[4096:8192] = os.urandom(4096)
+    (store.settings.home / "runs.db").write_bytes(content)
+
+
+def flipped(store: Store) -> None:
+    """A byte of the newest state; only --deep sees it."""
+    path = store.path(store.checkpoints(store.list()[-1].id, "state")[-1])
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def cut(store: Store) -> None:
+    """The newest weights."""
+    path = store.path(store.weights(store.list()[-1].id)[-1])
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def missing(store: Store) -> None:
+    """The newest weights."""
+    store.path(store.weights(store.list()[-1].id)[-1]).unlink()
+
+
+def orphan(store: Store) -> None:
+    """A folder with weights whose run no row names."""
+    run = trained(store, steps=3)
+    with store.database.writing() as connection:
+        connection.execute(tables.runs.delete().where(tables.runs.c.id == run.id))
+
+
+def empty_orphan(store: Store) -> None:
+    """A folder that a killed process left."""
+    (store.settings.runs / ("c" * 32)).mkdir()
+
+
+def stray(store: Store) -> None:
+    """Half a checkpoint."""
+    (store.folder(store.list()[-1].id) / "weights-0009.safetensors.tmp").write_bytes(b"half")
+
+
+FAULTS: dict[str, tuple[Callable[[Store], None], str, str]] = {
+    "dead": (dead, "runs", "the process is gone"),
+    "damaged store": (damaged_store, "store", "is damaged"),
+    "flipped": (flipped, "checkpoints", "missing or damaged"),
+    "cut": (cut, "checkpoints", "missing or damaged"),
+    "missing": (missing, "checkpoints", "missing or damaged"),
+    "orphan": (orphan, "folders", "does not know its run"),
+    "empty orphan": (empty_orphan, "folders", "nothing is in it"),
+    "stray": (stray, "folders", "half-written"),
+}
+
+
+def kept(settings: Settings) -> dict[str, bytes]:
+    """All that anybody could miss: every whole checkpoint, by its content."""
+    files = [path for path in settings.runs.rglob("*") if path.is_file() and path.stat().st_size > 100]
+    return {path.read_bytes().hex(): b"" for path in files if path.suffix != ".tmp"}
+
+
+@pytest.mark.parametrize(("fault", "what", "words"), FAULTS.values(), ids=FAULTS)
+def test_every_fault_is_said_and_mended_and_nothing_lost(
+    store: Store, settings: Settings, doctor: Doctor, fault: Callable[[Store], None], what: str, words: str
+) -> None:
+    """First only said, with exit code 1; then mended; then all is well. Runs and the content of files are as they were."""
+    ids = {run.id for run in store.list()}
+    fault(store)
+    files = kept(settings)
+
+    code, found = doctor("--deep")
+    assert code == 1
+    assert [(f["what"], f["can_mend"]) for f in found] == [(what, True)]
+    assert words in found[0]["says"]
+    code, found = doctor("--deep", "--mend")
+    assert code == 0
+    assert [f["what"] for f in found] == [what]
+    assert doctor("--deep") == (0, [])
+    assert files.keys() <= kept(settings).keys()
+    assert ids <= {run.id for run in store.list()}
+    for run in store.list():
+        if run.status.resumable:
+            store.resume(run.id)
+
+
+def test_after_a_damaged_state_is_unnamed_the_one_before_serves(store: Store, doctor: Doctor) -> None:
+    """And the damaged file is still there, under a name that says so."""
+    flipped(store)
+    run = store.list()[-1]
+    before = store.checkpoints(run.id, "state")
+    doctor("--deep", "--mend")
+
+    assert store.checkpoints(run.id, "state") == before[:-1]
+    assert (store.folder(run.id) / f"{before[-1].name}.damaged").exists()
+
+
+def test_a_run_in_training_is_left_alone(store: Store, doctor: Doctor) -> None:
+    """Its files come and go, and it has a process."""
+    run = store.create(TrainingConfig(), mine=True)
+    (store.folder(run.id) / "weights-0001.safetensors.tmp").write_bytes(b"half")
+
+    assert doctor("--deep", "--mend") == (0, [])
+    assert (store.folder(run.id) / "weights-0001.safetensors.tmp").exists()
+    store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+
+def test_what_is_not_ours_is_left_alone(store: Store, doctor: Doctor) -> None:
+    """A folder that is called like a run's, with somebody's things in it; and one that cannot be a run's."""
+    theirs, other = store.settings.runs / ("d" * 32), store.settings.runs / "my notes"
+    for folder in (theirs, other):
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("all of it")
+    code, found = doctor("--mend")
+
+    assert code == 1
+    assert "what is in it is not cnnlab's" in found[0]["says"]
+    assert (theirs / "thesis.txt").read_text() == (other / "thesis.txt").read_text() == "all of it"
+
+
+def test_runs_from_the_future_are_said(store: Store, doctor: Doctor) -> None:
+    """A clock that was wrong; nothing is changed."""
+    with store.database.writing() as connection:
+        connection.execute(update(tables.runs).values(created_at=time.time() + 1e6))
+    code, found = doctor("--mend")
+
+    assert code == 1
+    assert [f["what"] for f in found] == ["clock"]
+
+
+def test_a_newer_store_is_said_and_not_touched(store: Store, settings: Settings, doctor: Doctor) -> None:
+    """It is not damaged."""
+    path = settings.home / "runs.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    content = path.read_bytes()
+    code, found = doctor("--mend")
+
+    assert code == 1
+    assert "newer cnnlab" in found[0]["says"]
+    assert path.read_bytes() == content
+
+
+def test_an_open_server_without_a_code_is_said(store: Store, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody in the building could come in."""
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
+    code, found = doctor()
+    assert code == 1
+    assert "lets in whoever finds it" in found[0]["says"]
+    monkeypatch.setenv("CNNLAB_ACCESS_CODE", "correct horse battery")
+    assert doctor() == (0, [])
+
+
+def test_a_config_that_was_opened_is_said(
+    store: Store, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each line by its name."""
+    (tmp_path / ".streamlit").mkdir()
+    text = (_machine.PROJECT / ".streamlit" / "config.toml").read_text()
+    text = text.replace("enableXsrfProtection = true", "enableXsrfProtection = false").replace("= 8\n", "= 200\n")
+    (tmp_path / ".streamlit" / "config.toml").write_text(text)
+    monkeypatch.setattr(_machine, "PROJECT", tmp_path)
+    code, found = doctor()
+
+    assert code == 1
+    assert "server.enableXsrfProtection should be True; server.maxUploadSize should be 8" in found[0]["says"]
+
+
+def test_a_port_in_use_and_large_logs_are_said(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """The one is no fault; the other is."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.getsockname()[1]))
+        assert main(["doctor"]) == 0
+    assert "is taken" in capsys.readouterr().out
+    monkeypatch.setattr(_machine, "MUCH_LOG_BYTES", 10)
+    (settings.home / "logs").mkdir(exist_ok=True)
+    (settings.home / "logs" / "worker-1.log").write_text("x" * 100)
+    assert main(["doctor"]) == 1
+    assert "That is much" in capsys.readouterr().out
+
+
+def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable that names another place."""
+    monkeypatch.setenv("CNNLAB_DATA_DIR", "/proc/nowhere")
+    code, found = doctor()
+
+    assert code == 1
+    assert "Change its rights, or set CNNLAB_DATA_DIR" in found[0]["says"]
+
+
+def test_the_whole_machine_is_looked_at(settings: Settings, capsys: Capture) -> None:
+    """Programs, device, datasets: also on an empty home."""
+    assert main(["doctor", "--json"]) in (0, 1)
+    found = {json.loads(line)["what"] for line in capsys.readouterr().out.splitlines()}
+
+    assert {
+        "python",
+        "torch",
+        "torchvision",
+        "device",
+        "disk",
+        "data",
+        "config",
+        "access",
+        "port",
+        "logs",
+        "store",
+    } <= found
+
+
+def test_a_damaged_dataset_is_said(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """One whose pictures were cut short, one that is not what was published."""
+    data = tmp_path / "data"
+    (data / "arrays").mkdir(parents=True)
+    shutil.copytree(settings.data / "arrays" / "shapes", data / "arrays" / "shapes")
+    images = data / "arrays" / "shapes" / "train_images.npy"
+    with images.open("r+b") as file:
+        file.truncate(1000)
+    (data / "cifar-100-python").mkdir()
+    (data / "cifar-100-python" / "train").write_bytes(b"not this")
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
+    for name in ("_programs", "_device"):
+        monkeypatch.setattr(_machine, name, lambda settings: iter(()))
+
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "shapes: its converted pictures" in said
+    assert "cifar-100-python/train is not the published file. Get it anew: python -m cnnlab data CIFAR-100" in said
+
+
+def test_the_logs_of_a_run_are_shown(store: Store, run_log: Run, capsys: Capture) -> None:
+    """By a run's number, for people and for programs."""
+    assert main(["logs", str(run_log.number)]) == 0
+    assert "queued" in capsys.readouterr().out
+    assert main(["logs", str(run_log.number), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["event"] == "queued"
+
+
+@pytest.fixture
+def run_log(store: Store) -> Run:
+    """A run whose log there is."""
+    from cnnlab import logs
+
+    logs.begin(store.settings.home, "server")
+    return store.create(TrainingConfig())

@@ -1,0 +1,65 @@
+"""import and export on the command line: what goes out comes back, and says where it is from."""
+
+import pytest
+
+from cnnlab import checkpoints
+from cnnlab.cli import main
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+from tests.hostile.weights import packed, sound
+from tests.pages.conftest import insert_into
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run:
+    """A trained run with the weights of its epochs."""
+    return insert_into(Store(settings), RunStatus.FINISHED, 2, True, dataset="shapes", lr=0.02, name="Mine")
+
+
+def test_what_is_exported_can_be_imported(run: Run, settings: Settings, tmp_path, capsys) -> None:
+    """With all settings and the same numbers, without being told what it is."""
+    file = tmp_path / "mine.safetensors"
+    assert main(["export", "Mine", str(file)]) == 0
+    assert "after epoch 2" in capsys.readouterr().out
+    assert main(["import", str(file), "--name", "Again"]) == 0
+
+    store = Store(settings)
+    again = store.list()[0]
+    assert (again.name, again.status, again.config) == ("Again", RunStatus.IMPORTED, run.config)
+    assert "it is SimpleCNN on shapes after epoch 2 of" in capsys.readouterr().out
+    [new], old = store.weights(again.id), store.weights(run.id)[-1]
+    ours, _ = checkpoints.read(store.path(old), old.sha256)
+    theirs, _ = checkpoints.read(store.path(new), new.sha256)
+    assert list(ours) == list(theirs)
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_nothing_is_overwritten_and_no_epoch_invented(run: Run, tmp_path, capsys) -> None:
+    """A file that exists stays; an epoch that is not kept is refused with those that are."""
+    file = tmp_path / "there.safetensors"
+    file.write_text("precious")
+    assert main(["export", "Mine", str(file)]) == 2
+    assert file.read_text() == "precious"
+    assert main(["export", "Mine", str(tmp_path / "new"), "--epoch", "77"]) == 2
+    assert "has no weights of that epoch. It has: 0" in capsys.readouterr().err
+    assert main(["export", "Nobody", str(tmp_path / "new")]) == 3
+
+
+def test_a_file_that_says_nothing_needs_to_be_told(settings: Settings, tmp_path, capsys) -> None:
+    """And the list and the settings then show what nobody knows as not known."""
+    file = tmp_path / "plain.safetensors"
+    file.write_bytes(packed(sound()))
+    assert main(["import", str(file)]) == 2
+    assert "Say it with --architecture and --dataset." in capsys.readouterr().err
+
+    assert main(["import", str(file), "--architecture", "SimpleCNN", "--dataset", "shapes"]) == 0
+    assert main(["show", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "imported. Brought from the file “plain.safetensors”" in shown
+    assert [line.split()[1:3] for line in shown.splitlines() if line.startswith("lr ")] == [["not", "known"]]
+    assert main(["resume", "1"]) == 1
+    assert Store(settings).list()[0].config == TrainingConfig.model_validate(
+        {**TrainingConfig().model_dump(), "dataset": "shapes", "dropout": 0.0, "batch_norm": False}
+    )

@@ -1,0 +1,188 @@
+"""Runs of one sweep trained side by side: each ends as it would have alone, and what happens to one happens to one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from cnnlab.records import EpochRecord, RunStatus, StepRecord
+from cnnlab.runs import Run, Store
+from cnnlab.training.plan import default_plan
+from cnnlab.worker import job, together, warm
+from cnnlab.worker.together import companions, gain, work_with
+from tests.worker.helpers import files_of, named_by, resume, small, train
+
+
+@pytest.fixture(autouse=True)
+def as_if_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU it is not, and there would be nothing to test."""
+    monkeypatch.setattr(together, "gain", lambda *_: 9.0)
+    monkeypatch.setattr(together, "choose", lambda c, d, device, s: (default_plan(c, device, steps_per_record=1), None))
+
+
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its name is looked at."""
+    monkeypatch.setattr(together, "pick_device", lambda name: torch.device("cuda"))
+
+
+def sweep(store: Store, *changes: dict[str, Any]) -> list[Run]:
+    """Waiting runs with a common name."""
+    return store.create_many([small(dropout=0.0, **change) for change in changes], "a sweep")
+
+
+def side_by_side(store: Store, *changes: dict[str, Any]) -> list[Run]:
+    """Queue, claim and work them."""
+    _, *others = sweep(store, *changes)
+    claimed = store.claim()
+    assert claimed is not None
+    return work_with(store, store.settings, claimed, others)
+
+
+def curve(store: Store, run: Run) -> list[float]:
+    """Losses of its steps, then validation losses of its epochs."""
+    steps, epochs = store.steps(run.id), store.epochs(run.id)
+    return [step.loss for step in steps] + [epoch.validation.loss for epoch in epochs if epoch.validation]
+
+
+def test_each_is_the_run_it_would_have_been(store: Store) -> None:
+    """Curves and scores of three, with other seeds and learning rates, against each trained alone."""
+    changes = [{"seed": 1}, {"seed": 2, "lr": 0.003}, {"seed": 1, "optimizer": "sgd", "lr": 0.01}]
+    ended = side_by_side(store, *changes)
+
+    assert [run.status for run in ended] == [RunStatus.FINISHED] * 3
+    for run, change in zip(ended, changes, strict=True):
+        alone = train(store, small(dropout=0.0, **change))
+        assert curve(store, run) == pytest.approx(curve(store, alone), abs=1e-4)
+        assert run.results.final.test.loss == pytest.approx(alone.results.final.test.loss, abs=1e-4)
+        assert [c.epoch for c in store.weights(run.id)] == [c.epoch for c in store.weights(alone.id)]
+        assert files_of(store, run) == named_by(store, run)
+        assert "side by side with 2 other runs" in run.environment["plan"]["note"]
+
+
+@pytest.mark.usefixtures("hearing")
+def test_one_is_stopped_and_goes_on_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are not; continued, it ends where it would have ended."""
+    monkeypatch.setattr(together, "LISTEN_S", 0.0)
+    _when(monkeypatch, lambda store, runs: store.request(runs[1].id, "stop"), step=5)
+    first, stopped, last = side_by_side(store, {"seed": 1}, {"seed": 2}, {"seed": 3})
+
+    assert [first.status, stopped.status, last.status] == [RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FINISHED]
+    assert stopped.step in (5, 6)
+    continued = resume(store, stopped)
+    assert continued.status is RunStatus.FINISHED
+    assert curve(store, continued) == pytest.approx(curve(store, train(store, stopped.config)), abs=1e-4)
+
+
+def test_one_diverges(store: Store) -> None:
+    """Its status says so; its neighbour finishes."""
+    healthy, ill = side_by_side(store, {"seed": 1}, {"seed": 1, "optimizer": "sgd", "lr": 10.0, "momentum": 0.999})
+
+    assert healthy.status is RunStatus.FINISHED
+    assert ill.status is RunStatus.DIVERGED
+    assert "smaller learning rate" in ill.message
+
+
+def test_a_fault_of_the_common_step_is_everybodys(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All end with its sentence, and what they had committed is kept."""
+
+    def fail(store: Store, runs: list[Run]) -> None:
+        raise MemoryError
+
+    _when(monkeypatch, fail, step=6, common=True)
+    ended = side_by_side(store, {"seed": 1}, {"seed": 2})
+
+    assert [run.status for run in ended] == [RunStatus.FAILED] * 2
+    assert all("Try a batch size of 32" in run.message for run in ended)
+    assert all([e.epoch for e in store.epochs(run.id)] == [1] for run in ended)
+
+
+def test_where_it_is_not_faster_nobody_is_taken(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first trains alone; the others wait on."""
+    monkeypatch.setattr(together, "gain", lambda *_: 1.05)
+    ended = side_by_side(store, {"seed": 1}, {"seed": 2})
+
+    assert [run.status for run in ended] == [RunStatus.FINISHED]
+    assert "plan" in ended[0].environment
+    assert [run.status for run in store.list()] == [RunStatus.QUEUED, RunStatus.FINISHED]
+
+
+def test_one_that_was_taken_meanwhile_is_left_to_its_taker(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the queue and the claim a run may be stopped."""
+    _, second, third = sweep(store, {"seed": 1}, {"seed": 2}, {"seed": 3})
+    claimed = store.claim()
+    store.delete(second.id)
+
+    ended = work_with(store, store.settings, claimed, [second, third])
+    assert [run.id for run in ended] == [claimed.id, third.id]
+
+
+@pytest.mark.usefixtures("a_gpu")
+def test_companions_are_fresh_runs_of_the_sweep_that_can_be_stacked(store: Store) -> None:
+    """Not those of another batch size, stopped ones, or runs of nobody's sweep."""
+    _, other, _ = sweep(store, {"seed": 1}, {"seed": 2}, {"seed": 3, "batch_size": 32})
+    first = store.claim()
+    (stopped,) = store.create_many([small(dropout=0.0, seed=4)], "a sweep")
+    store.request(stopped.id, "stop")
+    alone = store.create(small(dropout=0.0, seed=5))
+
+    assert [run.id for run in companions(store, first)] == [other.id]
+    assert companions(store, alone) == []
+
+
+def test_without_a_gpu_there_are_none(store: Store) -> None:
+    """There one after the other is quicker."""
+    first, *_ = sweep(store, {"seed": 1, "device": "cpu"}, {"seed": 2, "device": "cpu"})
+    assert companions(store, first) == []
+
+
+def test_the_warm_worker_takes_the_sweep(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one claim all are trained, and the process ends."""
+    monkeypatch.setattr(warm, "companions", lambda store, run: [r for r in store.list() if r.id != run.id])
+    sweep(store, {"seed": 1}, {"seed": 2})
+    warm.serve(store.settings)
+    assert [run.status for run in store.list()] == [RunStatus.FINISHED] * 2
+
+
+def test_the_gain_is_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By real steps, which leave no trace; stacked networks that do not fit are no gain."""
+    config = small(dropout=0.0)
+    data = together.warm_sets.Sets(store.settings, torch.device("cpu")).of(config)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    found = gain([config, config], [data, data], torch.device("cpu"), default_plan(config, torch.device("cpu")))
+    assert 0.01 < found < 100
+    assert torch.equal(before, torch.get_rng_state())
+
+    def too_large(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(together, "fit_together", too_large)
+    assert gain([config], [data], torch.device("cpu"), default_plan(config, torch.device("cpu"))) == 0.0
+
+
+def _when(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[Store, list[Run]], object], step: int, common: bool = False
+) -> None:
+    """Do something as soon as the first run has taken that step; `common`: in what all take together."""
+    done: list[int] = []
+    if common:
+        take = together.Ensemble._take
+
+        def failing(self: together.Ensemble) -> None:
+            if self.fits[0].place.step == step:
+                act(None, [])  # type: ignore[arg-type]
+            take(self)
+
+        monkeypatch.setattr(together.Ensemble, "_take", failing)
+        return
+    add_step = job.Writer.add_step
+
+    def add(self: job.Writer, record: StepRecord | EpochRecord, rate: float) -> None:
+        add_step(self, record, rate)
+        if record.step == step and not done:
+            done.append(step)
+            act(self._store, list(reversed(self._store.list())))
+
+    monkeypatch.setattr(job.Writer, "add_step", add)
