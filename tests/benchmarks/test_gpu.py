@@ -90,6 +90,7 @@ def test_the_budget_ends_the_table() -> None:
     assert rows[0].measured.startswith("skipped")
 
 
+@pytest.mark.slow
 def test_airbench_is_run_in_a_process_of_its_own(stand_in: Path, small_data: Data) -> None:
     """It finds its data, warms up, and its accuracies and times come back."""
     times = airbench.measured(stand_in, small_data, limit_s=120, runs=2)
@@ -99,6 +100,7 @@ def test_airbench_is_run_in_a_process_of_its_own(stand_in: Path, small_data: Dat
     assert times.cold_s > 0
 
 
+@pytest.mark.slow
 def test_airbench_that_cannot_run_is_a_sentence(stand_in: Path, small_data: Data) -> None:
     """The last line of what it said."""
     stand_in.write_text("import a_package_that_is_not_here")

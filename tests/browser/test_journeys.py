@@ -118,8 +118,15 @@ def test_two_browsers_see_each_others_runs(page: Page, server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "train", "compare", "kernels", "feature_maps"])
-@pytest.mark.parametrize("width_px", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("scheme", "width_px"),
+    [
+        ("light", 1280),
+        ("dark", 390),
+        pytest.param("light", 390, marks=pytest.mark.slow),
+        pytest.param("dark", 1280, marks=pytest.mark.slow),
+    ],
+)
 def test_each_page_fits_and_is_quiet(
     page: Page, server: Server, console: list[str], path: str, width_px: int, scheme: str
 ) -> None:

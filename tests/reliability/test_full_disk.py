@@ -28,6 +28,7 @@ def test_full_at_random_moments(workers: Workers, store: Store, whole: Whole) ->
 
 
 # Not before_commit, where SQLite has its own words: a disk without any room brings them about.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FAILPOINTS if name != "before_commit"])
 def test_full_at_the_worst_moments(workers: Workers, store: Store, whole: Whole, name: str) -> None:
     """No space at each named place: the same."""

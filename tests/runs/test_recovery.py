@@ -191,6 +191,7 @@ while True:
 """
 
 
+@pytest.mark.slow  # tests/reliability kills real runs at each change; this is the store alone
 def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) -> None:
     """25 kills at random moments of a process that does nothing but commit, each time continued by the next."""
     import hashlib

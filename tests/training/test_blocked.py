@@ -23,7 +23,7 @@ def trial_of(chosen: TrainingConfig, data: Data) -> Trial:
     return Trial(chosen, data, CPU, require_fit(chosen, data.info, CPU))
 
 
-@pytest.mark.parametrize("architecture", ["SimpleCNN", "VGGishCNN"])
+@pytest.mark.parametrize("architecture", ["SimpleCNN", pytest.param("VGGishCNN", marks=pytest.mark.slow)])
 def test_the_same_mathematics(small_data: Data, architecture: str) -> None:
     """Every loss of an epoch with a short last batch is the contiguous one within rounding."""
     chosen = config(architecture=architecture, dropout=0.0, batch_size=125, mode="exact")

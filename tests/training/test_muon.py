@@ -115,7 +115,7 @@ def test_decay_is_lr_times_weight_decay_whatever_the_scale() -> None:
         assert torch.allclose(parameter, torch.tensor(2.0 * (1 - 0.1 * 0.2)))
 
 
-@pytest.mark.parametrize("architecture", ["SimpleCNN", "ResNet", "SpeedNet"])
+@pytest.mark.parametrize("architecture", ["SimpleCNN", "ResNet", pytest.param("SpeedNet", marks=pytest.mark.slow)])
 def test_networks_learn_with_it(architecture: str, small_data: Data) -> None:
     """Thirty steps lower the loss on the pictures that are shown."""
     config = complete(TrainingConfig(architecture=architecture, dataset="shapes", optimizer="muon", momentum=0.6))

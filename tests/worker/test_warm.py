@@ -92,7 +92,9 @@ def test_a_worker_whose_launcher_has_gone_before_it_was_ready_ends(
     assert store.get(run.id).status is RunStatus.QUEUED
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_killed_worker_leaves_an_interrupted_run_that_continues(store: Store, number: int) -> None:
     """Politely or not: the run is shown as interrupted, and continuing gives the records of a run left alone."""
     long = small(epochs=60, train_subset=1280)

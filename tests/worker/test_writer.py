@@ -288,6 +288,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow  # tests/reliability kills real runs at each change; this one is far ahead of its disk
 def test_no_shown_epoch_is_lost_by_kill_9(store: Store) -> None:
     """Six kills at random moments while training is ahead of the disk: none lost, none trained again, same bits."""
     chance = random.Random(3)
