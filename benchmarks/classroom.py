@@ -35,6 +35,7 @@ ARRIVE_WITHIN_S = 10.0
 PATIENCE_S = 10.0
 """A request without an answer for so long, or a curve without a new point while the run trains, is an error."""
 SAMPLE_S = 2.0
+MOST_WORDS = 8_000
 WHOLE_PAGE = ""
 
 
@@ -90,7 +91,9 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait(60)
-    report(lesson, asked)
+        report(lesson, asked)
+        if lesson.all_errors():
+            print(f"\nThe server's last words:\n{(Path(home) / 'server.log').read_text()[-MOST_WORDS:]}")
 
 
 async def hold(url: str, server: int, store: Store, asked: argparse.Namespace) -> Lesson:

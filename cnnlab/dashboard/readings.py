@@ -71,6 +71,11 @@ def renew(store: Store, id: str) -> None:
     _reading.clear(store.settings.model_dump_json(), id)
 
 
-@st.cache_resource(show_spinner=False, max_entries=64, ttl=FRESH_S)
+def is_fresh(reading: Reading) -> bool:
+    """In place of Streamlit's ttl, whose cache looks whether an entry is there and then takes it: in between it may expire."""
+    return time.monotonic() - reading.made_s <= FRESH_S
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, validate=is_fresh)
 def _reading(settings: str, id: str, _store: Store) -> Reading:
     return Reading(_store, id)

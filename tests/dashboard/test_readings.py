@@ -1,7 +1,10 @@
 """One reading of a run for all its visitors: as true as the store, asked once, and never older than it says."""
 
+import ast
 import time
 from collections import Counter
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from cnnlab.dashboard import readings
 from cnnlab.records import EpochRecord, Score, StepRecord
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
+from cnnlab.settings import PROJECT, Settings
 
 READS = ("get", "curve", "epochs", "weights")
 
@@ -130,3 +133,36 @@ def test_runs_and_stores_are_kept_apart(store: Store, run: Run, settings: Settin
         readings.of(elsewhere, run.id)
     there = elsewhere.create(TrainingConfig())
     assert readings.of(elsewhere, there.id).run.id == there.id
+
+
+def test_many_visitors_and_a_reading_that_is_old_at_once(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes as it grows old has the next one; nobody's page fails of that moment."""
+    monkeypatch.setattr(readings, "FRESH_S", 0.001)
+    failed: list[BaseException] = []
+    end = time.monotonic() + 1.0
+
+    def look() -> None:
+        try:
+            while time.monotonic() < end:
+                assert readings.of(store, run.id).run.id == run.id
+        except BaseException as error:
+            failed.append(error)
+
+    visitors = [Thread(target=look) for _ in range(3)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+
+    assert failed == []
+
+
+@pytest.mark.parametrize(
+    "file", sorted([*PROJECT.glob("cnnlab/dashboard/**/*.py"), *PROJECT.glob("pages/*.py")]), ids=lambda path: path.name
+)
+def test_no_cache_has_a_ttl(file: Path) -> None:
+    """Streamlit 1.67 looks whether an entry is there and then takes it: one that expires in between is a page that fails."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    assert not [call.lineno for call in calls for keyword in call.keywords if keyword.arg == "ttl"]
