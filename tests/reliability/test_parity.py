@@ -26,9 +26,9 @@ def test_every_pair_of_settings_continues_bit_for_bit(case: dict[str, Any], tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ARCHITECTURES.names())
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES.names() if name != "VGGishCNN"])
 def test_every_combination_continues_bit_for_bit(architecture: str) -> None:
-    """Every architecture with and without dropout, with every optimizer and every schedule."""
+    """With and without dropout, with every optimizer and every schedule. VGGishCNN's forty take minutes: see campaign.py."""
     different = [case for case in every_case(architecture) if not _continues(case)]
 
     assert different == []
