@@ -43,6 +43,10 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     if measure == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
+    if not any(run.epochs or run.results for run in runs):
+        figure.update_yaxes(range=(0, 1), showticklabels=False)  # by itself, Plotly would go from -100 % to 400 %
+        figure.update_xaxes(range=(0, 1), showticklabels=False)
+        figure.add_annotation(text="no epoch was measured", x=0.5, y=0.5, showarrow=False, font={"color": INK})
     return figure
 
 

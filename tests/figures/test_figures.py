@@ -91,6 +91,16 @@ def test_nothing_to_draw_is_an_empty_plot() -> None:
     assert isinstance(accuracy_bars([]), go.Figure)
 
 
+@pytest.mark.parametrize("runs", [[], [RunCurve("one", [], None)]])
+def test_curves_of_nothing_say_so(runs: list[RunCurve]) -> None:
+    """By itself, Plotly would give an accuracy an axis from -100 % to 400 %."""
+    figure = curves(runs, "accuracy")
+
+    assert figure.layout.yaxis.range == (0, 1)
+    assert [note.text for note in figure.layout.annotations] == ["no epoch was measured"]
+    assert not curves([RunCurve("one", epochs(), 3)], "accuracy").layout.annotations
+
+
 def test_bars_have_the_interval_and_the_gap() -> None:
     """Each set in its colour with Wilson's whiskers; the bracket says train minus test."""
     figure = accuracy_bars([RunScores("one", RESULTS.final)])
