@@ -9,7 +9,7 @@ from unittest import mock
 
 from cnnlab import worker
 from cnnlab.records import Plan, RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Run, Store, locks
 from cnnlab.worker import job
 from tests.browser.conftest import Server
 from tests.reliability.runs import must_be_equal, must_hold, recipe
@@ -43,6 +43,7 @@ def both_die(server: Server, store: Store, run: Run) -> float:
     began = time.monotonic()
     wait_for(lambda: store.get(run.id).status is RunStatus.INTERRUPTED, timeout_s=60)
     seconds = time.monotonic() - began
+    wait_for(lambda: not locks.is_held(store.folder(run.id)), timeout_s=60)  # with it, the server clears the folder
     must_hold(store, run, shown)
     store.resume(run.id)
     until_it_trains(store, run, len(shown) + 1)
