@@ -45,8 +45,9 @@ def both_die(server: Server, store: Store, run: Run) -> float:
     seconds = time.monotonic() - began
     wait_for(lambda: not locks.is_held(store.folder(run.id)), timeout_s=60)  # with it, the server clears the folder
     must_hold(store, run, shown)
+    kept = store.epochs(run.id)  # more than `shown`, where epochs were committed before the kill
     store.resume(run.id)
-    until_it_trains(store, run, len(shown) + 1)
+    until_it_trains(store, run, len(kept) + 1)
     return seconds
 
 
@@ -64,7 +65,7 @@ def until_it_trains(store: Store, run: Run, epochs: int) -> None:
 
 def is_as_left_alone(store: Store, run: Run) -> None:
     """Once it is finished: bit for bit the run of this process with the same plan."""
-    wait_for(lambda: store.get(run.id).status is not RunStatus.RUNNING, timeout_s=300)
+    wait_for(lambda: not store.get(run.id).status.active, timeout_s=300)
     plan = Plan.model_validate(store.get(run.id).environment["plan"])
     with mock.patch.object(job, "choose", return_value=(plan, None)):
         alone = worker.work(store, store.settings, store.create(run.config, mine=True))
