@@ -5,8 +5,9 @@ On a page, inside its polling fragment::
     live_chart(key="curves", **chart_data(store, run, key="curves"))
 """
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Any, TypedDict
 
@@ -20,6 +21,8 @@ from cnnlab.runs import Run, Store
 
 POINTS = 1_500
 """Of a whole run: more than a screen has room for. A longer run's points are means over more steps each."""
+AGAIN = 5
+"""Each point travels with so many messages: of several that wait for a busy browser or network, Streamlit keeps the last."""
 
 _chart = component(
     "live_chart",
@@ -56,22 +59,26 @@ class ChartData(TypedDict):
 
 
 def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
-    """What the chart `key` of this session does not have of `run` yet; the session remembers what was sent.
+    """What the chart `key` of this session does not have of `run` yet, and what it was sent last: see AGAIN.
 
     Raises StoreError where the store cannot be read.
     """
-    sent: _Sent | None = st.session_state.get(_memory(key))
-    if sent is None or sent.run_id != run.id or run.step < sent.step:  # another run, or one that went back to a state
-        sent = st.session_state[_memory(key)] = _Sent(run.id)
-    first, steps_total = sent.step, run.steps_total or 0
-    curve = store.curve(run.id, after=first, points=POINTS)
-    epochs = [record for record in store.epochs(run.id) if record.epoch > sent.epoch]
-    smooth = [sent.take(step, loss, horizon(steps_total)) for step, loss in zip(curve.step, curve.loss, strict=True)]
-    if epochs:
-        sent.epoch = epochs[-1].epoch
+    sent: deque[_Sent] | None = st.session_state.get(_memory(key))
+    if (
+        not sent or sent[-1].run_id != run.id or run.step < sent[-1].step
+    ):  # another run, or one that went back to a state
+        sent = st.session_state[_memory(key)] = deque([_Sent(run.id)], maxlen=AGAIN)
+    base, steps_total = sent[0], run.steps_total or 0
+    if base.step == 0:
+        sent.clear()  # everything is sent once, not again and again
+    curve = store.curve(run.id, after=base.step, points=POINTS)
+    epochs = [record for record in store.epochs(run.id) if record.epoch > base.epoch]
+    now = replace(base, epoch=epochs[-1].epoch if epochs else base.epoch)
+    smooth = [now.take(step, loss, horizon(steps_total)) for step, loss in zip(curve.step, curve.loss, strict=True)]
+    sent.append(now)
     return {
         "run_id": run.id,
-        "first": first,
+        "first": base.step,
         "steps": Columns(curve.step, curve.loss, smooth),
         "epochs": epochs,
         "epochs_total": run.config.epochs,
@@ -83,8 +90,8 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
 
 def has_points(run: Run, *, key: str) -> bool:
     """Whether the chart `key` of this session has been sent points of `run`."""
-    sent: _Sent | None = st.session_state.get(_memory(key))
-    return sent is not None and sent.run_id == run.id and sent.step > 0
+    sent: deque[_Sent] | None = st.session_state.get(_memory(key))
+    return bool(sent and sent[-1].run_id == run.id and sent[-1].step > 0)
 
 
 def steps_per_record(run: Run) -> int:
@@ -102,7 +109,7 @@ def horizon(steps_total: int) -> int:
 
 @dataclass
 class _Sent:
-    """What one chart of one session has been sent of one run."""
+    """How far one chart of one session had been sent one run, after one message."""
 
     run_id: str
     step: int = 0

@@ -168,7 +168,8 @@ def draw_one(
         hint="Point at a weight to read it.",
         description=f"Kernel {chosen} of {layer.label}: {', '.join(labels)}.",
     )
-    st.caption(f"One scale for these three: {MINUS}{short(size)} to {short(size)}.")
+    scale = "One scale for these three" if len(shown) > 1 else "Scale"
+    st.caption(f"{scale}: {MINUS}{short(size)} to {short(size)}.")
 
 
 def _take(key: str) -> None:

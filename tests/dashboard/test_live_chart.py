@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.dashboard import live_chart
-from cnnlab.dashboard.live_chart import Columns, chart_data
+from cnnlab.dashboard.live_chart import ChartData, Columns, chart_data
 from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
@@ -72,19 +72,47 @@ def _epoch(epoch: int, step: int) -> EpochRecord:
     return EpochRecord(epoch=epoch, step=step, running_loss=1.5, train_sample=score, validation=score, elapsed_s=1.0)
 
 
+def browser_of(messages: list[ChartData]) -> list[int]:
+    """The steps a browser has that merges these as live_data.js does; it must never lack any in between."""
+    steps: list[int] = []
+    for message in messages:
+        assert message["first"] <= (steps[-1] if steps else 0), "the browser lacks points"
+        steps = [] if message["first"] == 0 else steps
+        have = steps[-1] if steps else 0
+        steps += [step for step in message["steps"].step if step > have]
+    return steps
+
+
 @pytest.mark.usefixtures("session")
-def test_only_new_points_travel(store: Store, take_steps: Callable[[int, int], Run]) -> None:
-    """The first answer has everything, the next what came since, one after that nothing."""
+def test_only_new_points_travel_and_those_of_the_last_messages(
+    store: Store, take_steps: Callable[[int, int], Run]
+) -> None:
+    """The first answer has everything, each later one what came since the fifth before it; never all of it again."""
     first = chart_data(store, take_steps(1, 120), key="c")
     second = chart_data(store, take_steps(121, 205), key="c")
-    third = chart_data(store, store.get(first["run_id"]), key="c")
+    later = [chart_data(store, take_steps(step, step), key="c") for step in range(206, 212)]
 
     assert (first["first"], list(first["steps"].step)) == (0, list(range(1, 121)))
     assert [record.epoch for record in first["epochs"]] == [1]
     assert (second["first"], list(second["steps"].step)) == (120, list(range(121, 206)))
     assert [record.epoch for record in second["epochs"]] == [2]
-    assert (third["first"], list(third["steps"].step), third["epochs"]) == (205, [], [])
     assert second["steps"].loss == pytest.approx([_loss(step) for step in range(121, 206)])
+    assert [message["first"] for message in later] == [120, 120, 120, 120, 205, 206]
+    assert (list(later[-1]["steps"].step), later[-1]["epochs"]) == (list(range(207, 212)), [])
+    assert browser_of([first, second, *later]) == list(range(1, 212))
+
+
+@pytest.mark.usefixtures("session")
+def test_a_browser_that_misses_a_few_messages_lacks_nothing(
+    store: Store, take_steps: Callable[[int, int], Run]
+) -> None:
+    """Of messages that wait for it, it gets the last: after the first one, four in a row may be lost."""
+    messages = [chart_data(store, take_steps(step, step), key="c") for step in range(1, 31)]
+
+    for lost in range(1, 25):
+        assert browser_of(messages[:lost] + messages[lost + live_chart.AGAIN - 1 :]) == list(range(1, 31))
+    with pytest.raises(AssertionError):
+        browser_of(messages[:10] + messages[10 + live_chart.AGAIN :])
 
 
 @pytest.mark.usefixtures("session")
@@ -129,10 +157,12 @@ def test_what_the_browser_lacks_is_sent_again(
     run = take_steps(1, 50)
     live_chart.live_chart(key="c", **chart_data(store, run, key="c"))
     assert not chart_data(store, run, key="c")["steps"].step
+    take_steps(51, 60)
+    assert len(chart_data(store, store.get(run.id), key="c")["steps"].step) == 10
 
     mounted["on_resync_change"]()
 
-    assert len(chart_data(store, run, key="c")["steps"].step) == 50
+    assert len(chart_data(store, store.get(run.id), key="c")["steps"].step) == 60
 
 
 @pytest.mark.usefixtures("session")
@@ -145,7 +175,8 @@ def test_smoothing_is_the_bias_corrected_exponential_average(
 
     pieces: list[float] = []
     for last in (1, 7, 120, 200):
-        pieces += chart_data(store, take_steps(len(pieces) + 1, last), key="bits")["steps"].smooth
+        message = chart_data(store, take_steps(len(pieces) + 1, last), key="bits")
+        pieces += message["steps"].smooth[len(pieces) - message["first"] :]
     whole = chart_data(store, store.list()[0], key="whole")["steps"].smooth
 
     np.testing.assert_allclose(pieces, expected, rtol=1e-12)
