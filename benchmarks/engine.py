@@ -1,23 +1,28 @@
 """How fast training is on the CPU: `python -m benchmarks.engine [--threads N] [--rounds 7] [--only exact fast …]`.
 
-Each variant trains on the real CIFAR-10, as the self-test of a run would have it, and takes turns with the reference loop
-(benchmarks/reference.py). A ratio is given twice: best round against best round, and in brackets the median of the ratios
-within each round.
+Each variant trains on the real CIFAR-10 in a process of its own, as the self-test of a run would have it, and takes turns with
+the reference loop (benchmarks/reference.py). A ratio is given twice: best round against best round, and in brackets the median
+of the ratios within each round.
 """
 
 import argparse
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from benchmarks.datasets import prepared
-from benchmarks.interleaved import compare, take_turns
+from benchmarks.elsewhere import Elsewhere
+from benchmarks.interleaved import Variant, compare, take_turns
 from benchmarks.machine import machine
 from benchmarks.planned import self_tested
 from benchmarks.recipes import LARGE_BATCH
 from benchmarks.variants import Engine, Reference, steps_with_the_same_bits
+from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 
 TUTORIAL = TrainingConfig(epochs=1000, validation_size=0)
@@ -71,17 +76,17 @@ def main() -> None:
 
 
 def measure(architecture: str, rows: list[Row], rounds: int) -> None:
-    """The rows of one architecture beside its reference loop."""
-    data = prepared(TUTORIAL, CPU)
-    makers: dict[str, Any] = {"reference loop": lambda: Reference(architecture, data, CPU)}
+    """The rows of one architecture beside its reference loop, each in a process of its own."""
+    data, threads = prepared(TUTORIAL, CPU), torch.get_num_threads()
+    makers: dict[str, Callable[[], Variant]] = {"reference loop": partial(reference, architecture, threads)}
     chosen = []
     for row in rows:
-        plan = self_tested(row.config, data).model_dump()
-        chosen.append(
-            f"{row.label}: {plan['memory_format']}, {plan['precision']}, {plan['steps_per_record']} steps a record"
-        )
-        makers[row.label] = lambda row=row, plan=plan: Engine(row.config, data, CPU, **plan)
-    _, times = take_turns(makers, rounds, min(row.pictures for row in rows))
+        plan = self_tested(row.config, data)
+        chosen.append(f"{row.label}: {plan.memory_format}, {plan.precision}, {plan.steps_per_record} steps a record")
+        makers[row.label] = partial(engine, row.config, plan)
+    with ExitStack() as processes:
+        elsewhere = {name: partial(processes.enter_context, Elsewhere(make)) for name, make in makers.items()}
+        _, times = take_turns(elsewhere, rounds, min(row.pictures for row in rows))
     base = times["reference loop"]
     print(f"{architecture + ', reference loop':30}{1 / min(base):12,.0f}{'1.00×':>24}")
     for row in rows:
@@ -89,6 +94,18 @@ def measure(architecture: str, rows: list[Row], rounds: int) -> None:
         verdict = "reached" if ratio.reaches(row.bar) else "MISSED"
         print(f"{row.label:30}{1 / min(times[row.label]):12,.0f}{ratio!s:>24}{row.bar:7g}×{row.aim:7g}×  {verdict}")
     print("\n".join(f"  {line}" for line in chosen))
+
+
+def reference(architecture: str, threads: int) -> Variant:
+    """In the process that calls it."""
+    torch.set_num_threads(threads)
+    return Reference(architecture, prepared(TUTORIAL, CPU), CPU)
+
+
+def engine(config: TrainingConfig, plan: Plan) -> Variant:
+    """In the process that calls it."""
+    torch.set_num_threads(plan.threads)
+    return Engine(config, prepared(config, CPU), CPU, **plan.model_dump())
 
 
 if __name__ == "__main__":

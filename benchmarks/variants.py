@@ -12,6 +12,7 @@ from cnnlab.models import complete
 from cnnlab.records import StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
+from cnnlab.training.heap import keeping_freed_memory
 from cnnlab.training.plan import default_plan
 from cnnlab.training.precision import set_float32
 
@@ -55,11 +56,12 @@ class Engine:
             self.fit.config.mode, self.fit.device
         )  # a setting of the whole process, which others change in between
         before, watch = self.fit.images_seen, Stopwatch()
-        while self.fit.images_seen < before + pictures:
-            with Stopwatch() as record_watch:
-                record = next(self._records)
-            if isinstance(record, StepRecord):
-                watch.seconds += record_watch.seconds
+        with keeping_freed_memory():  # as a run does
+            while self.fit.images_seen < before + pictures:
+                with Stopwatch() as record_watch:
+                    record = next(self._records)
+                if isinstance(record, StepRecord):
+                    watch.seconds += record_watch.seconds
         return Turn(self.fit.images_seen - before, watch.seconds)
 
 

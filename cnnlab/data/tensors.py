@@ -5,6 +5,7 @@ a resident uint8 tensor and one conversion.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -51,29 +52,36 @@ def to_network(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     memory_format: torch.memory_format = torch.contiguous_format,
+    free_rounding: bool = False,
 ) -> Tensor:
     """The one way from pictures to a network: uint8 [N, H, W, C] -> float32 [N, C, H, W], (v / 255 - mean) / std.
 
-    In this order of operations it gives the bits of torchvision's ToTensor and Normalize.
+    In this order of operations it gives the bits of torchvision's ToTensor and Normalize. `free_rounding`: multiplied out,
+    two passes over the pictures for four, so that the last digits may differ.
     """
-    if memory_format is torch.channels_last:  # as the pictures lie already: a row at a time, not three values
-        width = images.shape[2]
-        rows = images.to(torch.float32, memory_format=torch.contiguous_format).view(-1, width * len(mean))
-        rows.div_(255).sub_(_constant(mean * width, rows.device)).div_(_constant(std * width, rows.device))
-        return rows.view(images.shape).permute(0, 3, 1, 2)
-    x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-    shape = (1, -1, 1, 1)
-    return x.sub_(_constant(mean, x.device).view(shape)).div_(_constant(std, x.device).view(shape))
+    by_rows = memory_format is torch.channels_last  # as the pictures lie already: a row at a time, not three values
+    a, b = _constants(mean, std, images.shape[2] if by_rows else 1, free_rounding, images.device)
+    if by_rows:
+        x = images.to(torch.float32, memory_format=torch.contiguous_format).view(-1, len(a))
+    else:
+        x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+        a, b = a.view(-1, 1, 1), b.view(-1, 1, 1)
+    if free_rounding:
+        x.mul_(a).add_(b)
+    else:
+        x.div_(255).sub_(a).div_(b)
+    return x.view(images.shape).permute(0, 3, 1, 2) if by_rows else x
 
 
-def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
-    key = (values, device)
-    if key not in _constants:  # a transfer a batch would make a GPU wait for the CPU at every step
-        _constants[key] = torch.tensor(values, dtype=torch.float32, device=device)
-    return _constants[key]
-
-
-_constants: dict[tuple[tuple[float, ...], torch.device], Tensor] = {}
+@lru_cache(maxsize=64)
+def _constants(
+    mean: tuple[float, ...], std: tuple[float, ...], repeats: int, free_rounding: bool, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Kept: a transfer a batch would make a GPU wait for the CPU at every step."""
+    a, b = mean, std
+    if free_rounding:
+        a, b = tuple(1 / (255 * s) for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True))
+    return torch.tensor(a * repeats, device=device), torch.tensor(b * repeats, device=device)
 
 
 def normalisation_of(config: TrainingConfig, info: DatasetInfo) -> tuple[tuple[float, ...], tuple[float, ...]]:

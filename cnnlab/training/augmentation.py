@@ -8,8 +8,8 @@ from cnnlab.schema import AugmentationName
 
 CROP_PX = 4
 """Padding of the random crop, as in He et al. 2015 for CIFAR-10."""
-CUTOUT_PX = 12
-"""Side of the square that is covered in a picture of 32 pixels (DeVries & Taylor 2017 took 16, for 200 epochs)."""
+CUTOUT_PX = 16
+"""Side of the square that is covered in a picture of 32 pixels (DeVries & Taylor 2017, for CIFAR-10)."""
 GREY = 128
 SHIFT_PX = 2
 """Largest shift of alternating augmentation, as in Jordan 2024."""

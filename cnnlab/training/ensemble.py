@@ -230,7 +230,7 @@ def _step(
 ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """One step of every run; see `cnnlab.training.replay.Step`. It keeps no Fit: nothing here may hold itself alive."""
     data, smoothing = fits[0].data, fits[0].config.label_smoothing
-    mean, std = data.mean, data.std
+    mean, std, free_rounding = data.mean, data.std, fits[0].config.mode == "fast"
     forward, optimizers = _Forward(fits[0].model), [fit.optimizer for fit in fits]
     named = {f"network.{name}": tensor for name, tensor in stacked.items()}
     trained = {name: tensor for name, tensor in stacked.items() if tensor.requires_grad}
@@ -242,7 +242,7 @@ def _step(
 
     def step(batch: Tensor) -> tuple[Tensor, Tensor]:
         wanted = labels.index_select(0, batch.flatten())
-        pictures = to_network(images.index_select(0, batch.flatten()), mean, std)
+        pictures = to_network(images.index_select(0, batch.flatten()), mean, std, free_rounding=free_rounding)
         with arithmetic(plan.precision, pictures.device):
             logits = vmap(one)(named, pictures.view(*batch.shape, *pictures.shape[1:])).flatten(0, 1).float()
         losses = F.cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing).view(batch.shape).mean(1)

@@ -16,6 +16,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.aside import no_trace
 from cnnlab.training.fit import FIT_TO
 from cnnlab.training.graphed import make_steps
+from cnnlab.training.heap import keeping_freed_memory
 from cnnlab.training.optimizers import make_optimizer
 from cnnlab.training.plan import default_plan
 from cnnlab.training.seeding import seed_everything
@@ -52,7 +53,7 @@ def lr_range(
     rates = [lowest * (highest / lowest) ** (step / (steps - 1)) for step in range(steps)]
     losses: list[float] = []
     smoothed: list[float] = []
-    with no_trace(device):
+    with no_trace(device), keeping_freed_memory():
         for loss in _losses(config, data, device, plan or default_plan(config, device), rates):
             if not math.isfinite(loss):
                 break

@@ -17,6 +17,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training.aside import no_trace
 from cnnlab.training.devices import thread_choices
+from cnnlab.training.heap import keeping_freed_memory
 from cnnlab.training.memory import Need, expected_bytes, held_bytes, require_fit
 from cnnlab.training.remembered import Measured, key_of, recall, remember
 from cnnlab.training.trial import Trial
@@ -57,7 +58,7 @@ def measured_choice(
 
 def measure(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int], need: Need) -> Measured:
     """Take real steps and judge by them. `threads`: the numbers to try, the usual one last; `need` is known to fit."""
-    with no_trace(device):
+    with no_trace(device), keeping_freed_memory():
         return Trial(config, data, device, need).measured(threads)
 
 

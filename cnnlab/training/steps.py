@@ -15,6 +15,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment, augment_epoch
 from cnnlab.training.ordering import training_forward
 from cnnlab.training.precision import arithmetic, flushing_denormals
+from cnnlab.training.update import Update
 
 MEMORY_FORMATS = {
     "contiguous": torch.contiguous_format,
@@ -37,21 +38,23 @@ class TrainingStep:
     """One step of the optimizer, from pictures as they lie in the data to moved weights. It never waits for the device."""
 
     def __init__(self, config: TrainingConfig, data: Data, model: Network, optimizer: Optimizer, plan: Plan) -> None:
-        self.config, self.optimizer, self.precision = config, optimizer, plan.precision
+        self.config, self.update, self.precision = config, Update(optimizer), plan.precision
+        self.free_rounding = config.mode == "fast"
         self.forward = training_forward(model, blocked=plan.memory_format == "blocked")
         self.mean, self.std, self.memory_format = data.mean, data.std, MEMORY_FORMATS[plan.memory_format]
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and accuracy, float32 [], of one batch: uint8 [N, H, W, C] and int64 [N]."""
-        pictures = to_network(augment(images, self.config.augmentation), self.mean, self.std, self.memory_format)
-        self.optimizer.zero_grad()
+        """Loss, float32 [], and logits, float32 [N, classes], of one batch: uint8 [N, H, W, C] and int64 [N]."""
+        images = augment(images, self.config.augmentation)
+        pictures = to_network(images, self.mean, self.std, self.memory_format, self.free_rounding)
+        self.update.forget_gradients()
         with arithmetic(self.precision, pictures.device):
             logits = self.forward(pictures)
         logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+        self.update()
+        return loss.detach(), logits.detach()
 
 
 class EagerSteps:
@@ -75,11 +78,12 @@ class EagerSteps:
             for step, lr in zip(range(first, last), lrs, strict=True):
                 set_lr(self.optimizer, lr)
                 batch = self.order[step * size : (step + 1) * size]
-                taken.append(
-                    self.step(self.images.index_select(0, batch), self.data.train.labels.index_select(0, batch))
-                )
-        losses, accuracies = torch.stack([torch.stack(pair) for pair in taken]).T.tolist()
-        return losses, accuracies
+                labels = self.data.train.labels.index_select(0, batch)
+                taken.append((*self.step(self.images.index_select(0, batch), labels), labels))
+        losses, logits, labels_of_each = zip(*taken, strict=True)
+        right = torch.cat(logits).argmax(1) == torch.cat(labels_of_each)
+        accuracies = [of_one.float().mean() for of_one in torch.split(right, size)]
+        return torch.stack(losses).tolist(), torch.stack(accuracies).tolist()
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

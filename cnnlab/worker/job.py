@@ -17,6 +17,7 @@ from cnnlab.runs.watch import Watch
 from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.devices import environment, pick_device
+from cnnlab.training.heap import keeping_freed_memory
 from cnnlab.training.selftest import choose
 from cnnlab.worker import resuming, warm_sets
 from cnnlab.worker.endings import Asked, AskedToEnd, Ended, as_asked, verdict
@@ -119,13 +120,14 @@ class Job:
         except AskedToEnd:
             return self._ended("while its data was being fetched")
         course = self.course(training)
-        try:
-            next(course)
-            for record in told(training):
-                course.send(record)
-        except StopIteration as end:
-            ended: Ended = end.value
-            return ended
+        with keeping_freed_memory():
+            try:
+                next(course)
+                for record in told(training):
+                    course.send(record)
+            except StopIteration as end:
+                ended: Ended = end.value
+                return ended
         raise AssertionError("a course ends with its run")
 
     def course(self, training: Fit) -> Course:

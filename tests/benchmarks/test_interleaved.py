@@ -1,10 +1,13 @@
 """The harness: who trains when, what is counted, and that nobody notices the others."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.elsewhere import Elsewhere
 from benchmarks.interleaved import Comparison, Turn, compare, take_turns
 from benchmarks.variants import Engine, Reference
 from cnnlab.data.tensors import Data
@@ -85,3 +88,35 @@ def test_the_engine_and_the_reference_take_turns_undisturbed(small_data: Data) -
     assert reference.pictures_seen == engine.fit.images_seen == 750
     assert all(torch.equal(a, b) for a, b in pairs)
     assert all(t > 0 for both in times.values() for t in both)
+
+
+class Counting:
+    """Says in which process it lives, and how often it has had its turn."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    def turn(self, pictures: int) -> Turn:
+        """A picture more each time; the "seconds" are the process."""
+        self.turns += 1
+        if pictures == 13:
+            raise RuntimeError("broken")
+        return Turn(pictures + self.turns, os.getpid())
+
+
+def test_a_variant_elsewhere_has_a_process_of_its_own() -> None:
+    """The same one for all its turns, and none after the block."""
+    with Elsewhere(Counting) as one, Elsewhere(Counting) as other:
+        first, second, third = one.turn(10), one.turn(10), other.turn(10)
+        assert (first.pictures, second.pictures, third.pictures) == (11, 12, 11)
+        assert first.seconds == second.seconds
+        assert len({first.seconds, third.seconds, os.getpid()}) == 3
+    for process in (first.seconds, third.seconds):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(process), 0)
+
+
+def test_a_variant_that_breaks_elsewhere_breaks_here() -> None:
+    """Rather than waiting for ever."""
+    with Elsewhere(Counting) as broken, pytest.raises(EOFError):
+        broken.turn(13)
