@@ -105,7 +105,7 @@ def reference(architecture: str, threads: int) -> Variant:
 def engine(config: TrainingConfig, plan: Plan) -> Variant:
     """In the process that calls it."""
     torch.set_num_threads(plan.threads)
-    return Engine(config, prepared(config, CPU), CPU, **plan.model_dump())
+    return Engine(config, prepared(config, CPU), CPU, **plan.model_dump()).keeping_memory()
 
 
 if __name__ == "__main__":

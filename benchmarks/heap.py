@@ -7,13 +7,11 @@ the C library left alone. Real CIFAR-10, as many threads as cores.
 import argparse
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import partial
-from unittest import mock
 
 import torch
 
-from benchmarks import variants
 from benchmarks.datasets import prepared
 from benchmarks.elsewhere import Elsewhere
 from benchmarks.interleaved import Variant, compare, take_turns
@@ -58,11 +56,10 @@ def main() -> None:
 
 
 def engine(config: TrainingConfig, plan: Plan, keeping: bool) -> Variant:
-    """In the process that calls it, which is good for nothing else afterwards."""
+    """In the process that calls it."""
     torch.set_num_threads(plan.threads)
-    if not keeping:
-        mock.patch.object(variants, "keeping_freed_memory", nullcontext).start()
-    return Engine(config, prepared(config, CPU), CPU, **plan.model_dump())
+    made = Engine(config, prepared(config, CPU), CPU, **plan.model_dump())
+    return made.keeping_memory() if keeping else made
 
 
 if __name__ == "__main__":

@@ -50,18 +50,23 @@ class Engine:
         self.fit = fit(config, data, device, plan=default_plan(config, device).model_copy(update=plan))
         self._records = iter(self.fit)
 
+    def keeping_memory(self) -> "Engine":
+        """As a run's own process does (`cnnlab.training.heap`): for a process in which nothing else is measured."""
+        self._keeping = keeping_freed_memory()
+        self._keeping.__enter__()
+        return self
+
     def turn(self, pictures: int) -> Turn:
         """Up to the end of a record. Measuring at the end of an epoch is off the clock: the reference does not measure."""
         set_float32(
             self.fit.config.mode, self.fit.device
         )  # a setting of the whole process, which others change in between
         before, watch = self.fit.images_seen, Stopwatch()
-        with keeping_freed_memory():  # as a run does
-            while self.fit.images_seen < before + pictures:
-                with Stopwatch() as record_watch:
-                    record = next(self._records)
-                if isinstance(record, StepRecord):
-                    watch.seconds += record_watch.seconds
+        while self.fit.images_seen < before + pictures:
+            with Stopwatch() as record_watch:
+                record = next(self._records)
+            if isinstance(record, StepRecord):
+                watch.seconds += record_watch.seconds
         return Turn(self.fit.images_seen - before, watch.seconds)
 
 
