@@ -64,9 +64,7 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
     Raises StoreError where the store cannot be read.
     """
     sent: deque[_Sent] | None = st.session_state.get(_memory(key))
-    if (
-        not sent or sent[-1].run_id != run.id or run.step < sent[-1].step
-    ):  # another run, or one that went back to a state
+    if not sent or sent[-1].run_id != run.id or run.step < sent[-1].step:  # another run, or it went back to a state
         sent = st.session_state[_memory(key)] = deque([_Sent(run.id)], maxlen=AGAIN)
     base, steps_total = sent[0], run.steps_total or 0
     if base.step == 0:

@@ -1,7 +1,7 @@
 """What the C library does with memory that tensors have freed.
 
 Every step makes and frees the same tensors. glibc gives the large ones back to the system, which hands them out again page by
-page, each zeroed first: on the CPU a third of VGGishCNN's training time went there (docs/performance.md). torch has its own
+page, each zeroed first: on the CPU a quarter to a third of VGGishCNN's time went there (docs/performance.md). torch has its own
 cache on a GPU, and none on the CPU.
 """
 

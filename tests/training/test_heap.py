@@ -49,7 +49,7 @@ def outcome(way: str) -> dict[str, int]:
 
 
 def test_steps_take_no_new_pages_and_the_end_gives_all_back() -> None:
-    """Ten steps of 80 MB are 200 000 page faults with glibc's own ways (500 where pages are huge), and none in the block."""
+    """Ten steps of 80 MB are 160 000 page faults with glibc's own ways, fewer where pages are larger, and none in the block."""
     kept, usual = outcome("kept"), outcome("usual")
 
     assert kept["faults"] < usual["faults"] / 20
