@@ -7,29 +7,61 @@ not have to guess where the page says `window.__streamlit.BACKEND_BASE_URL`.
 import json
 
 import streamlit as st
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OF_THE_FILE = ("content-length", "etag", "last-modified", "accept-ranges")
+"""What is no longer true of a page that has a line more than its file."""
 
 
-class SayBaseUrl(BaseHTTPMiddleware):
-    """Puts one line of script into the head of the HTML page."""
+class SayBaseUrl:
+    """Puts one line of script into the head of the HTML page.
 
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+    Pure ASGI: Starlette's BaseHTTPMiddleware raises where a browser leaves before it is answered.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every other answer passes as it is."""
-        if "text/html" in request.headers.get("accept", ""):  # the page must arrive here as text, not compressed
-            request.scope["headers"] = [(k, v) for k, v in request.scope["headers"] if k != b"accept-encoding"]
-        response = await call_next(request)
-        is_page = response.headers.get("content-type", "").startswith("text/html")
-        if not is_page or response.status_code != 200:
-            return response
-        body = b"".join([chunk async for chunk in response.body_iterator])  # type: ignore[attr-defined]
-        path = json.dumps(base_path().rstrip("/") or "/")
-        script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
-        page = body.replace(b"<head>", b"<head>" + script.encode(), 1)
-        of_the_file = {"content-length", "etag", "last-modified", "accept-ranges"}
-        kept = {name: value for name, value in response.headers.items() if name.lower() not in of_the_file}
-        return Response(page, response.status_code, kept)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = MutableHeaders(scope=scope)
+        if "text/html" in asked.get("accept", ""):
+            del asked["accept-encoding"]  # the page must arrive here as text, not compressed
+        page: Message | None = None
+        body = b""
+
+        async def say(message: Message) -> None:
+            nonlocal page, body
+            if message["type"] == "http.response.start" and _is_page(message):
+                page = message
+            elif page is None:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    headers = MutableHeaders(scope=page)
+                    for name in OF_THE_FILE:
+                        del headers[name]
+                    await send(page)
+                    await send(
+                        {"type": "http.response.body", "body": body.replace(b"<head>", b"<head>" + _script(), 1)}
+                    )
+
+        await self._app(scope, receive, say)
+
+
+def _is_page(start: Message) -> bool:
+    kind = MutableHeaders(scope=start).get("content-type", "")
+    return bool(start["status"] == 200) and kind.startswith("text/html")
+
+
+def _script() -> bytes:
+    path = json.dumps(base_path().rstrip("/") or "/")
+    return f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>".encode()
 
 
 def base_path() -> str:

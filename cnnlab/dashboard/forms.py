@@ -202,7 +202,7 @@ def _draw_log(setting: Setting) -> None:
         format_func=lambda mark: f"{mark:g}",
         help=f"{setting.help} {setting.range}, in steps that multiply.",
         on_change=_take_mark,
-        args=(setting.name,),
+        args=(setting.name, key(setting.name)),
     )
     row.text_input(
         f"{setting.label}, exactly",
@@ -214,8 +214,15 @@ def _draw_log(setting: Setting) -> None:
     )
 
 
-def _take_mark(name: str) -> None:
-    st.session_state[key(name)] = f"{st.session_state[key(name) + '_mark']:g}"
+def _take_mark(name: str, exact: str) -> None:
+    """A person moved the slider beside the widget `exact`: its mark becomes the exact value.
+
+    Where a quick click cuts the drawing of a page short, Streamlit takes all it had drawn for moved: sliders that
+    stand where the page put them, and those of a form that has been filled anew since. Neither says anything.
+    """
+    mark, text = st.session_state.get(f"{exact}_mark"), st.session_state.get(exact)
+    if None not in (mark, text) and mark != nearest_mark(SETTINGS[name], str(text)):
+        st.session_state[exact] = f"{mark:g}"
 
 
 def _remember(name: str) -> None:

@@ -1,5 +1,7 @@
 """The one look of all pages: colours, numbers, names, status, the page's head and the sidebar's foot."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -26,6 +28,7 @@ __all__ = [
     "escape",
     "interval95",
     "loss4",
+    "names",
     "page_header",
     "percent",
     "points",
@@ -88,6 +91,13 @@ def difference_line(run: Run, parent: Run | None) -> str:
         if setting.name != "architecture" and parent.knows(setting.name)
     ]
     return " · ".join([config.architecture, *(changes or ["the same settings"])])
+
+
+def names(runs: Iterable[Run]) -> dict[str, str]:
+    """The runs' names by id, with their number where two share a name: Streamlit tells options apart by their words."""
+    by_id = {run.id: run for run in runs}
+    times = Counter(run.name for run in by_id.values())
+    return {id: run.name if times[run.name] == 1 else f"{run.name} · run {run.number}" for id, run in by_id.items()}
 
 
 def status_dot(status: RunStatus) -> str:

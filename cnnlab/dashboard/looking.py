@@ -1,6 +1,6 @@
 """The bar on top of every page that looks inside: which run, which of its epochs, and below it which layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -121,17 +121,24 @@ def _layers(run: Run) -> list[LayerRow] | None:
     return None
 
 
+def _take_run(known: Collection[str]) -> None:
+    """Where a quick click cut the drawing of a page short, Streamlit calls this with a label that is no run."""
+    if st.session_state[_RUN] in known:
+        take("run", _RUN)
+
+
 def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
     by_id = {run.id: run for run in (*runs, view.run)}
+    names = look.names(by_id.values())
     left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
     set_widget(_RUN, view.run.id)
     left.selectbox(
         "Run",
         list(by_id),
         key=_RUN,
-        format_func=lambda id: _run_words(by_id[id]),
-        on_change=take,
-        args=("run", _RUN),
+        format_func=lambda id: _run_words(names[id], by_id[id].status),
+        on_change=_take_run,
+        args=(frozenset(by_id),),
     )
     with middle:
         looking_epochs.draw_slider(view)
@@ -142,8 +149,8 @@ def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
     looking_epochs.pulse(store, view)
 
 
-def _run_words(run: Run) -> str:
-    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {look.STATUS[run.status].word}"
+def _run_words(name: str, status: RunStatus) -> str:
+    return name if status is RunStatus.FINISHED else f"{name} · {look.STATUS[status].word}"
 
 
 def _invite(store: Store) -> None:

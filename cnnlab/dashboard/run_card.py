@@ -1,6 +1,6 @@
 """What a person does with a run whatever its state: find it, name it, note something, read its settings, go on from it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -13,9 +13,7 @@ MOST_LISTED = 50
 
 def switch(runs: Sequence[Run], run: Run | None) -> None:
     """The newest runs to jump to, and the way to a new one."""
-    labels = {other.id: other.name for other in runs[:MOST_LISTED]}
-    if run:
-        labels[run.id] = run.name
+    labels = look.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -28,13 +26,16 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             label_visibility="collapsed",
             disabled=not labels,
             on_change=_open_choice,
+            args=(frozenset(labels),),
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=access.set_url, kwargs={"run": None})
 
 
-def _open_choice() -> None:
-    access.set_url(run=st.session_state["run_choice"], parent=None)
+def _open_choice(known: Collection[str]) -> None:
+    """Where a quick click cut the drawing of a page short, Streamlit calls this with nothing, or with a mere label."""
+    if (chosen := st.session_state["run_choice"]) in known:
+        access.set_url(run=chosen, parent=None)
 
 
 def owner(run: Run) -> None:

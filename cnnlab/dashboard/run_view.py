@@ -19,7 +19,6 @@ STEADY_S = 1.0
 EAGER_FOR_S = 10.0
 """A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
 
-
 SETS_ALIKE = (
     "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
     "validation does not, it overfits."
@@ -119,22 +118,25 @@ def _ending(run: Run) -> str:
 
 
 def _buttons(store: Store, run: Run) -> None:
-    """What can be asked of the run as it stands, by whom it belongs to."""
-    if not visitors.may_change(run):
+    """What can be asked of a run that has not ended for good, by whom it belongs to.
+
+    All three stand there all the time, in grey where they do not apply: Streamlit shows the buttons of a moment ago
+    beside new ones until the page is drawn to its end, and a button that moves slips away from under the pointer.
+    """
+    if not visitors.may_change(run) or not (run.status.active or run.status.resumable):
         return
-    if run.status.resumable:
-        offered = [("Continue", ":material/play_arrow:")]
-    elif run.status.active:
-        offered = [("Pause", ":material/pause:"), ("Stop", ":material/stop:")]
-    else:
-        offered = []
-    for what, icon in offered:
+    asked = run.status is RunStatus.RUNNING and run.command is not None
+    for what, icon, applies in (
+        ("Continue", ":material/play_arrow:", run.status.resumable),
+        ("Pause", ":material/pause:", run.status.active and not asked),
+        ("Stop", ":material/stop:", run.status.active and not asked),
+    ):
         st.button(
             what,
             key=f"run_{what.lower()}",
             icon=icon,
-            type="primary" if what == "Continue" else "secondary",
-            disabled=run.status is RunStatus.RUNNING and run.command is not None,
+            type="primary" if what == "Continue" and applies else "secondary",
+            disabled=not applies,
             on_click=_ask,
             args=(store, run.id, what),
         )

@@ -1,6 +1,6 @@
 """One sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import mean
 
 import streamlit as st
@@ -45,12 +45,15 @@ def choose(runs: Sequence[Run]) -> str | None:
         placeholder="All runs; or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
+        args=(frozenset(known),),
     )
     return wanted
 
 
-def _take_choice() -> None:
-    access.set_url(sweep=st.session_state[_CHOICE], runs=None)
+def _take_choice(known: Collection[str]) -> None:
+    """Where a quick click cut the drawing of a page short, Streamlit calls this with a label that is no sweep."""
+    if (chosen := st.session_state[_CHOICE]) is None or chosen in known:
+        access.set_url(sweep=chosen, runs=None)
 
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:

@@ -97,9 +97,56 @@ def test_a_run_survives_its_server(page: Page, server: Server) -> None:
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text(re.compile(r"Paused at step \d+ of 7820"))).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_enabled(timeout=SLOW_MS)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"(Stopped at step|Stopped while)"))).to_be_visible(timeout=SLOW_MS)
+
+
+PLACES = """() => {
+  window.places = new Set();
+  const look = () => {
+    const shown = [...document.querySelectorAll("[class*=st-key-run_] button")];
+    const said = (it) => `${it.innerText.trim().split("\\n").at(-1)} at ${Math.round(it.getBoundingClientRect().x)}`;
+    window.places.add(shown.map(said).join());
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_a_started_run_is_seen_from_its_top_and_its_buttons_stay_where_they_are(page: Page, server: Server) -> None:
+    """On a laptop's low screen the form is longer than the window; no frame of a pause shows a button elsewhere.
+
+    A click presses and lets go: what moves in between, or is drawn twice, gets none.
+    """
+    page.set_viewport_size({"width": 1280, "height": 640})
+    page.goto(f"{server.url}/train")
+    page.get_by_text("SimpleCNN, tutorial", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text(FIRST_POINT)).to_be_attached(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="Stop")).to_be_in_viewport()
+
+    page.evaluate(PLACES)
+    for _ in range(3):
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Continue").click(timeout=SLOW_MS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile(r"(Stopped at step|Stopped while)"))).to_be_visible(timeout=SLOW_MS)
+    assert len(page.evaluate("[...window.places]")) == 1, page.evaluate("[...window.places]")
+
+
+def test_quick_clicks_train_what_was_chosen(page: Page, server: Server) -> None:
+    """Train is pressed while the preset is still being drawn, at ten moments of that; the log stays empty."""
+    store = Store(server.settings)
+    for moment in range(10):
+        page.goto(f"{server.url}/train")
+        page.get_by_text("VGGishCNN, tutorial", exact=True).click()
+        page.wait_for_timeout(30 * moment)
+        page.get_by_role("button", name="Train", exact=True).click()
+        expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"), timeout=SLOW_MS)
+        run = store.list()[0]
+        store.request(run.id, "stop")
+        assert (run.config.architecture, run.config.lr) == ("VGGishCNN", 0.001)
+    assert "Traceback" not in (server.home / "server.log").read_text()
 
 
 def test_two_browsers_see_each_others_runs(page: Page, server: Server) -> None:

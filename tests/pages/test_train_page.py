@@ -171,9 +171,12 @@ def test_a_run_in_every_state_is_shown(open_page: OpenPage, insert_run: Any, sta
     run: Run = insert_run(status, epochs, weights=True)
     app = open_page("train", run=run.id)
     assert not app.exception
-    buttons = {button.label for button in app.button}
-    assert ("Stop" in buttons) is status.active
-    assert ("Continue" in buttons) is status.resumable
+    asks = {button.label: not button.disabled for button in app.button if button.label in ("Continue", "Pause", "Stop")}
+    goes_on = status.active or status.resumable
+    # In one order whatever the state: a button that moves slips away from under the pointer.
+    assert list(asks) == (["Continue", "Pause", "Stop"] if goes_on else [])
+    assert asks.get("Continue", False) is status.resumable
+    assert asks.get("Pause", False) is asks.get("Stop", False) is status.active
     if not status.active:
         assert f"This run is {status}." in words(app)
     if status is not RunStatus.QUEUED and epochs:
@@ -289,4 +292,32 @@ def test_a_hundred_runs_do_not_crowd_the_page(open_page: OpenPage, insert_run: A
         insert_run(RunStatus.FINISHED if number % 20 == 0 else RunStatus.QUEUED, epochs=1)
     app = open_page("train")
     assert len(app.selectbox(key="run_choice").options) == 50
+    assert not app.exception
+
+
+def test_the_slider_beside_an_exact_value(open_page: OpenPage) -> None:
+    """Moved, it counts; where it stands at the nearest mark, the exact value counts."""
+    app = open_page("train")
+    app.text_input(key="form_lr").set_value("0.0013").run()
+    assert app.select_slider(key="form_lr_mark").value == 0.001
+    app.select_slider(key="form_lr_mark").set_value(0.001).run()
+    assert app.text_input(key="form_lr").value == "0.0013"
+    app.select_slider(key="form_lr_mark").set_value(0.005).run()
+    assert app.text_input(key="form_lr").value == "0.005"
+    assert not app.exception
+
+
+def test_runs_of_one_name_are_told_apart(open_page: OpenPage, insert_run: Any) -> None:
+    """In the list to jump to; what is no run there, as a page cut short may report, leads nowhere."""
+    first, second = insert_run(), insert_run()
+    for run in (first, second):
+        insert_run.store.rename(run.id, "mine")
+    app = open_page("train", run=first.id)
+    choice = app.selectbox(key="run_choice")
+    assert len(set(choice.options)) == len(choice.options)
+    assert {f"mine · run {run.number}" for run in (first, second)} <= set(choice.options)
+    choice.set_value(second.id).run()
+    assert second.id in app.query_params["run"]
+    app.selectbox(key="run_choice").set_value(None).run()
+    assert second.id in app.query_params["run"]
     assert not app.exception

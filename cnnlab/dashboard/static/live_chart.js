@@ -65,14 +65,14 @@ class LiveChart {
   }
 
   show(data) {
-    const another = this.data && this.data.run !== data.run;
+    const another = this.data?.run !== data.run;
     if (another) this.zoom = null;
     this.data = data;
     this.series = seriesOf(data.run);
     if (!this.width) this.fit();
     else for (const panel of this.panels) panel.draw();
     this.root.querySelector(".summary").textContent = this.summary();
-    // Whoever starts another run from the foot of this one wants to see it.
+    // Whoever starts a run from the foot of the form, or of another run, wants to see it.
     if (another) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
   }
 
