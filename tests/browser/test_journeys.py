@@ -113,6 +113,7 @@ PLACES = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_started_run_is_seen_from_its_top_and_its_buttons_stay_where_they_are(page: Page, server: Server) -> None:
     """On a laptop's low screen the form is longer than the window; no frame of a pause shows a button elsewhere.
 
@@ -134,13 +135,14 @@ def test_a_started_run_is_seen_from_its_top_and_its_buttons_stay_where_they_are(
     assert len(page.evaluate("[...window.places]")) == 1, page.evaluate("[...window.places]")
 
 
+@pytest.mark.slow
 def test_quick_clicks_train_what_was_chosen(page: Page, server: Server) -> None:
-    """Train is pressed while the preset is still being drawn, at ten moments of that; the log stays empty."""
+    """Train is pressed while the preset is still being drawn, at six moments of that; the log stays empty."""
     store = Store(server.settings)
-    for moment in range(10):
+    for moment in range(6):
         page.goto(f"{server.url}/train")
         page.get_by_text("VGGishCNN, tutorial", exact=True).click()
-        page.wait_for_timeout(30 * moment)
+        page.wait_for_timeout(40 * moment)
         page.get_by_role("button", name="Train", exact=True).click()
         expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"), timeout=SLOW_MS)
         run = store.list()[0]

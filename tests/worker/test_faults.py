@@ -176,7 +176,9 @@ def test_a_server_sees_the_folder_gone_first(store: Store, settings: Settings) -
     seen: list[str] = []
 
     def remove_and_recover() -> None:
-        shutil.rmtree(store.folder(store.list()[0].id))
+        (run,) = store.list()
+        wait_for(lambda: [epoch.epoch for epoch in store.epochs(run.id)] == [1, 2])  # nothing is being written there
+        shutil.rmtree(store.folder(run.id))
         found = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
         seen.append(found.stdout.strip())
 
