@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, SkipValidation, create_model
 from pydantic_settings import CliSuppress
 
+from cnnlab.analysis.forecast import expected, way
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._train import Train, TrainOptions
-from cnnlab.figures.forecast import expected, way
 from cnnlab.records import LrRange, Preflight, Record
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from cnnlab.cli._common import count, loss, percent, say, table
-from cnnlab.figures.numbers import augmented_test
+from cnnlab.formatting import augmented_test
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
 

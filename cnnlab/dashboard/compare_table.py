@@ -9,8 +9,8 @@ import streamlit as st
 
 from cnnlab.dashboard import access, look, visitors
 from cnnlab.dashboard.markdown import cell
-from cnnlab.figures.numbers import tenths
 from cnnlab.figures.style import RUN_COLOURS
+from cnnlab.formatting import tenths
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS, Setting
 

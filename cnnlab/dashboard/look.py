@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard import access
 from cnnlab.dashboard.markdown import escape
-from cnnlab.figures.numbers import NARROW, count, duration, interval95, loss4, percent, points
 from cnnlab.figures.style import DANGER, TEST, TRAIN, VALIDATION
+from cnnlab.formatting import NARROW, count, duration, loss4, percent, points
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import differences

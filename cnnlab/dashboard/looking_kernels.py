@@ -14,7 +14,7 @@ from cnnlab.dashboard.looking_arrays import kernels_of
 from cnnlab.dashboard.looking_scales import short
 from cnnlab.dashboard.looking_view import View, complain, set_widget
 from cnnlab.dashboard.tiles import tiles
-from cnnlab.figures.numbers import MINUS
+from cnnlab.formatting import MINUS
 from cnnlab.inspection.kernels import moved, symmetric_limit
 from cnnlab.inspection.summary import LayerRow
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from cnnlab.figures.numbers import MINUS
+from cnnlab.formatting import MINUS
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
 from cnnlab.inspection.kernels import symmetric_limit
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from cnnlab.analysis.forecast import expected, way
 from cnnlab.dashboard import access, forms, look
 from cnnlab.data import DATASETS
-from cnnlab.figures.forecast import expected, way
 from cnnlab.figures.lr_range import lr_range_figure
 from cnnlab.records import LrRange, Preflight, RunStatus
 from cnnlab.runs import Run

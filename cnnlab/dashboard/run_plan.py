@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 import streamlit as st
 from pydantic import ValidationError
 
+from cnnlab.analysis.forecast import came_true, expected, way
 from cnnlab.dashboard import look
-from cnnlab.figures.forecast import came_true, expected, way
 from cnnlab.records import Forecast, Plan, Record
 from cnnlab.runs import Run
 

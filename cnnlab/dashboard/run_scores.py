@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from cnnlab.analysis.diagnosis import Sign, best_epoch, diagnose, overfitting
 from cnnlab.dashboard import cures, look
-from cnnlab.figures.numbers import augmented_test
-from cnnlab.figures.verdict import Sign, best_epoch, diagnose, overfitting
+from cnnlab.formatting import augmented_test
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Run
 

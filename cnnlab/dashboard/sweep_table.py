@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from cnnlab.analysis.outcomes import Judge, Outcome
 from cnnlab.dashboard import look
 from cnnlab.dashboard.compare_table import MOST
-from cnnlab.figures.numbers import tenths
-from cnnlab.figures.outcomes import Judge, Outcome
+from cnnlab.formatting import tenths
 from cnnlab.runs import Run
 from cnnlab.schema import Setting
 

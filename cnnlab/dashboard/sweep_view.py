@@ -5,9 +5,9 @@ from statistics import mean
 
 import streamlit as st
 
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, means, outcome
 from cnnlab.dashboard import access, look, routes, sweep_actions, sweep_table
 from cnnlab.dashboard.compare_view import QUIET, REFRESH_S
-from cnnlab.figures.outcomes import Judge, Outcome, accuracy, effects, judge, means, outcome
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store

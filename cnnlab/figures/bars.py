@@ -6,8 +6,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.numbers import augmented_test, count, interval95, percent, points
+from cnnlab.analysis.intervals import interval95
 from cnnlab.figures.style import INK, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.formatting import augmented_test, count, percent, points
 from cnnlab.records import FullScores, Score
 
 ROW_PX = 34

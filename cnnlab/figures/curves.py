@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.numbers import loss4, percent
 from cnnlab.figures.style import DASH, INK, RUN_COLOURS, SYMBOL, TEMPLATE, plain
+from cnnlab.formatting import loss4, percent
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
 Measure = Literal["accuracy", "loss"]

@@ -4,8 +4,8 @@ from math import log10
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.numbers import loss4
 from cnnlab.figures.style import DANGER, INK, TEMPLATE, TEST, TRAIN
+from cnnlab.formatting import loss4
 from cnnlab.records import LrRange
 
 HEADROOM = 0.25

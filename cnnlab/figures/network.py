@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log2
 from typing import Protocol
 
-from cnnlab.figures.numbers import count
+from cnnlab.formatting import count
 
 BASE = ("#56B4E9", "#2E86BF")
 HEAD = ("#CC79A7", "#A5527F")

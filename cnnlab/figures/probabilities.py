@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from cnnlab.figures.numbers import percent
 from cnnlab.figures.style import INK, TEMPLATE, plain
+from cnnlab.formatting import percent
 
 MOST = 10
 """Classes shown; of more, the most probable, and the true one in any case."""

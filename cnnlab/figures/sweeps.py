@@ -7,9 +7,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.numbers import NARROW, percent
-from cnnlab.figures.outcomes import Judge, Outcome, accuracy, means
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
 from cnnlab.figures.style import DASH, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.formatting import NARROW, percent
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cnnlab.figures.outcomes import Judge, Outcome, accuracy, effects, judge, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, outcome
 from cnnlab.figures.style import TEST, TRAIN, VALIDATION
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.records import EpochRecord, FullScores, Results, Score

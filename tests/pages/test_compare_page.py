@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.figures.numbers import tenths
+from cnnlab.formatting import tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store

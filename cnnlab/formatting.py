@@ -1,7 +1,7 @@
-"""Numbers as people read them, and how sure one can be of an accuracy."""
+"""This module writes numbers as people read them: percent, points, losses, counts and durations."""
 
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite, sqrt
+from math import isfinite
 
 from cnnlab.records import Score
 
@@ -60,18 +60,3 @@ def duration(seconds: float) -> str:
 def augmented_test(score: Score) -> str:
     """The name under which an accuracy with test-time augmentation is shown: "test, 6 views"."""
     return f"test, {score.views} views"
-
-
-def interval95(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where nothing was measured.
-
-    Wilson's score interval: unlike accuracy ± 1.96 standard errors it stays between 0 and 1 and is not empty at
-    either end. Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927), 209-212.
-    """
-    if n <= 0:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    centre = (accuracy + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
-    return max(0.0, min(accuracy, centre - half)), min(1.0, max(accuracy, centre + half))

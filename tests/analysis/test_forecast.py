@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.figures.forecast import came_true, expected, size_range, time_range, way
+from cnnlab.analysis.forecast import came_true, expected, size_range, time_range, way
 from cnnlab.figures.lr_range import lr_range_figure
 from cnnlab.records import Forecast, LrRange, Plan, Usage
 

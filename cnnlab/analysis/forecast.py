@@ -2,7 +2,7 @@
 
 from math import floor, log10
 
-from cnnlab.figures.numbers import NARROW, duration
+from cnnlab.formatting import NARROW, duration
 from cnnlab.records import Forecast, Plan, Usage
 from cnnlab.schema import ModeName
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.figures.verdict import Contender, Sign, best_epoch, comparison, diagnose, overfitting
+from cnnlab.analysis.diagnosis import Contender, Sign, best_epoch, comparison, diagnose, overfitting
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
 

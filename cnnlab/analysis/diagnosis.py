@@ -10,7 +10,7 @@ from enum import Enum
 from math import sqrt
 from statistics import fmean
 
-from cnnlab.figures.numbers import count, percent, points
+from cnnlab.formatting import count, percent, points
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
 Z95 = 1.96

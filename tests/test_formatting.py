@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.figures.numbers import count, duration, interval95, loss4, percent, points, tenths
+from cnnlab.analysis.intervals import interval95
+from cnnlab.formatting import count, duration, loss4, percent, points, tenths
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
