@@ -15,10 +15,11 @@ from sqlalchemy import update
 
 from cnnlab.cli import _machine, main
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store, locks, tables
+from cnnlab.runs import Run, Store, locks
+from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
-from tests.runs.test_salvage import trained
+from tests.runs.repair.test_rebuild import trained
 
 Capture = pytest.CaptureFixture[str]
 

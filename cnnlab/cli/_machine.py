@@ -12,7 +12,7 @@ from typing import Any
 
 from cnnlab import logs
 from cnnlab.data import DATASETS
-from cnnlab.runs.checkup import Finding
+from cnnlab.runs.repair.checks import Finding
 from cnnlab.settings import PROJECT, AccessSettings, Settings
 
 LITTLE_BYTES = 2_000_000_000

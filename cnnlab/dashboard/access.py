@@ -13,7 +13,7 @@ from streamlit.navigation.page import StreamlitPage
 from cnnlab.dashboard import repair, visitors
 from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
-from cnnlab.runs.launcher import Launcher
+from cnnlab.runs.process.launcher import Launcher
 from cnnlab.settings import Settings
 
 LISTING_FRESH_S = 1.0

@@ -14,7 +14,7 @@ from cnnlab.models import ConfigError, complete
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.registry import UnknownNameError
-from cnnlab.runs.store import Run, Store, UnknownRunError
+from cnnlab.runs import Run, Store, UnknownRunError
 
 _RUN = "looking_run"
 _MANY = 48

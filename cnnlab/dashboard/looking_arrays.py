@@ -15,7 +15,7 @@ from cnnlab.data.tensors import normalisation_of
 from cnnlab.inspection import feature_maps, kernels, networks, summary
 from cnnlab.inspection.feature_maps import FeatureMaps
 from cnnlab.inspection.summary import LayerRow
-from cnnlab.runs.store import Checkpoint, Run
+from cnnlab.runs import Checkpoint, Run
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 

@@ -10,8 +10,8 @@ import streamlit as st
 from cnnlab.dashboard import look
 from cnnlab.dashboard import looking_url as url
 from cnnlab.dashboard.looking_view import PLAYING, View, complain, set_widget, take
+from cnnlab.runs import Run, Store, UnknownRunError
 from cnnlab.runs.run import Checkpoint
-from cnnlab.runs.store import Run, Store, UnknownRunError
 
 _EPOCH, _DRAWN = "looking_epoch", "looking_drawn_s"
 _FRAME_S = 0.9

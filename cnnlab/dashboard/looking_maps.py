@@ -17,7 +17,7 @@ from cnnlab.figures.probabilities import probability_bars
 from cnnlab.formatting import MINUS
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
 from cnnlab.inspection.summary import LayerRow
-from cnnlab.runs.store import Run
+from cnnlab.runs import Run
 
 Floats = npt.NDArray[np.float32]
 

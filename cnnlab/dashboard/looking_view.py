@@ -7,8 +7,8 @@ import streamlit as st
 from cnnlab.dashboard import look
 from cnnlab.dashboard import looking_url as url
 from cnnlab.inspection.summary import LayerRow
+from cnnlab.runs import Run
 from cnnlab.runs.run import Checkpoint
-from cnnlab.runs.store import Run
 
 PLAYING = "looking_playing"
 """Where the session keeps the epoch a walk has come to; absent while nothing plays."""

@@ -1,7 +1,7 @@
 """Two questions to ask before training: how long will it take, and which learning rate suits this network?
 
-Each is answered by a short process of its own (`cnnlab.runs.probe`); the page asks again and again whether it is done.
-An answer belongs to the settings it was measured with: with others in the form it is not shown.
+Each is answered by a short process of its own (`cnnlab.runs.process.measurements`); the page asks again and again
+whether it is done. An answer belongs to the settings it was measured with: with others in the form it is not shown.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from cnnlab.data import DATASETS
 from cnnlab.figures.lr_range import lr_range_figure
 from cnnlab.records import LrRange, Preflight, RunStatus
 from cnnlab.runs import Run
-from cnnlab.runs.probe import Kind, Probe, Prober
+from cnnlab.runs.process.measurements import Kind, Probe, Prober
 from cnnlab.schema import SETTINGS, TrainingConfig
 from cnnlab.settings import Settings
 

@@ -5,7 +5,7 @@ import streamlit as st
 from cnnlab.dashboard import visitors
 from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import StoreError
-from cnnlab.runs.salvage import damage, salvage
+from cnnlab.runs.repair.rebuild import damage, salvage
 from cnnlab.settings import Settings
 
 _SAID = "repair_said"

@@ -8,7 +8,7 @@ from cnnlab.dashboard.entrance.doors import PROVIDER_COOKIE, Door, door, invited
 from cnnlab.dashboard.entrance.passes import COOKIE
 from cnnlab.dashboard.markdown import escape
 from cnnlab.runs import NOBODY, THIS_MACHINE, Actor, Run
-from cnnlab.runs.names import PERSON_LENGTH
+from cnnlab.runs.text_rules import PERSON_LENGTH
 
 _SIGN_OUT = st.components.v2.component(
     "cnnlab_sign_out",

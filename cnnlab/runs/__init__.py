@@ -3,10 +3,10 @@
 Several machines may share one store when they also share the folder of the runs (its locks say who is alive).
 """
 
-from cnnlab.runs.database import StoreError
-from cnnlab.runs.people import NOBODY, THIS_MACHINE, Actor, NotYoursError
+from cnnlab.runs.errors import NotYoursError, StoreError
+from cnnlab.runs.permissions import NOBODY, THIS_MACHINE, Actor
 from cnnlab.runs.run import Checkpoint, Curve, Imported, Run
-from cnnlab.runs.store import Store, UnknownRunError
+from cnnlab.runs.store.store import Store, UnknownRunError
 
 __all__ = [
     "NOBODY",

@@ -12,7 +12,7 @@ from cnnlab.data import DataUnavailableError
 from cnnlab.models import ConfigError
 from cnnlab.records import Results, RunStatus
 from cnnlab.registry import UnknownNameError
-from cnnlab.runs.store import StoreError
+from cnnlab.runs import StoreError
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError
 from cnnlab.training.devices import DeviceUnavailableError

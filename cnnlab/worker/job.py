@@ -10,10 +10,10 @@ from torch import nn
 from cnnlab import logs
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, Forecast, RunStatus, StepRecord
-from cnnlab.runs import last_words
+from cnnlab.runs import Store, StoreError
+from cnnlab.runs.exit import crash_note
+from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import Run
-from cnnlab.runs.store import Store, StoreError
-from cnnlab.runs.watch import Watch
 from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.devices import environment, pick_device
@@ -104,7 +104,7 @@ class Job:
             store.remove_unnamed(run.id)  # of a commit that failed: on a full disk it makes room for what follows
             return store.finish(run.id, status, message, results)
         except StoreError as error:
-            last_words.write(store.folder(run.id), status, message)
+            crash_note.write(store.folder(run.id), status, message)
             logs.event("the store was not told", run=run.id, status=status, message=message, error=error)
             raise
 

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.records import Forecast, Plan
+from cnnlab.runs import Store
 from cnnlab.runs.run import Run
-from cnnlab.runs.store import Store
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import TrainingState
 from cnnlab.training.plan import default_plan

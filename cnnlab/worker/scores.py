@@ -6,8 +6,8 @@ from statistics import median
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.records import FullScores, Results, Usage
+from cnnlab.runs import Store
 from cnnlab.runs.run import Run
-from cnnlab.runs.store import Store
 from cnnlab.training import Fit, full_scores
 from cnnlab.training.memory import peak_bytes
 

@@ -14,9 +14,9 @@ from cnnlab.data.tensors import Data
 from cnnlab.models import ConfigError, complete
 from cnnlab.records import Plan, RunStatus
 from cnnlab.registry import UnknownNameError
+from cnnlab.runs import Store, StoreError
+from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import Run
-from cnnlab.runs.store import Store, StoreError
-from cnnlab.runs.watch import Watch
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import Fit

@@ -12,8 +12,8 @@ import torch
 from cnnlab import logs
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.runs.launcher import LAUNCHED_BY
-from cnnlab.runs.store import Store, StoreError
+from cnnlab.runs import Store, StoreError
+from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import fit

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from cnnlab import checkpoints
 from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.runs import Store
 from cnnlab.runs.run import Checkpoint, CheckpointKind
-from cnnlab.runs.store import Store
 from cnnlab.schema import TrainingConfig
 
 FLUSH_S = 0.25

@@ -47,7 +47,7 @@ def test_all_is_well(settings: Settings) -> None:
 @pytest.mark.parametrize("busy", [True, False])
 def test_a_store_that_cannot_be_written(settings: Settings, busy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held by another process, or read-only."""
-    monkeypatch.setattr("cnnlab.runs.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("cnnlab.runs.store.database.BUSY_TIMEOUT_S", 0.05)
     store = Store(settings)
     store.create(TrainingConfig())
     if busy:

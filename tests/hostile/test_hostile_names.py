@@ -20,8 +20,8 @@ from cnnlab.dashboard.markdown import escape
 from cnnlab.figures.curves import RunCurve, curves
 from cnnlab.figures.style import plain
 from cnnlab.runs import Run, Store, StoreError
-from cnnlab.runs.imports import shown
-from cnnlab.runs.names import clean_name, clean_note, clean_person
+from cnnlab.runs.store.imports import shown
+from cnnlab.runs.text_rules import clean_name, clean_note, clean_person
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from tests.hostile.names import SIXTY

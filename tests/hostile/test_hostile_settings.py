@@ -160,7 +160,7 @@ def test_settings_that_were_tampered_with_never_reach_a_worker(text: str, settin
     """Written straight into the database: the run fails with a sentence when it is claimed, and the queue goes on."""
     from sqlalchemy import update
 
-    from cnnlab.runs import tables
+    from cnnlab.runs.store import tables
 
     store = Store(settings)
     bad, good = store.create(TrainingConfig()), store.create(TrainingConfig())

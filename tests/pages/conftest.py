@@ -14,7 +14,8 @@ from cnnlab import checkpoints
 from cnnlab.data import DATASETS
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
-from cnnlab.runs import Checkpoint, Run, Store, tables
+from cnnlab.runs import Checkpoint, Run, Store
+from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 

@@ -16,7 +16,7 @@ from cnnlab.models import complete
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Actor, Run, Store
-from cnnlab.runs.launcher import Launcher
+from cnnlab.runs.process.launcher import Launcher
 from cnnlab.settings import Settings
 
 OpenPage = Callable[..., AppTest]

@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.dashboard import probes
 from cnnlab.records import Forecast, LrRange, Plan, Preflight, Record, Results, RunStatus, Usage
-from cnnlab.runs import Run, Store, tables
-from cnnlab.runs.probe import Prober
+from cnnlab.runs import Run, Store
+from cnnlab.runs.process.measurements import Prober
+from cnnlab.runs.store import tables
 
 PLAN = Plan(threads=1, memory_format="channels_last", precision="float32", steps_per_record=5, note="It took 8.9 ms.")
 FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000), steps=40)

@@ -13,7 +13,7 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
-from tests.runs.test_launcher import SERVER, eventually, status
+from tests.runs.process.test_launcher import SERVER, eventually, status
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 

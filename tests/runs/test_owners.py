@@ -59,7 +59,7 @@ def owned(store: Store, owner: Actor, make_run: MakeRun, status: RunStatus) -> R
     """A run of that status and owner."""
     from sqlalchemy import update
 
-    from cnnlab.runs import tables
+    from cnnlab.runs.store import tables
 
     run = make_run(status)
     with store.database.writing() as connection:

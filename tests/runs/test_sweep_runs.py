@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cnnlab.records import RunStatus
-from cnnlab.runs import Store, StoreError, queue
+from cnnlab.runs import Store, StoreError
+from cnnlab.runs.store import queue
 from cnnlab.schema import TrainingConfig
 
 CONFIGS = [TrainingConfig(lr=lr) for lr in (0.1, 0.01, 0.001)]

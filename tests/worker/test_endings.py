@@ -14,8 +14,9 @@ from cnnlab import worker
 from cnnlab.data import Dataset, _download
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
-from cnnlab.runs import Store, history, tables
-from cnnlab.runs.base import RUNS
+from cnnlab.runs import Store
+from cnnlab.runs.store import history, tables
+from cnnlab.runs.store.transactions import RUNS
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit
 from tests.worker.helpers import facts, files_of, named_by, resume, small, train

@@ -17,9 +17,11 @@ import torch
 
 from cnnlab import checkpoints
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
-from cnnlab.runs import Run, Store, StoreError, last_words, locks, tables
-from cnnlab.runs.launcher import Launcher
-from cnnlab.runs.watch import Watch
+from cnnlab.runs import Run, Store, StoreError, locks
+from cnnlab.runs.exit import crash_note
+from cnnlab.runs.exit.watchdog import Watch
+from cnnlab.runs.process.launcher import Launcher
+from cnnlab.runs.store import tables
 from cnnlab.settings import PROJECT, Settings
 from cnnlab.training import Fit
 from tests.worker.helpers import facts, files_of, named_by, resume, small, train, wait_for
@@ -398,5 +400,5 @@ def test_all_that_moves_is_told_to_the_watch(settings: Settings, monkeypatch: py
     assert told.count("moved") > 4 + 4, "records, and batches of measuring"
     assert told.count("busy") >= 3
     assert "idle" in told
-    assert last_words.read(store.folder(run.id)) is None
-    assert not (store.folder(run.id) / last_words.NAME).exists()
+    assert crash_note.read(store.folder(run.id)) is None
+    assert not (store.folder(run.id) / crash_note.NAME).exists()

@@ -18,8 +18,9 @@ from cnnlab.data.tensors import prepare_sets
 from cnnlab.inspection.networks import load_network
 from cnnlab.models import Network
 from cnnlab.records import EpochRecord, Forecast, Plan, RunStatus, StepRecord
-from cnnlab.runs import Run, Store, locks, tables
-from cnnlab.runs.watch import Watch
+from cnnlab.runs import Run, Store, locks
+from cnnlab.runs.exit.watchdog import Watch
+from cnnlab.runs.store import tables
 from cnnlab.training import full_scores
 from cnnlab.training.plan import default_plan
 from cnnlab.worker import job

@@ -11,7 +11,7 @@ from cnnlab import worker
 from cnnlab.data import DataUnavailableError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.runs.launcher import LAUNCHED_BY
+from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.settings import Settings
 from cnnlab.worker import warm, warm_sets
 from tests.worker.helpers import resume, serve, small, wait_for

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cnnlab.dashboard.component import STATIC
-from cnnlab.runs.names import PERSON_LENGTH
+from cnnlab.runs.text_rules import PERSON_LENGTH
 
 _HERE = Path(__file__).parent
 _PAGE = Template((_HERE / "page.html").read_text())

@@ -13,7 +13,7 @@ from cnnlab.dashboard.entrance.guesses import Guesses
 from cnnlab.dashboard.entrance.near import same_origin
 from cnnlab.dashboard.entrance.passes import COOKIE, HOURS, Passes
 from cnnlab.runs import StoreError
-from cnnlab.runs.names import clean_person
+from cnnlab.runs.text_rules import clean_person
 
 MOST_BYTES = 8_192
 WRONG = "That is not the access code."

@@ -8,7 +8,7 @@ import pytest
 
 from cnnlab.dashboard.entrance import doors
 from cnnlab.dashboard.entrance.doors import Door, door, invited
-from cnnlab.runs.launcher import Launcher, environment_of
+from cnnlab.runs.process.launcher import Launcher, environment_of
 from cnnlab.settings import AccessSettings, Settings, SettingsError, without_codes
 from tests.dashboard.entrance.conftest import CODE, TEACHER_CODE
 

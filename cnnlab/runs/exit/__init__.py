@@ -1,0 +1,1 @@
+"""This room finds out why the process of a run ended."""

@@ -1,0 +1,123 @@
+"""What is said of a run whose process ended without telling the store: as much as is known, and what to do."""
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnlab.records import RunStatus
+from cnnlab.runs.exit.crash_note import LastWords
+from cnnlab.runs.run import Run
+
+EXIT_STALLED = 70
+"""Exit code of a worker that has ended itself because nothing moved any more."""
+
+STALLED = (
+    "Nothing moved in the training process for so long that it ended itself; where it stood still is in the log. "
+    "If it happens again, look whether the disk answers, or choose another device."
+)
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a process ended, as its parent has seen it; or that it is still there."""
+
+    code: int | None
+    """Its exit code, negative for the signal that ended it; None while it lives."""
+    out_of_memory: bool | None = None
+    """Whether the kernel has killed processes for want of memory meanwhile; None where it does not tell."""
+
+
+def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_gone: bool) -> tuple[RunStatus, str]:
+    """The end state of a run that is `running` by its row and has no process, and its sentences."""
+    if folder_gone:
+        return RunStatus.INTERRUPTED, (
+            "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
+            "Continue trains it again from the beginning."
+        )
+    if words and words.message:
+        onward = f" {_onward(run)}" if words.status is RunStatus.INTERRUPTED else ""
+        return words.status, words.message + onward
+    crash = _crash(words.stacks) if words else None
+    code = crash or (death.code if death else None)
+    if code is None or code == 0:
+        return RunStatus.INTERRUPTED, _silent(run)
+    why = _why(code, run.config.batch_size, death.out_of_memory if death else None)
+    return RunStatus.INTERRUPTED, f"{why} {_onward(run)}"
+
+
+def oom_kills() -> int | None:
+    """Processes that this machine's kernel has killed for want of memory since it started; None where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+
+
+def _silent(run: Run) -> str:
+    done = run.last_epoch.epoch if run.last_epoch else 0
+    if done:
+        return f"The training process ended without saying why, after epoch {done}. Continue picks up from there."
+    return "The training process ended without saying why, in its first epoch. Continue starts it again."
+
+
+def _onward(run: Run) -> str:
+    done = run.last_epoch.epoch if run.last_epoch else 0
+    return f"Continue picks up after epoch {done}." if done else "Continue starts it again."
+
+
+def _why(code: int, batch_size: int, out_of_memory: bool | None) -> str:
+    if -code == signal.SIGKILL and out_of_memory is False:
+        return "The training process was killed from outside (signal 9), by somebody or by another program."
+    if -code in _SIGNALS:
+        smaller = f" or train again with a batch size of {batch_size // 2}," if batch_size >= 4 else ""
+        return _SIGNALS[-code].format(smaller=smaller)
+    if code < 0:
+        return f"The training process was ended from outside by signal {-code} ({_name(-code)})."
+    if code == EXIT_STALLED:
+        return STALLED
+    return f"The training process ended by itself (exit code {code}); the log of its worker may say why."
+
+
+_CRASHED = (
+    "The training process crashed within a library ({name}). If it happens again, train with mode exact, or on another "
+    "device."
+)
+_SIGNALS: dict[int, str] = {
+    signal.SIGKILL: "The training process was killed by the system (signal 9), most likely because the memory of the "
+    "machine was full. End other programs{smaller} or choose a smaller architecture.",
+    signal.SIGBUS: "The training process lost a file that it was reading, or the disk behind it (SIGBUS): most likely the "
+    "dataset was cut short. “python -m cnnlab doctor” looks at it.",
+    signal.SIGILL: "The training process met an instruction that this processor does not have (SIGILL): this PyTorch was "
+    "built for others. Install one that suits this machine.",
+    signal.SIGPROF: STALLED,
+    **{
+        number: _CRASHED.replace("{name}", f"signal {int(number)}, {number.name}")
+        for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
+    },
+}
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+_CRASHES = {
+    "Segmentation fault": signal.SIGSEGV,
+    "Aborted": signal.SIGABRT,
+    "Bus error": signal.SIGBUS,
+    "Illegal instruction": signal.SIGILL,
+    "Floating point exception": signal.SIGFPE,
+    "Floating-point exception": signal.SIGFPE,
+}
+
+
+def _crash(stacks: str) -> int | None:
+    """The exit code that the end of such a process has; None where the stacks do not tell."""
+    if not stacks:
+        return None
+    first = stacks.splitlines()[0]
+    return -next((number for words, number in _CRASHES.items() if words in first), signal.SIGPROF)

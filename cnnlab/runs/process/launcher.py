@@ -1,0 +1,200 @@
+"""Keeps one warm worker waiting for the next run, whatever happens to the last one."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from cnnlab import logs
+from cnnlab.runs.errors import StoreError
+from cnnlab.runs.exit.exit_reason import Death, oom_kills
+from cnnlab.runs.store.store import Store
+from cnnlab.settings import PROJECT, Settings, without_codes
+
+TICK_S = 0.5
+"""How often it looks: at its workers, and for runs whose process has died."""
+HEAD_START_S = 5.0
+"""A run trains so long alone before the next worker loads torch beside it."""
+STEADY_S = 20.0
+"""A worker that has waited so long has started well."""
+LONGEST_PAUSE_S = 60.0
+"""Between attempts, where workers die at their start."""
+LOGS_KEPT = 20
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+    claimed: float | None = None
+    """When it was first seen at work."""
+    oom_kills: int | None = None
+    """What the kernel had killed by then for want of memory."""
+
+    def death(self) -> Death:
+        """How it ended; or that it lives."""
+        before, now = self.oom_kills, oom_kills()
+        return Death(self.process.poll(), None if before is None or now is None else now > before)
+
+
+class Launcher:
+    """A thread of the server. Any number of servers may share a store: a run still starts once."""
+
+    def __init__(self, settings: Settings, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
+        self._settings, self._command = settings, command
+        self._store = Store(settings)
+        self._workers: list[_Worker] = []
+        self._trouble: str | None = None
+        self._death: str | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self._unheard: float | None = None
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why no run can start at the moment, in a sentence; None while all is well."""
+        return self._trouble or self._death
+
+    def start(self) -> None:
+        """Begin; once more changes nothing."""
+        if self._thread is None:
+            logs.begin(self._settings.home, "server")
+            logs.event("server up", slots=self._settings.slots)
+            self._ending.clear()
+            self._thread = threading.Thread(target=self._watch, name="cnnlab-launcher", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, and with it the worker that waits. One that trains goes on; the next server finds its run."""
+        if self._thread is None:
+            return
+        self._ending.set()
+        self._thread.join()
+        self._thread = None
+        try:
+            with self._store.no_claims() as training:
+                for worker in self._workers:
+                    if worker.process.poll() is None and worker.process.pid not in training:
+                        worker.process.kill()
+                        worker.process.wait()
+        except StoreError:
+            pass  # who trains cannot be told: so nobody is killed, and an idle worker ends when this process does
+        self._workers.clear()
+        logs.event("server down")
+
+    def _watch(self) -> None:
+        self._attempt(self._store.sweep)
+        while not self._ending.is_set():
+            self._attempt(self._tick)
+            self._ending.wait(TICK_S)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except StoreError as error:
+            self._trouble = str(error)
+        except Exception as error:  # whatever it is, the thread that starts all runs must outlive it
+            self._trouble = f"No run can be started: {error} ({type(error).__name__})."
+        else:
+            self._trouble = None
+
+    def _tick(self) -> None:
+        deaths = {worker.process.pid: worker.death() for worker in self._workers}  # first: what is said uses it
+        training = self._store.training_pids()  # before recover: one that died at work must not look idle
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.process.pid in training and worker.claimed is None:
+                worker.claimed, worker.oom_kills = now, oom_kills()
+                self._started_well()
+        for run in self._store.recover(deaths):
+            if self._settings.auto_continue and self._store.may_continue(run):
+                self._store.resume(run.id)
+        self._bury(deaths, now)
+        waiting = [worker for worker in self._workers if worker.claimed is None]
+        if any(now - worker.started > STEADY_S for worker in waiting):
+            self._started_well()
+        self._end_the_deaf(waiting, now)
+        young = any(worker.claimed and now - worker.claimed < HEAD_START_S for worker in self._workers)
+        if not waiting and not young and now >= self._not_before:
+            self._workers.append(self._launch())
+
+    def _bury(self, deaths: Mapping[int, Death], now: float) -> None:
+        for worker in [worker for worker in self._workers if deaths[worker.process.pid].code is not None]:
+            self._workers.remove(worker)
+            logs.event("worker ended", worker=worker.process.pid, exit_code=worker.process.returncode)
+            if worker.process.returncode and worker.claimed is None:
+                self._failed(worker, now)
+
+    def _end_the_deaf(self, waiting: Sequence[_Worker], now: float) -> None:
+        """A worker that hangs before it has a run would keep every run waiting."""
+        if not waiting or not self._store.may_start():
+            self._unheard = None
+        elif self._unheard is None:
+            self._unheard = now
+        elif now - self._unheard > self._settings.hang_s:
+            for worker in waiting:
+                worker.process.kill()
+                logs.event("deaf worker killed", worker=worker.process.pid)
+            self._unheard = None
+
+    def _started_well(self) -> None:
+        self._failures, self._not_before, self._death = 0, 0.0, None
+
+    def _failed(self, worker: _Worker, now: float) -> None:
+        self._failures += 1
+        self._not_before = now + min(LONGEST_PAUSE_S, 2.0**self._failures)
+        words = worker.log.read_text(errors="replace").split("\n") if worker.log.exists() else []
+        last = next((line.strip() for line in reversed(words) if line.strip()), _unsaid(worker.process.returncode))
+        self._death = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
+
+    def _launch(self) -> _Worker:
+        folder = logs.folder_of(self._settings.home)
+        folder.mkdir(parents=True, exist_ok=True)
+        logs.prune(folder, "worker-*.log", LOGS_KEPT - 1)
+        log = folder / f"worker-{time.time_ns()}.log"
+        with log.open("xb") as output:
+            logs.mark(output)  # and so, as long as it lives, does the worker, which writes there
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the server's terminal is not meant for a run
+                cwd=PROJECT,
+                env=without_codes(os.environ)
+                | REPEATABLE_PRODUCTS
+                | environment_of(self._settings)
+                | {LAUNCHED_BY: str(os.getpid())},
+            )
+        logs.event("worker launched", worker=process.pid, log=log.name)
+        return _Worker(process, log)
+
+
+def _unsaid(code: int) -> str:
+    return f"it left no word (signal {-code})" if code < 0 else f"it left no word (exit code {code})"
+
+
+LAUNCHED_BY = "CNNLAB_LAUNCHED_BY"
+"""The launcher's process id. A worker takes seconds to load torch: by then it may have another parent already."""
+REPEATABLE_PRODUCTS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""Without it CUDA's matrix products differ from run to run in their last bits; CUDA reads it once, when it starts."""
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables with which another process, in whatever folder, has these settings."""
+    url = make_url(settings.database)
+    if url.drivername.startswith("sqlite") and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
+    places = {"home": settings.home.absolute(), "data_dir": settings.data, "runs_dir": settings.runs}
+    values = settings.model_dump(exclude_none=True) | places
+    values |= {"database_url": url.render_as_string(hide_password=False)}
+    return {f"CNNLAB_{name.upper()}": str(value) for name, value in values.items()}

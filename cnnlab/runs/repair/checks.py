@@ -1,0 +1,184 @@
+"""What is wrong with a store and the folders of its runs, in words; and what mends it, without losing anything."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from cnnlab.records import RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.errors import StoreError
+from cnnlab.runs.repair.checkpoint_scan import checkpoint_at, sha256_of
+from cnnlab.runs.repair.rebuild import adopt, damage, file_of, salvage
+from cnnlab.runs.run import Checkpoint, Run
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.recovery import DELETED, is_empty
+from cnnlab.runs.store.store import Store
+from cnnlab.runs.store.transactions import RUNS
+from cnnlab.settings import Settings
+
+AHEAD_S = 300.0
+"""A row from so far in the future says that a clock was wrong."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    """A word or two: "store", "checkpoints", "disk"."""
+    says: str
+    """A sentence; where it is not well, also what to do."""
+    well: bool = True
+    mend: Callable[[], str] | None = None
+    """Puts it right, and says what it did. Raises StoreError, OSError."""
+
+
+def store_findings(settings: Settings) -> Iterator[Finding]:
+    """Whether the store opens and is whole. To be looked at, and mended, before what is in it."""
+    file = file_of(settings)
+    if file and file.with_name(f"{file.name}-journal").exists() and not _writing(file):
+        yield Finding("store", "A process died while it wrote into the store; that has been put right by opening it.")
+    try:
+        if fault := damage(settings):
+            says = f"The run store {file} is damaged ({fault[:200]}). Move it aside and go on with what can be read: --mend."
+            yield Finding("store", says, well=False, mend=lambda: salvage(settings).sentence)
+            return
+        runs = Store(settings).list()
+    except StoreError as error:
+        damaged = "is damaged" in str(error)
+        yield Finding("store", str(error), well=False, mend=(lambda: salvage(settings).sentence) if damaged else None)
+        return
+    yield Finding(
+        "store", f"{Store(settings).database.place} is whole: {len(runs)} run{'' if len(runs) == 1 else 's'}."
+    )
+
+
+def run_findings(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+    """What is wrong with the runs of a sound store. `deep`: every checkpoint is read, and its SHA-256 compared."""
+    store = Store(settings)
+    yield _dead(store)
+    yield from _checkpoints(store, deep=deep)
+    yield from _folders(store)
+    yield _from_the_future(store)
+
+
+def _dead(store: Store) -> Finding:
+    dead = [run for run in store.list() if run.status is RunStatus.RUNNING and not locks.is_held(store.folder(run.id))]
+    if not dead:
+        return Finding("runs", "Every run that is shown as running has a process.")
+
+    def mend() -> str:
+        return f"{_list([run.name for run in store.recover()])}: interrupted. Continue goes on."
+
+    says = f"{_list([run.name for run in dead])}: shown as running, but the process is gone. Mark so: --mend."
+    return Finding("runs", says, well=False, mend=mend)
+
+
+def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:
+    looked = 0
+    for run in store.list():
+        if locks.is_held(store.folder(run.id)):
+            continue  # its files come and go
+        files = [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]
+        looked += len(files)
+        if bad := [file for file in files if not _sound(store.path(file), file, deep=deep)]:
+            says = f"{run.name}: {_list([file.name for file in bad])} missing or damaged. Let the one before serve: --mend."
+            yield Finding("checkpoints", says, well=False, mend=lambda run=run, bad=bad: _unname(store, run, bad))  # type: ignore[misc]
+    how = "read, and are what was written" if deep else "there, as long as they should be (--deep reads them too)"
+    yield Finding("checkpoints", f"{looked} were looked at; but for what is said above, they are {how}.")
+
+
+def _sound(path: Path, file: Checkpoint, *, deep: bool) -> bool:
+    try:
+        return path.stat().st_size == file.bytes and (not deep or sha256_of(path) == file.sha256)
+    except OSError:
+        return False
+
+
+def _unname(store: Store, run: Run, bad: list[Checkpoint]) -> str:
+    """The store forgets them; the files stay, under a name that says what they are."""
+    names, columns = [file.name for file in bad], tables.checkpoints.c
+    with store.database.writing() as connection:
+        mine = columns.number == run.number, columns.name.in_(names)
+        connection.execute(delete(tables.checkpoints).where(*mine))
+    for name in names:
+        path = store.folder(run.id) / name
+        if path.exists():
+            path.rename(path.with_name(f"{name}.damaged"))
+    return f"{run.name}: {_list(names)} serve no more; what is left of them is called ….damaged."
+
+
+def _folders(store: Store) -> Iterator[Finding]:
+    for folder in store.orphans():
+        if (folder / DELETED).exists() or is_empty(folder):
+            says = f"The folder {folder.name} belongs to no run, and nothing is in it. Remove it: --mend."
+            yield Finding("folders", says, well=False, mend=lambda folder=folder: _remove(folder))  # type: ignore[misc]
+        elif any(checkpoint_at(path) for path in folder.glob("*.safetensors")):
+            says = f"The folder {folder.name} has weights, but the store does not know its run. Bring it back: --mend."
+            yield Finding("folders", says, well=False, mend=lambda f=folder: _bring_back(store, f))  # type: ignore[misc]
+        else:
+            yield Finding(
+                "folders", f"The folder {folder} belongs to no run; what is in it is not cnnlab's.", well=False
+            )
+    strays = [
+        path
+        for run in store.list()
+        if not run.status.active and not locks.is_held(store.folder(run.id))
+        for path in store.folder(run.id).glob("*.tmp")
+    ]
+    if strays:
+        says = (
+            f"{len(strays)} half-written file{'s' if len(strays) > 1 else ''} of runs that have ended. Remove: --mend."
+        )
+        yield Finding("folders", says, well=False, mend=lambda: _unlink(strays))
+    yield Finding("folders", f"The runs' folders are in {store.settings.runs}.")
+
+
+def _remove(folder: Path) -> str:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    return f"The empty folder {folder.name} is gone."
+
+
+def _bring_back(store: Store, folder: Path) -> str:
+    number = adopt(store.settings, folder)
+    return f"Run {number} is back, from the files in {folder.name}." if number else f"{folder.name} stays as it is."
+
+
+def _unlink(paths: list[Path]) -> str:
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return f"{len(paths)} half-written file{'s are' if len(paths) > 1 else ' is'} gone."
+
+
+def _from_the_future(store: Store) -> Finding:
+    latest = time.time() + AHEAD_S
+    with store.database.reading() as connection:
+        late = connection.execute(select(RUNS.name).where((RUNS.created_at > latest) | (RUNS.finished_at > latest)))
+        names = list(late.scalars())
+    if names:
+        says = f"{_list(names)}: written later than now. The clock of this machine was or is wrong; look at it."
+        return Finding("clock", says, well=False)
+    return Finding("clock", "No run is from the future.")
+
+
+def _writing(file: Path) -> bool:
+    """Whether somebody writes into the store at this very moment: then its journal is as it should be."""
+    try:
+        with closing(sqlite3.connect(file, timeout=1.0, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        return "locked" in str(error)
+    return False
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

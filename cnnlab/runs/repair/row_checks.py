@@ -1,0 +1,119 @@
+"""Rows out of a damaged store, or of a folder alone: what of them makes sense, and what takes the place of the rest."""
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cnnlab.records import EpochRecord, RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.repair.checkpoint_scan import Found, sha256_of
+from cnnlab.runs.store import tables
+from cnnlab.schema import TrainingConfig
+
+Row = dict[str, Any]
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_FILE = re.compile(r"[\w-]{1,60}\.safetensors")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def run(row: Row, runs: Path) -> Row | None:
+    """A row of `runs` that the store can live with; None where it does not even say which run it is."""
+    number, id = row.get("number"), row.get("id")
+    if not isinstance(number, int) or number < 1 or not isinstance(id, str) or not _ID.fullmatch(id):
+        return None
+    sound = {name: value for name, value in row.items() if _fits(name, value)}
+    status, message = sound.get("status"), sound.get("message")
+    if status not in set(RunStatus) or (status == RunStatus.RUNNING and not locks.is_held(runs / id)):
+        status, message = RunStatus.INTERRUPTED, "The store was damaged while this run trained. Continue picks it up."
+    now = time.time()
+    defaults: Row = {"name": f"Run {number}", "note": "", "created_at": now, "queued_at": now, "config": "{}"}
+    defaults |= {"epoch": 0, "step": 0, "elapsed_s": 0.0}
+    return defaults | sound | {"status": status, "message": message}
+
+
+def run_from(folder: Path, found: Sequence[Found]) -> Row | None:
+    """A row made anew from the files of a run; None where there are none."""
+    if not found:
+        return None
+    newest, newest_state = found[-1], [here for here in found if here.checkpoint.kind == "state"]
+    try:
+        config = TrainingConfig.model_validate(newest.config)
+    except ValidationError:
+        return None
+    at, began = newest.checkpoint, min(here.written for here in found)
+    onward = "Continue goes on from its newest state." if newest_state else "Continue trains it again."
+    message = (
+        f"The store had lost this run; it was made anew from its files, with what was left of its curves. {onward}"
+    )
+    return {
+        "id": folder.name,
+        "name": f"Found {config.architecture} {folder.name[:4]}",
+        "note": "",
+        "status": RunStatus.INTERRUPTED,
+        "config": json.dumps(newest.config),
+        "message": message,
+        "created_at": began,
+        "queued_at": began,
+        "started_at": began,
+        "finished_at": newest.written,
+        "epoch": at.epoch,
+        "step": at.step,
+        "elapsed_s": 0.0,
+    }
+
+
+def child(table: str, row: Row, folder: Path) -> Row | None:
+    """A row of `steps`, `epochs` or `checkpoints`; None where it makes no sense any more."""
+    return row if _CHILDREN[table](row, folder) else None
+
+
+def _step(row: Row, folder: Path) -> bool:
+    whole: bool = all(isinstance(row[name], int) and row[name] >= 0 for name in ("step", "epoch"))
+    return whole and all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
+
+
+def _epoch(row: Row, folder: Path) -> bool:
+    try:
+        record = EpochRecord.model_validate_json(row["record"])
+    except (ValidationError, TypeError):
+        return False
+    return bool(record.epoch == row["epoch"] and record.step == row["step"])
+
+
+def _checkpoint(row: Row, folder: Path) -> bool:
+    """Only one whose file is there, and is the one that was committed."""
+    texts = all(isinstance(row[name], str) for name in ("name", "kind", "sha256"))
+    numbers = all(isinstance(row[name], int) for name in ("epoch", "step", "bytes"))
+    if not texts or not numbers or row["kind"] not in ("weights", "state"):
+        return False
+    if not _FILE.fullmatch(row["name"]) or not _SHA256.fullmatch(row["sha256"]):
+        return False
+    try:
+        return sha256_of(folder / row["name"]) == str(row["sha256"])
+    except OSError:
+        return False
+
+
+_CHILDREN: dict[str, Callable[[Row, Path], bool]] = {"steps": _step, "epochs": _epoch, "checkpoints": _checkpoint}
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether the value is of its column's kind. What is not is left out, and its default serves."""
+    column = tables.runs.c[name]
+    if value is None:
+        return bool(column.nullable)
+    if column.type.python_type is float:
+        return _number(value)
+    right: bool = isinstance(value, column.type.python_type)
+    return right and "\ufffd" not in str(value)

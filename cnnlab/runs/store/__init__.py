@@ -1,0 +1,1 @@
+"""This room keeps the runs in a database: rows, transactions, queue, history, recovery."""

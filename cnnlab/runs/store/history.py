@@ -1,0 +1,192 @@
+"""What a run reports, kept. The row is the commit: a file counts once the store names it, and not before."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, select, update
+
+from cnnlab import failpoints, logs
+from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.runs.retention import thin
+from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.database import sound
+from cnnlab.runs.store.transactions import RUNS, Connected, number_of, progress, refuse_nan
+
+STATES_KEPT = 2
+
+_STEPS, _EPOCHS, _FILES = tables.steps.c, tables.epochs.c, tables.checkpoints.c
+
+
+class History(Connected):
+    """Steps, epochs and checkpoints. Only the process that has claimed a run writes them."""
+
+    def add_steps(self, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:
+        """Keep some steps, in one transaction. Raises StoreError for a value that is no finite number."""
+        if not steps:
+            return
+        refuse_nan(steps)
+        last = steps[-1]
+        values = {"epoch": last.epoch, "step": last.step, "elapsed_s": last.elapsed_s, "images_per_s": images_per_s}
+        with self.database.writing() as connection:
+            number = progress(connection, id, **values)
+            connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
+
+    def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
+        """Keep epochs and checkpoints, in one transaction; once more changes nothing.
+
+        A run goes on from its newest state: epochs that come with or before a state of their step are never lost.
+        Older states go, and older weights where the run's byte budget asks for it: first the row, then the file.
+        """
+        refuse_nan(records)
+        failpoints.reach("before_begin")
+        with self.database.writing() as connection:
+            number = progress(connection, id, **_no_less(records, files))
+            for record in records:
+                again = delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.epoch == record.epoch)
+                connection.execute(again)
+                row = {"number": number, "epoch": record.epoch, "step": record.step, "record": record.model_dump_json()}
+                connection.execute(insert(tables.epochs).values(row))
+            best = judge(connection, number)
+            _name_files(connection, number, files)
+            gone = _drop_old(connection, number, best, self.settings.run_budget_bytes)
+            failpoints.reach("before_commit")
+        failpoints.reach("after_commit")
+        for record in records:
+            logs.event("epoch committed", run=id, epoch=record.epoch, step=record.step)
+        self._remove(id, gone)
+
+    def rewind(self, id: str, step: int) -> None:
+        """Forget everything after `step`: a continued run takes those steps again."""
+        with self.database.writing() as connection:
+            number = progress(connection, id, step=step)
+            later = _FILES.number == number, _FILES.step > step
+            gone = list(connection.execute(select(_FILES.name).where(*later)).scalars())
+            connection.execute(delete(tables.checkpoints).where(*later))
+            connection.execute(delete(tables.steps).where(_STEPS.number == number, _STEPS.step > step))
+            connection.execute(delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.step > step))
+            newest = select(_STEPS.epoch, _STEPS.elapsed_s).where(_STEPS.number == number)
+            last = connection.execute(newest.order_by(_STEPS.step.desc()).limit(1)).one_or_none()
+            values = {"epoch": last.epoch, "elapsed_s": last.elapsed_s} if last else {"epoch": 0, "elapsed_s": 0.0}
+            connection.execute(update(tables.runs).where(RUNS.number == number).values(values))
+            judge(connection, number)
+        self._remove(id, gone)
+
+    def _remove(self, id: str, names: Sequence[str]) -> None:
+        for name in names:
+            (self.folder(id) / name).unlink(missing_ok=True)
+
+    def path(self, checkpoint: Checkpoint) -> Path:
+        """Where the file is."""
+        return self.folder(checkpoint.run_id) / checkpoint.name
+
+    def steps(self, id: str, after: int = 0) -> list[StepRecord]:
+        """The steps later than `after`, in order. For a chart of a whole run, `curve` is ten times as fast."""
+        names = list(StepRecord.model_fields)
+        with self.database.reading() as connection:
+            later = _STEPS.number == number_of(connection, id), _STEPS.step > after
+            columns = select(*(_STEPS[name] for name in names))
+            rows = connection.execute(columns.where(*later).order_by(_STEPS.step)).all()
+            with sound():
+                return [StepRecord(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def curve(self, id: str, after: int = 0, points: int = 1_500, until: int | None = None) -> Curve:
+        """The steps later than `after`, up to `until`, as columns, thinned to about `points` over the whole run.
+
+        The buckets have the same place and width however often the curve is asked for, so that one fetched bit
+        by bit is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is
+        always there.
+        """
+        with self.database.reading() as connection:
+            number = number_of(connection, id)
+            length = connection.execute(select(RUNS.step, RUNS.steps_total).where(RUNS.number == number)).one()
+            width = max(1, math.ceil(max(length.step, length.steps_total or 0) / points))
+            mine = _STEPS.number == number
+            before = select(func.coalesce(func.max(_STEPS.step), 0)).where(mine, _STEPS.step <= after)
+            wanted = [mine, _STEPS.step > after, *([] if until is None else [_STEPS.step <= until])]
+            since = func.lag(_STEPS.step, 1, connection.execute(before).scalar_one()).over(order_by=_STEPS.step)
+            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(*wanted)
+            record = records.subquery().c
+            last: list[Any] = [func.max(record.step), func.max(record.epoch)]
+            values = (record.loss, record.accuracy, record.lr)
+            means = [func.sum(value * record.covered) / func.sum(record.covered) for value in values]
+            buckets = select(*last, *means).group_by((record.step - 1) // width).order_by(last[0])
+            rows = connection.execute(buckets).all()
+        columns = zip(*rows, strict=True) if rows else ([] for _ in range(5))
+        return Curve(*(list(column) for column in columns))
+
+    def epochs(self, id: str) -> list[EpochRecord]:
+        """The epochs in order, from 1."""
+        with self.database.reading() as connection:
+            return _epochs(connection, number_of(connection, id))
+
+    def checkpoints(self, id: str, kind: CheckpointKind) -> list[Checkpoint]:
+        """The files of that kind, in the order of their steps."""
+        with self.database.reading() as connection:
+            return _files(connection, number_of(connection, id), kind, id)
+
+    def weights(self, id: str) -> list[Checkpoint]:
+        """The weights to look inside, in the order of their epochs."""
+        return self.checkpoints(id, "weights")
+
+
+def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dict[str, Any]:
+    """The run's progress with these: what has been recorded since by `add_steps` stays."""
+    values: dict[str, float] = {"step": max([0, *(record.step for record in records), *(file.step for file in files)])}
+    if records:
+        values |= {"epoch": records[-1].epoch, "elapsed_s": records[-1].elapsed_s}
+    return {name: case((RUNS[name] < value, value), else_=RUNS[name]) for name, value in values.items()}
+
+
+def _epochs(connection: Connection, number: int) -> list[EpochRecord]:
+    rows = connection.execute(select(_EPOCHS.record).where(_EPOCHS.number == number).order_by(_EPOCHS.epoch))
+    with sound():
+        return [epoch_of(record) for record in rows.scalars()]
+
+
+def judge(connection: Connection, number: int) -> int | None:
+    """Write down which epoch is the last and which the best; the best is returned."""
+    records = _epochs(connection, number)
+    last = records[-1].epoch if records else None
+    validated = [(record.validation.accuracy, -record.epoch) for record in records if record.validation]
+    best = -max(validated)[1] if validated else last
+    connection.execute(update(tables.runs).where(RUNS.number == number).values(last_epoch=last, best_epoch=best))
+    return best
+
+
+def _name_files(connection: Connection, number: int, files: Sequence[Checkpoint]) -> None:
+    for file in files:
+        connection.execute(delete(tables.checkpoints).where(_FILES.number == number, _FILES.name == file.name))
+        row = {"number": number, **{column: getattr(file, column) for column in _COLUMNS}}
+        connection.execute(insert(tables.checkpoints).values(row))
+
+
+_COLUMNS = ["name", "kind", "epoch", "step", "sha256", "bytes"]
+
+
+def _files(connection: Connection, number: int, kind: CheckpointKind, id: str = "") -> list[Checkpoint]:
+    columns = [_FILES[name] for name in _COLUMNS]
+    mine = select(*columns).where(_FILES.number == number, _FILES.kind == kind).order_by(_FILES.step, _FILES.epoch)
+    return [Checkpoint(run_id=id, **row) for row in connection.execute(mine).mappings()]
+
+
+def _drop_old(connection: Connection, number: int, best: int | None, budget_bytes: int) -> list[str]:
+    """Un-name what need not be kept; returns the files to remove after the commit."""
+    weights = {file.epoch: file for file in _files(connection, number, "weights")}
+    sizes = {epoch: file.bytes for epoch, file in weights.items()}
+    names = [weights[epoch].name for epoch in thin(sizes, [] if best is None else [best], budget_bytes)]
+    _unname(connection, number, names)
+    return names + _drop_states(connection, number)
+
+
+def _drop_states(connection: Connection, number: int) -> list[str]:
+    names = [file.name for file in _files(connection, number, "state")[:-STATES_KEPT]]
+    _unname(connection, number, names)
+    return names
+
+
+def _unname(connection: Connection, number: int, names: Sequence[str]) -> None:
+    if names:
+        connection.execute(delete(tables.checkpoints).where(_FILES.number == number, _FILES.name.in_(names)))

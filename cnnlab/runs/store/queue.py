@@ -1,0 +1,296 @@
+"""From one status to the next: each change is one compare-and-set UPDATE, so of many who try, one succeeds."""
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+
+from cnnlab import logs
+from cnnlab.records import Results, RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.errors import NotYoursError, StoreError
+from cnnlab.runs.exit import crash_note
+from cnnlab.runs.permissions import NOBODY, Actor
+from cnnlab.runs.run import Run
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.transactions import (
+    RUNS,
+    Connected,
+    change,
+    number_of,
+    progress,
+    read_run,
+    read_runs,
+    refuse_nan,
+    select_runs,
+)
+from cnnlab.runs.text_rules import clean_name
+from cnnlab.schema import TrainingConfig
+
+RESUMABLE = [status for status in RunStatus if status.resumable]
+TURN_S = 300.0
+_AFTER = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
+
+
+class Queue(Connected):
+    """Who runs what, and when."""
+
+    def create(
+        self, config: TrainingConfig, name: str | None = None, parent_id: str | None = None, *, mine: bool = False
+    ) -> Run:
+        """Queue a run. `mine`: it does not wait but belongs to this process at once, as if it had claimed it.
+
+        Without a name it is called by its architecture and number. Raises StoreError.
+        """
+        values: dict[str, Any] = {"parent_id": parent_id}
+        if mine:
+            values |= {"status": RunStatus.RUNNING, "started_at": time.time(), "pid": os.getpid()}
+        with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
+            return read_run(connection, id)
+
+    def create_many(
+        self, configs: Sequence[TrainingConfig], sweep: str | None = None, names: Sequence[str] | None = None
+    ) -> list[Run]:
+        """Queue runs with a common name, in this order: all of them or none. Raises StoreError.
+
+        Without a name the sweep is called after the number of its first run.
+        """
+        common = clean_name(sweep) if sweep else None
+        with self._creating(configs, names or [None] * len(configs), sweep=common) as (connection, ids):
+            if not common and ids:
+                named = {"sweep": f"Sweep {number_of(connection, ids[0])}"}
+                connection.execute(update(tables.runs).where(RUNS.id.in_(ids)).values(named))
+            return read_runs(connection, select_runs().where(RUNS.id.in_(ids)).order_by(RUNS.number))
+
+    @contextmanager
+    def _creating(
+        self,
+        configs: Sequence[TrainingConfig],
+        names: Sequence[str | None],
+        *,
+        locked: bool = False,
+        prepare: Callable[[str], None] = lambda id: None,
+        **values: Any,
+    ) -> Iterator[tuple[Connection, list[str]]]:
+        """The new rows, and their folders; where the block fails there are neither.
+
+        `prepare(id)` may write into a new folder; the database waits for nothing meanwhile.
+        """
+        actor = self.who()
+        if actor == NOBODY:
+            raise NotYoursError("Nobody is signed in here any more. Reload the page, sign in, and train it then.")
+        owned = {"owner": actor.id, "owner_name": actor.name or None}
+        values = {"status": RunStatus.QUEUED, **owned, **values}
+        cleaned = [name and clean_name(name) for name in names]
+        ids = [uuid.uuid4().hex for _ in configs]
+        with ExitStack() as stack:
+            for id in ids:
+                stack.enter_context(self._new_folder(id, locked))
+                prepare(id)
+            connection = stack.enter_context(self.database.writing())
+            now = _now(connection)
+            values["created_at"] = now
+            waits = values["status"] is RunStatus.QUEUED
+            places = self._places(connection, actor, len(ids), now) if waits else [now] * len(ids)
+            for id, config, name, place in zip(ids, configs, cleaned, places, strict=True):
+                row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": place, **values}
+                number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
+                if not name:
+                    named = {"name": f"{config.architecture} {number}"}
+                    connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
+            yield connection, ids
+        for id in ids:
+            logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
+
+    @contextmanager
+    def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
+        """A folder that did not exist; gone again where the block fails."""
+        folder = self.folder(id)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        try:
+            if locked:
+                locks.take(folder)
+            yield
+        except BaseException:
+            locks.release(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
+        """The times by which `n` more runs of this person wait their turn.
+
+        Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a
+        class waiting. What this machine itself asks for waits in the order of asking. Raises StoreError where the
+        person would have more waiting than `settings.most_waiting`.
+        """
+        if actor.id is None:
+            return [now] * n
+        mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
+        waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+        most = self.settings.most_waiting
+        if not actor.teacher and waiting + n > most:
+            raise StoreError(
+                f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
+                f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
+            )
+        first = now if last is None else max(now, last + TURN_S)
+        return [first + TURN_S * i for i in range(n)]
+
+    def claim(self) -> Run | None:
+        """The run that has waited longest, now running and this process's own; None where none may start.
+
+        The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
+        run `running` whose lock is free while somebody is about to train it.
+        """
+        free = _running < self.settings.slots
+        with self.database.reading() as connection:  # most questions end here, without troubling the one writer
+            oldest = connection.execute(_waiting.where(free).limit(1)).first()
+        if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
+            return None
+        id: str = oldest.id
+        run = self.get(id)
+        if run.fault:
+            self.finish(id, RunStatus.FAILED, run.fault)
+            return None
+        return run
+
+    def may_start(self) -> bool:
+        """Whether a run waits that a worker could claim now."""
+        with self.database.reading() as connection:
+            return connection.execute(_waiting.where(_running < self.settings.slots).limit(1)).first() is not None
+
+    def take(self, id: str) -> Run:
+        """This very run, queued or resumable, now running and this process's own, whatever the slots say.
+
+        Raises StoreError where it runs already or has ended for good.
+        """
+        run = self.get(id)
+        if run.fault:
+            raise StoreError(run.fault)
+        if not self._take(id, [RunStatus.QUEUED, *RESUMABLE]):
+            run = self.get(id)
+            raise StoreError(f"“{run.name}” cannot be trained now: it is {run.status}.")
+        return self.get(id)
+
+    def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool]) -> bool:
+        """First the lock, then the row."""
+        if not self.take_lock(id):
+            return False
+        values: dict[str, Any] = {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "command": None}
+        values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
+        taken = False
+        try:
+            with self.database.writing() as connection:
+                taken = change(connection, id, wanted, *conditions, **values) is not None
+        finally:
+            if not taken:
+                locks.release(self.folder(id))
+        if taken:
+            logs.event("claimed", run=id)
+        return taken
+
+    def say(self, id: str, sentence: str) -> None:
+        """What a claimed run is busy with before its first step; `start` and `finish` replace it."""
+        with self.database.writing() as connection:
+            progress(connection, id, message=sentence)
+
+    def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
+        """Say where a claimed run trains and how long it is."""
+        values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
+        values |= {"steps_total": steps_total, "message": None}
+        with self.database.writing() as connection:
+            progress(connection, id, **values)
+        logs.event("begun", run=id, device=device, steps_total=steps_total)
+
+    def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
+        """End a running run; this process gives it back. `message`: one sentence that says why."""
+        if status.active or not message:
+            raise ValueError("a run ends in an end state, with a message")
+        refuse_nan([results] if results else [])
+        values = {"status": status, "message": message, "finished_at": time.time(), "command": None}
+        values |= {"results": results.model_dump_json()} if results else {}
+        with self.database.writing() as connection:
+            progress(connection, id, **values)
+            run = read_run(connection, id)
+        crash_note.forget(self.folder(id))
+        locks.release(self.folder(id))
+        logs.event("ended", run=id, status=status, message=message, step=run.step)
+        return run
+
+    def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
+        """Ask a running run to end, or end a waiting one. Raises StoreError where it has ended already."""
+        status = _AFTER[what]
+        message = f"{status.capitalize()} while it waited in the queue."
+        logs.event("asked", run=id, what=what)
+        with self.changing(id, what) as (connection, _):
+            running = change(connection, id, [RunStatus.RUNNING], command=what)
+            if not running and not change(
+                connection, id, [RunStatus.QUEUED], status=status, message=message, finished_at=time.time()
+            ):
+                run = read_run(connection, id)
+                raise StoreError(f"“{run.name}” is not training any more: it is {run.status}.")
+            return read_run(connection, id)
+
+    def command(self, id: str) -> str | None:
+        """What the running process has been asked to do: "stop", "pause" or nothing yet."""
+        with self.database.reading() as connection:
+            return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
+
+    def commands(self, ids: Sequence[str]) -> dict[str, str]:
+        """As `command`, for those of many runs that have been asked for anything."""
+        asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
+        with self.database.reading() as connection:
+            return {row.id: row.command for row in connection.execute(asked)}
+
+    def resume(self, id: str) -> Run:
+        """Put a run that ended early (`resumable`) at the end of the queue. Raises StoreError for any other."""
+        values: dict[str, Any] = {"status": RunStatus.QUEUED, "command": None, "message": None}
+        with self.changing(id, "continue") as (connection, run):
+            if run.fault:
+                raise StoreError(run.fault)
+            [values["queued_at"]] = self._places(connection, self.who(), 1, _now(connection))
+            if not change(connection, id, RESUMABLE, **values, finished_at=None):
+                raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
+            run = read_run(connection, id)
+        logs.event("continued", run=id, step=run.step)
+        return run
+
+    def queue_position(self, id: str) -> int | None:
+        """1 for the next to start; None for a run that is not waiting."""
+        with self.database.reading() as connection:
+            number = number_of(connection, id)
+            numbers = [row.number for row in connection.execute(_waiting)]
+        return numbers.index(number) + 1 if number in numbers else None
+
+    @contextmanager
+    def no_claims(self) -> Iterator[set[int]]:
+        """Inside the block no run is claimed. Yields the process ids of those that train."""
+        with self.database.writing() as connection:
+            connection.execute(_waiting.with_for_update())  # nothing in SQLite, which has one writer anyway
+            yield set(connection.execute(_pids).scalars())
+
+    def training_pids(self) -> set[int]:
+        """The processes that train, by the id each has on its machine."""
+        with self.database.reading() as connection:
+            return set(connection.execute(_pids).scalars())
+
+
+def _now(connection: Connection) -> float:
+    """The time, and never earlier than it was for the newest run: a clock that is put back changes no order."""
+    newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
+    return max(time.time(), (newest or 0.0) + 0.001)
+
+
+_others = tables.runs.alias()
+_running = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
+_waiting = select(RUNS.id, RUNS.number).where(RUNS.status == RunStatus.QUEUED).order_by(RUNS.queued_at, RUNS.number)
+_pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))

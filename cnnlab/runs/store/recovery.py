@@ -1,0 +1,150 @@
+"""Tidying up after processes that ended without a word."""
+
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from cnnlab import logs
+from cnnlab.records import RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.errors import StoreError
+from cnnlab.runs.exit import crash_note
+from cnnlab.runs.exit.exit_reason import Death, epitaph
+from cnnlab.runs.run import Run
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.transactions import RUNS, Connected, change, number_of, read_run
+
+RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
+DELETED = "deleted"
+_CONTINUED = "continued"
+_KNOWN = {"lock", crash_note.NAME, _CONTINUED}
+_FILES = tables.checkpoints.c
+
+
+class Recovery(Connected):
+    """Nothing is shown as running that is not."""
+
+    def recover(self, deaths: Mapping[int, Death] | None = None) -> list[Run]:
+        """Turn every running run whose lock is free into an interrupted one; returns those.
+
+        `deaths`: what the caller has seen of processes, by their id; a run of one that lives is left for the next time.
+        What the process has left as its last words counts most. The runs' folders are cleared of files that were begun
+        but never named by the store.
+        """
+        seen = deaths or {}
+        with self.database.reading() as connection:
+            rows = connection.execute(select(RUNS.id, RUNS.pid).where(RUNS.status == RunStatus.RUNNING)).all()
+        dead = [row for row in rows if not locks.is_held(self.folder(row.id))]
+        known = [(row.id, seen.get(row.pid)) for row in dead]
+        return [run for id, death in known if not _lives(death) and (run := self._interrupt(id, death))]
+
+    def _interrupt(self, id: str, death: Death | None) -> Run | None:
+        folder = self.folder(id)
+        gone = not folder.exists()
+        with suppress(StoreError):  # a disk that refuses: then nobody else can take the run either
+            if not self.take_lock(id):
+                return None  # not dead after all, or another server is at it
+        try:
+            words = crash_note.read(folder)
+            with self.database.writing() as connection:
+                status, message = epitaph(read_run(connection, id), words, death, folder_gone=gone)
+                values = {"status": status, "message": message, "finished_at": time.time(), "command": None}
+                if not change(connection, id, [RunStatus.RUNNING], **values):
+                    return None
+                if gone:
+                    self._unname_missing(connection, id)
+                run = read_run(connection, id)
+            code = death.code if death else None
+            logs.event("interrupted", run=id, message=message, exit_code=code, stacks=(words and words.stacks) or None)
+            crash_note.forget(folder)
+            self.remove_unnamed(id)
+            return run
+        finally:
+            locks.release(folder)
+
+    def remove_unnamed(self, id: str) -> None:
+        """Remove files that were begun but never named by the store. Only for who holds the run's lock."""
+        with self.database.reading() as connection:
+            named = _named(connection, id)
+        with suppress(OSError):  # a disk that refuses: they are in nobody's way
+            for path in _begun(self.folder(id)):
+                if path.name not in named:
+                    path.unlink(missing_ok=True)
+
+    def forget_missing(self, id: str) -> None:
+        """Un-name the checkpoints of a run whose files are not there any more: its curves stay."""
+        with self.database.writing() as connection:
+            self._unname_missing(connection, id)
+
+    def _unname_missing(self, connection: Connection, id: str) -> None:
+        mine = _FILES.number == number_of(connection, id)
+        names = connection.execute(select(_FILES.name).where(mine)).scalars()
+        lost = [name for name in names if not (self.folder(id) / name).exists()]
+        connection.execute(delete(tables.checkpoints).where(mine, _FILES.name.in_(lost)))
+
+    def may_continue(self, run: Run) -> bool:
+        """Whether an interrupted run has got on by an epoch since it was last asked; asking again for that epoch is no.
+
+        So a run that dies of its own settings is continued at most as often as it has epochs.
+        """
+        folder, done = self.folder(run.id), run.last_epoch.epoch if run.last_epoch else 0
+        with suppress(OSError, ValueError):
+            if int((folder / _CONTINUED).read_text()) >= done:
+                return False
+        if run.status is not RunStatus.INTERRUPTED or not done:
+            return False
+        try:
+            (folder / _CONTINUED).write_text(str(done))
+        except OSError:
+            return False  # what cannot be remembered might be done for ever
+        return True
+
+    def mark_deleted(self, id: str) -> None:
+        """Say in the run's folder that it is about to be deleted, for `sweep`."""
+        with suppress(OSError):
+            (self.folder(id) / DELETED).touch()
+
+    def sweep(self) -> None:
+        """Remove folders whose run was deleted by a process that was killed half-way.
+
+        A folder that merely has no row stays, with all that is in it: it is the row that was lost, with a damaged store
+        perhaps, and `cnnlab.runs.repair.rebuild` makes it anew from what lies there.
+        """
+        for folder in self.orphans():
+            if (folder / DELETED).exists() and not locks.is_held(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def orphans(self) -> list[Path]:
+        """The folders that are called like a run's and belong to none."""
+        try:
+            folders = [path for path in self.settings.runs.iterdir() if RUN_FOLDER.fullmatch(path.name)]
+        except OSError:
+            return []
+        with self.database.reading() as connection:
+            known = set(connection.execute(select(RUNS.id)).scalars())
+        return [folder for folder in folders if folder.name not in known and folder.is_dir()]
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing is in a run's folder that anybody could miss."""
+    return all(path.name in _KNOWN or path.suffix == ".tmp" for path in folder.iterdir())
+
+
+def _lives(death: Death | None) -> bool:
+    return death is not None and death.code is None
+
+
+def _begun(folder: Path) -> list[Path]:
+    """The files of a run's folder that are ours; what somebody else has put there is none of our business."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in paths if path.suffix in (".safetensors", ".tmp") and path.is_file()]
+
+
+def _named(connection: Connection, id: str) -> set[str]:
+    rows = connection.execute(select(_FILES.name).where(_FILES.number == number_of(connection, id)))
+    return set(rows.scalars())

@@ -1,0 +1,69 @@
+"""The store of runs: one database, one folder a run."""
+
+import shutil
+
+from sqlalchemy import delete, update
+
+from cnnlab import logs
+from cnnlab.records import RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.errors import NotYoursError, StoreError, UnknownRunError
+from cnnlab.runs.permissions import Actor, refuse
+from cnnlab.runs.run import Checkpoint, Curve, Run
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.history import History
+from cnnlab.runs.store.imports import Imports
+from cnnlab.runs.store.recovery import Recovery
+from cnnlab.runs.store.transactions import RUNS, read_run, read_runs, select_runs
+from cnnlab.runs.text_rules import clean_name, clean_note
+
+__all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "StoreError", "UnknownRunError"]
+
+
+class Store(Imports, History, Recovery):
+    """All runs. Cheap to make; every method is one short transaction and may be called from any thread.
+
+    Raises StoreError, whose text is a sentence for people; UnknownRunError where the run is not there, NotYoursError
+    where it is somebody else's.
+    """
+
+    def acting_as(self, actor: Actor) -> "Store":
+        """The same store, used by that person."""
+        return Store(self.settings, lambda: actor)
+
+    def rename(self, id: str, name: str) -> Run:
+        """Give a run another name of 1 to 60 printable characters."""
+        return self._describe(id, "rename", name=clean_name(name))
+
+    def annotate(self, id: str, note: str) -> Run:
+        """Write a note of up to 2,000 characters; an empty one removes it."""
+        return self._describe(id, "write notes about", note=clean_note(note))
+
+    def _describe(self, id: str, verb: str, **values: str) -> Run:
+        with self.changing(id, verb) as (connection, _):
+            connection.execute(update(tables.runs).where(RUNS.id == id).values(**values))
+            return read_run(connection, id)
+
+    def delete(self, id: str) -> None:
+        """Remove a run for good: first everything the store knows of it, then its folder.
+
+        Raises StoreError while it trains.
+        """
+        run = self.get(id)
+        refuse(self.who(), run, "delete")  # a run never changes its owner, so this stays true
+        if run.status is RunStatus.RUNNING or not self.take_lock(id):
+            raise StoreError(f"“{run.name}” is training. Stop it first, then delete it.")
+        try:
+            self.mark_deleted(id)
+            with self.database.writing() as connection:
+                idle = RUNS.id == id, RUNS.status != RunStatus.RUNNING
+                connection.execute(delete(tables.runs).where(*idle))  # its steps, epochs and checkpoints go with it
+            shutil.rmtree(self.folder(id), ignore_errors=True)
+            logs.event("deleted", run=id)
+        finally:
+            locks.release(self.folder(id))
+
+    def list(self) -> list[Run]:
+        """Every run, the newest first, in one query."""
+        with self.database.reading() as connection:
+            return read_runs(connection, select_runs().order_by(RUNS.number.desc()))

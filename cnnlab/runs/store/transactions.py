@@ -1,0 +1,120 @@
+"""What the parts of the store share: the database, and finding a run in it."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, update
+
+from cnnlab.records import Record, RunStatus
+from cnnlab.runs import locks
+from cnnlab.runs.errors import StoreError, UnknownRunError
+from cnnlab.runs.permissions import Who, refuse, this_machine
+from cnnlab.runs.run import Run, run_of
+from cnnlab.runs.store import tables
+from cnnlab.runs.store.database import Database, sound
+from cnnlab.settings import Settings
+
+RUNS = tables.runs.c
+
+
+class Connected:
+    """A part of the store. Cheap to make and safe to share: every call is a transaction of its own.
+
+    `who` says in whose name a call is made, at the moment it is made.
+    """
+
+    def __init__(self, settings: Settings, who: Who = this_machine) -> None:
+        self.settings, self.who = settings, who
+        self.database = Database(settings.database)
+
+    def folder(self, id: str) -> Path:
+        """Where the checkpoints of a run are."""
+        return self.settings.runs / id
+
+    def take_lock(self, id: str) -> bool:
+        """Make the run this process's own until `locks.release`; False where it is somebody's already."""
+        folder = self.folder(id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return locks.take(folder)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+    @contextmanager
+    def changing(self, id: str, verb: str) -> Iterator[tuple[Connection, Run]]:
+        """The one way to change a run on behalf of a person: a transaction that begins by asking whose run it is.
+
+        Raises UnknownRunError, and NotYoursError ("… can {verb} it").
+        """
+        with self.database.writing() as connection:
+            run = read_run(connection, id)
+            refuse(self.who(), run, verb)
+            yield connection, run
+
+    def get(self, id: str) -> Run:
+        """Raises UnknownRunError."""
+        with self.database.reading() as connection:
+            return read_run(connection, id)
+
+
+def select_runs() -> Select[Any]:
+    """Each run with the record of its last epoch: one query, however many runs."""
+    epochs = tables.epochs.c
+    last = and_(epochs.number == RUNS.number, epochs.epoch == RUNS.last_epoch)
+    return select(tables.runs, epochs.record.label("last_record")).outerjoin(tables.epochs, last)
+
+
+def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
+    """The runs that a narrowed or ordered `select_runs()` finds."""
+    found = connection.execute(statement)
+    names = list(found.keys())
+    with sound():
+        return [run_of(dict(zip(names, row, strict=True))) for row in found]  # half the time of SQLAlchemy's mappings
+
+
+def read_run(connection: Connection, id: str) -> Run:
+    """Raises UnknownRunError."""
+    for run in read_runs(connection, select_runs().where(RUNS.id == id)):
+        return run
+    raise UnknownRunError("There is no such run; perhaps it was deleted.")
+
+
+def number_of(connection: Connection, id: str) -> int:
+    """Raises UnknownRunError."""
+    number: int | None = connection.execute(select(RUNS.number).where(RUNS.id == id)).scalar_one_or_none()
+    if number is None:
+        raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    return number
+
+
+def change(
+    connection: Connection, id: str, wanted: Iterable[RunStatus], *conditions: ColumnElement[bool], **values: Any
+) -> Row[Any] | None:
+    """Compare and set: change the run only while its status is one of `wanted`. None where it was not."""
+    statement = update(tables.runs).where(RUNS.id == id, RUNS.status.in_(list(wanted)), *conditions)
+    return connection.execute(statement.values(**values).returning(RUNS.number, RUNS.name)).one_or_none()
+
+
+def progress(connection: Connection, id: str, **values: Any) -> int:
+    """Only a running run makes progress: a process that was given up for dead must not write into a run of another."""
+    row = change(connection, id, [RunStatus.RUNNING], RUNS.pid == os.getpid(), **values)
+    if row is None:
+        raise StoreError("This run is not in training any more: the store has it as ended, or deleted.")
+    return int(row.number)
+
+
+def refuse_nan(records: Iterable[Record]) -> None:
+    """SQLite would keep NaN as NULL and JSON has no word for it: divergence is a status, not a number."""
+    for record in records:
+        if not _finite(record.model_dump()):
+            raise StoreError(f"This record holds a value that is no finite number: {record!r}.")
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return not isinstance(value, float) or math.isfinite(value)

@@ -1,0 +1,42 @@
+"""What people may call a run and write about it."""
+
+import unicodedata
+
+from cnnlab.runs.errors import StoreError
+
+NAME_LENGTH = 60
+PERSON_LENGTH = 40
+NOTE_LENGTH = 2_000
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # unprintable by themselves, but Persian, Hindi and emoji need them
+
+
+def clean_name(name: str) -> str:
+    """`name` in NFC, without space around it. Raises StoreError where it is empty, too long or unprintable."""
+    return _clean(name, "a run", NAME_LENGTH)
+
+
+def clean_person(name: str) -> str:
+    """What somebody wants to be called, likewise."""
+    return _clean(name, "a person", PERSON_LENGTH)
+
+
+def _clean(name: str, what: str, most: int) -> str:
+    name = unicodedata.normalize("NFC", name).strip()
+    visible = name.translate(_JOINERS)
+    if not visible.strip():
+        raise StoreError(f"{what.capitalize()} needs a name of at least one character.")
+    if len(name) > most:
+        raise StoreError(f"The name of {what} has at most {most} characters; this one has {len(name)}.")
+    if not visible.isprintable():
+        raise StoreError(f"The name of {what} is one line of printable characters.")
+    return name
+
+
+def clean_note(note: str) -> str:
+    """`note` in NFC, without space around it; lines are kept. Raises StoreError where too long or unprintable."""
+    note = unicodedata.normalize("NFC", note.replace("\r\n", "\n")).strip()
+    if len(note) > NOTE_LENGTH:
+        raise StoreError(f"A note has at most {NOTE_LENGTH:,} characters; this one has {len(note):,}.")
+    if not note.translate(_JOINERS).translate(str.maketrans("", "", "\n\t")).isprintable():
+        raise StoreError("A note is made of printable characters and line breaks.")
+    return note

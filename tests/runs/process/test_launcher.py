@@ -1,0 +1,230 @@
+"""One warm worker is always waiting; a run that trains is never disturbed. The workers here use the store alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run, Store
+from cnnlab.runs.process import launcher
+from cnnlab.runs.process.launcher import Launcher, environment_of
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+from cnnlab.records import RunStatus
+from cnnlab.runs import Store
+from cnnlab.settings import Settings
+settings, parent = Settings(), int(os.environ["CNNLAB_LAUNCHED_BY"])
+store = Store(settings)
+(settings.home / f"idle-{os.getpid()}").touch()
+while os.getppid() == parent:
+    run = store.claim()
+    if run:
+        (settings.home / f"idle-{os.getpid()}").unlink()
+        while store.command(run.id) is None:
+            time.sleep(0.02)
+        store.finish(run.id, RunStatus.STOPPED, f"Stopped by {os.getpid()}.")
+        break
+    time.sleep(0.02)
+"""
+COMMAND = (sys.executable, "-c", WORKER)
+
+
+def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until it is so; fails where it never is."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.02)
+
+
+def idle(settings: Settings) -> set[int]:
+    """The worker processes that are warm and wait."""
+    pids = {int(path.name.removeprefix("idle-")) for path in settings.home.glob("idle-*")}
+    pids -= Store(settings).training_pids()  # one that has just claimed a run takes its file away a moment later
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists() or not Path("/proc").exists()}
+
+
+@pytest.fixture
+def serving(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
+    """A launcher at work, in a hurry."""
+    monkeypatch.setattr(launcher, "TICK_S", 0.05)
+    monkeypatch.setattr(launcher, "HEAD_START_S", 0.2)
+    started = Launcher(settings, COMMAND)
+    started.start()
+    started.start()
+    yield started
+    started.stop()
+
+
+def status(store: Store, run: Run) -> RunStatus:
+    """As the store has it now."""
+    return store.get(run.id).status
+
+
+def test_a_run_starts_and_the_next_worker_gets_warm(serving: Launcher, store: Store, settings: Settings) -> None:
+    """One waits; it takes the run; another waits; it takes the next run."""
+    eventually(lambda: len(idle(settings)) == 1)
+    (first,) = idle(settings)
+    run = store.create(TrainingConfig())
+    eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=2)
+    eventually(lambda: len(idle(settings) - {first}) == 1)
+    second = store.create(TrainingConfig())
+
+    store.request(run.id, "stop")
+
+    eventually(lambda: status(store, second) is RunStatus.RUNNING)
+    assert store.get(run.id).message == f"Stopped by {first}."
+    assert serving.problem is None
+    store.request(second.id, "stop")
+    eventually(lambda: not status(store, second).active)
+
+
+def test_stopping_ends_the_idle_worker_and_never_a_training_one(
+    serving: Launcher, store: Store, settings: Settings
+) -> None:
+    """The server goes, the run goes on, and a later server does not start it again."""
+    run = store.create(TrainingConfig())
+    eventually(lambda: status(store, run) is RunStatus.RUNNING)
+    eventually(lambda: len(idle(settings)) == 1)
+
+    serving.stop()
+
+    assert idle(settings) == set()
+    assert store.recover() == []
+    assert status(store, run) is RunStatus.RUNNING
+    serving.start()
+    eventually(lambda: len(idle(settings)) == 1)
+    assert status(store, run) is RunStatus.RUNNING
+    store.request(run.id, "stop")
+    eventually(lambda: status(store, run) is RunStatus.STOPPED)
+
+
+def test_a_run_whose_process_was_killed_is_said_within_seconds(serving: Launcher, store: Store) -> None:
+    """The launcher looks all the time, and a death at work is no fault of the worker's start."""
+    run = store.create(TrainingConfig())
+    eventually(lambda: status(store, run) is RunStatus.RUNNING)
+    (pid,) = store.training_pids()
+
+    os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: status(store, run) is RunStatus.INTERRUPTED, seconds=5)
+    assert serving.problem is None
+
+
+def test_workers_that_die_at_their_start_are_said_and_not_hurried(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's last word is the problem; the pauses between attempts grow; stopping is quick all the same."""
+    monkeypatch.setattr(launcher, "TICK_S", 0.05)
+    failing = Launcher(settings, (sys.executable, "-c", "import sys; print('x'); sys.exit('no such module: torch')"))
+    failing.start()
+    eventually(lambda: failing.problem is not None)
+
+    assert "no such module: torch" in str(failing.problem)
+    time.sleep(1.0)
+    assert len(list((settings.home / "logs").glob("worker-*.log"))) == 1, "the second attempt comes after two seconds"
+    began = time.monotonic()
+    failing.stop()
+    assert time.monotonic() - began < 2
+
+
+def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings) -> None:
+    """The thread goes on, says it, and says it no longer once the store is out of the way."""
+    settings.home.mkdir()
+    (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
+    blind = Launcher(settings, COMMAND)
+    blind.start()
+
+    eventually(lambda: "damaged" in str(blind.problem))
+    (settings.home / "runs.db").rename(settings.home / "away")
+    eventually(lambda: blind.problem is None)
+    blind.stop()
+
+
+SERVER = f"""
+from cnnlab.runs import launcher
+launcher.TICK_S, launcher.HEAD_START_S = 0.05, 0.2
+server = launcher.Launcher(Settings(), (sys.executable, "-c", {WORKER!r}))
+server.start()
+print("serving", flush=True); sys.stdin.read()
+server.stop()
+"""
+
+
+def test_a_killed_server_leaves_the_run_and_no_idle_worker(store: Store, settings: Settings, spawn: Spawn) -> None:
+    """kill -9 of the server: training goes on, the idle worker ends by itself."""
+    server = spawn(SERVER)
+    run = store.create(TrainingConfig())
+    eventually(lambda: status(store, run) is RunStatus.RUNNING)
+    eventually(lambda: len(idle(settings)) == 1)
+
+    server.kill()
+    server.wait()
+
+    eventually(lambda: idle(settings) == set(), seconds=5)
+    assert store.recover() == []
+    assert status(store, run) is RunStatus.RUNNING
+    store.request(run.id, "stop")
+    eventually(lambda: status(store, run) is RunStatus.STOPPED)
+
+
+def test_two_servers_do_not_start_a_run_twice(store: Store, spawn: Spawn) -> None:
+    """Both keep a worker; one gets the run."""
+    servers = [spawn(SERVER) for _ in range(2)]
+    for server in servers:
+        assert server.stdout is not None
+        server.stdout.readline()
+    runs = [store.create(TrainingConfig(seed=seed)) for seed in range(3)]
+
+    for run in runs:
+        eventually(lambda run=run: status(store, run) is RunStatus.RUNNING)  # type: ignore[misc]
+        assert len(store.training_pids()) == 1
+        store.request(run.id, "stop")
+        eventually(lambda run=run: not status(store, run).active)  # type: ignore[misc]
+
+    assert {run.status for run in store.list()} == {RunStatus.STOPPED}
+    for server in servers:
+        server.communicate("")
+        assert server.returncode == 0
+
+
+def test_old_logs_go(settings: Settings) -> None:
+    """A server that runs for months does not fill the disk with logs."""
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True)
+    for number in range(50):
+        (folder / f"worker-{number:03d}.log").touch()
+    server = Launcher(settings, COMMAND)
+    server.start()
+    eventually(lambda: len(list(folder.glob("worker-*.log"))) == launcher.LOGS_KEPT)
+    server.stop()
+
+
+def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those given in code, and whatever folder the worker starts in."""
+    monkeypatch.chdir(tmp_path)
+    given = Settings(
+        home=Path("here"), data_dir=Path("data"), database_url="sqlite:///some.db", slots=3, run_budget_bytes=5_000_000
+    )
+    variables = environment_of(given)
+    monkeypatch.chdir("/")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    theirs = Settings()
+
+    assert theirs.database == f"sqlite:///{tmp_path}/some.db"
+    assert (theirs.home, theirs.data, theirs.runs) == (tmp_path / "here", tmp_path / "data", tmp_path / "here/runs")
+    assert (theirs.slots, theirs.run_budget_bytes, theirs.threads) == (3, 5_000_000, None)
