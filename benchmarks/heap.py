@@ -1,7 +1,7 @@
 """What keeping freed memory is worth on a CPU: `python -m benchmarks.heap [--rounds 7] [--only SimpleCNN VGGishCNN …]`.
 
-The same training twice, each in a process of its own and in turns: once as a run does it (`cnnlab.training.heap`), once with
-the C library left alone. Real CIFAR-10, as many threads as cores.
+The same training twice, each in a process of its own and in turns: once as a run does it
+(`cnnlab.training.engine.malloc`), once with the C library left alone. Real CIFAR-10, as many threads as cores.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from cnnlab.models import complete
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
-from cnnlab.training.selftest import measured_choice
+from cnnlab.training.autotune.choose import measured_choice
 
 
 def self_tested(config: TrainingConfig, data: Data) -> Plan:

@@ -12,9 +12,9 @@ from cnnlab.models import complete
 from cnnlab.records import StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
-from cnnlab.training.heap import keeping_freed_memory
-from cnnlab.training.plan import default_plan
-from cnnlab.training.precision import set_float32
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.malloc import keeping_freed_memory
+from cnnlab.training.engine.precision import set_float32
 
 
 class Reference:
@@ -51,7 +51,7 @@ class Engine:
         self._records = iter(self.fit)
 
     def keeping_memory(self) -> "Engine":
-        """As a run's own process does (`cnnlab.training.heap`): for a process in which nothing else is measured."""
+        """As a run's own process does (`cnnlab.training.engine.malloc`): for a process in which nothing else is measured."""
         self._keeping = keeping_freed_memory()
         self._keeping.__enter__()
         return self

@@ -11,7 +11,7 @@ from cnnlab.cli._probes import sparkline
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs import Store
 from cnnlab.settings import Settings
-from cnnlab.training import memory
+from cnnlab.training.autotune import memory
 
 TINY = ["--dataset", "shapes", "--train-subset", "256", "--validation-size", "64", "--epochs", "2"]
 Capture = pytest.CaptureFixture[str]

@@ -19,8 +19,8 @@ from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.records import StepRecord
 from cnnlab.schema import TrainingConfig
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.ensemble import fit_together
-from cnnlab.training.plan import default_plan
 
 CLASS = 30
 EPOCHS = 3

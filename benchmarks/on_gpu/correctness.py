@@ -9,7 +9,7 @@ from benchmarks.on_gpu.bench import Bench, Row, Section
 from cnnlab.records import StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import TrainingState
-from cnnlab.training.precision import has_bfloat16
+from cnnlab.training.engine.precision import has_bfloat16
 
 SHORT = {"train_subset": 1000, "epochs": 4}
 """64 steps: four epochs, each with a short last batch."""

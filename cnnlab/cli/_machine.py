@@ -57,8 +57,8 @@ def _programs(settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Iterator[Finding]:
+    from cnnlab.training.autotune.memory import free_bytes, in_words
     from cnnlab.training.devices import describe, pick_device
-    from cnnlab.training.memory import free_bytes, in_words
 
     device = pick_device("auto")
     free = free_bytes(device)

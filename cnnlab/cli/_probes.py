@@ -76,8 +76,8 @@ class PreflightOptions(ProbeOptions):
     def _answer(self) -> Preflight:
         settings = Settings()
         with _ready(self._config(), settings) as (config, data, device):
+            from cnnlab.training.autotune.choose import measured_choice
             from cnnlab.training.devices import describe
-            from cnnlab.training.selftest import measured_choice
 
             plan, forecast = measured_choice(config, data, device, settings)
             return Preflight(plan=plan, forecast=forecast, machine=describe(device))
@@ -112,8 +112,8 @@ class LrRangeOptions(ProbeOptions):
         if lowest >= highest:
             raise CommandError(Exit.SETTINGS, f"--lowest ({lowest:g}) must be below --highest ({highest:g}).")
         with _ready(self._config(), Settings()) as (config, data, device):
+            from cnnlab.training.autotune.memory import require_fit
             from cnnlab.training.lr_range import lr_range
-            from cnnlab.training.memory import require_fit
 
             require_fit(config, data.info, device)
             return lr_range(config, data, device, steps=steps, lowest=lowest, highest=highest)

@@ -18,14 +18,14 @@ from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import Network
 from cnnlab.records import EpochRecord, Plan, StepRecord
 from cnnlab.schema import SETTINGS, TrainingConfig
+from cnnlab.training.engine.cuda_graph import CudaGraphs, Recorder, Replay, Unrecorded
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.forward import training_forward
+from cnnlab.training.engine.graphed_steps import unrecorded
+from cnnlab.training.engine.precision import arithmetic
 from cnnlab.training.fit import Fit, TrainingState
-from cnnlab.training.graphed import unrecorded
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.ordering import training_forward
-from cnnlab.training.plan import default_plan
-from cnnlab.training.precision import arithmetic
-from cnnlab.training.replay import CudaGraphs, Recorder, Replay, Unrecorded
-from cnnlab.training.schedules import lr_at
+from cnnlab.training.optim.factory import make_optimizer
+from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state
 
 MAY_DIFFER = (
@@ -228,7 +228,10 @@ class _Forward(nn.Module):
 def _step(
     fits: Sequence[Fit], stacked: dict[str, Tensor], images: Tensor, labels: Tensor, plan: Plan
 ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """One step of every run; see `cnnlab.training.replay.Step`. It keeps no Fit: nothing here may hold itself alive."""
+    """One step of every run; see `cnnlab.training.engine.cuda_graph.Step`.
+
+    It keeps no Fit: nothing here may hold itself alive.
+    """
     data, smoothing = fits[0].data, fits[0].config.label_smoothing
     mean, std, free_rounding = data.mean, data.std, fits[0].config.mode == "fast"
     forward, optimizers = _Forward(fits[0].model), [fit.optimizer for fit in fits]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.records import FullScores, Score
 from cnnlab.schema import PrecisionName, ViewsName
-from cnnlab.training.precision import arithmetic
+from cnnlab.training.engine.precision import arithmetic
 
 BATCH = 500
 """Pictures a forward pass: large enough to be quick, small enough for a laptop's memory."""

@@ -17,13 +17,13 @@ from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.models import Network, build
 from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.schema import TrainingConfig
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.graphed_steps import make_steps
+from cnnlab.training.engine.steps import MEMORY_FORMATS, Steps
 from cnnlab.training.evaluation import evaluate
-from cnnlab.training.graphed import make_steps
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.plan import default_plan
-from cnnlab.training.schedules import lr_at
+from cnnlab.training.optim.factory import make_optimizer
+from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
-from cnnlab.training.steps import MEMORY_FORMATS, Steps
 
 FIT_TO = 5_000
 """Training pictures an architecture may look at before its first step."""

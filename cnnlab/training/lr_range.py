@@ -13,14 +13,14 @@ from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import build
 from cnnlab.records import LrRange, Plan
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.aside import no_trace
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.graphed_steps import make_steps
+from cnnlab.training.engine.isolation import no_trace
+from cnnlab.training.engine.malloc import keeping_freed_memory
+from cnnlab.training.engine.steps import MEMORY_FORMATS
 from cnnlab.training.fit import FIT_TO
-from cnnlab.training.graphed import make_steps
-from cnnlab.training.heap import keeping_freed_memory
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.plan import default_plan
+from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import seed_everything
-from cnnlab.training.steps import MEMORY_FORMATS
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-5, 10.0

@@ -16,9 +16,9 @@ from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import Run
 from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, fit
+from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import environment, pick_device
-from cnnlab.training.heap import keeping_freed_memory
-from cnnlab.training.selftest import choose
+from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import resuming, warm_sets
 from cnnlab.worker.endings import Asked, AskedToEnd, Ended, as_asked, verdict
 from cnnlab.worker.epochs import Epochs

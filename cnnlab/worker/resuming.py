@@ -12,7 +12,7 @@ from cnnlab.runs import Store
 from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import TrainingState
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 
 
 def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | None:

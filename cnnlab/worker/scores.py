@@ -9,7 +9,7 @@ from cnnlab.records import FullScores, Results, Usage
 from cnnlab.runs import Store
 from cnnlab.runs.run import Run
 from cnnlab.training import Fit, full_scores
-from cnnlab.training.memory import peak_bytes
+from cnnlab.training.autotune.memory import peak_bytes
 
 
 def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Results:

@@ -20,10 +20,10 @@ from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import Fit
-from cnnlab.training.aside import no_trace
+from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import pick_device
+from cnnlab.training.engine.isolation import no_trace
 from cnnlab.training.ensemble import Ensemble, fit_together, why_not
-from cnnlab.training.selftest import choose
 from cnnlab.worker import warm_sets
 from cnnlab.worker.endings import Asked, Ended
 from cnnlab.worker.job import LISTEN_S, Course, Job, News, work

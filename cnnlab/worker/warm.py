@@ -17,8 +17,8 @@ from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 from cnnlab.training import fit
+from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import background_threads, pick_device
-from cnnlab.training.selftest import choose
 from cnnlab.worker import warm_sets
 from cnnlab.worker.job import work
 from cnnlab.worker.together import companions, work_with

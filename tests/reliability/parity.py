@@ -14,7 +14,7 @@ from cnnlab.models import ARCHITECTURES, complete
 from cnnlab.schema import TrainingConfig
 from cnnlab.schema.config import AugmentationName, ModeName, OptimizerName, ScheduleName
 from cnnlab.training import Fit, TrainingState, fit
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from tests.conftest import random_data
 
 CPU = torch.device("cpu")

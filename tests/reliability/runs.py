@@ -9,7 +9,7 @@ from cnnlab import checkpoints, worker
 from cnnlab.records import EpochRecord, Plan
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
 from tests.worker.helpers import OnRecord, facts, named_by, scores, small
 

@@ -12,8 +12,8 @@ from cnnlab.models import complete
 from cnnlab.records import EpochRecord, Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError, Fit, fit
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.ensemble import NotStackableError, fit_together
-from cnnlab.training.plan import default_plan
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -11,7 +11,7 @@ from cnnlab.models import complete
 from cnnlab.records import StepRecord
 from cnnlab.schema import ModeName, TrainingConfig
 from cnnlab.training import fit
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 
 STEPS = 200
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from cnnlab.schema import ScheduleName, TrainingConfig
 from cnnlab.training import evaluate, fit, full_scores
 from cnnlab.training.augmentation import CROP_PX, CUTOUT_PX, GREY, augment
 from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, memory_format, pick_device
-from cnnlab.training.schedules import lr_at
+from cnnlab.training.optim.schedules import lr_at
 
 
 def of_torch(schedule: str, lr: float, steps: int) -> list[float]:

@@ -10,7 +10,7 @@ from cnnlab.models import complete
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit, TrainingState, fit
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 
 CPU = torch.device("cpu")
 CONFIG = complete(TrainingConfig(dataset="shapes", epochs=2, batch_size=20, dropout=0.3, validation_size=100))

@@ -8,7 +8,7 @@ import pytest
 from cnnlab.records import Plan
 from cnnlab.runs import Store
 from cnnlab.settings import Settings
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
 from cnnlab.worker.writer import Commit, Writer
 

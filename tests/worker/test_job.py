@@ -22,7 +22,7 @@ from cnnlab.runs import Run, Store, locks
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.store import tables
 from cnnlab.training import full_scores
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
 from cnnlab.worker import scores as scores_module
 from cnnlab.worker.endings import Asked

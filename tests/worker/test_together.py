@@ -8,7 +8,7 @@ import torch
 
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Run, Store
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job, together, warm
 from cnnlab.worker.together import companions, gain, work_with
 from tests.worker.helpers import files_of, named_by, resume, small, train

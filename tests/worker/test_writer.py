@@ -266,7 +266,7 @@ import os, sys, time
 from cnnlab import checkpoints
 from cnnlab.runs import Store
 from cnnlab.settings import Settings
-from cnnlab.training.plan import default_plan
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job, work, writer
 write = checkpoints.write
 def slow(*arguments, **named):

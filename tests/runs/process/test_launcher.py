@@ -154,7 +154,7 @@ def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings
 
 
 SERVER = f"""
-from cnnlab.runs import launcher
+from cnnlab.runs.process import launcher
 launcher.TICK_S, launcher.HEAD_START_S = 0.05, 0.2
 server = launcher.Launcher(Settings(), (sys.executable, "-c", {WORKER!r}))
 server.start()

@@ -182,7 +182,7 @@ def test_a_store_that_is_garbage_is_built_from_the_folders(full: Store, content:
 def test_an_old_store_is_salvaged_too(settings: Settings) -> None:
     """Of whatever version it is."""
     settings.home.mkdir(parents=True)
-    for kept in sorted((Path(__file__).parent / "stores").glob("*.db")):
+    for kept in sorted((Path(__file__).parents[1] / "stores").glob("*.db")):
         shutil.copy(kept, settings.home / "runs.db")
         before = Store(settings).list()
         shutil.copy(kept, settings.home / "runs.db")

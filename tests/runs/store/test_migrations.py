@@ -16,7 +16,7 @@ from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 
-STORES = sorted((Path(__file__).parent / "stores").glob("v*.db"))
+STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
 V1, V2 = STORES
 """1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one."""

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field, ValidationError
 from cnnlab.data.tensors import Data
 from cnnlab.records import Plan, Record
 from cnnlab.schema import TrainingConfig
+from cnnlab.training.autotune.memory import Need
 from cnnlab.training.devices import describe, processor
-from cnnlab.training.memory import Need
 
 STALE_S = 86_400.0
 """Machines change: another graphics driver, a laptop on battery, a neighbour on the same host."""

@@ -7,9 +7,9 @@ from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
-from cnnlab.training.memory import require_fit
-from cnnlab.training.plan import default_plan
-from cnnlab.training.trial import Trial
+from cnnlab.training.autotune.memory import require_fit
+from cnnlab.training.autotune.timing import Trial
+from cnnlab.training.engine.default_plan import default_plan
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")

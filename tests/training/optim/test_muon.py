@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from cnnlab.data.tensors import Data, to_network
 from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.muon import Muon, orthogonalised
-from cnnlab.training.optimizers import make_optimizer
+from cnnlab.training.optim.factory import make_optimizer
+from cnnlab.training.optim.muon import Muon, orthogonalised
 
 
 @settings(deadline=None, max_examples=30)

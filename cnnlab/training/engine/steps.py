@@ -13,9 +13,9 @@ from cnnlab.models import Network
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment, augment_epoch
-from cnnlab.training.ordering import training_forward
-from cnnlab.training.precision import arithmetic, flushing_denormals
-from cnnlab.training.update import Update
+from cnnlab.training.engine.forward import training_forward
+from cnnlab.training.engine.precision import arithmetic, flushing_denormals
+from cnnlab.training.optim.fast_adam import Update
 
 MEMORY_FORMATS = {
     "contiguous": torch.contiguous_format,

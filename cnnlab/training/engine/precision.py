@@ -37,7 +37,9 @@ def set_float32(mode: ModeName, device: torch.device) -> None:
     torch.backends.cuda.matmul.fp32_precision = precision
     torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(mode == "exact", warn_only=True)
-    torch.backends.cudnn.benchmark = False  # where it helps, it is switched on for a while: `cnnlab.training.replay`
+    torch.backends.cudnn.benchmark = (
+        False  # where it helps, it is switched on for a while: `cnnlab.training.engine.cuda_graph`
+    )
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -8,14 +8,14 @@ from torch.optim import Optimizer
 
 from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.muon import Muon
+from cnnlab.training.optim.muon import Muon
 
 
 def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = False) -> Optimizer:
     """An optimizer of the model's trained parameters.
 
     adam (Kingma & Ba 2014), adamw (Loshchilov & Hutter 2017), sgd with momentum (Polyak 1964), nesterov (the same with
-    Nesterov's momentum: Sutskever et al. 2013) and muon (`cnnlab.training.muon`).
+    Nesterov's momentum: Sutskever et al. 2013) and muon (`cnnlab.training.optim.muon`).
 
     `fast` takes the fused kernels (one pass over memory; another order of rounding), `exact` torch's defaults, as
     the tutorial does. `capturable`: for a step inside a CUDA graph; every group's lr is then a tensor on the device, to

@@ -16,12 +16,12 @@ from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.records import Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit, fit
-from cnnlab.training.graphed import GraphedSteps, make_steps
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.plan import default_plan
-from cnnlab.training.replay import STEPS_A_REPLAY, Unrecorded
+from cnnlab.training.engine.cuda_graph import STEPS_A_REPLAY, Unrecorded
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.graphed_steps import GraphedSteps, make_steps
+from cnnlab.training.engine.steps import EagerSteps
+from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import random_state
-from cnnlab.training.steps import EagerSteps
 
 CPU = torch.device("cpu")
 EXACT_LR = 2**-9

@@ -15,9 +15,9 @@ from cnnlab.models import ConfigError, build
 from cnnlab.records import Record
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment_epoch
+from cnnlab.training.engine.forward import training_forward
 from cnnlab.training.evaluation import BATCH
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.ordering import training_forward
+from cnnlab.training.optim.factory import make_optimizer
 
 WORKSPACE = 1.15
 """What libraries hold beside the tensors one sees: other layouts of weights and pictures, room to compute in."""

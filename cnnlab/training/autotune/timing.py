@@ -12,13 +12,13 @@ from cnnlab.data.tensors import Data, ImageSet
 from cnnlab.models import Network, build
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.graphed import make_steps
-from cnnlab.training.memory import Need
-from cnnlab.training.optimizers import make_optimizer
-from cnnlab.training.plan import default_plan
-from cnnlab.training.remembered import Measured
+from cnnlab.training.autotune.cache import Measured
+from cnnlab.training.autotune.memory import Need
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.graphed_steps import make_steps
+from cnnlab.training.engine.steps import MEMORY_FORMATS, Steps
+from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import seed_everything
-from cnnlab.training.steps import MEMORY_FORMATS, Steps
 
 BUDGET_S = 0.7
 """For all races together; each way takes its turn at least once."""

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cnnlab.training.heap import _glibc
+from cnnlab.training.engine.malloc import _glibc
 
 pytestmark = pytest.mark.skipif(_glibc() is None, reason="another C library than glibc: nothing is changed there")
 
@@ -15,7 +15,7 @@ import json, resource, sys
 from pathlib import Path
 from contextlib import nullcontext
 import torch
-from cnnlab.training.heap import keeping_freed_memory
+from cnnlab.training.engine.malloc import keeping_freed_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.schema import TrainingConfig
-from cnnlab.training import memory
-from cnnlab.training.memory import DoesNotFitError, in_words, needed, require_fit
-from cnnlab.training.optimizers import make_optimizer
+from cnnlab.training.autotune import memory
+from cnnlab.training.autotune.memory import DoesNotFitError, in_words, needed, require_fit
+from cnnlab.training.optim.factory import make_optimizer
 
 CPU = torch.device("cpu")
 
@@ -121,7 +121,7 @@ import torch
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.schema import TrainingConfig
-from cnnlab.training import memory
+from cnnlab.training.autotune import memory
 from cnnlab.training.fit import fit
 from tests.conftest import random_data
 torch.set_num_threads(1)

@@ -5,7 +5,7 @@ import torch
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.devices import memory_format
-from cnnlab.training.precision import has_bfloat16, name_of
+from cnnlab.training.engine.precision import has_bfloat16, name_of
 
 
 def default_plan(config: TrainingConfig, device: torch.device, steps_per_record: int = 1) -> Plan:

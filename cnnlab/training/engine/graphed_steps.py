@@ -11,10 +11,10 @@ from cnnlab.models import Network
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment_epoch
-from cnnlab.training.precision import set_float32
-from cnnlab.training.replay import CudaGraphs, Recorder, Replay
+from cnnlab.training.engine.cuda_graph import CudaGraphs, Recorder, Replay
+from cnnlab.training.engine.precision import set_float32
+from cnnlab.training.engine.steps import EagerSteps, Steps, TrainingStep
 from cnnlab.training.seeding import random_state, restore_random_state
-from cnnlab.training.steps import EagerSteps, Steps, TrainingStep
 
 
 class GraphedSteps:

@@ -13,11 +13,13 @@ from cnnlab.models import complete
 from cnnlab.records import Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
-from cnnlab.training import fit, memory, remembered, selftest, trial
+from cnnlab.training import fit
+from cnnlab.training.autotune import cache, memory, timing
+from cnnlab.training.autotune import choose as choosing
+from cnnlab.training.autotune.choose import choose, measured_choice, remembered_choice
+from cnnlab.training.autotune.memory import DoesNotFitError, Need
+from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.devices import background_threads, thread_choices
-from cnnlab.training.memory import DoesNotFitError, Need
-from cnnlab.training.selftest import choose, measured_choice, remembered_choice
-from cnnlab.training.trial import Trial
 
 CPU = torch.device("cpu")
 NEED = Need(training=1, augmenting=0, measuring=1, kept=1)
@@ -73,7 +75,7 @@ def test_the_note_has_numbers_and_the_forecast_a_range(small_data: Data, setting
 
 def test_a_slow_step_is_measured_once(small_data: Data, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than one step in each of two ways where more would keep a person waiting."""
-    monkeypatch.setattr(trial, "SLOW_S", 0.0)
+    monkeypatch.setattr(timing, "SLOW_S", 0.0)
     plan, forecast = choose(config(), small_data, CPU, settings)
     assert forecast.steps == 2
     assert "A step took channels last" in plan.note
@@ -117,13 +119,13 @@ def test_bfloat16_is_used_where_it_is_quicker_and_the_note_has_both(
     small_data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked for and had: measured against float32. Without the hardware it is not even tried."""
-    monkeypatch.setattr("cnnlab.training.plan.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("cnnlab.training.engine.default_plan.has_bfloat16", lambda device: True)
     asked = config(precision="bfloat16")
     quick = race({"bfloat16": 0.5}, asked, small_data, [1])
     slow = race({"bfloat16": 2.0}, asked, small_data, [1])
     assert (quick.precision, slow.precision) == ("bfloat16", "float32")
     assert "in float32 1.0 ms and in bfloat16 2.0 ms" in slow.note
-    monkeypatch.setattr("cnnlab.training.plan.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("cnnlab.training.engine.default_plan.has_bfloat16", lambda device: False)
     without = race({"bfloat16": 0.5}, asked, small_data, [1])
     assert without.precision == "float32"
     assert "has no arithmetic for it" in without.note
@@ -131,14 +133,14 @@ def test_bfloat16_is_used_where_it_is_quicker_and_the_note_has_both(
 
 def test_a_way_that_layers_cannot_go_is_left_out(small_data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN's blocked tensors do not go through every layer; that is no error of the run."""
-    made = trial.make_steps
+    made = timing.make_steps
 
     def refusing(asked: TrainingConfig, data: Data, model: Any, optimizer: Any, plan: Plan) -> Any:
         if plan.memory_format == "blocked":
             raise RuntimeError("no such layer")
         return made(asked, data, model, optimizer, plan)
 
-    monkeypatch.setattr(trial, "make_steps", refusing)
+    monkeypatch.setattr(timing, "make_steps", refusing)
     assert race({"blocked": 0.1}, config(), small_data, [1]).memory_format == "channels_last"
 
 
@@ -146,23 +148,23 @@ def test_what_was_found_is_remembered(small_data: Data, settings: Settings, monk
     """The second choice measures nothing; a batch of another size, another day, processor or torch measure anew."""
     first, _ = choose(config(), small_data, CPU, settings)
     measured: list[TrainingConfig] = []
-    real = selftest.measure
+    real = choosing.measure
 
     def counted(asked: TrainingConfig, *rest: Any) -> Any:
         measured.append(asked)
         return real(asked, *rest)
 
-    monkeypatch.setattr(selftest, "measure", counted)
+    monkeypatch.setattr(choosing, "measure", counted)
     part = ImageSet("train", small_data.train.images[:200], small_data.train.labels[:200])
     assert choose(config(lr=0.1, seed=3), replace(small_data, train=part), CPU, settings)[0] == first
     assert not measured
     assert remembered_choice(config(batch_size=32), small_data, CPU, settings) is None
     for changed in ("processor", "describe"):
         with monkeypatch.context() as patch:
-            patch.setattr(remembered, changed, lambda *_: "another")
+            patch.setattr(cache, changed, lambda *_: "another")
             assert remembered_choice(config(), small_data, CPU, settings) is None
     with monkeypatch.context() as patch:
-        patch.setattr(remembered.time, "time", lambda: 1e10)
+        patch.setattr(cache.time, "time", lambda: 1e10)
         assert remembered_choice(config(), small_data, CPU, settings) is None
     assert remembered_choice(config(), small_data, CPU, settings)
 
@@ -194,7 +196,7 @@ def test_a_batch_that_does_not_fit_is_refused_before_any_step(
     """Measured or remembered: the sentence comes instead of a full memory."""
     choose(config(), small_data, CPU, settings)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1_000_000)
-    monkeypatch.setattr(trial.Trial, "measured", lambda *_: pytest.fail("it took a step"))
+    monkeypatch.setattr(timing.Trial, "measured", lambda *_: pytest.fail("it took a step"))
     for asked in (config(), config(batch_size=128)):
         with pytest.raises(DoesNotFitError, match="needs about"):
             choose(asked, small_data, CPU, settings)

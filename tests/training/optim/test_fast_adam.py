@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from cnnlab.training.update import Update
+from cnnlab.training.optim.fast_adam import Update
 
 LRS = (0.01, 0.02, 0.005, 0.0)
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {

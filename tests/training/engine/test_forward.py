@@ -7,7 +7,7 @@ from torch import nn
 from cnnlab.data import DATASETS
 from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.schema import TrainingConfig
-from cnnlab.training.ordering import training_forward
+from cnnlab.training.engine.forward import training_forward
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

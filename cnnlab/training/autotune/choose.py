@@ -15,12 +15,12 @@ from cnnlab.data.tensors import Data
 from cnnlab.records import Forecast, Plan
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
-from cnnlab.training.aside import no_trace
+from cnnlab.training.autotune.cache import Measured, key_of, recall, remember
+from cnnlab.training.autotune.memory import Need, expected_bytes, held_bytes, require_fit
+from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.devices import thread_choices
-from cnnlab.training.heap import keeping_freed_memory
-from cnnlab.training.memory import Need, expected_bytes, held_bytes, require_fit
-from cnnlab.training.remembered import Measured, key_of, recall, remember
-from cnnlab.training.trial import Trial
+from cnnlab.training.engine.isolation import no_trace
+from cnnlab.training.engine.malloc import keeping_freed_memory
 
 
 def choose(config: TrainingConfig, data: Data, device: torch.device, settings: Settings) -> tuple[Plan, Forecast]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from cnnlab.training.precision import flushing_denormals
+from cnnlab.training.engine.precision import flushing_denormals
 from cnnlab.training.seeding import random_state, restore_random_state
 
 WARM_UP_STEPS = 3

@@ -1,0 +1,1 @@
+"""This room makes the optimizer and its learning-rate schedule."""
