@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cnnlab.cli import _machine, main
+from cnnlab.cli import _doctor_checks, main
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, locks
 from cnnlab.runs.store import tables
@@ -27,9 +27,9 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def store(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     """A store with a stopped run, on a machine of which nothing is looked at that takes seconds."""
-    monkeypatch.setattr(_machine, "_programs", lambda settings: iter(()))
-    monkeypatch.setattr(_machine, "_device", lambda settings: iter(()))
-    monkeypatch.setattr(_machine, "_datasets", lambda settings: iter(()))
+    monkeypatch.setattr(_doctor_checks, "_programs", lambda settings: iter(()))
+    monkeypatch.setattr(_doctor_checks, "_device", lambda settings: iter(()))
+    monkeypatch.setattr(_doctor_checks, "_datasets", lambda settings: iter(()))
     store = Store(settings)
     trained(store, steps=5)
     return store
@@ -222,10 +222,10 @@ def test_a_config_that_was_opened_is_said(
 ) -> None:
     """Each line by its name."""
     (tmp_path / ".streamlit").mkdir()
-    text = (_machine.PROJECT / ".streamlit" / "config.toml").read_text()
+    text = (_doctor_checks.PROJECT / ".streamlit" / "config.toml").read_text()
     text = text.replace("enableXsrfProtection = true", "enableXsrfProtection = false").replace("= 8\n", "= 200\n")
     (tmp_path / ".streamlit" / "config.toml").write_text(text)
-    monkeypatch.setattr(_machine, "PROJECT", tmp_path)
+    monkeypatch.setattr(_doctor_checks, "PROJECT", tmp_path)
     code, found = doctor()
 
     assert code == 1
@@ -242,7 +242,7 @@ def test_a_port_in_use_and_large_logs_are_said(
         monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.getsockname()[1]))
         assert main(["doctor"]) == 0
     assert "is taken" in capsys.readouterr().out
-    monkeypatch.setattr(_machine, "MUCH_LOG_BYTES", 10)
+    monkeypatch.setattr(_doctor_checks, "MUCH_LOG_BYTES", 10)
     (settings.home / "logs").mkdir(exist_ok=True)
     (settings.home / "logs" / "worker-1.log").write_text("x" * 100)
     assert main(["doctor"]) == 1
@@ -292,7 +292,7 @@ def test_a_damaged_dataset_is_said(
     (data / "cifar-100-python" / "train").write_bytes(b"not this")
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
     for name in ("_programs", "_device"):
-        monkeypatch.setattr(_machine, name, lambda settings: iter(()))
+        monkeypatch.setattr(_doctor_checks, name, lambda settings: iter(()))
 
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out

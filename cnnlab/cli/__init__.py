@@ -21,7 +21,7 @@ from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._doctor import Doctor
 from cnnlab.cli._logs import Logs
-from cnnlab.cli._probes import LrRangeCommand, PreflightCommand
+from cnnlab.cli._measure import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Resume, Train

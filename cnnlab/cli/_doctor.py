@@ -7,7 +7,7 @@ from pydantic_settings import CliToggleFlag
 
 from cnnlab import logs
 from cnnlab.cli._common import CommandError, Exit, Reporting
-from cnnlab.cli._machine import findings
+from cnnlab.cli._doctor_checks import findings
 from cnnlab.runs import StoreError
 from cnnlab.runs.repair.checks import Finding, run_findings, store_findings
 from cnnlab.settings import Settings

@@ -3,7 +3,7 @@
 import json
 
 from cnnlab.cli._common import OneRun, Reporting, loss, open_store, percent, table
-from cnnlab.cli._progress import results_table, run_json
+from cnnlab.cli._reports import results_table, run_json
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, create_model
 from cnnlab.analysis.outcomes import Outcome, judge, outcome
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, open_store, percent, say, table
 from cnnlab.cli._data import prepare
-from cnnlab.cli._progress import BarReport, JsonReport, Report
+from cnnlab.cli._reports import BarReport, JsonReport, Report
 from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, SkipValidation, ValidationError, create_m
 from cnnlab import logs
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, Reporting, open_store, say
 from cnnlab.cli._data import prepare
-from cnnlab.cli._progress import BarReport, JsonReport, Report
+from cnnlab.cli._reports import BarReport, JsonReport, Report
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store

@@ -9,8 +9,8 @@ import streamlit as st
 from cnnlab.analysis.diagnosis import Contender, Sign, comparison, diagnose, overfitting
 from cnnlab.dashboard import look
 from cnnlab.dashboard.compare_table import dot, settings_that_differ, value_of
-from cnnlab.figures.bars import RunScores, accuracy_bars
-from cnnlab.figures.curves import Measure, RunCurve, curves
+from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
+from cnnlab.figures.learning_curves import Measure, RunCurve, curves
 from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.records import FullScores
 from cnnlab.runs import Run, Store

@@ -10,7 +10,7 @@ import streamlit as st
 from cnnlab.dashboard import forms, look, probes
 from cnnlab.dashboard.drawing import drawing
 from cnnlab.data import DATASETS, DatasetInfo
-from cnnlab.figures.network import network_svg
+from cnnlab.figures.network_diagram import network_svg
 from cnnlab.inspection.summary import LayerRow, summarise, totals
 from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig

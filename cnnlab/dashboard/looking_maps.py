@@ -13,7 +13,7 @@ from cnnlab.dashboard.looking_view import View
 from cnnlab.dashboard.tiles import tiles
 from cnnlab.data import DatasetInfo
 from cnnlab.data.tensors import normalisation_of
-from cnnlab.figures.probabilities import probability_bars
+from cnnlab.figures.class_probabilities import probability_bars
 from cnnlab.formatting import MINUS
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
 from cnnlab.inspection.summary import LayerRow

@@ -4,6 +4,6 @@ A run's own process has two threads. One trains and touches no disk; the other (
 """
 
 from cnnlab.worker.job import work
-from cnnlab.worker.warm import serve
+from cnnlab.worker.warm_worker import serve
 
 __all__ = ["serve", "work"]

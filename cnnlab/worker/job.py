@@ -19,10 +19,10 @@ from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import environment, pick_device
 from cnnlab.training.engine.malloc import keeping_freed_memory
-from cnnlab.worker import resuming, warm_sets
-from cnnlab.worker.endings import Asked, AskedToEnd, Ended, as_asked, verdict
-from cnnlab.worker.epochs import Epochs
-from cnnlab.worker.scores import measure
+from cnnlab.worker import data_cache, resume
+from cnnlab.worker.epoch_commits import Epochs
+from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, verdict
+from cnnlab.worker.final_scores import measure
 from cnnlab.worker.signals import heard
 from cnnlab.worker.writer import FLUSH_S, Writer
 
@@ -158,11 +158,11 @@ class Job:
     def _begin(self) -> Fit:
         config, store, run = complete(self.run.config), self.store, self.run
         device = pick_device(config.device)
-        data = warm_sets.take(config, self.settings, device, self._tell_download)
-        known = resuming.recorded_plan(run, config, device)
+        data = data_cache.take(config, self.settings, device, self._tell_download)
+        known = resume.recorded_plan(run, config, device)
         plan, forecast = known or choose(config, data, device, self.settings)
         torch.set_num_threads(plan.threads)
-        training = fit(config, data, device, resuming.newest_state(store, run, self.remarks), plan)
+        training = fit(config, data, device, resume.newest_state(store, run, self.remarks), plan)
         if run.steps_total is not None:  # else it never began, and there is nothing to forget
             store.rewind(run.id, training.place.step)
         if self.remarks:
@@ -174,7 +174,7 @@ class Job:
         """Say that it begins now, and how."""
         training.model.register_forward_pre_hook(self._between_batches)
         device = training.device
-        said = resuming.environment_with(environment(device), training.plan, forecast)
+        said = resume.environment_with(environment(device), training.plan, forecast)
         self.store.start(self.run.id, device.type, said, training.steps_total)
 
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:

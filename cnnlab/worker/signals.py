@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cnnlab.worker.endings import Asked
+from cnnlab.worker.exit_status import Asked
 
 MEANINGS: dict[signal.Signals, Asked] = {
     signal.SIGINT: "stop",

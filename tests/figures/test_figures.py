@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.analysis.intervals import interval95
-from cnnlab.figures.bars import RunScores, accuracy_bars
-from cnnlab.figures.curves import RunCurve, curves
-from cnnlab.figures.network import network_svg
-from cnnlab.figures.probabilities import SAID, probability_bars
+from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
+from cnnlab.figures.class_probabilities import SAID, probability_bars
+from cnnlab.figures.learning_curves import RunCurve, curves
+from cnnlab.figures.network_diagram import network_svg
 from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import percent, points
 from cnnlab.records import EpochRecord, FullScores, Results, Score

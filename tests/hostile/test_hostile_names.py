@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.dashboard import compare_table, csv_tables, looking_uploads
 from cnnlab.dashboard.markdown import escape
-from cnnlab.figures.curves import RunCurve, curves
+from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.style import plain
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.runs.store.imports import shown

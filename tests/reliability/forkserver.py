@@ -24,7 +24,7 @@ from cnnlab.data.tensors import prepare_sets
 from cnnlab.runs import Store
 from cnnlab.settings import Settings
 from cnnlab.training import fit
-from cnnlab.worker import job, resuming, work, writer
+from cnnlab.worker import job, resume, work, writer
 from tests.reliability.runs import plan
 from tests.reliability.workers import PHASES, WRITER
 from tests.worker.helpers import small
@@ -108,7 +108,7 @@ def note_where(shared: mmap.mmap) -> None:
     during(Store, "commit", writing, "before_begin", "idle")
     during(Store, "add_steps", writing, "keeping steps", "idle")
     during(Store, "claim", phase, "claiming", "preparing")
-    during(resuming, "newest_state", phase, "reading the state", "preparing")
+    during(resume, "newest_state", phase, "reading the state", "preparing")
     during(Store, "rewind", phase, "rewinding", "preparing")
     during(Store, "start", phase, "starting", "training")
     during(job, "measure", phase, "measuring", "measured")

@@ -12,7 +12,7 @@ from cnnlab.data import DATASETS
 from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.networks import load_network
 from cnnlab.runs import Store, StoreError
-from cnnlab.worker import resuming
+from cnnlab.worker import resume
 from tests.pages.conftest import PAGES, open_page_at
 from tests.reliability import damage
 from tests.reliability.damage import cut, flip
@@ -34,7 +34,7 @@ def test_a_damaged_state_is_never_loaded(store: Store) -> None:
     for turn in range(100):
         path.write_bytes((cut, flip)[turn % 2](content, chance))
         remarks: list[str] = []
-        state = resuming.newest_state(store, run, remarks)
+        state = resume.newest_state(store, run, remarks)
         assert state is not None
         assert (state.meta["step"], len(remarks)) == (before.step, 1)
 

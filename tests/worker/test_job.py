@@ -23,9 +23,9 @@ from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.store import tables
 from cnnlab.training import full_scores
 from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.worker import final_scores as scores_module
 from cnnlab.worker import job
-from cnnlab.worker import scores as scores_module
-from cnnlab.worker.endings import Asked
+from cnnlab.worker.exit_status import Asked
 from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.cli import main
 from cnnlab.cli._common import Exit
-from cnnlab.cli._probes import sparkline
+from cnnlab.cli._measure import sparkline
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs import Store
 from cnnlab.settings import Settings

@@ -13,7 +13,7 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.settings import Settings
-from cnnlab.worker import warm, warm_sets
+from cnnlab.worker import data_cache, warm_worker
 from tests.worker.helpers import resume, serve, small, wait_for
 
 
@@ -41,7 +41,7 @@ def test_a_worker_that_cannot_warm_up_trains_all_the_same(
     def fail(*arguments: object) -> None:
         raise DataUnavailableError("CIFAR-10 is not available: it is damaged.")
 
-    monkeypatch.setattr(warm, "_warm_up", fail)
+    monkeypatch.setattr(warm_worker, "_warm_up", fail)
     created = coming(store, monkeypatch, questions=3)
     worker.serve(store.settings)
 
@@ -51,7 +51,7 @@ def test_a_worker_that_cannot_warm_up_trains_all_the_same(
 
 def test_a_run_that_is_there_does_not_wait_for_the_warm_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would warm up for another one."""
-    monkeypatch.setattr(warm, "_warm_up", lambda *arguments: pytest.fail("it warmed up first"))
+    monkeypatch.setattr(warm_worker, "_warm_up", lambda *arguments: pytest.fail("it warmed up first"))
     coming(store, monkeypatch, questions=1)
     worker.serve(store.settings)
 
@@ -61,13 +61,13 @@ def test_a_run_that_is_there_does_not_wait_for_the_warm_up(store: Store, monkeyp
 def test_what_is_warm_is_taken_once(settings: Settings) -> None:
     """By a run that cuts the sets alike; another one has its own, and the memory is given back."""
     cpu, silent = torch.device("cpu"), None
-    kept = warm_sets.keep(small(), settings, cpu)
+    kept = data_cache.keep(small(), settings, cpu)
 
-    assert warm_sets.take(small(lr=0.5, epochs=9), settings, cpu, silent) is kept
-    assert warm_sets.take(small(), settings, cpu, silent) is not kept
-    kept = warm_sets.keep(small(), settings, cpu)
-    assert len(warm_sets.take(small(train_subset=128), settings, cpu, silent).train) == 128
-    assert not warm_sets._kept
+    assert data_cache.take(small(lr=0.5, epochs=9), settings, cpu, silent) is kept
+    assert data_cache.take(small(), settings, cpu, silent) is not kept
+    kept = data_cache.keep(small(), settings, cpu)
+    assert len(data_cache.take(small(train_subset=128), settings, cpu, silent).train) == 128
+    assert not data_cache._kept
 
 
 def test_a_warm_worker_trains_one_run_and_ends(store: Store) -> None:

@@ -24,8 +24,8 @@ from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import pick_device
 from cnnlab.training.engine.isolation import no_trace
 from cnnlab.training.ensemble import Ensemble, fit_together, why_not
-from cnnlab.worker import warm_sets
-from cnnlab.worker.endings import Asked, Ended
+from cnnlab.worker import data_cache
+from cnnlab.worker.exit_status import Asked, Ended
 from cnnlab.worker.job import LISTEN_S, Course, Job, News, work
 from cnnlab.worker.signals import heard
 from cnnlab.worker.writer import FLUSH_S
@@ -66,7 +66,7 @@ def work_with(store: Store, settings: Settings, run: Run, others: Sequence[Run])
     Returns them as they ended. What goes wrong with one run is its own affair; what goes wrong with the process, everybody's.
     """
     configs, device = [complete(each.config) for each in (run, *others)], pick_device(run.config.device)
-    sets = warm_sets.Sets(settings, device)
+    sets = data_cache.Sets(settings, device)
     try:
         plan, _ = choose(configs[0], sets.of(configs[0]), device, settings)
         faster = gain(configs, [sets.of(config) for config in configs], device, plan) > WORTHWHILE

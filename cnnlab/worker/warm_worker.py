@@ -19,9 +19,9 @@ from cnnlab.settings import Settings
 from cnnlab.training import fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import background_threads, pick_device
-from cnnlab.worker import warm_sets
+from cnnlab.worker import data_cache
 from cnnlab.worker.job import work
-from cnnlab.worker.together import companions, work_with
+from cnnlab.worker.side_by_side import companions, work_with
 
 POLL_S = 0.05
 """How often it asks for a run."""
@@ -73,7 +73,7 @@ def _warm_up(settings: Settings, store: Store) -> Iterator[None]:
     if not DATASETS.get(config.dataset).is_ready(settings.data):
         config = config.model_copy(update={"dataset": "shapes"})
     config, device = complete(config), pick_device("auto")
-    data = warm_sets.keep(config, settings, device)
+    data = data_cache.keep(config, settings, device)
     yield
     list(islice(fit(config, data, device), 2))
     yield

@@ -9,8 +9,8 @@ import torch
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.training.engine.default_plan import default_plan
-from cnnlab.worker import job, together, warm
-from cnnlab.worker.together import companions, gain, work_with
+from cnnlab.worker import job, side_by_side, warm_worker
+from cnnlab.worker.side_by_side import companions, gain, work_with
 from tests.worker.helpers import files_of, named_by, resume, small, train
 
 CLOSE = 2e-3
@@ -21,14 +21,16 @@ is ten times as far away."""
 @pytest.fixture(autouse=True)
 def as_if_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU it is not, and there would be nothing to test."""
-    monkeypatch.setattr(together, "gain", lambda *_: 9.0)
-    monkeypatch.setattr(together, "choose", lambda c, d, device, s: (default_plan(c, device, steps_per_record=1), None))
+    monkeypatch.setattr(side_by_side, "gain", lambda *_: 9.0)
+    monkeypatch.setattr(
+        side_by_side, "choose", lambda c, d, device, s: (default_plan(c, device, steps_per_record=1), None)
+    )
 
 
 @pytest.fixture
 def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its name is looked at."""
-    monkeypatch.setattr(together, "pick_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(side_by_side, "pick_device", lambda name: torch.device("cuda"))
 
 
 def sweep(store: Store, *changes: dict[str, Any]) -> list[Run]:
@@ -36,7 +38,7 @@ def sweep(store: Store, *changes: dict[str, Any]) -> list[Run]:
     return store.create_many([small(dropout=0.0, **change) for change in changes], "a sweep")
 
 
-def side_by_side(store: Store, *changes: dict[str, Any]) -> list[Run]:
+def trained_together(store: Store, *changes: dict[str, Any]) -> list[Run]:
     """Queue, claim and work them."""
     _, *others = sweep(store, *changes)
     claimed = store.claim()
@@ -53,7 +55,7 @@ def curve(store: Store, run: Run) -> list[float]:
 def test_each_is_the_run_it_would_have_been(store: Store) -> None:
     """Curves and scores of three, with other seeds and learning rates, against each trained alone."""
     changes = [{"seed": 1}, {"seed": 2, "lr": 0.003}, {"seed": 1, "optimizer": "sgd", "lr": 0.01}]
-    ended = side_by_side(store, *changes)
+    ended = trained_together(store, *changes)
 
     assert [run.status for run in ended] == [RunStatus.FINISHED] * 3
     for run, change in zip(ended, changes, strict=True):
@@ -68,9 +70,9 @@ def test_each_is_the_run_it_would_have_been(store: Store) -> None:
 @pytest.mark.usefixtures("hearing")
 def test_one_is_stopped_and_goes_on_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are not; continued, it ends where it would have ended."""
-    monkeypatch.setattr(together, "LISTEN_S", 0.0)
+    monkeypatch.setattr(side_by_side, "LISTEN_S", 0.0)
     _when(monkeypatch, lambda store, runs: store.request(runs[1].id, "stop"), step=5)
-    first, stopped, last = side_by_side(store, {"seed": 1}, {"seed": 2}, {"seed": 3})
+    first, stopped, last = trained_together(store, {"seed": 1}, {"seed": 2}, {"seed": 3})
 
     assert [first.status, stopped.status, last.status] == [RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FINISHED]
     assert stopped.step in (5, 6)
@@ -91,7 +93,7 @@ def test_what_counts_as_close_is_closer_than_any_other_run(store: Store) -> None
 
 def test_one_diverges(store: Store) -> None:
     """Its status says so; its neighbour finishes."""
-    healthy, ill = side_by_side(store, {"seed": 1}, {"seed": 1, "optimizer": "sgd", "lr": 10.0, "momentum": 0.999})
+    healthy, ill = trained_together(store, {"seed": 1}, {"seed": 1, "optimizer": "sgd", "lr": 10.0, "momentum": 0.999})
 
     assert healthy.status is RunStatus.FINISHED
     assert ill.status is RunStatus.DIVERGED
@@ -105,7 +107,7 @@ def test_a_fault_of_the_common_step_is_everybodys(store: Store, monkeypatch: pyt
         raise MemoryError
 
     _when(monkeypatch, fail, step=6, common=True)
-    ended = side_by_side(store, {"seed": 1}, {"seed": 2})
+    ended = trained_together(store, {"seed": 1}, {"seed": 2})
 
     assert [run.status for run in ended] == [RunStatus.FAILED] * 2
     assert all("Try a batch size of 32" in run.message for run in ended)
@@ -114,8 +116,8 @@ def test_a_fault_of_the_common_step_is_everybodys(store: Store, monkeypatch: pyt
 
 def test_where_it_is_not_faster_nobody_is_taken(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first trains alone; the others wait on."""
-    monkeypatch.setattr(together, "gain", lambda *_: 1.05)
-    ended = side_by_side(store, {"seed": 1}, {"seed": 2})
+    monkeypatch.setattr(side_by_side, "gain", lambda *_: 1.05)
+    ended = trained_together(store, {"seed": 1}, {"seed": 2})
 
     assert [run.status for run in ended] == [RunStatus.FINISHED]
     assert "plan" in ended[0].environment
@@ -153,16 +155,16 @@ def test_without_a_gpu_there_are_none(store: Store) -> None:
 
 def test_the_warm_worker_takes_the_sweep(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """From one claim all are trained, and the process ends."""
-    monkeypatch.setattr(warm, "companions", lambda store, run: [r for r in store.list() if r.id != run.id])
+    monkeypatch.setattr(warm_worker, "companions", lambda store, run: [r for r in store.list() if r.id != run.id])
     sweep(store, {"seed": 1}, {"seed": 2})
-    warm.serve(store.settings)
+    warm_worker.serve(store.settings)
     assert [run.status for run in store.list()] == [RunStatus.FINISHED] * 2
 
 
 def test_the_gain_is_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """By real steps, which leave no trace; stacked networks that do not fit are no gain."""
     config = small(dropout=0.0)
-    data = together.warm_sets.Sets(store.settings, torch.device("cpu")).of(config)
+    data = side_by_side.data_cache.Sets(store.settings, torch.device("cpu")).of(config)
     torch.manual_seed(5)
     before = torch.get_rng_state()
     found = gain([config, config], [data, data], torch.device("cpu"), default_plan(config, torch.device("cpu")))
@@ -172,7 +174,7 @@ def test_the_gain_is_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     def too_large(*_: object) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(together, "fit_together", too_large)
+    monkeypatch.setattr(side_by_side, "fit_together", too_large)
     assert gain([config], [data], torch.device("cpu"), default_plan(config, torch.device("cpu"))) == 0.0
 
 
@@ -182,14 +184,14 @@ def _when(
     """Do something as soon as the first run has taken that step; `common`: in what all take together."""
     done: list[int] = []
     if common:
-        take = together.Ensemble._take
+        take = side_by_side.Ensemble._take
 
-        def failing(self: together.Ensemble) -> None:
+        def failing(self: side_by_side.Ensemble) -> None:
             if self.fits[0].place.step == step:
                 act(None, [])  # type: ignore[arg-type]
             take(self)
 
-        monkeypatch.setattr(together.Ensemble, "_take", failing)
+        monkeypatch.setattr(side_by_side.Ensemble, "_take", failing)
         return
     add_step = job.Writer.add_step
 
