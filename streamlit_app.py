@@ -11,9 +11,10 @@ import anyio
 import streamlit as st
 from starlette.middleware import Middleware
 
-from cnnlab.dashboard import access, errors, examples, health
-from cnnlab.dashboard.base_url import SayBaseUrl
-from cnnlab.dashboard.entrance import Gate
+from cnnlab.dashboard.app import errors, examples, health, warmup
+from cnnlab.dashboard.app.base_url import SayBaseUrl
+from cnnlab.dashboard.auth import Gate
+from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
 from cnnlab.settings import SettingsError
@@ -22,17 +23,17 @@ from cnnlab.settings import SettingsError
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
-    access.load_torch()
+    warmup.load_torch()
     with suppress(SettingsError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
-        access.launcher().start()
+        services.launcher().start()
     yield {}
     with suppress(SettingsError, StoreError):
-        await anyio.to_thread.run_sync(access.launcher().stop)
+        await anyio.to_thread.run_sync(services.launcher().stop)
 
 
 app = st.App(
-    "cnnlab/dashboard/router.py",
+    "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
     middleware=[Middleware(Gate), Middleware(SayBaseUrl)],

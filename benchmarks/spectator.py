@@ -17,7 +17,7 @@ EVENTS = "$$STREAMLIT_INTERNAL_KEY_{id}__events"
 
 
 class Spectator(Tab):
-    """It merges the points it is sent as `live_data.js` does, and asks for everything again where some are missing."""
+    """It merges the points it is sent as `live_chart/data.js` does, and asks for everything again where some are missing."""
 
     def __init__(self, url: str, run_id: str) -> None:
         super().__init__(url, "train", f"run={run_id}", self._look)

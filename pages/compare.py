@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from cnnlab.dashboard import access, compare_cards, compare_table, compare_view, look, start, sweep_view
+from cnnlab.dashboard.compare import cards, charts, table
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.sweep import results
+from cnnlab.dashboard.train import start
+from cnnlab.dashboard.widgets import run_labels
 
-store = access.store()
+store = services.store()
 runs = store.list()
-look.page_header(
+run_labels.page_header(
     "Which run is better, and does it overfit?",
     "Pick up to eight runs. A network overfits where it knows its training pictures better than new ones.",
 )
@@ -16,15 +20,15 @@ if not runs:
         start.demo_button()
     st.stop()
 
-if sweep := sweep_view.choose(runs):
-    sweep_view.show(store, sweep, runs)
+if sweep := results.choose(runs):
+    results.show(store, sweep, runs)
     st.stop()
 
-chosen = compare_table.chosen_runs(runs)
-compare_table.show(runs, chosen)
+chosen = table.chosen_runs(runs)
+table.show(runs, chosen)
 if chosen:
-    compare_view.show(store, chosen)
-    compare_view.differences_table(chosen)
-    compare_cards.show(store, chosen, parents={run.id: run for run in runs})
+    charts.show(store, chosen)
+    charts.differences_table(chosen)
+    cards.show(store, chosen, parents={run.id: run for run in runs})
 else:
     st.caption("Pick a run in the table: touch the box at the left of its row.")

@@ -4,19 +4,22 @@ import numpy as np
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard import access, look, looking, looking_url, routes
-from cnnlab.dashboard import looking_maps as maps
-from cnnlab.dashboard.looking_arrays import maps_of
-from cnnlab.dashboard.looking_picture import choose_picture
-from cnnlab.dashboard.looking_scales import MAP_SCOPES, map_scale
-from cnnlab.dashboard.tiles import tiles
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect import bar
+from cnnlab.dashboard.inspect.cache import maps_of
+from cnnlab.dashboard.inspect.picture import choose_picture
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, map_scale
+from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS
+from cnnlab.views import feature_maps as maps
 
-look.page_header(
+run_labels.page_header(
     "What does it see in this picture?",
     "Each kernel's answer is a new picture, a feature map: bright where the kernel found what it looks for.",
 )
-view = looking.looking()
+view = bar.looking()
 if view is None:
     st.stop()
 
@@ -25,9 +28,9 @@ picture = choose_picture(info.name)
 if picture is None:
     st.stop()
 try:
-    seen = maps_of(access.settings(), view.run, view.weights, picture.sized)
+    seen = maps_of(services.settings(), view.run, view.weights, picture.sized)
 except CheckpointError as error:
-    looking.unreadable(view, error)
+    bar.unreadable(view, error)
     st.stop()
 
 left, right = st.columns(2, gap="large")
@@ -40,7 +43,7 @@ with right:
 by_name = {layer.name: layer for layer in seen.layers}
 spatial = [row for row in view.layers if row.name in by_name]
 with st.container(horizontal=True, gap="small"):
-    row = looking.choose_layer(view, spatial, "Layer", maps.strip_words(spatial))
+    row = bar.choose_layer(view, spatial, "Layer", maps.strip_words(spatial))
     scope = st.segmented_control(
         "Colour scale",
         list(MAP_SCOPES),
@@ -53,12 +56,12 @@ with st.container(horizontal=True, gap="small"):
     )
 layer = by_name[row.name]
 scale = map_scale(layer, seen, scope or "layer")
-chosen = looking.choose_channel(len(layer.maps))
+chosen = bar.choose_channel(len(layer.maps))
 
 grid, side = st.columns([3, 2], gap="large")
 with grid:
     st.subheader(maps.title(layer), anchor=False)
-    with looking.window(len(layer.maps)):
+    with bar.window(len(layer.maps)):
         tiles(
             key="maps",
             values=layer.maps,
@@ -68,7 +71,7 @@ with grid:
             selected=chosen,
             colour_bar="value",
             description=f"The {len(layer.maps)} feature maps of {layer.label} for {picture.words}.",
-            on_pick=lambda tile: looking_url.keep(channel=tile),
+            on_pick=lambda tile: query_params.keep(channel=tile),
         )
     st.caption(f"{maps.how_to_read(layer, scale)} {scale.sentence}")
 with side:
@@ -85,10 +88,10 @@ with side:
         description=f"Feature map {chosen} of {layer.label}, large",
     )
     maps.draw_statistics(layer.maps[chosen])
-    access.link(
-        routes.kernels(),
+    query_params.link(
+        navigation.kernels(),
         "The kernel behind it",
         icon=":material/grid_view:",
-        **(looking_url.view() | {"layer": layer.label, "channel": str(chosen)}),
+        **(query_params.view() | {"layer": layer.label, "channel": str(chosen)}),
     )
 view.keep(layer=layer.label, channel=chosen, picture=picture.key)

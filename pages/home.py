@@ -3,30 +3,33 @@
 import numpy as np
 import streamlit as st
 
-from cnnlab.dashboard import access, look, routes, run_list
-from cnnlab.dashboard.examples import examples
-from cnnlab.dashboard.tiles import tiles
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.app.examples import examples
+from cnnlab.dashboard.run import latest
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS
+from cnnlab.formatting import NARROW, count
 from cnnlab.presets import PRESETS
 
 DEMO = PRESETS[0]
 BUILT_IN = "shapes"
 PICTURES_PX = 240
 CARDS = (
-    (routes.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
-    (routes.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
-    (routes.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
-    (routes.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
+    (navigation.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
+    (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
+    (navigation.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
+    (navigation.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
 )
 
 
 def begin(dataset: str) -> None:
     """Start the demo on `dataset` and go and watch it."""
-    from cnnlab.dashboard import start  # it loads torch, and this page must open at once
+    from cnnlab.dashboard.train import start  # it loads torch, and this page must open at once
     from cnnlab.models import complete
 
     if run_id := start.begin(complete(DEMO.config.model_copy(update={"dataset": dataset}))):
-        access.go(routes.train(), run=run_id)
+        query_params.go(navigation.train(), run=run_id)
     start.problem()
 
 
@@ -40,14 +43,14 @@ def welcome() -> None:
     config = DEMO.config
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         wanted = st.button(f"Train the {DEMO.name}", key="demo", type="primary", icon=":material/play_arrow:")
-        access.link(routes.train(), "Choose my own settings", icon=":material/tune:")
+        query_params.link(navigation.train(), "Choose my own settings", icon=":material/tune:")
     st.caption(
-        f"{config.architecture}, {config.epochs} epochs on {look.count(config.train_subset or 0)} pictures of "
+        f"{config.architecture}, {config.epochs} epochs on {count(config.train_subset or 0)} pictures of "
         f"{config.dataset}. It trains in the background; this page may be closed."
     )
     dataset = DATASETS.get(config.dataset)
-    if not dataset.is_ready(access.settings().data):
-        size = f"{dataset.info.download_bytes / 1e6:.0f}{look.NARROW}MB"
+    if not dataset.is_ready(services.settings().data):
+        size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
         st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
         if st.button(f"No network? Train on {BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
             begin(BUILT_IN)
@@ -83,10 +86,10 @@ def cards() -> None:
             with grid.cell(), st.container(gap="xsmall"):
                 st.markdown(f"**{question}**")
                 st.caption(answer)
-                access.link(page(), page().title, icon=":material/arrow_forward:")
+                query_params.link(page(), page().title, icon=":material/arrow_forward:")
 
 
-store = access.store()
+store = services.store()
 with st.container(horizontal_alignment="center"), st.container(width=1120, gap="large"):
     left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
     with left:
@@ -95,5 +98,5 @@ with st.container(horizontal_alignment="center"), st.container(width=1120, gap="
         waiting = examples() is None
         st.fragment(pictures, run_every="2s" if waiting else None, key="pictures")(waiting)
     cards()
-    if runs := access.runs(store):
-        run_list.latest(runs)
+    if runs := services.runs(store):
+        latest.latest(runs)

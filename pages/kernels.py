@@ -3,28 +3,31 @@
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard import access, look, looking, looking_url, routes
-from cnnlab.dashboard import looking_kernels as kernels
-from cnnlab.dashboard.looking_arrays import kernels_of
-from cnnlab.dashboard.looking_scales import KERNEL_SCOPES, kernel_scale
-from cnnlab.dashboard.tiles import tiles
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect import bar
+from cnnlab.dashboard.inspect.cache import kernels_of
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, kernel_scale
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.views import kernels
 
-look.page_header(
+run_labels.page_header(
     "What has it learnt to look for?",
     "A kernel is a small table of weights that slides over the picture and answers where it finds its pattern.",
 )
-view = looking.looking()
+view = bar.looking()
 if view is None:
     st.stop()
 
 convolutions = [row for row in view.layers if row.kind == "convolution"]
 controls = st.container(horizontal=True, gap="small")
 with controls:
-    layer = looking.choose_layer(view, convolutions, "Convolution", kernels.strip_words(convolutions))
+    layer = bar.choose_layer(view, convolutions, "Convolution", kernels.strip_words(convolutions))
 try:
-    weights = kernels_of(access.settings(), view.weights, layer.name)
+    weights = kernels_of(services.settings(), view.weights, layer.name)
 except CheckpointError as error:
-    looking.unreadable(view, error)
+    bar.unreadable(view, error)
     st.stop()
 
 first = layer is convolutions[0]
@@ -42,13 +45,13 @@ with controls:
         persist_state="session",
     )
 scale = kernel_scale(weights, scope or "layer", layer.label)
-chosen = looking.choose_channel(number)
+chosen = bar.choose_channel(number)
 start = kernels.at_the_start(view, layer)
 
 grid, side = st.columns([3, 2], gap="large")
 with grid:
     st.subheader(kernels.title(layer.label, weights.shape, channel), anchor=False)
-    with looking.window(number):
+    with bar.window(number):
         tiles(
             key="kernels",
             values=kernels.slices(weights, channel),
@@ -58,17 +61,17 @@ with grid:
             selected=chosen,
             colour_bar="weight",
             description=f"The {number} kernels of {layer.label} {view.when}.",
-            on_pick=lambda tile: looking_url.keep(channel=tile),
+            on_pick=lambda tile: query_params.keep(channel=tile),
         )
     st.caption(f"{kernels.how_to_read(channel, first)} {scale.sentence}")
 with side:
     st.subheader(f"Kernel {chosen}", anchor=False)
     kernels.draw_one(view, layer, weights, start, chosen, channel)
-    access.link(
-        routes.feature_maps(),
+    query_params.link(
+        navigation.feature_maps(),
         "See what it answers to a picture",
         icon=":material/layers:",
-        **(looking_url.view() | {"layer": layer.label, "channel": str(chosen)}),
+        **(query_params.view() | {"layer": layer.label, "channel": str(chosen)}),
     )
     kernels.draw_movement(view, layer, weights, start, chosen)
 view.keep(layer=layer.label, channel=chosen, input=channel)

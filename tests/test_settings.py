@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import streamlit_app
-from cnnlab.dashboard import access
+from cnnlab.dashboard.state import services
 from cnnlab.settings import PROJECT, Settings, SettingsError
 
 WRONG = {
@@ -63,8 +63,8 @@ def test_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
 def test_the_server_comes_up_to_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong variable is a sentence on every page, not a server that does not start."""
     monkeypatch.setenv("CNNLAB_SLOTS", "abc")
-    monkeypatch.setattr(access, "load_torch", lambda: None)
-    access.launcher.cache_clear()
+    monkeypatch.setattr(services, "load_torch", lambda: None)
+    services.launcher.cache_clear()
 
     async def up_and_down() -> None:
         async with streamlit_app.lifespan(streamlit_app.app):

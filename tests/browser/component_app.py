@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from cnnlab.dashboard.live_chart import Columns, live_chart
-from cnnlab.dashboard.tiles import tiles
+from cnnlab.dashboard.widgets.live_chart import Columns, live_chart
+from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.records import EpochRecord, Score
 
 SENT = "_sent_chart"
@@ -36,7 +36,14 @@ first = st.session_state.get(SENT, 0)
 st.session_state[SENT] = last
 epochs = [epoch(number) for number in range(1, last // 100 + 1) if 100 * number > first]
 live_chart(
-    key="chart", run_id="r", first=first, steps=columns(first, last), epochs=epochs, epochs_total=8, steps_total=800
+    key="chart",
+    run_id="r",
+    first=first,
+    steps=columns(first, last),
+    epochs=epochs,
+    epochs_total=8,
+    steps_total=800,
+    on_resync=lambda: st.session_state.pop(SENT, None),
 )
 st.text(f"sent from {first}")
 

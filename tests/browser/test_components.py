@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cnnlab.dashboard.component import STATIC
+from cnnlab.dashboard.widgets.component import STATIC
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -236,9 +236,9 @@ def test_the_theme_changes_without_a_reload(opened: Page) -> None:
 
 
 def test_merging_is_exact(opened: Page) -> None:
-    """live_data.js: in order, overlapping, with a gap, and begun afresh."""
+    """live_chart/data.js: in order, overlapping, with a gap, and begun afresh."""
     script = """async () => {
-        const file = new URL("app/static/live_data.js", document.baseURI);
+        const file = new URL("app/static/live_chart/data.js", document.baseURI);
         const { merge, seriesOf, ticks, windowEnd, bestEpoch } = await import(file);
         const send = (run, first, last) => {
             const step = Array.from({ length: last - first }, (_, i) => first + i + 1);

@@ -15,8 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import compare_table, csv_tables, looking_uploads
-from cnnlab.dashboard.markdown import escape
+from cnnlab.dashboard.compare import table
+from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.exports import csv as csv_export
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.style import plain
 from cnnlab.runs import Run, Store, StoreError
@@ -77,7 +79,7 @@ def test_no_address_names_a_file(name: str, settings: Settings) -> None:
     secret.write_bytes(b"secret")
     store = Store(settings)
 
-    assert looking_uploads.find(settings, name) is None
+    assert uploads.find(settings, name) is None
     with pytest.raises(StoreError):
         store.get(name)
     assert not settings.runs.exists()
@@ -154,21 +156,21 @@ def _labels(app: AppTest) -> list[str]:
 def test_no_formula_in_a_table_that_can_be_downloaded(first: str, insert_run: Any) -> None:
     """Streamlit's own download writes cells as they are: what a spreadsheet would compute stands behind a joiner."""
     run = insert_run(name=f"{first}cmd|'/c calc'!A1")
-    frame = compare_table.frame([run], [], {})
+    frame = table.frame([run], [], {})
 
     cell = frame["Run"][0]
     assert cell[0] == "\N{WORD JOINER}"
     assert cell[1:] == run.name
     insert_run.store.rename(run.id, "plain = name")
-    assert compare_table.frame([insert_run.store.get(run.id)], [], {})["Run"][0] == "plain = name"
+    assert table.frame([insert_run.store.get(run.id)], [], {})["Run"][0] == "plain = name"
 
 
 def test_our_own_csv_holds_numbers_alone(insert_run: Any) -> None:
     """And the names of our columns: nothing that anybody typed."""
     run = insert_run(name="=cmd|'/c calc'!A1")
     for text in (
-        csv_tables.epochs_csv(insert_run.store.epochs(run.id)),
-        csv_tables.steps_csv(insert_run.store.steps(run.id)),
+        csv_export.epochs_csv(insert_run.store.epochs(run.id)),
+        csv_export.steps_csv(insert_run.store.steps(run.id)),
     ):
         header, *rows = csv.reader(io.StringIO(text))
         assert all(re.fullmatch(r"[a-z_]+", name) for name in header)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnlab.dashboard import looking_uploads
+from cnnlab.dashboard.inspect import uploads
 from cnnlab.data import _decoder, images
 from cnnlab.data.images import PictureError, believed, decode
 from cnnlab.settings import Settings
@@ -84,7 +84,7 @@ TOLD = {
 @pytest.mark.parametrize("data", TOLD.values(), ids=TOLD)
 def test_nothing_of_the_file_is_kept_but_its_pixels(data: bytes, settings: Settings) -> None:
     """The kept PNG has a header, pixels and an end: no profile, text, place or time, nor what was hidden behind it."""
-    looking_uploads.add(settings, data)
+    uploads.add(settings, data)
 
     (kept,) = (settings.home / "pictures").iterdir()
     content = kept.read_bytes()
@@ -105,16 +105,13 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def test_names_of_files_are_never_used(settings: Settings) -> None:
     """Whatever a file is called: what is kept is named by its content, in its folder, and nothing else is written."""
     before = set(settings.home.parent.rglob("*"))
-    assert (
-        "add(access.settings(), file.getvalue())"
-        in Path(looking_uploads.__file__).with_name("looking_picture.py").read_text()
-    )
+    assert "add(services.settings(), file.getvalue())" in Path(uploads.__file__).with_name("picture.py").read_text()
     for name in NAMES:
-        looking_uploads.add(settings, FORTY[name].data)
+        uploads.add(settings, FORTY[name].data)
 
     new = {path for path in settings.home.parent.rglob("*") if path.is_file()} - before
     assert len(new) == 1
-    assert looking_uploads._NAME.fullmatch(new.pop().stem)
+    assert uploads._NAME.fullmatch(new.pop().stem)
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cnnlab.cli import main
-from cnnlab.dashboard import forms
+from cnnlab.dashboard.train import form
 from cnnlab.models import ConfigError, complete
 from cnnlab.runs import Store, StoreError
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
@@ -101,7 +101,7 @@ def test_hostile_settings_are_refused_by_name(values: dict[str, Any]) -> None:
 @hypothesis_settings(max_examples=MANY)
 def test_the_form_refuses_them(values: dict[str, Any]) -> None:
     """Whatever a browser sends: sentences and no config, or one that can be trained."""
-    checked = forms.check({name: value for name, value in values.items() if name in SETTINGS})
+    checked = form.check({name: value for name, value in values.items() if name in SETTINGS})
     assert (checked.config is None) == bool(checked.sentences)
     assert all(sentence.endswith(".") for sentence in checked.sentences)
     if checked.config:

@@ -117,9 +117,10 @@ def test_the_server_has_no_second_configuration() -> None:
 
 
 def test_static_files_are_code_and_pictures_of_ours() -> None:
-    """They are served to whoever asks, signed in or not: no link out of the folder, no folder, nothing hidden."""
-    static = ROOT / "cnnlab" / "dashboard" / "static"
-    for path in static.iterdir():
-        assert path.is_file()
+    """They are served to whoever asks, signed in or not: no link out of the folder, nothing hidden."""
+    static = ROOT / "cnnlab" / "dashboard" / "app" / "static"
+    assert static.is_dir()
+    for path in static.rglob("*"):
+        assert path.is_file() or path.is_dir()
         assert not path.is_symlink()
         assert not path.name.startswith(".")

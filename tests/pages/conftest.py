@@ -19,7 +19,7 @@ from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
 from cnnlab.settings import Settings
 
-ROUTER = Path(__file__).resolve().parents[2] / "cnnlab" / "dashboard" / "router.py"
+ROUTER = Path(__file__).resolve().parents[2] / "cnnlab" / "dashboard" / "app" / "router.py"
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 STEPS_AN_EPOCH = 20
 

@@ -13,7 +13,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
-from cnnlab.dashboard import looking_maps, looking_picture, tiles
+from cnnlab.dashboard.inspect import picture
+from cnnlab.dashboard.widgets import tiles
 from cnnlab.data import DATASETS
 from cnnlab.data.images import decode, fit_to
 from cnnlab.data.tensors import normalisation_of
@@ -22,6 +23,7 @@ from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.settings import Settings
+from cnnlab.views import feature_maps
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 OpenPage = Callable[..., AppTest]
@@ -38,7 +40,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
         calls[arguments["key"]] = arguments
         return original(**arguments)
 
-    for module in (tiles, looking_maps, looking_picture):
+    for module in (tiles, feature_maps, picture):
         monkeypatch.setattr(module, "tiles", note)
     return calls
 
@@ -175,7 +177,7 @@ def test_choosing_a_test_picture(open_page: OpenPage, settings: Settings, run: R
     assert app.query_params["picture"] == "test:42"
     app.button(key="picture_back").click().run()
     assert app.query_params["picture"] == "test:41"
-    assert drawn["picture_strip"]["selected"] == 41 % looking_picture.STRIP
+    assert drawn["picture_strip"]["selected"] == 41 % picture.STRIP
     app.selectbox(key="picture_class").set_value(classes[5]).run()
     members = np.flatnonzero(labels == 5)
     assert app.query_params["picture"] == f"test:{members[0]}"

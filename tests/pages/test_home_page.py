@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import access, examples, repair, routes
-from cnnlab.dashboard.examples import read_examples
+from cnnlab.dashboard.app import examples, navigation, warmup
+from cnnlab.dashboard.app.examples import read_examples
+from cnnlab.dashboard.state import services, store_repair
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
@@ -94,7 +95,7 @@ def test_the_latest_runs_are_links_with_their_difference_and_their_standing(
     text = words(app)
     assert "dropout 0.5 → 0.2" in text
     assert "training, epoch 2 of 2" in text
-    assert f"test {access.runs(access.store())[1].results.final.test.accuracy:.1%}".replace("%", "") in text
+    assert f"test {services.runs(services.store())[1].results.final.test.accuracy:.1%}".replace("%", "") in text
     assert not app.exception
 
 
@@ -115,7 +116,7 @@ def test_the_pictures_come_when_they_are_ready(open_page: OpenPage, monkeypatch:
     assert told["hint"].startswith("shapes: one picture of each class.")
 
 
-@pytest.mark.parametrize("page", [path.stem for path in sorted(routes.PAGES.glob("*.py"))])
+@pytest.mark.parametrize("page", [path.stem for path in sorted(navigation.PAGES.glob("*.py"))])
 def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, settings: Settings) -> None:
     """One sentence that names the file and the way out; no traceback, and the navigation stays."""
     settings.home.mkdir(parents=True)
@@ -159,7 +160,7 @@ def test_who_may_not_mend_is_not_offered_it(
     """A pupil reads the sentence and nothing else."""
     settings.home.mkdir(parents=True)
     (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
-    monkeypatch.setattr(repair.visitors, "who", lambda: Actor("a" * 32, "Ada"))
+    monkeypatch.setattr(store_repair.current_user, "who", lambda: Actor("a" * 32, "Ada"))
 
     assert not [button for button in open_page("home").button if button.key == "repair"]
 
@@ -186,9 +187,9 @@ def test_the_sidebar_counts_what_trains_and_what_waits(
     insert_run(RunStatus.RUNNING, epochs=1)
     insert_run(RunStatus.QUEUED)
     insert_run(RunStatus.QUEUED)
-    monkeypatch.setattr(access, "_device", ["NVIDIA H200"])
+    monkeypatch.setattr(warmup, "_device", ["NVIDIA H200"])
     monkeypatch.setattr(Launcher, "problem", "The training worker ends as soon as it starts: out of memory.")
-    access._runs.clear()
+    services._runs.clear()
 
     app = open_page("train")
     assert "1 training · 2 waiting" in app.sidebar.caption[0].value

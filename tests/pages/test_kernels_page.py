@@ -8,11 +8,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import looking_kernels, tiles
+from cnnlab.dashboard.widgets import tiles
 from cnnlab.inspection.kernels import kernels_of, moved
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.settings import Settings
+from cnnlab.views import kernels
 
 OpenPage = Callable[..., AppTest]
 Drawn = dict[str, dict[str, Any]]
@@ -28,7 +29,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
         calls[arguments["key"]] = arguments
         return original(**arguments)
 
-    for module in (tiles, looking_kernels):
+    for module in (tiles, kernels):
         monkeypatch.setattr(module, "tiles", note)
     return calls
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import access, visitors
-from cnnlab.dashboard.entrance import doors
-from cnnlab.dashboard.entrance.doors import door
+from cnnlab.dashboard.auth import current_user, policy
+from cnnlab.dashboard.auth.policy import door
+from cnnlab.dashboard.state import services
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, Actor, NotYoursError, Run, Store
 from tests.pages.conftest import PAGES, ROUTER, RunMaker, open_page_at
@@ -28,7 +28,7 @@ def enter(store: Store, monkeypatch: pytest.MonkeyPatch) -> Enter:
     def come_in(name: str | None) -> None:
         kind: Any = "teacher" if name == "Grace" else "person"
         text = passes.give(kind, name, "swan") if name else None
-        monkeypatch.setattr(visitors, "pass_cookie", lambda: text)
+        monkeypatch.setattr(current_user, "pass_cookie", lambda: text)
 
     come_in(None)
     return come_in
@@ -116,16 +116,16 @@ def test_the_cached_store_carries_nobodys_name(enter: Enter, store: Store) -> No
     """Visitors share it: each is asked who they are when they change something."""
     run = insert(store, "Ada", RunStatus.QUEUED)
     enter("Ada")
-    shared = access.store()
+    shared = services.store()
     assert shared.rename(run.id, "Ada was here").name == "Ada was here"
     enter("Bob")
-    assert access.store() is shared
+    assert services.store() is shared
     with pytest.raises(NotYoursError):
         shared.rename(run.id, "Bob was here")
     enter(None)
     with pytest.raises(NotYoursError):
         shared.rename(run.id, "Nobody was here")
-    assert visitors.who() == NOBODY
+    assert current_user.who() == NOBODY
 
 
 def test_only_ones_own_runs_can_be_listed(enter: Enter, store: Store) -> None:
@@ -188,14 +188,14 @@ PROVIDER = {"client_id": "x", "client_secret": "x", "server_metadata_url": "http
 @pytest.fixture
 def openid(store: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A server with a provider, for everybody at school.example and one more; grace@school.example teaches."""
-    monkeypatch.setattr(doors, "openid_configured", lambda: True)
-    monkeypatch.setattr(doors.importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(visitors, "provider_cookie", lambda: "signed-by-streamlit")
+    monkeypatch.setattr(policy, "openid_configured", lambda: True)
+    monkeypatch.setattr(policy.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(current_user, "provider_cookie", lambda: "signed-by-streamlit")
     monkeypatch.setenv("CNNLAB_PEOPLE", "@school.example, guest@elsewhere.example")
     monkeypatch.setenv("CNNLAB_TEACHERS", "grace@school.example")
-    doors._door.cache_clear()
+    policy._door.cache_clear()
     yield monkeypatch
-    doors._door.cache_clear()
+    policy._door.cache_clear()
 
 
 def open_as(claims: dict[str, Any], auth: dict[str, Any] = PROVIDER, **query: str) -> AppTest:

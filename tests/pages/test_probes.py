@@ -12,7 +12,7 @@ import streamlit as st
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard import probes
+from cnnlab.dashboard.train import measurements
 from cnnlab.records import Forecast, LrRange, Plan, Preflight, Record, Results, RunStatus, Usage
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.measurements import Prober
@@ -43,7 +43,7 @@ def answers(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         script.write_text(f"import json\nprint(json.dumps({ {'type': kind, **values}!r}))")
 
     prober = Prober(store.settings, (sys.executable, str(script)))
-    monkeypatch.setattr(probes, "prober", lambda: prober)
+    monkeypatch.setattr(measurements, "prober", lambda: prober)
     yield answer
     prober.stop()
 
@@ -156,4 +156,4 @@ def test_an_unreadable_plan_is_left_out(open_page: Callable[..., AppTest], inser
 def test_a_server_has_one_prober(store: Store) -> None:
     """Whoever asks."""
     st.cache_resource.clear()
-    assert probes.prober() is probes.prober()
+    assert measurements.prober() is measurements.prober()

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.dashboard.look import escape, interval95, percent
+from cnnlab.analysis.intervals import interval95
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.formatting import percent
 from cnnlab.models import ARCHITECTURES, complete
 from cnnlab.presets import PRESETS, Preset
 from cnnlab.records import RunStatus

@@ -1,0 +1,23 @@
+"""What a visitor reads when a page fails: a sentence, never a traceback; the log has the rest."""
+
+import streamlit as st
+
+from cnnlab import logs
+from cnnlab.dashboard.widgets.markdown import escape
+
+
+def say(error: Exception) -> bool:
+    """Show the error in place of the rest of the page; True, because it has been shown.
+
+    The text of every error of ours is a sentence for people. Any other error is a fault of ours.
+    """
+    if type(error).__module__.startswith("cnnlab."):
+        st.error(escape(str(error)), icon=":material/error:")
+    else:
+        logs.event("a page failed", error=error)
+        st.error(
+            "This page failed, and it is not your fault. Runs in training go on. Reload the page; if it fails again, "
+            "the log of the server says why.",
+            icon=":material/error:",
+        )
+    return True

@@ -1,0 +1,89 @@
+"""GET /health, for a monitor: is the server well? Needs no code, tells nothing private, costs next to nothing.
+
+    {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
+
+200 and "ok", or 503 and "degraded" where one of the three is not ok. `store`: ok, unreadable, unwritable (locked,
+read-only, full). `launcher`, which keeps a worker ready: ok, stopped (its thread is gone), trouble (no run can start; the
+sidebar says why). `disk`: ok, low (less than 1 GB free for runs), unknown.
+"""
+
+import shutil
+import threading
+import time
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.state import services
+from cnnlab.runs import Store, StoreError
+from cnnlab.settings import Settings, SettingsError
+
+AT_MOST_EVERY_S = 1.0
+"""However often it is asked; an answer is that old at most."""
+LEAST_FREE_BYTES = 1_000_000_000
+
+Answer = dict[str, str]
+
+
+async def health(_request: Request) -> JSONResponse:
+    """The endpoint."""
+    answer = await anyio.to_thread.run_sync(_recent)
+    return JSONResponse(answer, 200 if answer["status"] == "ok" else 503, {"Cache-Control": "no-store"})
+
+
+def route() -> Route:
+    """Where it is."""
+    return Route(f"{base_path()}health", health)
+
+
+_guard = threading.Lock()
+_last: tuple[float, Answer] | None = None
+
+
+def _recent() -> Answer:
+    global _last
+    with _guard:
+        if _last is None or time.monotonic() - _last[0] >= AT_MOST_EVERY_S:
+            _last = (time.monotonic(), examine())
+        return _last[1]
+
+
+def examine() -> Answer:
+    """Look at everything now."""
+    parts = {"store": _store, "launcher": _launcher, "disk": _disk}
+    try:
+        settings = Settings()
+    except SettingsError:
+        return {"status": "degraded"} | dict.fromkeys(parts, "unknown")
+    found = {name: look(settings) for name, look in parts.items()}
+    return {"status": "ok" if set(found.values()) == {"ok"} else "degraded"} | found
+
+
+def _store(settings: Settings) -> str:
+    try:
+        store = Store(settings)
+        store.training_pids()
+    except StoreError:
+        return "unreadable"
+    try:
+        with store.no_claims():  # a transaction that could write, and does not
+            return "ok"
+    except StoreError:
+        return "unwritable"
+
+
+def _launcher(_settings: Settings) -> str:
+    if not any(thread.name == "cnnlab-launcher" for thread in threading.enumerate()):
+        return "stopped"
+    return "trouble" if services.launcher_problem() else "ok"
+
+
+def _disk(settings: Settings) -> str:
+    try:
+        place = next(path for path in (settings.runs, *settings.runs.parents) if path.is_dir())
+        return "ok" if shutil.disk_usage(place).free >= LEAST_FREE_BYTES else "low"
+    except (OSError, StopIteration):
+        return "unknown"

@@ -1,0 +1,64 @@
+"""The pages by name: one place for titles, icons and addresses, so that every link is an object and never a string."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+PAGES = Path(__file__).resolve().parents[3] / "pages"
+
+
+def home() -> StreamlitPage:
+    """What this is, and where to begin."""
+    return st.Page(
+        PAGES / "home.py",
+        title="Start",
+        icon=":material/home:",
+        default=True,
+        help="What cnnlab is, a 60-second demo, and the latest runs.",
+    )
+
+
+def train() -> StreamlitPage:
+    """How does a network learn? Takes `?run=`."""
+    return st.Page(
+        PAGES / "train.py",
+        title="Train",
+        icon=":material/model_training:",
+        help="How does a network learn? Choose its settings, start it, and watch it learn.",
+    )
+
+
+def compare() -> StreamlitPage:
+    """Which run is better, and does it overfit?"""
+    return st.Page(
+        PAGES / "compare.py",
+        title="Compare",
+        icon=":material/compare_arrows:",
+        help="Which run is better, and does it overfit? Curves and accuracies of several runs side by side.",
+    )
+
+
+def kernels() -> StreamlitPage:
+    """What has it learnt to look for? Takes `?run=&epoch=&layer=`."""
+    return st.Page(
+        PAGES / "kernels.py",
+        title="Kernels",
+        icon=":material/grid_view:",
+        help="What has it learnt to look for? The weights of each convolution, at any epoch.",
+    )
+
+
+def feature_maps() -> StreamlitPage:
+    """What does it see in this picture? Takes `?run=&epoch=&layer=&picture=`."""
+    return st.Page(
+        PAGES / "feature_maps.py",
+        title="Feature maps",
+        icon=":material/layers:",
+        help="What does it see in this picture? Every layer's answer to a picture, also to your own.",
+    )
+
+
+def all_pages() -> list[StreamlitPage]:
+    """Every page, in the order of the navigation."""
+    return [home(), train(), compare(), kernels(), feature_maps()]

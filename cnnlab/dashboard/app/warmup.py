@@ -1,0 +1,24 @@
+"""This module loads torch in the background while the server starts, and tells what a run trains on here."""
+
+import threading
+from importlib import import_module
+
+_device: list[str] = []
+
+
+def device() -> str | None:
+    """What a run trains on here ("NVIDIA H200"); None until torch has been loaded. Never waits."""
+    return _device[0] if _device else None
+
+
+def load_torch() -> None:
+    """Load torch, and what the pages make of it, in the background: so that the first visitor need not wait for it."""
+
+    def load() -> None:
+        from cnnlab.training.devices import describe, pick_device
+
+        _device.append(describe(pick_device("auto")))
+        for page in ("train.network_preview", "run.live_view", "inspect.bar"):
+            import_module(f"cnnlab.dashboard.{page}")
+
+    threading.Thread(target=load, name="cnnlab-torch", daemon=True).start()

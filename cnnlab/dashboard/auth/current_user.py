@@ -1,0 +1,125 @@
+"""Who looks at a page: what the store is told, what the sidebar says, and whose a run is."""
+
+import hashlib
+
+import streamlit as st
+
+from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door, invited
+from cnnlab.dashboard.auth.sessions import COOKIE
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.runs import NOBODY, THIS_MACHINE, Actor, Run
+from cnnlab.runs.text_rules import PERSON_LENGTH
+
+_SIGN_OUT = st.components.v2.component(
+    "cnnlab_sign_out",
+    html='<a href="sign-out" target="_self">Sign out</a>',
+    css="""
+a { color: var(--st-link-color); font-size: 0.8125rem; text-decoration: none; }
+a:hover { text-decoration: underline; }
+""",
+)
+
+
+def who() -> Actor:
+    """The person whose script this is, asked anew each time: their pass may have ended. Needs no page to be open."""
+    here = door()
+    if here.kind == "local":
+        return THIS_MACHINE
+    if here.passes:
+        given = here.passes.read(pass_cookie())
+        return given.actor if given else NOBODY
+    return _signed_in_at_provider(here) if here.kind == "openid" else NOBODY
+
+
+def pass_cookie() -> str | None:
+    """As the browser sent it when it connected."""
+    return st.context.cookies.get(COOKIE)
+
+
+def provider_cookie() -> str | None:
+    """Likewise, of who signed in at a provider."""
+    return st.context.cookies.get(PROVIDER_COOKIE)
+
+
+def _signed_in_at_provider(here: Door) -> Actor:
+    claims = st.user.to_dict()
+    address = invited(claims, here) if claims.get("is_logged_in") is True else None
+    if address is None:
+        return NOBODY
+    if cookie := provider_cookie():
+        here.known.add(cookie)
+    same = f"{claims.get('iss')}\0{claims.get('sub') or address}"
+    name = " ".join("".join(c if c.isprintable() else " " for c in str(claims.get("name") or address)).split())
+    return Actor(hashlib.sha256(same.encode()).hexdigest()[:32], name[:PERSON_LENGTH], address in here.teachers)
+
+
+def known() -> bool:
+    """Whether this visitor is let in."""
+    return who() != NOBODY
+
+
+def enter() -> None:
+    """Ends the page for whoever is not let in: with the way to sign in, or the reason why there is none."""
+    if known():
+        return
+    here = door()
+    if here.kind != "openid":
+        st.error(
+            f"{escape(here.sentence)}" if here.kind == "shut" else "You are signed out. Reload this page to sign in."
+        )
+        st.stop()
+    if st.user.to_dict().get("is_logged_in") is True:
+        st.error(
+            "You are signed in, but not on the list of people who may come in here. Ask whoever runs this server to "
+            "add your address to CNNLAB_PEOPLE.",
+            icon=":material/no_accounts:",
+        )
+        st.button("Sign in as somebody else", on_click=st.logout)
+        st.stop()
+    with st.container(horizontal_alignment="center"), st.container(width=400, border=True):
+        st.title("Sign in", anchor=False)
+        st.markdown(":gray[This server is for people its owner knows.]")
+        for provider in _providers():
+            label = "Sign in" if provider is None else f"Sign in with {provider}"
+            st.button(
+                label, key=f"sign_in_{provider}", type="primary", width="stretch", on_click=st.login, args=(provider,)
+            )
+    st.stop()
+
+
+def _providers() -> list[str | None]:
+    """Of .streamlit/secrets.toml: named ones, or the one without a name."""
+    auth = st.secrets.get("auth", {})
+    named = [name for name, value in auth.items() if hasattr(value, "keys") and name != "client_kwargs"]
+    return [*named] or [None]
+
+
+def sidebar() -> None:
+    """Who one is here, and the way out; nothing where nobody signs in."""
+    me = who()
+    if me.id is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        role = " · teacher" if me.teacher else ""
+        st.caption(f":material/person: {escape(me.name)}{role}", width="content")
+        if door().kind == "openid":
+            st.button("Sign out", key="sign_out", type="tertiary", on_click=st.logout)
+        else:
+            _SIGN_OUT(key="sign_out")
+
+
+def whose(run: Run, me: Actor | None = None) -> str:
+    """Whose run it is, to stand beside its name: "yours", "Ada's", or nothing where nobody signed in. Plain text."""
+    if run.owner is None:
+        return ""
+    return "yours" if is_mine(run, me) else f"{run.owner_name or 'somebody'}'s"
+
+
+def is_mine(run: Run, me: Actor | None = None) -> bool:
+    """Whether this visitor (`me`, where many runs are asked about) started it."""
+    return run.owner is not None and run.owner == (me or who()).id
+
+
+def may_change(run: Run) -> bool:
+    """Whether the store would let this visitor stop, continue, rename or delete it."""
+    return who().may_change(run.owner)

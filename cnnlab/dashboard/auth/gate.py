@@ -1,0 +1,111 @@
+"""The first thing every request meets: pages, files, uploads, media and the websocket alike."""
+
+from collections.abc import Callable
+
+import streamlit as st
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cnnlab import logs
+from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.auth import login_page
+from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name
+from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door
+from cnnlab.dashboard.auth.sessions import COOKIE, Pass, Passes
+from cnnlab.dashboard.auth.sign_in import SignIn
+
+FOR_ALL = ("health", "_stcore/health")
+"""What a monitor asks without a code: these say whether the server is well, and nothing else."""
+FOR_KNOWN = ("_stcore/upload_file", "_stcore/metrics", "media")
+"""Of what Streamlit serves beside its pages, what takes up room or tells something."""
+
+REFUSED = 1008
+"""The websocket's code for "against the rules here"."""
+
+
+class Gate:
+    """Pure ASGI: Starlette's BaseHTTPMiddleware would let every websocket pass unseen."""
+
+    def __init__(self, app: ASGIApp, choose: Callable[[], Door] = door) -> None:
+        self._app, self._choose = app, choose
+        self._door: Door | None = None
+        self._base = "/"
+        self._sign_in: SignIn | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let it in, ask for the code, or say why not."""
+        here = self._door or self._open()
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if here.kind == "local":
+            let_in = from_this_machine(scope)
+        else:
+            let_in = scope["path"] in [self._base + path for path in FOR_ALL]
+            let_in |= here.kind == "openid" and self._before_or_after_signing_in(here, scope)
+        if let_in:
+            await self._app(scope, receive, send)
+        elif here.passes and self._sign_in:
+            await self._with_pass(here.passes, self._sign_in, scope, receive, send)
+        else:
+            await refuse(scope, receive, send, here.sentence)
+
+    def _open(self) -> Door:
+        """Once, when the server comes up: whoever starts it reads why nobody else will come in."""
+        here = self._door = self._choose()
+        self._base = base_path()
+        self._sign_in = SignIn(here.passes, self._base) if here.passes else None
+        listens_at = st.get_option("server.address")
+        if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
+            logs.refused("other machines", here.sentence)
+        return here
+
+    def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:
+        """With a provider, the pages themselves ask to sign in; what needs no page must not need less."""
+        if not scope["path"].startswith(tuple(self._base + path for path in FOR_KNOWN)):
+            return True
+        return HTTPConnection(scope).cookies.get(PROVIDER_COOKIE) in here.known
+
+    async def _with_pass(self, passes: Passes, sign_in: SignIn, scope: Scope, receive: Receive, send: Send) -> None:
+        given = passes.read(HTTPConnection(scope).cookies.get(COOKIE))
+        if scope["type"] == "websocket":
+            if given:
+                await self._app(scope, *_while_it_holds(passes, given, receive, send))
+            else:
+                await send({"type": "websocket.close", "code": REFUSED})
+            return
+        request = Request(scope, receive)
+        if answer := await sign_in.answer(request):
+            await answer(scope, receive, send)
+        elif given:
+            await self._app(scope, receive, send)
+        else:
+            await sign_in.ask(request)(scope, receive, send)
+
+
+def _while_it_holds(passes: Passes, given: Pass, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """A page stays open for hours: each message asks anew, and the end of the pass is the end of the connection."""
+    over = False
+
+    async def heard() -> Message:
+        nonlocal over
+        message = await receive()
+        if over or message["type"] != "websocket.receive" or passes.holds(given):
+            return message
+        over = True
+        await send({"type": "websocket.close", "code": REFUSED})
+        return {"type": "websocket.disconnect", "code": REFUSED}
+
+    async def said(message: Message) -> None:
+        if not over:
+            await send(message)
+
+    return heard, said
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:
+    """To a browser a page with the sentence, to a websocket no connection."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": REFUSED})
+    else:
+        await login_page.refused(Request(scope, receive), sentence)(scope, receive, send)

@@ -1,0 +1,71 @@
+"""The pages before the door: the form to sign in with, and one sentence for those who are not let in.
+
+Plain HTML and a style sheet: no script, nothing from elsewhere, and a Content-Security-Policy that says so.
+"""
+
+import base64
+import hashlib
+from html import escape
+from pathlib import Path
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from cnnlab.dashboard.widgets.component import STATIC
+from cnnlab.runs.text_rules import PERSON_LENGTH
+
+_HERE = Path(__file__).parent
+_PAGE = Template((_HERE / "login_page.html").read_text())
+_STYLE = (_HERE / "login_page.css").read_text()
+_ICON = f"data:image/svg+xml;base64,{base64.b64encode((STATIC / 'icon.svg').read_bytes()).decode()}"
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+HEADERS = PRIVATE | {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+}
+
+_FORM = Template("""\
+<p>Ask your teacher, or whoever runs this server, for the access code.</p>
+$fault
+<form method="post" action="$action">
+<input type="hidden" name="next" value="$next">
+<label>Access code
+<input name="code" type="password" required autofocus autocomplete="off" maxlength="200"></label>
+<label>Your name
+<input name="name" required maxlength="$longest" value="$name" autocomplete="nickname">
+<small>The others see it beside your runs.</small></label>
+<label>A word of your own
+<input name="word" type="password" autocomplete="off" maxlength="200">
+<small>May stay empty. With the same name and word your runs are yours on any computer, and tomorrow.</small></label>
+<button>Sign in</button>
+</form>""")
+
+
+def form(action: str, next: str, name: str = "", fault: str = "", status: int = 200, **headers: str) -> Response:
+    """The form; `fault` says what was wrong with it the last time."""
+    body = _FORM.substitute(
+        fault=f'<p class="bad" role="alert">{escape(fault)}</p>' if fault else "",
+        action=escape(action),
+        next=escape(next),
+        name=escape(name),
+        longest=PERSON_LENGTH,
+    )
+    return _page("Sign in", body, status, **headers)
+
+
+def refused(request: Request, sentence: str, status: int = 403) -> Response:
+    """Why not: as a page for a browser, as plain text for anything else."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _page("Not from here", f"<p>{escape(sentence)}</p>", status)
+    return PlainTextResponse(f"{sentence}\n", status, HEADERS)
+
+
+def _page(title: str, body: str, status: int, **headers: str) -> Response:
+    text = _PAGE.substitute(title=escape(title), icon=_ICON, style=_STYLE, body=body)
+    return HTMLResponse(text, status, HEADERS | headers)

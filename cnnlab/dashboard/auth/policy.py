@@ -1,0 +1,95 @@
+"""How people come in here, as this server was set up: from this machine only, with a code, or with OpenID Connect."""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+import streamlit as st
+
+from cnnlab.dashboard.auth.sessions import Passes
+from cnnlab.settings import AccessSettings, Settings, SettingsError
+
+PROVIDER_COOKIE = "_streamlit_user"
+"""Streamlit's name for what it knows from the provider, signed."""
+
+ALONE = (
+    "This server is open to its own machine only. To let others in, whoever runs it sets CNNLAB_ACCESS_CODE to a code "
+    "of at least 8 characters and starts it again."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Door:
+    """`local`: this machine; `code`: who has a pass; `openid`: who is signed in at a provider; `shut`: nobody."""
+
+    kind: Literal["local", "code", "openid", "shut"]
+    passes: Passes | None = None
+    people: frozenset[str] = frozenset()
+    teachers: frozenset[str] = frozenset()
+    known: set[str] = field(default_factory=set, repr=False)
+    """Cookies of those whom a page has let in after they signed in at the provider."""
+    sentence: str = ALONE
+    """What is said to those who are not let in."""
+
+
+def door() -> Door:
+    """The door of this process. Whatever is wrong with its settings, nobody comes in who should not."""
+    names = [f"CNNLAB_{name.upper()}" for name in (*AccessSettings.model_fields, "home")]
+    return _door(tuple(os.environ.get(name) for name in names), openid_configured())
+
+
+@lru_cache(maxsize=1)
+def openid_configured() -> bool:
+    """Whether .streamlit/secrets.toml has a provider. Read once: a door does not change while people go through it."""
+    return bool(st.secrets.load_if_toml_exists() and "auth" in st.secrets)
+
+
+@lru_cache(maxsize=8)
+def _door(_environment: tuple[str | None, ...], openid: bool) -> Door:
+    try:
+        access = AccessSettings()
+        if openid:
+            return _openid(access)
+        if access.access_code and access.access_code == access.teacher_code:
+            return _shut("CNNLAB_ACCESS_CODE and CNNLAB_TEACHER_CODE are the same, so everybody would be a teacher.")
+        if access.access_code:
+            return Door("code", Passes(Settings().home, access))
+    except (SettingsError, OSError) as error:
+        return Door("shut", sentence=f"Nobody can come in before this is put right: {error}")
+    if access.teacher_code:
+        return _shut("CNNLAB_TEACHER_CODE is for teachers among people who come in with CNNLAB_ACCESS_CODE: set both.")
+    return Door("local")
+
+
+def _openid(access: AccessSettings) -> Door:
+    if access.access_code or access.teacher_code:
+        return _shut("there are both an access code and an OpenID Connect provider. Choose one of the two.")
+    if not access.people:
+        return _shut(
+            "with OpenID Connect, CNNLAB_PEOPLE must say who may come in: e-mail addresses, @school.example for "
+            "everybody there, or * for everybody the provider knows; with commas between them."
+        )
+    if not all(map(importlib.util.find_spec, ("authlib", "httpx"))):
+        return _shut("OpenID Connect needs one more package, Authlib. Install it: pip install 'streamlit[auth]'.")
+    return Door("openid", people=_listed(access.people), teachers=_listed(access.teachers or ""))
+
+
+def _shut(why: str) -> Door:
+    return Door("shut", sentence=f"Nobody can come in before this is put right: {why}")
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(entry for part in text.split(",") if (entry := part.strip().casefold()))
+
+
+def invited(claims: Mapping[str, object], door: Door) -> str | None:
+    """The address by which a provider's claims may come in; None for everybody else."""
+    address = claims.get("email")
+    if not isinstance(address, str) or address.count("@") != 1 or claims.get("email_verified") is False:
+        return None
+    address = address.strip().casefold()
+    domain = address[address.index("@") :]
+    return address if door.people & {"*", address, domain} or address in door.teachers else None

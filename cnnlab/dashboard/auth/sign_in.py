@@ -1,0 +1,125 @@
+"""Signing in and out: a code and a name for a pass, and the pass given back."""
+
+import math
+from collections.abc import Mapping
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from cnnlab import logs
+from cnnlab.dashboard.auth import login_page
+from cnnlab.dashboard.auth.origin import same_origin
+from cnnlab.dashboard.auth.rate_limit import Guesses
+from cnnlab.dashboard.auth.sessions import COOKIE, HOURS, Passes
+from cnnlab.runs import StoreError
+from cnnlab.runs.text_rules import clean_person
+
+MOST_BYTES = 8_192
+WRONG = "That is not the access code."
+ELSEWHERE = "This form was sent by a page of another site. Open this server's own address and sign in there."
+
+
+class SignIn:
+    """What /sign-in and /sign-out answer. `base`: where the server is, "/" or "/cnnlab/"."""
+
+    def __init__(self, passes: Passes, base: str, guesses: Guesses | None = None) -> None:
+        self._passes, self._base = passes, base
+        self._cookie_path = base.rstrip("/") or "/"
+        self._guesses = guesses or Guesses()
+
+    async def answer(self, request: Request) -> Response | None:
+        """None for every other address."""
+        if request.url.path == f"{self._base}sign-in":
+            if request.method == "POST":
+                return await self._sign_in(request)
+            return self._form(request)
+        if request.url.path == f"{self._base}sign-out":
+            return self._sign_out(request)
+        return None
+
+    def ask(self, request: Request) -> Response:
+        """For a visitor without a pass: a page leads to the form, which leads back; the rest is refused."""
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), status=401)
+        return login_page.refused(request, "Sign in first: open this server's address in a browser.", 401)
+
+    def _form(self, request: Request) -> Response:
+        wanted = local_path(request.query_params.get("next", ""), self._base)
+        if self._passes.read(request.cookies.get(COOKIE)):
+            return _leave_for(wanted)
+        return login_page.form(f"{self._base}sign-in", wanted)
+
+    async def _sign_in(self, request: Request) -> Response:
+        if not same_origin(request.scope):
+            return login_page.refused(request, ELSEWHERE)
+        fields = await _fields(request)
+        address = request.client.host if request.client else ""
+        wanted, name = local_path(fields.get("next", ""), self._base), fields.get("name", "")
+        if wait_s := math.ceil(self._guesses.wait_s(address)):
+            fault = f"Too many wrong codes. Wait {wait_s} second{'s' if wait_s > 1 else ''}, then try again."
+            return self._again(wanted, name, fault, 429, **{"Retry-After": str(wait_s)})
+        kind = self._passes.kind_of(fields.get("code", ""))
+        if kind is None:
+            self._guesses.wrong(address)
+            logs.refused("a person", WRONG, address=address)
+            return self._again(wanted, name, WRONG, 403)
+        try:
+            name = clean_person(name)
+        except StoreError as error:
+            return self._again(wanted, name, str(error), 422)
+        logs.event("signed in", name=name, kind=kind)
+        response = _leave_for(wanted)
+        response.set_cookie(
+            COOKIE,
+            self._passes.give(kind, name, fields.get("word", "")),
+            max_age=HOURS * 3600,
+            path=self._cookie_path,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",  # not strict: a link in a mail or a school's portal must not ask to sign in again
+        )
+        return response
+
+    def _again(self, wanted: str, name: str, fault: str, status: int, **headers: str) -> Response:
+        return login_page.form(f"{self._base}sign-in", wanted, name, fault, status, **headers)
+
+    def _sign_out(self, request: Request) -> Response:
+        response = _leave_for(f"{self._base}sign-in")
+        given = self._passes.read(request.cookies.get(COOKIE))
+        if given and same_origin(request.scope):  # another site's link or picture signs nobody out
+            self._passes.end(given)
+            response.delete_cookie(COOKIE, path=self._cookie_path)
+        return response
+
+
+async def _fields(request: Request) -> Mapping[str, str]:
+    """What was typed; nothing where it is no form, or longer than any honest one."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return {}
+    try:
+        return {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=16).items()}
+    except ValueError:
+        return {}
+
+
+def local_path(wanted: str, base: str) -> str:
+    """`wanted` where it is a path on this server, else `base`: a link to sign in leads nowhere else."""
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return base
+    elsewhere = parts.scheme or parts.netloc or wanted.startswith("//") or "\\" in wanted
+    if elsewhere or not wanted.startswith(base) or not wanted.isascii() or not wanted.isprintable() or " " in wanted:
+        return base
+    return base if parts.path in (f"{base}sign-in", f"{base}sign-out") else wanted
+
+
+def _leave_for(path: str) -> Response:
+    return RedirectResponse(path, 303, login_page.PRIVATE)

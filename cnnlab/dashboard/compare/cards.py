@@ -1,0 +1,104 @@
+"""One card a chosen run: what it shows, where to go with it, and what may be done to it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.run import downloads, header
+from cnnlab.dashboard.state import query_params
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.exports.csv import epochs_csv, steps_csv
+from cnnlab.runs import Run, Store, StoreError
+
+_DELETED = "compare_deleted"
+
+
+def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
+    """The cards side by side, as many as there is room for."""
+    with st.grid(2, min_column_width=340):
+        for run in chosen:
+            with st.container(border=True, height="stretch"):
+                _card(store, run, parents.get(run.parent_id or ""))
+
+
+def _card(store: Store, run: Run, parent: Run | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{escape(run.name)}**", width="content")
+        run_labels.status_badge(run.status)
+        header.owner(run)
+        st.space("stretch")
+        header.describe(store, run)
+    st.caption(escape(run_labels.difference_line(run, parent)))
+    if run.note:
+        st.text(run.note)
+    with st.container(horizontal=True, gap="small"):
+        query_params.link(navigation.train(), "Open", icon=":material/open_in_full:", run=run.id)
+        query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
+        query_params.link(navigation.kernels(), "Kernels", run=run.id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
+        with st.popover("Download", icon=":material/download:", type="tertiary", key=f"csv_{run.id}"):
+            _downloads(store, run)
+        if current_user.may_change(run) and st.button(
+            "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
+        ):
+            _confirm_delete(store, run)
+
+
+def _downloads(store: Store, run: Run) -> None:
+    """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
+    for what, text, help in (
+        ()
+        if run.imported
+        else (
+            ("epochs", lambda: epochs_csv(store.epochs(run.id)), None),
+            (
+                "steps",
+                lambda: steps_csv(store.steps(run.id)),
+                "Each line is the mean over the steps since the line before.",
+            ),
+        )
+    ):
+        st.download_button(
+            f"All {what}",
+            text,
+            file_name=f"run-{run.number}-{what}.csv",
+            mime="text/csv",
+            key=f"{what}_{run.id}",
+            help=help,
+            type="tertiary",
+            on_click="ignore",
+        )
+    downloads.draw(store, run)
+
+
+@st.dialog("Delete this run?")
+def _confirm_delete(store: Store, run: Run) -> None:
+    if st.session_state.pop(_DELETED, False):
+        st.rerun()  # which shuts the dialog
+    st.markdown(f"**{escape(run.name)}**, its curves and its weights will be gone for good.")
+    with st.container(horizontal=True):
+        st.button(
+            "Delete for good",
+            key="delete_for_good",
+            type="primary",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(store, run.id),
+        )
+        if st.button("Keep it", key="delete_not"):
+            st.rerun()
+
+
+def _delete(store: Store, run_id: str) -> None:
+    try:
+        store.delete(run_id)
+    except StoreError as error:
+        st.toast(escape(str(error)), icon=":material/error:")
+        return
+    st.session_state[_DELETED] = True
+    if "runs" in st.query_params:
+        query_params.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))

@@ -1,5 +1,0 @@
-"""Who comes in: everything a browser asks of this server passes the Gate first."""
-
-from cnnlab.dashboard.entrance.gate import Gate
-
-__all__ = ["Gate"]

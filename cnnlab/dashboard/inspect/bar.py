@@ -1,0 +1,202 @@
+"""The bar on top of every page that looks inside: which run, which of its epochs, and below it which layer."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect import epochs, import_weights
+from cnnlab.dashboard.inspect.cache import layers_of
+from cnnlab.dashboard.inspect.selection import View, complain, set_widget, take
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.train import start
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.inspection.summary import LayerRow
+from cnnlab.models import ConfigError, complete
+from cnnlab.presets import PRESETS
+from cnnlab.records import RunStatus
+from cnnlab.registry import UnknownNameError
+from cnnlab.runs import Run, Store, UnknownRunError
+
+_RUN = "looking_run"
+_MANY = 48
+"""More tiles than this are a large grid."""
+
+
+def looking() -> View | None:
+    """Draw the bar and give what it has chosen; None where there is nothing to see yet, and the page has said why."""
+    store = services.store()
+    runs = [run for run in services.runs(store) if run.step or run.imported]
+    run = _run(store, runs)
+    if run is None:
+        _invite(store)
+        return None
+    try:
+        saved = tuple(store.weights(run.id))
+    except UnknownRunError:
+        complain("This run has just been deleted. Open the page again to see another one.")
+        return None
+    if not saved:
+        _wait(store, run)
+        return None
+    layers = _layers(run)
+    weights, follows = epochs.pick(run, saved)
+    view = View(run, saved, weights, layers or [], follows)
+    with st.container(border=True, gap="small"):
+        _draw(store, runs, view)
+    return view if layers else None
+
+
+def choose_layer(view: View, layers: Sequence[LayerRow], label: str, words: Mapping[str, str]) -> LayerRow:
+    """One of `layers` as a strip of buttons; `words` names them by label.
+
+    Where the address names another layer of the network (the pages show different ones), it is the one before that.
+    """
+    asked = url.asked("layer")
+    named = next((row for row in view.layers if asked in (row.label, row.name)), None)
+    if named is None and url.from_outside("layer"):
+        complain(f"This network has no layer “{asked}”. Here is its first one.")
+    until = view.layers.index(named) + 1 if named else 0
+    chosen = next((row for row in reversed(view.layers[:until]) if row in layers), layers[0])
+    key = f"looking_layer_of_{len(layers)}"
+    set_widget(key, chosen.label)
+    st.segmented_control(
+        label,
+        [row.label for row in layers],
+        key=key,
+        format_func=lambda name: words[name],
+        required=True,
+        on_change=take,
+        args=("layer", key),
+        wrap=True,
+    )
+    return chosen
+
+
+def choose_channel(channels: int) -> int:
+    """The output channel that the address names, where the layer has it; else the first."""
+    asked = url.number("channel")
+    if asked is not None and asked < channels:
+        return asked
+    if url.asked("channel") and url.from_outside("channel"):
+        complain(f"This layer has the channels 0 to {channels - 1}, not {url.asked('channel')}. Here is the first.")
+    return 0
+
+
+def window(tiles: int) -> DeltaGenerator:
+    """Where a grid of so many tiles goes: a large one scrolls within, so that the chosen tile beside it stays in sight."""
+    large = tiles > _MANY
+    return st.container(height=620 if large else "content", border=large)
+
+
+def unreadable(view: View, error: Exception) -> None:
+    """Say that this epoch cannot be shown, and that the others can."""
+    what = escape(view.run.name) if view.run.imported else f"Epoch {view.epoch} of {escape(view.run.name)}"
+    way_out = "" if view.run.imported else " Every epoch has a file of its own: choose another one."
+    st.error(
+        f"{what} cannot be shown. {escape(str(error))}{way_out}",
+        icon=":material/broken_image:",
+    )
+
+
+def _run(store: Store, runs: Sequence[Run]) -> Run | None:
+    """The run of the address, else the newest that has weights."""
+    asked = url.asked("run")
+    run = next((run for run in runs if run.id == asked), None)
+    if run is None and asked:
+        try:
+            return store.get(asked)
+        except UnknownRunError:
+            complain("The run in this address is not here; perhaps it was deleted.")
+    return run or (runs[0] if runs else None)
+
+
+def _layers(run: Run) -> list[LayerRow] | None:
+    problem = run.fault
+    try:
+        layers = layers_of(run)
+    except (UnknownNameError, ConfigError) as error:
+        problem = problem or str(error)
+    if problem is None:
+        return layers
+    st.error(f"{escape(run.name)} cannot be looked into. {escape(problem)}", icon=":material/error:")
+    return None
+
+
+def _take_run(known: Collection[str]) -> None:
+    """Where a quick click cut the drawing of a page short, Streamlit calls this with a label that is no run."""
+    if st.session_state[_RUN] in known:
+        take("run", _RUN)
+
+
+def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
+    by_id = {run.id: run for run in (*runs, view.run)}
+    names = run_labels.names(by_id.values())
+    left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
+    set_widget(_RUN, view.run.id)
+    left.selectbox(
+        "Run",
+        list(by_id),
+        key=_RUN,
+        format_func=lambda id: _run_words(names[id], by_id[id].status),
+        on_change=_take_run,
+        args=(frozenset(by_id),),
+    )
+    with middle:
+        epochs.draw_slider(view)
+    with right.container(horizontal=True, gap="xsmall"):
+        epochs.draw_buttons(view)
+        import_weights.draw(store)
+    st.caption(epochs.numbers(store, view))
+    epochs.pulse(store, view)
+
+
+def _run_words(name: str, status: RunStatus) -> str:
+    return name if status is RunStatus.FINISHED else f"{name} · {run_labels.STATUS[status].word}"
+
+
+def _invite(store: Store) -> None:
+    """The page without any run: one button fills it."""
+    demo = PRESETS[0]
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader("There is no trained network to look into yet", anchor=False, text_alignment="center")
+        st.markdown(f"{demo.summary} This page then fills by itself, from epoch 0 on.", text_alignment="center")
+        st.button(
+            f"Train the {demo.name}",
+            key="looking_demo",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=_begin_demo,
+        )
+        import_weights.draw(store)
+    start.problem()
+
+
+def _begin_demo() -> None:
+    run_id = start.begin(complete(PRESETS[0].config))
+    if run_id:
+        url.keep(run=run_id, epoch=None)
+
+
+def _wait(store: Store, run: Run) -> None:
+    """A run that has not written its first weights yet."""
+    with st.container(border=True):
+        run_labels.status_badge(run.status)
+        if run.status.active:
+            st.markdown(f"{run_labels.run_line(run)} has not begun yet. Its first weights are here as soon as it does.")
+            st.fragment(_wait_on, run_every=1.0)(store, run)
+        else:
+            st.markdown(f"{run_labels.run_line(run)} ended before it had any weights. {escape(run.message or '')}")
+        url.link(navigation.train(), "See how the run goes", icon=":material/model_training:", run=run.id)
+
+
+def _wait_on(store: Store, run: Run) -> None:
+    try:
+        changed = store.weights(run.id) or store.get(run.id).status != run.status
+    except UnknownRunError:
+        changed = True
+    if changed:
+        st.rerun()

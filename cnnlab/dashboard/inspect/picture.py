@@ -1,0 +1,227 @@
+"""The picture to look at: one of the test set, or a person's own. It stands in the URL: test:123 or upload:<hash>."""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from cnnlab import logs
+from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.inspect.selection import complain, set_widget
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.data import DATASETS, Arrays, Dataset, DataUnavailableError
+from cnnlab.data.images import MAX_BYTES, PictureError, fit_to
+from cnnlab.formatting import NARROW
+
+STRIP = 12
+"""Thumbnails side by side."""
+_CLASS, _INDEX, _UPLOAD, _REFUSED = "picture_class", "picture_index", "picture_upload", "picture_refused"
+_DRAWER = "picture_drawer"
+_ALL = "all classes"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What was chosen."""
+
+    key: str
+    """As it stands in the URL."""
+    given: npt.NDArray[np.uint8]
+    """[height, width, channels], as it is in the test set or was uploaded."""
+    sized: npt.NDArray[np.uint8]
+    """[size_px, size_px, channels]: what is normalised and handed to the network."""
+    label: int | None
+    """The true class; None where nobody has said."""
+
+    @property
+    def words(self) -> str:
+        """Whose picture it is."""
+        kind, _, which = self.key.partition(":")
+        return f"test picture {which}" if kind == "test" else "your picture"
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
+def _arrays(name: str, data_dir: str) -> Arrays:
+    """Read-only memory maps: safe to share."""
+    del data_dir  # part of the key only
+    return DATASETS.get(name).load(services.settings().data)
+
+
+def choose_picture(dataset_name: str) -> Picture | None:
+    """Draw the choice and give the picture; None where there is none to show, and the page has said why."""
+    dataset = DATASETS.get(dataset_name)
+    arrays = _test_set(dataset)
+    picture = _asked(dataset, arrays)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if arrays is not None:
+            _draw_test_choice(dataset, arrays, picture)
+        _draw_upload()
+    if arrays is not None:
+        _draw_strip(dataset, arrays, picture)
+    return picture
+
+
+def _test_set(dataset: Dataset) -> Arrays | None:
+    """The arrays, if they are here: a page that looks does not download."""
+    data_dir = services.settings().data
+    try:
+        if dataset.info.download_bytes == 0 or dataset.is_ready(data_dir):
+            return _arrays(dataset.info.name, str(data_dir))
+        problem = f"The test pictures of {dataset.info.name} are not on this machine; look at a picture of your own."
+    except DataUnavailableError as error:
+        problem = str(error)
+    st.warning(escape(problem), icon=":material/image_not_supported:")
+    return None
+
+
+def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
+    """The picture of the address, else the first one of the test set."""
+    kind, _, which = (url.asked("picture") or "test:0").partition(":")
+    info = dataset.info
+    if kind == "upload":
+        given = uploads.find(services.settings(), which)
+        if given is not None:
+            return Picture(f"upload:{which}", given, fit_to(given, info.size_px, info.channels), None)
+        complain("The uploaded picture of this address is no longer kept; upload it again.")
+    if arrays is None:
+        return None
+    index = url.whole(which) if kind == "test" else 0
+    if index is None or index >= info.num_test or kind not in ("test", "upload"):
+        if url.from_outside("picture"):
+            complain(f"{info.name} has the test pictures 0 to {info.num_test - 1}. Here is the first one.")
+        index = 0
+    image = np.array(arrays.test_images[index])
+    return Picture(f"test:{index}", image, image, int(arrays.test_labels[index]))
+
+
+def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
+    classes = dataset.info.classes
+    chosen = st.session_state.get(_CLASS)
+    now = _index_of(picture)
+    if (
+        chosen not in (None, _ALL)
+        and now is not None
+        and (chosen not in classes or classes[arrays.test_labels[now]] != chosen)
+    ):
+        chosen = None  # the address has moved on to another class
+    set_widget(_CLASS, chosen or _ALL)
+    members = _members(dataset, arrays)
+    st.selectbox(
+        "Test pictures of",
+        [_ALL, *classes],
+        key=_CLASS,
+        on_change=_to_class,
+        args=(dataset.info.name,),
+        width=170,
+        persist_state="session",
+    )
+    set_widget(_INDEX, now)
+    st.number_input(
+        "Number",
+        min_value=0,
+        max_value=dataset.info.num_test - 1,
+        step=1,
+        value=None,
+        key=_INDEX,
+        on_change=_to_index,
+        placeholder="0",
+        width=130,
+        help=f"0 to {dataset.info.num_test - 1}: its place in the test set. The network was never trained on these.",
+    )
+    place = int(np.searchsorted(members, now or 0))
+    before = members[place - 1]
+    after = members[(place + (now is not None)) % len(members)]
+    chance = members[random.randrange(len(members))]
+    for name, label, icon, why, index in (
+        ("back", "Back", ":material/arrow_back:", "The picture before", before),
+        ("on", "Next", ":material/arrow_forward:", "The next picture", after),
+        ("any", "Any", ":material/casino:", "One by chance", chance),
+    ):
+        st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
+
+
+def _draw_upload() -> None:
+    most_mb = MAX_BYTES // 1_000_000
+    with st.popover("Your own picture", icon=":material/add_photo_alternate:", key=_DRAWER, on_change="rerun"):
+        st.file_uploader(
+            f"PNG or JPEG of any shape, up to {most_mb}{NARROW}MB",
+            type=["png", "jpg", "jpeg"],
+            key=_UPLOAD,
+            on_change=_uploaded,
+            max_upload_size=most_mb,
+        )
+        if refused := st.session_state.pop(_REFUSED, None):
+            st.error(escape(refused), icon=":material/broken_image:")
+        st.caption("It is made square in the middle and scaled to what the network takes. It stays on this server.")
+
+
+def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
+    """A page of thumbnails, the one the picture is on."""
+    members = _members(dataset, arrays)
+    now = _index_of(picture)
+    place = int(np.searchsorted(members, now or 0))
+    begin = place - place % STRIP
+    shown = members[begin : begin + STRIP]
+    images = arrays.test_images[shown].astype(np.float32)
+    colours = np.broadcast_to(images, (*images.shape[:3], 3))
+    tiles(
+        key="picture_strip",
+        values=np.ascontiguousarray(colours),
+        limits=(0.0, 255.0),
+        palette="viridis",
+        labels=[f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown],
+        tile_px=56,
+        selected=place - begin if now is not None else None,
+        hint="",
+        description="Test pictures to choose from.",
+        on_pick=lambda tile: _to(f"test:{shown[tile]}"),
+    )
+
+
+def _members(dataset: Dataset, arrays: Arrays) -> npt.NDArray[np.int64]:
+    """Numbers of the test pictures of the chosen class."""
+    chosen = st.session_state.get(_CLASS, _ALL)
+    if chosen not in dataset.info.classes:
+        return np.arange(dataset.info.num_test)
+    return np.flatnonzero(np.asarray(arrays.test_labels) == dataset.info.classes.index(chosen))
+
+
+def _index_of(picture: Picture | None) -> int | None:
+    kind, _, which = picture.key.partition(":") if picture else ("", "", "")
+    return int(which) if kind == "test" else None
+
+
+def _to(key: str) -> None:
+    url.keep(picture=key)
+
+
+def _to_index() -> None:
+    index = st.session_state[_INDEX]
+    if index is not None:
+        _to(f"test:{index}")
+
+
+def _to_class(dataset_name: str) -> None:
+    dataset = DATASETS.get(dataset_name)
+    members = _members(dataset, _arrays(dataset_name, str(services.settings().data)))
+    _to(f"test:{members[0]}")
+
+
+def _uploaded() -> None:
+    file = st.session_state[_UPLOAD]
+    if file is None:
+        return
+    try:
+        _to(f"upload:{uploads.add(services.settings(), file.getvalue())}")
+    except PictureError as error:
+        logs.refused("a picture", str(error), size_bytes=file.size)
+        st.session_state[_REFUSED] = str(error)
+    except OSError as error:
+        st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
+    else:
+        st.session_state[_DRAWER] = False  # shut: it would lie over what it is about

@@ -1,0 +1,1 @@
+"""This room draws the page of one run."""

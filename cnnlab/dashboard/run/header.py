@@ -1,0 +1,118 @@
+"""What a person does with a run whatever its state: find it, name it, note something, read its settings, go on from it."""
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.state import query_params, run_snapshot
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.runs import Run, Store, StoreError
+from cnnlab.schema import GROUPS, SETTINGS
+
+MOST_LISTED = 50
+
+
+def switch(runs: Sequence[Run], run: Run | None) -> None:
+    """The newest runs to jump to, and the way to a new one."""
+    labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
+    st.session_state["run_choice"] = run.id if run else None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Run",
+            list(labels),
+            index=0 if run else None,
+            format_func=lambda id: labels.get(id, ""),
+            key="run_choice",
+            placeholder="Open an earlier run" if labels else "No runs yet",
+            label_visibility="collapsed",
+            disabled=not labels,
+            on_change=_open_choice,
+            args=(frozenset(labels),),
+        )
+        if run:
+            st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})
+
+
+def _open_choice(known: Collection[str]) -> None:
+    """Where a quick click cut the drawing of a page short, Streamlit calls this with nothing, or with a mere label."""
+    if (chosen := st.session_state["run_choice"]) in known:
+        query_params.set_url(run=chosen, parent=None)
+
+
+def owner(run: Run) -> None:
+    """Whose run it is, where people sign in."""
+    if whose := current_user.whose(run):
+        allowed = current_user.may_change(run)
+        help = None if allowed else f"Only {run.owner_name} or a teacher can stop, continue, rename or delete it."
+        st.badge(escape(whose), icon=":material/person:", color="gray", help=help and escape(help))
+
+
+def describe(store: Store, run: Run) -> None:
+    """Name and note, in a drawer that shuts once they are kept; only for whom they are theirs to change."""
+    if not current_user.may_change(run):
+        return
+    drawer = f"describe_{run.id}"
+    with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
+        # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
+        st.text_input("Name", run.name, key=f"name_{run.id}")
+        st.text_area("Note", run.note, key=f"note_{run.id}")
+        if sentence := st.session_state.pop(f"fault_{run.id}", None):
+            st.error(escape(sentence))
+        st.button("Save", type="primary", key=f"save_{run.id}", on_click=_describe, args=(store, run.id, drawer))
+
+
+def _describe(store: Store, run_id: str, drawer: str) -> None:
+    try:
+        store.rename(run_id, st.session_state[f"name_{run_id}"])
+        store.annotate(run_id, st.session_state[f"note_{run_id}"])
+    except StoreError as error:
+        st.session_state[f"fault_{run_id}"] = str(error)
+    else:
+        st.session_state[drawer] = False
+    run_snapshot.renew(store, run_id)
+
+
+def settings(run: Run) -> None:
+    """Every setting that is known, folded away, in the groups of the form."""
+    with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
+        if run.imported:
+            stated = run.imported.stated
+            st.caption("These settings stand in the file." if stated else "The file says nothing of other settings.")
+        for group, heading in GROUPS.items():
+            if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
+                continue
+            st.table(
+                {
+                    f"**{heading}**": "",
+                    **{
+                        setting.label: escape(run_labels.setting_value(getattr(run.config, setting.name)))
+                        for setting in SETTINGS.values()
+                        if setting.group == group and run.knows(setting.name)
+                    },
+                },
+                border="horizontal",
+                alt=f"Settings: {heading}",
+            )
+
+
+def what_next(run: Run, parent: Run | None) -> None:
+    """The ways on from here, each a link that carries the run; a changed run is compared with what it came from."""
+    st.markdown("**What next?**")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
+        query_params.link(navigation.kernels(), "Kernels", run=run.id)
+        if parent:
+            both = f"{parent.id},{run.id}"
+            query_params.link(navigation.compare(), "Compare with the run before the change", runs=both)
+        else:
+            query_params.link(navigation.compare(), "Compare", runs=run.id)
+        st.button(  # not a link: Streamlit leaves the address as it is when a link leads to the page it stands on
+            "Train such a network here" if run.imported else "Train again with one change",
+            icon=":material/alt_route:",
+            type="tertiary",
+            on_click=query_params.set_url,
+            kwargs={"run": None, "parent": run.id},
+        )

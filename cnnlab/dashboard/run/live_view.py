@@ -1,0 +1,205 @@
+"""A run on the screen, from the queue to its last word. One fragment, which asks the store again while something may change.
+
+Everything has its place from the first moment on: nothing jumps when a number arrives.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+
+import streamlit as st
+
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, plan, scores
+from cnnlab.dashboard.state import run_snapshot
+from cnnlab.dashboard.widgets import live_chart, run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.formatting import count, duration, percent, points
+from cnnlab.records import RunStatus, Score
+from cnnlab.runs import Run, Store, StoreError
+
+EAGER_S = 0.15
+"""Between two looks at a run from which the first step is awaited."""
+
+STEADY_S = 1.0
+
+EAGER_FOR_S = 10.0
+"""A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
+
+SETS_ALIKE = (
+    "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
+    "validation does not, it overfits."
+)
+NO_VALIDATION = (
+    "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
+    "happen, train again with validation pictures."
+)
+
+
+def pace_s(run: Run) -> float | None:
+    """Seconds between two looks at the run; None where nothing changes by itself."""
+    if not run.status.active:
+        return None
+    age_s = (datetime.now(UTC) - run.created_at).total_seconds()
+    return EAGER_S if run.step == 0 and age_s < EAGER_FOR_S else STEADY_S
+
+
+def show(store: Store, run: Run, parent: Run | None) -> None:
+    """The run, alive."""
+    run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
+    pace = pace_s(run)
+    st.fragment(_show, run_every=pace, key="run")(store, run, parent, pace)
+
+
+def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> None:
+    try:
+        reading = run_snapshot.of(store, seen.id, pace / 2 if pace else run_snapshot.FRESH_S)
+        run = reading.run
+    except StoreError as error:
+        st.warning(escape(str(error)), icon=":material/link_off:")
+        return
+    led_on = st.query_params.get("run") != run.id
+    first_point = run.step > 0 and not curve_feed.has_points(run, key="run_chart")  # shown before the page is rerun
+    if (pace_s(run) != pace and not first_point) or run.name != seen.name or led_on:
+        st.rerun()  # the clock of a fragment is set where the page calls it, and name and address stand there as well
+    _head(store, run, parent)
+    if run.imported:
+        first_kernels.show(reading, run)
+        return
+    _numbers(run)
+    live_chart.live_chart(
+        key="run_chart",
+        **curve_feed.chart_data(reading, run, key="run_chart"),
+        on_resync=partial(curve_feed.forget, "run_chart"),
+    )
+    st.caption(
+        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
+        + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
+    )
+    first_kernels.show(reading, run)
+    if run.results:
+        scores.show(run, reading.epochs(run.id))
+    elif run.status is RunStatus.DIVERGED:
+        next_steps.offer_smaller_steps(run)
+    plan.show(run)
+
+
+def _head(store: Store, run: Run, parent: Run | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(escape(run.name), anchor=False, width="content")
+        run_labels.status_badge(run.status)
+        header.owner(run)
+        header.describe(store, run)
+        st.space("stretch")
+        _buttons(store, run)
+    origin = f" · from {escape(parent.name)}" if parent else ""
+    st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
+    done = run.step / run.steps_total if run.steps_total else 0.0
+    if not run.imported:
+        st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+    st.markdown(_pace_line(store, run) if run.status.active else _ending(run))
+
+
+def _pace_line(store: Store, run: Run) -> str:
+    """How far it has come and how fast it goes, or what it waits for. Markdown."""
+    if run.status is RunStatus.QUEUED:
+        place = store.queue_position(run.id) or 1
+        wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
+        return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
+    if run.steps_total is None or not run.step:
+        return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
+    said = [f"step {count(run.step)} of {count(run.steps_total)}"]
+    if run.command:
+        said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]
+    elif run.elapsed_s:
+        left_s = run.elapsed_s / run.step * (run.steps_total - run.step)
+        said.append(f"about {duration(left_s)} of training left")
+    if run.images_per_s:
+        said.append(f"{count(round(run.images_per_s))} pictures/s")
+    if machine := run.environment.get("device") or run.device:
+        said.append(escape(str(machine)))
+    return f"**Epoch {run.epoch} of {run.config.epochs}** :gray[· {' · '.join(said)}]"
+
+
+def _ending(run: Run) -> str:
+    """Why it ended, in its own words; for a run that went well, what that took. Markdown."""
+    said = escape(run.message or "")
+    took = f" :gray[· {duration(run.elapsed_s)} of training]" if run.step else ""
+    return f"**{said}**{took}" if run.status is RunStatus.FINISHED else f"{said}{took}"
+
+
+def _buttons(store: Store, run: Run) -> None:
+    """What can be asked of a run that has not ended for good, by whom it belongs to.
+
+    All three stand there all the time, in grey where they do not apply: Streamlit shows the buttons of a moment ago
+    beside new ones until the page is drawn to its end, and a button that moves slips away from under the pointer.
+    """
+    if not current_user.may_change(run) or not (run.status.active or run.status.resumable):
+        return
+    asked = run.status is RunStatus.RUNNING and run.command is not None
+    for what, icon, applies in (
+        ("Continue", ":material/play_arrow:", run.status.resumable),
+        ("Pause", ":material/pause:", run.status.active and not asked),
+        ("Stop", ":material/stop:", run.status.active and not asked),
+    ):
+        st.button(
+            what,
+            key=f"run_{what.lower()}",
+            icon=icon,
+            type="primary" if what == "Continue" and applies else "secondary",
+            disabled=not applies,
+            on_click=_ask,
+            args=(store, run.id, what),
+        )
+
+
+def _ask(store: Store, run_id: str, what: str) -> None:
+    try:
+        if what == "Continue":
+            store.resume(run_id)
+        else:
+            store.request(run_id, "stop" if what == "Stop" else "pause")
+    except StoreError as error:
+        st.toast(escape(str(error)), icon=":material/error:")
+    run_snapshot.renew(store, run_id)
+
+
+def _numbers(run: Run) -> None:
+    """The newest scores, each with its set and how many pictures were measured."""
+    last, final = run.last_epoch, run.results.final if run.results else None
+    yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
+    sample = last.train_sample if last else None
+    with st.grid(4, min_column_width=140, gap="small"):
+        _accuracy("Train sample", sample, "A fixed sample of the training pictures, measured as other sets are.", yet)
+        if not run.config.validation_size:
+            once = "measured at the end" if run.status.active else yet
+            train, test = (final.train, final.test) if final else (None, None)
+            _accuracy("Test", test, "Pictures never trained on. The whole set, at the end.", once)
+            _gap(train, test, "train – test")
+            return
+        validation = last.validation if last else None
+        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", yet)
+        _gap(sample, validation, "train – validation")
+        st.metric(
+            "Best epoch",
+            str(run.best_epoch) if run.best_epoch and validation else "–",
+            delta_description="by validation",
+            help="The epoch of the highest validation accuracy so far, the earliest of equals.",
+        )
+
+
+def _gap(train: Score | None, other: Score | None, words: str) -> None:
+    st.metric(
+        "Gap",
+        points(train.accuracy - other.accuracy) if train and other else "–",
+        delta_description=words,
+        help="The part of its skill that does not carry over to new pictures.",
+    )
+
+
+def _accuracy(name: str, score: Score | None, help: str, missing: str) -> None:
+    st.metric(
+        name,
+        percent(score.accuracy) if score else "–",
+        delta_description=f"accuracy on {count(score.n)}" if score else missing,
+        help=help,
+    )

@@ -1,0 +1,1 @@
+"""This room is what pages reach for: the store, the address, readings that all visitors share."""

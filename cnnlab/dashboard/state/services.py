@@ -1,0 +1,96 @@
+"""What pages reach for: settings, the store, the runs, the launcher, and the run that the address names."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
+from typing import NoReturn
+
+import streamlit as st
+
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.state import query_params, store_repair
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.runs import Run, Store, StoreError, UnknownRunError
+from cnnlab.runs.process.launcher import Launcher
+from cnnlab.settings import Settings
+
+LISTING_FRESH_S = 1.0
+
+
+def settings() -> Settings:
+    """Read afresh: it is cheap, and every test and every server has its own."""
+    return Settings()
+
+
+def store() -> Store:
+    """The runs. Where they cannot be read, the page says why and what to do, and ends."""
+    here = settings()
+    try:
+        store = _store(here.model_dump_json(), here)
+        _runs(here.model_dump_json(), store)
+    except StoreError as error:
+        _give_up(error)
+    store_repair.report()
+    return store
+
+
+def runs(store: Store) -> list[Run]:
+    """All runs, the newest first, at most a second old: one reading serves every visitor."""
+    try:
+        return list(_runs(store.settings.model_dump_json(), store).runs)
+    except StoreError as error:
+        _give_up(error)
+
+
+def _give_up(error: StoreError) -> NoReturn:
+    st.error(escape(str(error)), icon=":material/database_off:")
+    store_repair.offer(settings())
+    st.stop()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _store(settings: str, _settings: Settings) -> Store:
+    """One for all visitors: it asks at each change who it is that changes something."""
+    return Store(_settings, current_user.who)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    runs: tuple[Run, ...]
+    made_s: float
+
+    def is_fresh(self) -> bool:
+        """In place of Streamlit's ttl: see `readings.is_fresh`."""
+        return monotonic() - self.made_s <= LISTING_FRESH_S
+
+
+@st.cache_resource(show_spinner=False, max_entries=8, validate=_Listing.is_fresh)
+def _runs(settings: str, _store: Store) -> _Listing:
+    made_s = monotonic()
+    return _Listing(tuple(_store.list()), made_s)
+
+
+def run_from_url(store: Store) -> Run | None:
+    """The run that `?run=` names; None without one. Where it names none there is, the page says so."""
+    wanted = st.query_params.get("run")
+    if not wanted:
+        return None
+    try:
+        return store.get(wanted)
+    except UnknownRunError as error:
+        st.warning(escape(str(error)), icon=":material/link_off:")
+        query_params.set_url(run=None)
+        return None
+    except StoreError as error:
+        _give_up(error)
+
+
+@lru_cache(maxsize=1)
+def launcher() -> Launcher:
+    """The one launcher of this server, which starts and stops it."""
+    return Launcher(settings())
+
+
+def launcher_problem() -> str | None:
+    """Why no run will start by itself, in a sentence; None while all is well."""
+    return launcher().problem

@@ -1,0 +1,43 @@
+"""Where the store is damaged: the way out, for whoever may act on everybody's runs."""
+
+import streamlit as st
+
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.runs import StoreError
+from cnnlab.runs.repair.rebuild import damage, salvage
+from cnnlab.settings import Settings
+
+_SAID = "repair_said"
+
+
+def offer(settings: Settings) -> None:
+    """A button, if something within the store's file is broken and this visitor may mend it."""
+    try:
+        broken = current_user.who().teacher and damage(settings)
+    except StoreError:
+        return
+    if broken:
+        st.button(
+            "Move it aside, and keep what can be read",
+            key="repair",
+            icon=":material/healing:",
+            help="Nothing is deleted: the damaged file stays beside the new one, under another name.",
+            on_click=_mend,
+            args=(settings,),
+        )
+
+
+def report() -> None:
+    """What came of it, once."""
+    if said := st.session_state.pop(_SAID, None):
+        st.success(escape(said), icon=":material/healing:")
+
+
+def _mend(settings: Settings) -> None:
+    if not current_user.who().teacher:  # a pass may have ended since the button was drawn
+        return
+    try:
+        st.session_state[_SAID] = salvage(settings).sentence
+    except (StoreError, OSError) as error:
+        st.toast(escape(str(error)), icon=":material/error:")

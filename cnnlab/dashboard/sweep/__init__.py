@@ -1,0 +1,1 @@
+"""This room asks for a sweep and draws what came of it."""

@@ -1,0 +1,239 @@
+"""The part of the form that asks for many runs at once: which settings to vary, over what, and one click."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.sweep import suggested_values
+from cnnlab.dashboard.train import form, network_preview
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.data import DATASETS
+from cnnlab.formatting import duration
+from cnnlab.models import complete
+from cnnlab.runs import Run, StoreError
+from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
+from cnnlab.sweeps import (
+    MOST_RUNS,
+    Axis,
+    Range,
+    SweepError,
+    completed,
+    grid,
+    grid_words,
+    names,
+    parse_value,
+    parse_values,
+    random_search,
+    value_words,
+)
+
+GRID, RANDOM = "Grid", "Random"
+MOST_SETTINGS = 3
+"""Varied at once from the form: more than three cannot be looked at together. The command line takes any number."""
+
+DOUBLE_CLICK_S = 2.0
+_STARTED = "sweep_last"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the form asks for: runs and the words for them, or what stands in the way."""
+
+    configs: list[TrainingConfig]
+    words: str
+    sentences: list[str]
+
+
+def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
+    """Folded away until it is wanted. `typed`: what stands in the form, which all the runs have in common."""
+    with st.expander("Sweep: many runs at once", icon=":material/apps:"):
+        st.caption("The runs have the settings of the form, but for those you vary here.")
+        how = st.segmented_control(
+            "How to choose",
+            [GRID, RANDOM],
+            default=GRID,
+            required=True,
+            key="sweep_how",
+            help="Grid: every combination of the values you name. Random: as many draws from ranges as you like; where "
+            "only some of the settings matter, it tries more values of those.",
+            persist_state="session",
+        )
+        chosen = st.multiselect(
+            "Settings to vary",
+            list(SETTINGS),
+            default=["lr"],
+            max_selections=MOST_SETTINGS,
+            format_func=lambda name: SETTINGS[name].label,
+            key="sweep_settings",
+            help=f"One to {MOST_SETTINGS}. Vary the seed as well to see how far luck alone goes.",
+            persist_state="session",
+        )
+        asked = _asked(how == RANDOM, chosen, typed)
+        name = st.text_input(
+            "Name",
+            key="sweep_name",
+            placeholder="Sweep and a number",
+            help="What the runs have in common in the table and in the address.",
+            persist_state="session",
+        ).strip()
+        _click(asked, name, runs)
+
+
+def _asked(at_random: bool, chosen: Sequence[str], typed: Mapping[str, Any]) -> _Asked:
+    """Every widget is drawn whatever is wrong, and all that is wrong is said."""
+    sentences: list[str] = []
+    axes: list[Axis | Range] = []
+    for setting in (SETTINGS[name] for name in chosen):
+        try:
+            axes.append(_axis(setting, at_random, typed[setting.name]))
+        except SweepError as error:
+            sentences += error.sentences
+    n = seed = 0
+    if at_random:
+        n = _number("Runs", 10, "sweep_n", f"How many draws: 1 to {MOST_RUNS}.")
+        seed = _number("Seed of the draws", 0, "sweep_seed", "The same seed repeats the same draws.")
+    try:
+        base = _base(typed, chosen)
+        if sentences:
+            raise SweepError(*sentences)
+        found = random_search(base, axes, n, seed) if at_random else grid(base, axes)
+        return _Asked(completed(found, complete), _words(axes, at_random), [])
+    except SweepError as error:
+        return _Asked([], "", list(dict.fromkeys(sentences + error.sentences)))
+
+
+def _words(axes: Sequence[Axis | Range], at_random: bool) -> str:
+    """What makes them so many."""
+    if at_random:
+        return f"{' × '.join(SETTINGS[axis.name].label.lower() for axis in axes)}, drawn at random"
+    return grid_words([axis for axis in axes if isinstance(axis, Axis)])
+
+
+def _base(typed: Mapping[str, Any], chosen: Sequence[str]) -> TrainingConfig:
+    """The form without what is varied, where whatever is typed does not count. Raises SweepError."""
+    kept = {n: v.strip().replace(",", ".") if SETTINGS[n].log and isinstance(v, str) else v for n, v in typed.items()}
+    try:
+        return TrainingConfig(**{name: value for name, value in kept.items() if name not in chosen})
+    except ValidationError as error:
+        raise SweepError(*complaints(error)) from None
+
+
+def _number(label: str, default: int, key: str, help: str) -> int:
+    value = st.number_input(label, value=default, step=1, key=key, help=help, persist_state="session")
+    return int(value)
+
+
+def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
+    """The widgets of one setting. Raises SweepError."""
+    offered = tuple(form.REGISTRIES[setting.name]()) if setting.name in form.REGISTRIES else setting.choices
+    now = _typed_value(setting, now)
+    if at_random and setting.kind in (int, float):
+        return _range(setting, now)
+    suggested = [value_words(value) for value in suggested_values.values(setting, now, offered)]
+    options = list(offered) or suggested
+    kept = st.session_state.get(f"sweep_values_{setting.name}", [])
+    texts = st.multiselect(
+        setting.label,
+        [*options, *(text for text in kept if text not in options)],
+        default=suggested,
+        key=f"sweep_values_{setting.name}",
+        accept_new_options=setting.kind in (int, float),
+        help=setting.help,
+        placeholder="Choose values, or type one",
+        persist_state="session",
+    )
+    values = parse_values(setting, map(_point, texts))
+    in_order = setting.kind in (int, float) and None not in values
+    return Axis(setting.name, tuple(sorted(values)) if in_order else values)
+
+
+def _range(setting: Setting, now: Any) -> Range:
+    low, high = suggested_values.ends(setting, now)
+    scale = "evenly over its decades" if setting.log else "evenly"
+    row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
+    texts = [
+        row.text_input(
+            label,
+            value_words(end),
+            key=f"sweep_{which}_{setting.name}",
+            help=help,
+            persist_state="session",
+        )
+        for which, label, end, help in (
+            ("low", setting.label, low, f"{setting.help} Drawn {scale} between the two."),
+            ("high", "to", high, None),
+        )
+    ]
+    ends = [parse_value(setting, _point(text)) for text in texts]
+    return Range(setting.name, *ends)
+
+
+def _typed_value(setting: Setting, now: Any) -> Any:
+    """What stands in the form, as far as it can be read; else the default."""
+    try:
+        value = parse_value(setting, _point(now)) if isinstance(now, str) else now
+        return getattr(TrainingConfig.model_validate({setting.name: value}), setting.name)
+    except ValueError:  # SweepError and ValidationError are such
+        return setting.default
+
+
+def _point(text: str) -> str:
+    """Half of Europe writes 0,01."""
+    return text.replace(",", ".")
+
+
+def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
+    """How many, how long, and the button."""
+    for sentence in asked.sentences:
+        st.error(escape(sentence), icon=":material/error:")
+    n = len(asked.configs)
+    several = f"{n} run{'s' if n > 1 else ''}"
+    if n:
+        st.markdown(f"**{several}**: {asked.words}{_time(asked.configs, runs)}")
+        if not all(config.validation_size for config in asked.configs):
+            st.warning(
+                "Without validation pictures the runs can only be told apart by the test set, and the best of many "
+                "looks better there than it is. Set validation pictures under Data.",
+                icon=":material/balance:",
+            )
+    joined = sum(run.sweep == name for run in runs) if name else 0
+    if joined:
+        st.caption(f"“{escape(name)}” has {joined} already: these join them.")
+    if st.button(
+        f"Train {several}" if n else "Train them",
+        key="sweep_train",
+        icon=":material/playlist_play:",
+        width="stretch",
+        disabled=not n,
+    ):
+        _begin(asked.configs, name)
+
+
+def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
+    """Training time of all together, where each network's speed on this machine is known from earlier runs."""
+    seconds = [network_preview.seconds_an_epoch(config, DATASETS.get(config.dataset).info, runs) for config in configs]
+    if None in seconds:
+        return ""
+    total = sum(s * config.epochs for s, config in zip(seconds, configs, strict=True) if s is not None)
+    return f" · about {duration(total)} of training"
+
+
+def _begin(configs: list[TrainingConfig], name: str) -> None:
+    """All of them or none; a second click within two seconds meets the same sweep. Leads to it."""
+    last = st.session_state.get(_STARTED)
+    if last and last[:2] == (configs, name) and monotonic() - last[2] < DOUBLE_CLICK_S:
+        sweep = last[3]
+    else:
+        try:
+            sweep = services.store().create_many(configs, name or None, names(configs))[0].sweep
+        except StoreError as error:
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        st.session_state[_STARTED] = (configs, name, monotonic(), sweep)
+    query_params.go(navigation.compare(), sweep=sweep)

@@ -1,0 +1,255 @@
+"""The form of a run: one widget for each field of `TrainingConfig`, made from what the field says of itself.
+
+The widgets only offer; nothing they hold is trusted. `check` builds the config anew from what was typed, so a
+browser that sends something else meets the same sentences as a person who mistypes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import log10
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.data import DATASETS
+from cnnlab.models import ARCHITECTURES, ConfigError, complete
+from cnnlab.schema import GROUPS, SETTINGS, Setting, TrainingConfig, complaints
+
+FOLLOWS = ("dropout", "batch_norm")
+"""Settings that an architecture has values of its own for: the form shows them until a person changes them."""
+
+_FILLED = "form_filled"
+"""How many times the form has been filled in this session."""
+
+REGISTRIES: dict[str, Callable[[], list[str]]] = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
+
+GROUP_ICONS = {
+    "data": ":material/image:",
+    "network": ":material/hub:",
+    "optimizer": ":material/trending_down:",
+    "machine": ":material/memory:",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of the form: a complete config, or the sentences that say what stands in its way."""
+
+    config: TrainingConfig | None
+    sentences: list[str]
+
+
+def key(name: str) -> str:
+    """Where the session keeps the widget of a setting: a new place each time the form is filled.
+
+    A browser that has not yet drawn a filled form still sends what stood in the old one. Under the same keys a quick
+    click on Train after one on a preset would train the old settings.
+    """
+    filled = st.session_state.get(_FILLED, 0)
+    return f"form_{filled}_{name}" if filled else f"form_{name}"
+
+
+def fill(config: TrainingConfig) -> None:
+    """Put these settings into the form. Only before its widgets are drawn: in a callback, or above them."""
+    for name in SETTINGS:
+        st.session_state.pop(key(name), None)
+    st.session_state[_FILLED] = st.session_state.get(_FILLED, 0) + 1
+    for setting in SETTINGS.values():
+        value = getattr(config, setting.name)
+        if setting.name in FOLLOWS:
+            _changed()[setting.name] = value is not None and value != _own(config.architecture, setting.name)
+            value = _own(config.architecture, setting.name) if value is None else value
+        st.session_state[key(setting.name)] = f"{value:g}" if setting.log else value
+
+
+def draw_group(group: str) -> None:
+    """All widgets of one group, one below the other."""
+    for setting in SETTINGS.values():
+        if setting.group == group:
+            _draw(setting)
+
+
+def draw_folded() -> None:
+    """Every group but the four choices, folded away."""
+    with st.container(gap="xsmall"):
+        for group, title in GROUPS.items():
+            if group != "main":
+                with st.expander(title, icon=GROUP_ICONS.get(group)):
+                    draw_group(group)
+
+
+def typed() -> dict[str, Any]:
+    """What stands in the form, as typed; a setting that follows its architecture is left to it (None)."""
+    values = {name: st.session_state.get(key(name), setting.default) for name, setting in SETTINGS.items()}
+    return values | {name: None for name in FOLLOWS if not _changed().get(name)}
+
+
+def check(values: Mapping[str, Any]) -> Checked:
+    """Build the config from what was typed: every fault a sentence, and none raised."""
+    plain = {n: v.strip().replace(",", ".") if SETTINGS[n].log and isinstance(v, str) else v for n, v in values.items()}
+    try:
+        return Checked(complete(TrainingConfig(**plain)), [])
+    except ValidationError as error:
+        return Checked(None, complaints(error))
+    except ConfigError as error:
+        return Checked(None, error.sentences)
+
+
+def log_marks(setting: Setting) -> list[float]:
+    """1, 2, 5 in each decade of a log setting's range, with 0 first where the range begins at 0."""
+    assert setting.low is not None
+    assert setting.high is not None
+    lowest = setting.low or setting.high / 1e6
+    decades = range(round(log10(lowest)), round(log10(setting.high)) + 1)
+    marks = [float(f"{digit}e{decade}") for decade in decades for digit in (1, 2, 5)]
+    inside = [mark for mark in marks if lowest <= mark <= setting.high]
+    return [0.0, *inside] if setting.low == 0 else inside
+
+
+def nearest_mark(setting: Setting, text: str) -> float:
+    """The mark that a slider shows for an exact value; the default's where the text is no number."""
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = setting.default
+    marks = log_marks(setting)
+    if value != value or value <= 0:
+        return marks[0]
+    return min(marks, key=lambda mark: abs(log10(mark or 1e-12) - log10(value)))
+
+
+def _draw(setting: Setting) -> None:
+    st.session_state.setdefault(key(setting.name), _first_value(setting))
+    if setting.name in FOLLOWS and not _changed().get(setting.name):
+        architecture = st.session_state.get(key("architecture"), SETTINGS["architecture"].default)
+        st.session_state[key(setting.name)] = _own(architecture, setting.name)
+    if setting.name in REGISTRIES:
+        _draw_names(setting, REGISTRIES[setting.name]())
+    elif setting.choices:
+        st.segmented_control(
+            setting.label,
+            setting.choices,
+            format_func=run_labels.setting_value,
+            key=key(setting.name),
+            help=setting.help,
+            required=True,
+            persist_state="session",
+        )
+    elif setting.kind is bool:
+        st.toggle(
+            setting.label,
+            key=key(setting.name),
+            help=setting.help,
+            on_change=_remember,
+            args=(setting.name,),
+            persist_state="session",
+        )
+    elif setting.log:
+        _draw_log(setting)
+    elif setting.kind is float:
+        _draw_share(setting)
+    else:
+        _draw_count(setting)
+
+
+def _draw_names(setting: Setting, names: list[str]) -> None:
+    # A run of a plug-in that has gone can still be cloned; `check` then says which names there are.
+    now = st.session_state[key(setting.name)]
+    options = names if now in names or now is None else [*names, now]
+    st.selectbox(setting.label, options, key=key(setting.name), help=setting.help, persist_state="session")
+
+
+def _draw_count(setting: Setting) -> None:
+    """A whole number. No limits on the widget: a browser would take back what was typed, `check` explains it."""
+    st.number_input(
+        setting.label,
+        value=None if setting.optional else "min",
+        step=_step(setting),
+        key=key(setting.name),
+        help=f"{setting.help} {setting.range[0].upper()}{setting.range[1:]}.",
+        placeholder="all" if setting.optional else setting.range,
+        persist_state="session",
+    )
+
+
+def _draw_share(setting: Setting) -> None:
+    """A slider in hundredths, or as fine as its end needs (0.999)."""
+    decimals = len(f"{setting.high:g}".partition(".")[2])
+    st.slider(
+        setting.label,
+        min_value=setting.low,
+        max_value=setting.high,
+        step=10.0 ** -max(2, decimals),
+        key=key(setting.name),
+        help=setting.help,
+        on_change=_remember,
+        args=(setting.name,),
+        persist_state="session",
+    )
+
+
+def _draw_log(setting: Setting) -> None:
+    """A slider over the decades, and beside it the exact value, which is what counts."""
+    slider = key(setting.name) + "_mark"
+    st.session_state[slider] = nearest_mark(setting, str(st.session_state[key(setting.name)]))
+    row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
+    row.select_slider(
+        setting.label,
+        log_marks(setting),
+        key=slider,
+        format_func=lambda mark: f"{mark:g}",
+        help=f"{setting.help} {setting.range}, in steps that multiply.",
+        on_change=_take_mark,
+        args=(setting.name, key(setting.name)),
+    )
+    row.text_input(
+        f"{setting.label}, exactly",
+        key=key(setting.name),
+        label_visibility="collapsed",
+        placeholder=setting.range,
+        width=112,
+        persist_state="session",
+    )
+
+
+def _take_mark(name: str, exact: str) -> None:
+    """A person moved the slider beside the widget `exact`: its mark becomes the exact value.
+
+    Where a quick click cuts the drawing of a page short, Streamlit takes all it had drawn for moved: sliders that
+    stand where the page put them, and those of a form that has been filled anew since. Neither says anything.
+    """
+    mark, text = st.session_state.get(f"{exact}_mark"), st.session_state.get(exact)
+    if None not in (mark, text) and mark != nearest_mark(SETTINGS[name], str(text)):
+        st.session_state[exact] = f"{mark:g}"
+
+
+def _remember(name: str) -> None:
+    """A person moved a setting that follows its architecture: from now on it stays, until it is moved back."""
+    if name in FOLLOWS:
+        architecture = st.session_state.get(key("architecture"), SETTINGS["architecture"].default)
+        _changed()[name] = st.session_state[key(name)] != _own(architecture, name)
+
+
+def _changed() -> dict[str, bool]:
+    """Which of the settings that follow the architecture a person has changed."""
+    changed: dict[str, bool] = st.session_state.setdefault("form_changed", {})
+    return changed
+
+
+def _own(architecture: str, name: str) -> Any:
+    """The architecture's own value; that of no architecture is nothing at all."""
+    if architecture not in ARCHITECTURES.names():
+        return SETTINGS[name].kind(0)
+    return getattr(ARCHITECTURES.get(architecture), name)
+
+
+def _first_value(setting: Setting) -> Any:
+    return f"{setting.default:g}" if setting.log else setting.default
+
+
+def _step(setting: Setting) -> int:
+    """One click of + and -: 1 epoch, but 1,000 validation pictures."""
+    typical = setting.default or setting.high or 1
+    return int(10 ** int(log10(typical))) if setting.unit == "pictures" else 1

@@ -1,0 +1,174 @@
+"""Two questions to ask before training: how long will it take, and which learning rate suits this network?
+
+Each is answered by a short process of its own (`cnnlab.runs.process.measurements`); the page asks again and again
+whether it is done. An answer belongs to the settings it was measured with: with others in the form it is not shown.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cnnlab.analysis.forecast import expected, way
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.train import form
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.data import DATASETS
+from cnnlab.figures.lr_range import lr_range_figure
+from cnnlab.formatting import NARROW, count
+from cnnlab.records import LrRange, Preflight, RunStatus
+from cnnlab.runs import Run
+from cnnlab.runs.process.measurements import Kind, Probe, Prober
+from cnnlab.schema import SETTINGS, TrainingConfig
+from cnnlab.settings import Settings
+
+POLL_S = 0.5
+QUESTIONS: dict[Kind, tuple[str, str, str]] = {
+    "preflight": (
+        "How long will it take?",
+        ":material/timer:",
+        "Takes a second of real training steps here, and tells time and memory before there is a run.",
+    ),
+    "lr_range": (
+        "Find a learning rate",
+        ":material/query_stats:",
+        "Learning-rate range test: a hundred real steps, each with a larger rate. It changes no setting by itself.",
+    ),
+}
+INDIFFERENT: dict[Kind, tuple[str, ...]] = {
+    "preflight": (
+        *("epochs", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "seed"),
+        *("normalisation", "test_time_augmentation"),
+    ),
+    "lr_range": ("epochs", "lr", "schedule", "test_time_augmentation"),
+}
+"""Settings that the answer does not depend on: changing them, it still holds."""
+_ASKED = "probes_asked"
+_USED = "probes_used"
+
+
+def show(config: TrainingConfig | None, runs: Sequence[Run]) -> None:
+    """Both buttons and what they have found for `config`, what stands in the form; None where that is at fault."""
+    pace = POLL_S if config and any(_under_way(kind, config) for kind in QUESTIONS) else None
+    gently = any(run.status is RunStatus.RUNNING for run in runs)
+    st.fragment(_show, run_every=pace, key="probes")(config, gently, pace)
+
+
+def _show(config: TrainingConfig | None, gently: bool, pace: float | None) -> None:
+    under_way = config is not None and any(_under_way(kind, config) for kind in QUESTIONS)
+    if under_way != (pace is not None) or st.session_state.pop(_USED, False):
+        st.rerun()  # the clock of a fragment is set where the page calls it, and the form stands outside
+    with st.container(horizontal=True, gap="small"):
+        for kind in QUESTIONS:
+            _button(kind, config, gently)
+    if config is None:
+        return
+    for kind in QUESTIONS:
+        probe = _asked(kind, config)
+        if probe and probe.problem:
+            st.error(escape(probe.problem), icon=":material/error:")
+        elif probe and isinstance(probe.answer, Preflight):
+            _preflight(probe.answer, config, probe.gently)
+        elif probe and isinstance(probe.answer, LrRange):
+            _lr_range(probe.answer)
+
+
+def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
+    label, icon, help = QUESTIONS[kind]
+    probe = _asked(kind, config) if config else None
+    waits = probe is not None and not probe.over
+    if probe and waits:
+        label = f"Measuring, {probe.seconds:.0f}{NARROW}s" if probe.started else "Waiting for another measurement"
+    missing = config and not DATASETS.get(config.dataset).is_ready(services.settings().data)
+    if missing and config:
+        help = f"{config.dataset} is not on this machine yet: the first run fetches it."
+    elif config is None:
+        help = "Correct what is said beside the form first."
+    st.button(
+        label,
+        key=f"probe_{kind}",
+        icon="spinner" if waits else icon,
+        help=help,
+        disabled=config is None or bool(missing) or waits,
+        on_click=_ask,
+        args=(kind, config, gently),
+    )
+
+
+def _preflight(answer: Preflight, config: TrainingConfig, gently: bool) -> None:
+    time, memory = expected(answer.forecast, config.epochs)
+    steps = answer.forecast.steps
+    on = "of the GPU" if answer.machine.startswith("NVIDIA") else "of memory"
+    st.markdown(f"**{time[0].upper()}{time[1:]}** · {memory} {on}")
+    beside = ", beside a run in training" if gently else ""
+    st.caption(
+        f"From {count(steps)} real training step{'s' if steps > 1 else ''} on {escape(answer.machine)}{beside}: "
+        f"{way(answer.plan, config.mode)}. Measuring after each epoch is not counted.",
+        help=answer.plan.note or None,
+    )
+
+
+def _lr_range(answer: LrRange) -> None:
+    with st.container(border=True):
+        if answer.lr:
+            st.plotly_chart(lr_range_figure(answer), key="lr_range", config={"displayModeBar": False})
+            st.caption(
+                "Each step was taken with a larger learning rate: on the left too small to learn, in the middle the loss "
+                "falls, on the right steps are too large and it blows up. A good rate lies where it falls, well before "
+                "the turn."
+            )
+        st.markdown(escape(answer.reason))
+        with st.container(horizontal=True, gap="small"):
+            offered = {"suggestion": answer.suggestion, "steepest": answer.steepest}
+            for name, rate in offered.items():
+                if rate is not None and not (name == "steepest" and rate == answer.suggestion):
+                    st.button(
+                        f"Use {rate:g}",
+                        key=f"use_{name}",
+                        icon=":material/check:" if name == "suggestion" else None,
+                        type="secondary" if name == "suggestion" else "tertiary",
+                        help="Puts it into the form" + ("." if name == "suggestion" else ": the bolder choice."),
+                        on_click=_use,
+                        args=(rate,),
+                    )
+
+
+def _ask(kind: Kind, config: TrainingConfig, gently: bool) -> None:
+    """Callback: begin, and remember that this browser wants to see the answer."""
+    asked = _of(kind, config)
+    prober().ask(kind, asked, gently)
+    st.session_state.setdefault(_ASKED, set()).add((kind, asked.model_dump_json()))
+
+
+def _use(rate: float) -> None:
+    """Callback: the rate into the form, where it can still be changed."""
+    st.session_state[form.key("lr")] = f"{rate:g}"
+    st.session_state[_USED] = True
+
+
+def _asked(kind: Kind, config: TrainingConfig) -> Probe | None:
+    """What this browser has asked for with these settings."""
+    asked = _of(kind, config)
+    if (kind, asked.model_dump_json()) not in st.session_state.get(_ASKED, set()):
+        return None
+    return prober().find(kind, asked)
+
+
+def _under_way(kind: Kind, config: TrainingConfig) -> bool:
+    probe = _asked(kind, config)
+    return probe is not None and not probe.over
+
+
+def _of(kind: Kind, config: TrainingConfig) -> TrainingConfig:
+    """The same settings, but for those that make no difference to the answer."""
+    return config.model_copy(update={name: SETTINGS[name].default for name in INDIFFERENT[kind]})
+
+
+def prober() -> Prober:
+    """The one prober of this server."""
+    here = services.settings()
+    return _prober(here.model_dump_json(), here)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _prober(settings: str, _settings: Settings) -> Prober:
+    return Prober(_settings)

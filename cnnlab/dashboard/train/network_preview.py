@@ -1,0 +1,122 @@
+"""What is about to be trained: the network as a diagram, its layers with their arithmetic, and what it will cost."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from cnnlab.dashboard.train import form, measurements
+from cnnlab.dashboard.widgets.svg import drawing
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.figures.network_diagram import network_svg
+from cnnlab.formatting import count, duration
+from cnnlab.inspection.summary import LayerRow, summarise, totals
+from cnnlab.runs import Run
+from cnnlab.schema import TrainingConfig
+
+BYTES_A_WEIGHT = 4
+SHAPING = ("architecture", "dataset", "dropout", "batch_norm")
+"""The settings that the network's shape depends on."""
+
+MOST_ROWS = 13
+"""Of the layer table; that of a deep network scrolls."""
+
+
+def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
+    """Diagram, totals, layer table of what stands in the form; other faults in it do not matter here."""
+    sound = form.check(typed).config
+    config = sound or form.check({name: typed[name] for name in SHAPING}).config
+    if config is None:
+        return
+    assert config.dropout is not None
+    assert config.batch_norm is not None
+    info = DATASETS.get(config.dataset).info
+    rows = layers(config.architecture, config.dataset, config.dropout, config.batch_norm)
+    svg = network_svg(rows, (info.channels, info.size_px, info.size_px))
+    drawing(svg, key="network", description=f"Diagram of {config.architecture}, layer by layer")
+    _totals(rows, config, info, runs)
+    measurements.show(sound, runs)
+    _table(rows)
+
+
+@st.cache_data(show_spinner=False, max_entries=128)
+def layers(architecture: str, dataset: str, dropout: float, batch_norm: bool) -> list[LayerRow]:
+    """The network's layers. Kept, because every touch of the form asks for them again."""
+    config = TrainingConfig(architecture=architecture, dropout=dropout, batch_norm=batch_norm)
+    return summarise(config, DATASETS.get(dataset).info)
+
+
+def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
+    """Training time of one epoch, from how fast runs of the same network and pictures went here; None without any."""
+    speeds = [
+        run.images_per_s
+        for run in runs
+        if run.images_per_s
+        and run.config.architecture == config.architecture
+        and run.config.dataset == config.dataset
+        and run.config.batch_norm == config.batch_norm
+        and run.config.device == config.device
+    ]
+    pictures = config.train_subset or info.num_train - config.validation_size
+    return pictures / median(speeds[:5]) if speeds else None
+
+
+def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
+    total = totals(rows)
+    megabytes = total.parameters * BYTES_A_WEIGHT / 1e6
+    said = [
+        f"**{count(total.parameters)} parameters**",
+        f"{count(total.macs)} multiply-adds a picture",
+        f"{megabytes:,.1f} MB of weights",
+    ]
+    seconds = seconds_an_epoch(config, info, runs)
+    if seconds is not None:
+        said.append(f"about {duration(seconds)} an epoch here")
+    st.markdown(" · ".join(said))
+
+
+def _table(rows: Sequence[LayerRow]) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Layer": [row.label for row in rows],
+                "Output": ["×".join(map(str, row.output_shape)) for row in rows],
+                "Parameters": [_arithmetic(row) for row in rows],
+                "Sees": [_sees(row) for row in rows],
+                "Multiply-adds": [count(row.macs) if row.macs else "" for row in rows],
+            }
+        ),
+        hide_index=True,
+        height="content" if len(rows) <= MOST_ROWS else 35 * MOST_ROWS,
+        alt="Each layer with its output shape, parameters, receptive field and multiply-adds",
+        column_config={
+            "Layer": st.column_config.TextColumn(pinned=True, width=16 + 7 * max(len(row.label) for row in rows)),
+            "Output": st.column_config.TextColumn(
+                help="Channels × height × width for one picture, or features.", width=82
+            ),
+            "Parameters": st.column_config.TextColumn(
+                help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",
+                width=max(198, 16 + 7 * max(len(row.arithmetic) for row in rows)),
+            ),
+            "Sees": st.column_config.TextColumn(
+                help="Receptive field: the square of the picture that one output value depends on.",
+                alignment="right",
+                width=84,
+            ),
+            "Multiply-adds": st.column_config.TextColumn(
+                help="Multiplications, each with its addition, for one picture.", alignment="right", width=98
+            ),
+        },
+    )
+
+
+def _arithmetic(row: LayerRow) -> str:
+    """How many parameters, and why; separators as everywhere on the page."""
+    terms, equals, _ = row.arithmetic.partition(" = ")
+    return f"{terms}{equals}{count(row.parameters)}" if equals else row.arithmetic
+
+
+def _sees(row: LayerRow) -> str:
+    return "everything" if row.receptive_field_px is None else f"{row.receptive_field_px}×{row.receptive_field_px}"

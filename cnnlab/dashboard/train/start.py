@@ -1,0 +1,148 @@
+"""From a wish to a run: the presets, the run to change one thing of, and the one click that starts training."""
+
+from dataclasses import dataclass
+from time import monotonic
+
+import streamlit as st
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.train import form
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.data import DATASETS
+from cnnlab.models import complete
+from cnnlab.presets import PRESETS
+from cnnlab.runs import Run, Store, StoreError
+from cnnlab.schema import TrainingConfig, differences
+
+DOUBLE_CLICK_S = 2.0
+"""Within this time the same settings from the same browser are one click, not two runs."""
+
+BUILT_IN = "shapes"
+"""The dataset that is drawn here, not fetched."""
+
+_PRESET = "start_preset"
+_PROBLEM = "start_problem"
+_STARTED = "start_last"
+_FILLED_FROM = "form_filled_from"
+
+
+@dataclass(frozen=True)
+class _Started:
+    config: TrainingConfig
+    at_s: float
+    run_id: str
+
+
+def presets(chosen: TrainingConfig | None) -> None:
+    """The presets side by side; the one that stands in the form is marked, with what it is for."""
+    now = next((preset for preset in PRESETS if complete(preset.config) == chosen), None)
+    st.session_state[_PRESET] = now.name if now else None
+    st.pills(
+        "Presets",
+        [preset.name for preset in PRESETS],
+        key=_PRESET,
+        on_change=_choose,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    st.caption(now.summary if now else "A preset fills the form; then change what you like.")
+
+
+def parent_from_url(store: Store) -> Run | None:
+    """The run that `?parent=` names: its settings fill the form once, to change one and train again."""
+    wanted = st.query_params.get("parent")
+    if not wanted:
+        return None
+    try:
+        parent = store.get(wanted)
+    except StoreError as error:
+        st.warning(escape(str(error)), icon=":material/link_off:")
+        query_params.set_url(parent=None)
+        return None
+    if st.session_state.get(_FILLED_FROM) != parent.id:
+        form.fill(parent.config)
+        st.session_state[_FILLED_FROM] = parent.id
+    return parent
+
+
+def parent_line(parent: Run, config: TrainingConfig | None) -> None:
+    """What has been changed of the parent so far, and the way out."""
+    changes = [] if config is None else list(differences(parent.config, config))
+    said = " · ".join(
+        f"{setting.label.lower()} {run_labels.setting_value(before)} → {run_labels.setting_value(after)}"
+        for setting, before, after in changes
+    )
+    advice = " One change at a time tells what it does." if len(changes) != 1 else ""
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(f"Again, from {run_labels.run_line(parent)}: {escape(said or 'nothing changed yet')}.{advice}")
+        st.button("Start afresh", icon=":material/close:", type="tertiary", on_click=_leave_parent)
+
+
+def about_data(dataset: str | None) -> None:
+    """What a run on pictures that are not here yet begins with, and what needs no network."""
+    if dataset not in DATASETS.names():
+        return
+    known = DATASETS.get(dataset)
+    if known.info.download_bytes and not known.is_ready(services.settings().data):
+        size = f"{known.info.download_bytes / 1e6:.0f} MB"
+        st.caption(f"{dataset} is not on this machine yet: the run begins by fetching it, once ({size}).")
+        st.button(f"Train on {BUILT_IN} instead: needs no network", type="tertiary", on_click=_use_built_in)
+
+
+def train(parent_id: str | None = None) -> None:
+    """Callback of the Train button: checks what stands in the form *now*, queues the run, and shows it."""
+    checked = form.check(form.typed())
+    run_id = begin(checked.config, parent_id) if checked.config else None
+    if run_id:
+        st.session_state.pop(_FILLED_FROM, None)
+        query_params.set_url(parent=None, run=run_id)
+
+
+def demo_button() -> None:
+    """The way out of an empty page: train the first preset, and watch."""
+    if st.button(f"Train the {PRESETS[0].name}", key="demo", type="primary", icon=":material/play_arrow:"):
+        run_id = begin(complete(PRESETS[0].config))
+        if run_id:
+            query_params.go(navigation.train(), run=run_id)
+    problem()
+
+
+def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
+    """Queue a run and give its id; a second click within two seconds meets the same run.
+
+    None where the store refuses; `problem` then says why.
+    """
+    last: _Started | None = st.session_state.get(_STARTED)
+    if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
+        return last.run_id
+    try:
+        run_id = services.store().create(config, parent_id=parent_id).id
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return None
+    st.session_state[_STARTED] = _Started(config, monotonic(), run_id)
+    return run_id
+
+
+def problem() -> None:
+    """Why the last click started nothing, once."""
+    if sentence := st.session_state.pop(_PROBLEM, None):
+        st.error(escape(sentence), icon=":material/error:")
+
+
+def _use_built_in() -> None:
+    st.session_state[form.key("dataset")] = BUILT_IN
+
+
+def _choose() -> None:
+    for preset in PRESETS:
+        if preset.name == st.session_state[_PRESET]:
+            form.fill(preset.config)
+            _leave_parent()
+
+
+def _leave_parent() -> None:
+    query_params.set_url(parent=None)
+    st.session_state.pop(_FILLED_FROM, None)

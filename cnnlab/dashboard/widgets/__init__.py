@@ -1,0 +1,1 @@
+"""This room holds the widgets of ours that more than one page uses."""

@@ -1,0 +1,95 @@
+"""This module writes runs and their settings as people read them: name, status, difference from another run."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.formatting import count
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run
+from cnnlab.schema import differences
+
+
+@dataclass(frozen=True)
+class StatusLook:
+    """How a status is shown: `word` for people, `colour` by Streamlit's palette name, `icon` a Material symbol."""
+
+    word: str
+    colour: str
+    icon: str
+
+
+STATUS: dict[RunStatus, StatusLook] = {
+    RunStatus.QUEUED: StatusLook("waiting", "gray", ":material/hourglass_empty:"),
+    RunStatus.RUNNING: StatusLook("training", "blue", ":material/play_arrow:"),
+    RunStatus.PAUSED: StatusLook("paused", "orange", ":material/pause:"),
+    RunStatus.FINISHED: StatusLook("finished", "green", ":material/check:"),
+    RunStatus.STOPPED: StatusLook("stopped", "gray", ":material/stop:"),
+    RunStatus.DIVERGED: StatusLook("diverged", "red", ":material/trending_up:"),
+    RunStatus.FAILED: StatusLook("failed", "red", ":material/error:"),
+    RunStatus.INTERRUPTED: StatusLook("interrupted", "orange", ":material/power_off:"),
+    RunStatus.IMPORTED: StatusLook("from a file", "violet", ":material/upload_file:"),
+}
+
+
+CHOICES = {"flip_crop": "flip + crop", "flip_crop_cutout": "flip + crop + cutout", "one_cycle": "one-cycle"}
+"""Choices whose name in code is not how people write them."""
+
+
+def setting_value(value: object) -> str:
+    """A setting's value as people read it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, int):
+        return count(value)
+    return "all" if value is None else CHOICES.get(str(value), str(value))
+
+
+def difference_line(run: Run, parent: Run | None) -> str:
+    """The run in one line, as plain text: "SimpleCNN · dropout 0.5 → 0.2", or its main settings without a parent."""
+    config = run.config
+    if run.imported:
+        return f"{config.architecture} · {config.dataset} · weights from a file, not trained here"
+    if parent is None:
+        epochs = f"{count(config.epochs)} epoch{'s' if config.epochs > 1 else ''}"
+        return f"{config.architecture} · {config.dataset} · {epochs} · lr {config.lr:g}"
+    changes = [
+        f"{setting.label.lower()} {setting_value(before)} → {setting_value(after)}"
+        for setting, before, after in differences(parent.config, config)
+        if setting.name != "architecture" and parent.knows(setting.name)
+    ]
+    return " · ".join([config.architecture, *(changes or ["the same settings"])])
+
+
+def names(runs: Iterable[Run]) -> dict[str, str]:
+    """The runs' names by id, with their number where two share a name: Streamlit tells options apart by their words."""
+    by_id = {run.id: run for run in runs}
+    times = Counter(run.name for run in by_id.values())
+    return {id: run.name if times[run.name] == 1 else f"{run.name} · run {run.number}" for id, run in by_id.items()}
+
+
+def status_dot(status: RunStatus) -> str:
+    """A coloured dot, as Markdown."""
+    return f":{STATUS[status].colour}[●]"
+
+
+def run_line(run: Run) -> str:
+    """A run's dot and name, as Markdown; the name is shown as it was typed."""
+    return f"{status_dot(run.status)} **{escape(run.name)}**"
+
+
+def status_badge(status: RunStatus) -> None:
+    """The status as a coloured chip with its word."""
+    look = STATUS[status]
+    st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
+
+
+def page_header(title: str, sentence: str) -> None:
+    """The question a page answers, and one sentence under it."""
+    st.title(title, anchor=False)
+    st.markdown(f":gray[{sentence}]")

@@ -1,0 +1,14 @@
+"""An SVG of ours on the page, in the page's own font and colours, scrolling sideways where there is no room."""
+
+from cnnlab.dashboard.widgets.component import component
+
+_drawing = component(
+    "drawing",
+    css=""":host { color: var(--st-text-color); }
+    .drawing { overflow-x: auto; }""",
+)
+
+
+def drawing(svg: str, *, key: str, description: str) -> None:
+    """Show an SVG element. It must be ours: every text in it that somebody typed is escaped by whoever drew it."""
+    _drawing(key=key, data={"svg": svg, "description": description})

@@ -1,0 +1,1 @@
+"""This room holds what can be looked at inside a network, one view a file."""

@@ -1,0 +1,140 @@
+"""Pieces of the Feature maps page: the picture twice, the verdict, the numbers of one map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from cnnlab.dashboard.inspect.picture import Picture
+from cnnlab.dashboard.inspect.selection import View
+from cnnlab.dashboard.widgets.color_scales import Scale, short
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import normalisation_of
+from cnnlab.figures.class_probabilities import probability_bars
+from cnnlab.formatting import MINUS, percent
+from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
+from cnnlab.inspection.summary import LayerRow
+from cnnlab.runs import Run
+
+Floats = npt.NDArray[np.float32]
+
+_SHOWN_PX = 160
+_COLUMN_PX = 168
+_LONG_STRIP = 8
+
+
+def draw_given(picture: Picture) -> None:
+    """The picture as it came."""
+    height, width = picture.given.shape[:2]
+    with st.container(width=_COLUMN_PX):
+        st.markdown("**As given**")
+        st.caption(f"{picture.words[0].upper()}{picture.words[1:]},  \n{width}×{height} pixels.")
+        st.image(_enlarged(picture.given), width=_width(picture.given), output_format="PNG", alt=picture.words)
+
+
+def draw_received(run: Run, info: DatasetInfo, seen: FeatureMaps) -> None:
+    """The very numbers that go into the first layer, as colours."""
+    with st.container(width=_COLUMN_PX):
+        st.markdown("**As the network sees it**")
+        colours = np.moveaxis(seen.network_input, 0, -1)[np.newaxis]
+        tiles(
+            key="network_input",
+            values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
+            limits=_range(run, info),
+            palette="viridis",
+            labels=["input"],
+            columns=1,
+            tile_px=_SHOWN_PX,
+            hint="Point at a pixel to read its numbers.",
+            description="The numbers that the network receives, as colours.",
+        )
+        st.caption(_normalisation_words(run, info))
+
+
+def draw_verdict(view: View, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
+    """What the network says, how sure it is, and whether that is so."""
+    said = int(seen.probabilities.argmax())
+    sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
+    when = "Untrained, it guesses" if view.epoch == 0 else f"{view.when[0].upper()}{view.when[1:]} it says"
+    if picture.label is None:
+        truth = "Only you know what it is."
+    elif picture.label == said:
+        truth = ":green[:material/check_circle: Right.]"
+    else:
+        truth = f":red[:material/cancel: Wrong: it is {escape(info.classes[picture.label])}.]"
+    st.markdown(f"{when} {sure}. {truth}")
+    st.plotly_chart(
+        probability_bars(seen.probabilities, info.classes, picture.label),
+        key="probabilities",
+        config={"displayModeBar": False},
+        alt=f"Probability of each class; the highest is {info.classes[said]}",
+    )
+
+
+def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
+    """The network from left to right: what each button of the strip reads. A long strip leaves out the shapes."""
+    words = {row.label: row.label for row in rows}
+    if len(rows) <= _LONG_STRIP:
+        words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
+    return {label: text if number == 0 else f"▸ {text}" for number, (label, text) in enumerate(words.items())}
+
+
+def title(layer: LayerMaps) -> str:
+    """How many maps of what size, after what."""
+    channels, height, width = layer.maps.shape
+    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind}"
+
+
+def how_to_read(layer: LayerMaps, scale: Scale) -> str:
+    """One line under the grid."""
+    if scale.palette == "diverging":
+        return "Orange: the kernel found its pattern there. Blue: the opposite of it. White: neither."
+    silent = int((~layer.maps.any(axis=(1, 2))).sum())
+    said = f" {silent} of {len(layer.maps)} are silent: zero everywhere." if silent else ""
+    return f"Bright: found there. Darkest: zero, nothing found.{said}"
+
+
+def draw_statistics(one: Floats) -> None:
+    """The map in four numbers."""
+    zeros = float((one == 0).mean())
+    with st.grid(2, min_column_width=110, gap="xsmall"):
+        for label, value in (
+            ("Smallest", _number(float(one.min()))),
+            ("Largest", _number(float(one.max()))),
+            ("Mean", _number(float(one.mean(dtype=np.float64)))),
+            ("Zeros", percent(zeros)),
+        ):
+            st.metric(label, value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}".replace("-", MINUS)
+
+
+def _range(run: Run, info: DatasetInfo) -> tuple[float, float]:
+    """What the darkest and the brightest possible pixel become, over all channels."""
+    mean, std = normalisation_of(run.config, info)
+    return min(-m / s for m, s in zip(mean, std, strict=True)), max((1 - m) / s for m, s in zip(mean, std, strict=True))
+
+
+def _normalisation_words(run: Run, info: DatasetInfo) -> str:
+    low, high = _range(run, info)
+    size = f"{info.channels}×{info.size_px}×{info.size_px} numbers from {short(low)} to {short(high)}"
+    if run.config.normalisation == "half":
+        return f"{size}: (v / 255 {MINUS} 0.5) / 0.5."
+    return f"{size}: (v / 255 {MINUS} mean) / deviation of each channel over the training set."
+
+
+def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Each pixel repeated, because a browser would blur them."""
+    times = max(1, round(2 * _SHOWN_PX / max(picture.shape[:2])))
+    large = picture.repeat(times, axis=0).repeat(times, axis=1)
+    return large.squeeze(axis=-1) if large.shape[-1] == 1 else large
+
+
+def _width(picture: npt.NDArray[np.uint8]) -> int:
+    height, width = picture.shape[:2]
+    return max(1, _SHOWN_PX * int(min(width, height)) // int(height))

@@ -1,0 +1,177 @@
+"""Pieces of the Kernels page: which input channel, how far each kernel has moved, one kernel before and after."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard.inspect.cache import kernels_of
+from cnnlab.dashboard.inspect.selection import View, complain, set_widget
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets.color_scales import short
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.formatting import MINUS
+from cnnlab.inspection.kernels import moved, symmetric_limit
+from cnnlab.inspection.summary import LayerRow
+
+Floats = npt.NDArray[np.float32]
+
+_INPUT = "kernel_input"
+_COLOURS = {"all": "all, as colours", "0": "red", "1": "green", "2": "blue"}
+
+
+def choose_input(inputs: int, first: bool) -> int | None:
+    """The input channel to show; None means red, green and blue together, as one colour picture."""
+    in_colour = first and inputs == 3
+    asked = url.number("input")
+    if asked is None or asked >= inputs:
+        if url.from_outside("input"):
+            complain(f"This layer has the input channels 0 to {inputs - 1}, not {url.asked('input')}.")
+        asked = None
+    if in_colour:
+        set_widget(f"{_INPUT}_colour", "all" if asked is None else str(asked))
+        st.segmented_control(
+            "Input channel",
+            list(_COLOURS),
+            key=f"{_INPUT}_colour",
+            format_func=lambda name: _COLOURS[name],
+            required=True,
+            on_change=_take,
+            args=(f"{_INPUT}_colour",),
+        )
+        return asked
+    if inputs == 1:
+        return 0
+    set_widget(_INPUT, asked or 0)
+    st.slider(
+        f"Input channel, 0 to {inputs - 1}",
+        0,
+        inputs - 1,
+        key=_INPUT,
+        on_change=_take,
+        args=(_INPUT,),
+        width=230,
+        help="A kernel has one table of weights for each channel of its input. One channel's tables are shown at a time.",
+    )
+    return asked or 0
+
+
+def at_the_start(view: View, layer: LayerRow) -> Floats | None:
+    """The layer before the first step; None where it cannot be read, and the page has said so."""
+    if view.run.imported:
+        st.caption("A file has one state of the network: how its kernels have moved cannot be told.")
+        return None
+    if view.epochs[0] != 0:
+        st.caption("The weights of epoch 0 are not kept for this run.")
+        return None
+    try:
+        return kernels_of(services.settings(), view.saved[0], layer.name)
+    except CheckpointError as error:
+        st.caption(f"Epoch 0 cannot be read, so nothing can be compared with it. {error}")
+        return None
+
+
+def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
+    """What each button of the strip of convolutions reads."""
+    return {row.label: f"{row.label} · {row.output_shape[0]} kernels" for row in rows}
+
+
+def slices(kernels: Floats, channel: int | None) -> Floats:
+    """What the tiles show: one input channel [n, h, w], or all three as red, green and blue [n, h, w, 3]."""
+    return np.moveaxis(kernels, 1, -1) if channel is None else kernels[:, channel]
+
+
+def title(label: str, shape: tuple[int, ...], channel: int | None) -> str:
+    """How many kernels of what size."""
+    number, inputs, height, width = shape
+    where = "" if inputs == 1 or channel is None else f", input channel {channel} of {inputs}"
+    return f"{label}: {number} kernels of {height}×{width}{where}"
+
+
+def how_to_read(channel: int | None, first: bool) -> str:
+    """One line under the grid."""
+    if channel is None:
+        return (
+            "Each tile is one kernel as a colour picture: what it looks like is what it looks for. "
+            "Mid grey is a weight of zero."
+        )
+    if first:
+        return (
+            "Each tile is one kernel: orange weights are above zero, blue ones below. A picture alike makes it answer."
+        )
+    return (
+        "This deep in the network a kernel is no picture: each tile says how it weighs one channel of the layer before. "
+        "Orange is above zero, blue below."
+    )
+
+
+def draw_movement(view: View, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int) -> None:
+    """How far each kernel is from where it began, the farthest first."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("How far each has moved", anchor=False, width="content")
+        with st.popover("Formula", icon=":material/function:", type="tertiary"):
+            st.latex(
+                r"\text{moved} = \frac{\lVert w_\text{now} - w_\text{epoch 0} \rVert_2}{\lVert w_\text{epoch 0} \rVert_2}"
+            )
+            st.caption("w: all weights of the kernel, over all its input channels, without the bias.")
+    if start is None:
+        return
+    distance = moved(kernels, start)
+    table = pd.DataFrame({"kernel": np.arange(len(distance)), "moved": distance})
+    table = table.sort_values("moved", ascending=False, kind="stable")
+    most = float(np.nanmax(np.where(np.isfinite(distance), distance, 0.0)))
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="auto" if len(table) <= 8 else 320,
+        column_config={
+            "kernel": st.column_config.NumberColumn("Kernel", width="small"),
+            "moved": st.column_config.ProgressColumn(
+                "Since epoch 0", format="%.3f", min_value=0.0, max_value=most or 1.0
+            ),
+        },
+        alt=f"How far each kernel of {layer.label} has moved since epoch 0",
+    )
+    if view.epoch == 0:
+        st.caption("This is epoch 0: nothing has moved yet. Press play above.")
+    else:
+        st.caption(
+            f"0: where chance had put it. 1: it has moved as far as it was long. Kernel {chosen}: {distance[chosen]:.3f}; "
+            f"median {np.median(distance):.3f}."
+        )
+
+
+def draw_one(
+    view: View, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int, channel: int | None
+) -> None:
+    """One kernel as it began, as it is, and the difference, in the same colours."""
+    now = slices(kernels, channel)[chosen]
+    if start is None:
+        shown, labels = [now], [view.when.removeprefix("at ")]
+    else:
+        before = slices(start, channel)[chosen]
+        shown, labels = [before, now, now - before], ["epoch 0", f"epoch {view.epoch}", "change"]
+    values = np.stack(shown)
+    size = symmetric_limit(values)
+    tiles(
+        key="kernel_alone",
+        values=values,
+        limits=(-size, size),
+        palette="diverging",
+        labels=labels,
+        columns=len(labels),
+        colour_bar="weight",
+        hint="Point at a weight to read it.",
+        description=f"Kernel {chosen} of {layer.label}: {', '.join(labels)}.",
+    )
+    scale = "One scale for these three" if len(shown) > 1 else "Scale"
+    st.caption(f"{scale}: {MINUS}{short(size)} to {short(size)}.")
+
+
+def _take(key: str) -> None:
+    chosen = st.session_state[key]
+    url.keep(input=None if chosen == "all" else chosen)

@@ -1,0 +1,73 @@
+"""The line of script that spares a deep link two failed guesses."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cnnlab.dashboard.app.base_url import SayBaseUrl
+
+PAGE = "<html><head><title>é</title></head></html>".encode()
+SCRIPT = b'<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + "/"}</script>'
+
+
+def ask(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """In a thread of its own: a browser's test may have left its event loop in this one."""
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(lambda: asyncio.run(app(scope, receive, send))).result()  # type: ignore[arg-type]
+
+
+def answer(accept: str, kind: str = "text/html; charset=utf-8", status: int = 200) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a page that comes in two pieces, behind the middleware; and how it was asked for."""
+
+    async def server(scope: Scope, _receive: Receive, send: Send) -> None:
+        asked = dict(scope["headers"]).get(b"accept-encoding", b"plainly")
+        headers = [(b"content-type", kind.encode()), (b"etag", b"x"), (b"content-length", b"42"), (b"asked", asked)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": PAGE[:10], "more_body": True})
+        await send({"type": "http.response.body", "body": PAGE[10:]})
+
+    said: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    headers = [(b"accept", accept.encode()), (b"accept-encoding", b"br")]
+    ask(SayBaseUrl(server), {"type": "http", "path": "/", "headers": headers}, receive, send)
+    assert said[0]["status"] == status
+    assert [message.get("more_body", False) for message in said][-1] is False
+    body = b"".join(message["body"] for message in said[1:])
+    return {name.decode(): value.decode() for name, value in said[0]["headers"]}, body
+
+
+def test_a_page_says_where_the_server_is() -> None:
+    """One line more, and no header that belonged to the file without it."""
+    headers, body = answer("text/html,*/*")
+    assert body == PAGE.replace(b"<head>", b"<head>" + SCRIPT)
+    assert headers == {"content-type": "text/html; charset=utf-8", "asked": "plainly"}
+
+
+def test_other_answers_pass_as_they_are() -> None:
+    """Data, and a page that says there is none."""
+    headers, body = answer("*/*", kind="application/json")
+    assert (body, headers["asked"], headers["etag"]) == (PAGE, "br", "x")
+    assert answer("text/html", status=404)[1] == PAGE
+
+
+def test_a_browser_that_leaves_early_raises_nothing() -> None:
+    """Its tab is shut while the answer is on the way: the log stays empty."""
+
+    async def waits(_scope: object, receive: object, _send: object) -> None:
+        assert (await receive())["type"] == "http.disconnect"  # type: ignore[operator]
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        raise AssertionError("nobody is there any more")
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept", b"text/html")]}
+    ask(SayBaseUrl(waits), scope, receive, send)

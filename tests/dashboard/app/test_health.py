@@ -1,0 +1,103 @@
+"""The health endpoint: each part that can be ill, said so, and nothing more."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cnnlab.dashboard.app import health
+from cnnlab.dashboard.state import services
+from cnnlab.runs import Store
+from cnnlab.schema import TrainingConfig
+from cnnlab.settings import Settings
+
+WELL = {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
+
+
+@pytest.fixture(autouse=True)
+def launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """A launcher's thread, and what it complains of; no answer from before."""
+    fake, ending = SimpleNamespace(problem=None), threading.Event()
+    monkeypatch.setattr(services, "launcher", lambda: fake)
+    monkeypatch.setattr(health, "_last", None)
+    thread = threading.Thread(target=ending.wait, name="cnnlab-launcher")
+    thread.start()
+    fake.die = lambda: (ending.set(), thread.join())
+    yield fake
+    fake.die()
+
+
+def asked() -> tuple[int, dict[str, str]]:
+    """The endpoint's answer."""
+    with ThreadPoolExecutor(1) as elsewhere:
+        answer = elsewhere.submit(lambda: asyncio.run(health.health(None))).result()  # type: ignore[arg-type]
+    return answer.status_code, json.loads(bytes(answer.body))
+
+
+def test_all_is_well(settings: Settings) -> None:
+    """Also where nobody has trained anything yet."""
+    assert asked() == (200, WELL)
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_store_that_cannot_be_written(settings: Settings, busy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held by another process, or read-only."""
+    monkeypatch.setattr("cnnlab.runs.store.database.BUSY_TIMEOUT_S", 0.05)
+    store = Store(settings)
+    store.create(TrainingConfig())
+    if busy:
+        with store.database.writing():
+            assert health.examine() == WELL | {"status": "degraded", "store": "unwritable"}
+    else:
+        monkeypatch.setattr(Store, "no_claims", lambda self: Store.get(self, "x"))
+        assert health.examine()["store"] == "unwritable"
+        assert asked()[0] == 503
+
+
+def test_a_store_that_cannot_be_read(settings: Settings) -> None:
+    """Damaged."""
+    settings.home.mkdir(parents=True)
+    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+
+    assert asked() == (503, WELL | {"status": "degraded", "store": "unreadable"})
+
+
+def test_a_launcher_that_is_gone_or_in_trouble(settings: Settings, launcher: SimpleNamespace) -> None:
+    """Runs would wait for ever; why is for the sidebar, since it names files."""
+    launcher.problem = "The training worker ends as soon as it starts: /home/ada/secret"
+    assert asked() == (503, WELL | {"status": "degraded", "launcher": "trouble"})
+    launcher.die()
+    assert health.examine()["launcher"] == "stopped"
+
+
+def test_a_disk_that_is_nearly_full(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is; where the folder of the runs is not made yet, its disk counts all the same."""
+    free: Callable[[Path], SimpleNamespace] = lambda path: SimpleNamespace(free=health.LEAST_FREE_BYTES - 1)  # noqa: E731
+    monkeypatch.setattr(health.shutil, "disk_usage", free)
+
+    assert asked() == (503, WELL | {"status": "degraded", "disk": "low"})
+
+
+def test_wrong_settings_are_an_illness(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a fault of the endpoint."""
+    monkeypatch.setenv("CNNLAB_SLOTS", "abc")
+
+    assert asked() == (503, {"status": "degraded", "store": "unknown", "launcher": "unknown", "disk": "unknown"})
+
+
+def test_however_often_it_is_asked_it_looks_once_a_second(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand askers cost the store nothing."""
+    looks: list[float] = []
+    monkeypatch.setattr(health, "examine", lambda: looks.append(time.monotonic()) or WELL)
+
+    assert {asked()[0] for _ in range(20)} == {200}
+    assert len(looks) == 1
+    monkeypatch.setattr(health, "AT_MOST_EVERY_S", 0.0)
+    asked()
+    assert len(looks) == 2

@@ -1,0 +1,83 @@
+"""Passes and the key that signs them."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cnnlab.dashboard.auth import sessions as module
+from cnnlab.dashboard.auth.sessions import HOURS, Passes, kept_key
+from cnnlab.settings import AccessSettings
+from tests.dashboard.auth.conftest import CODE, TEACHER_CODE
+
+CODES = AccessSettings(access_code=CODE, teacher_code=TEACHER_CODE)
+
+
+def test_a_pass_says_who_until_when(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve hours, and not a second more."""
+    text = passes.give("person", "Größer")
+    given = passes.read(text)
+    assert given
+    assert (given.actor.name, given.actor.teacher, len(given.actor.id or "")) == ("Größer", False, 32)
+
+    now = module.time.time()
+    assert abs(given.until - now - HOURS * 3600) < 5
+    monkeypatch.setattr(module.time, "time", lambda: given.until - 1)
+    assert passes.read(text)
+    monkeypatch.setattr(module.time, "time", lambda: given.until)
+    assert passes.read(text) is None
+
+
+def test_passes_outlive_the_server_but_not_the_codes(passes: Passes, tmp_path: Path) -> None:
+    """After a restart people are still in; a changed code, either of the two, puts everybody out."""
+    text = passes.give("person", "Ada")
+    assert Passes(tmp_path, CODES).read(text)
+
+    for changed in (
+        AccessSettings(access_code=CODE + "!", teacher_code=TEACHER_CODE),
+        AccessSettings(access_code=CODE, teacher_code=TEACHER_CODE + "!"),
+        AccessSettings(access_code=CODE),
+        AccessSettings(access_code=TEACHER_CODE, teacher_code=CODE),
+    ):
+        assert Passes(tmp_path, changed).read(text) is None
+
+
+def test_another_servers_pass_is_none(passes: Passes, tmp_path: Path) -> None:
+    """The same codes do not make the same key."""
+    assert Passes(tmp_path / "other", CODES).read(passes.give("person", "Ada")) is None
+
+
+def test_people_are_told_apart(passes: Passes, tmp_path: Path) -> None:
+    """By their word where they have one, also after the code has changed; else each time anew."""
+
+    def person(name: str, word: str = "", by: Passes = passes) -> str | None:
+        given = by.read(by.give("person", name, word))
+        assert given
+        return given.actor.id
+
+    assert person("Ada", "swan") == person("ADA", "swan")
+    assert person("Ada", "swan") == person("Ada", "swan", Passes(tmp_path, AccessSettings(access_code="other-code")))
+    others = {person("Ada", "swan"), person("Ada", "Swan"), person("Bob", "swan"), person("Ada"), person("Ada")}
+    assert len(others) == 5
+
+
+def test_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also where its folder was copied with other rights; two that start together have the same."""
+    with ThreadPoolExecutor(8) as many:
+        keys = set(many.map(lambda _: kept_key(tmp_path / "new" / "passes.key"), range(32)))
+    path = tmp_path / "new" / "passes.key"
+    path.chmod(0o644)
+
+    assert keys == {kept_key(path)}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["passes.key"]
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(range(33))])
+def test_a_damaged_key_signs_nothing(tmp_path: Path, content: bytes) -> None:
+    """An empty key would be one that everybody knows."""
+    (tmp_path / "passes.key").write_bytes(content)
+
+    with pytest.raises(OSError, match="damaged"):
+        Passes(tmp_path, CODES)

@@ -1,0 +1,179 @@
+"""What the pages that look inside stand on: the walk through the epochs, the scales and their words, kept pictures."""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.inspect.epochs import next_epoch
+from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
+from cnnlab.data.images import PictureError, decode
+from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
+from cnnlab.settings import Settings
+
+NOWHERE = Settings(home=Path("/nowhere"))
+Floats = npt.NDArray[np.float32]
+
+epochs = st.sets(st.integers(0, 1000), min_size=1, max_size=300).map(sorted)
+numbers = st.floats(-1e6, 1e6, width=32)
+
+
+@given(epochs)
+def test_a_walk_ends_at_the_last_epoch(saved: list[int]) -> None:
+    """From the first epoch it only goes on, stops at kept epochs, reaches the last, and takes under a minute."""
+    stops = [saved[0]]
+    while (following := next_epoch(saved, stops[-1])) is not None:
+        assert following > stops[-1]
+        stops.append(following)
+    assert set(stops) <= set(saved)
+    assert stops[-1] == saved[-1]
+    assert len(stops) <= 42
+
+
+def test_a_short_walk_leaves_nothing_out() -> None:
+    """Up to forty epochs each one is shown."""
+    assert [next_epoch([0, 1, 2, 5], epoch) for epoch in (0, 1, 2, 5)] == [1, 2, 5, None]
+
+
+def holds(scale: Scale, tile: int, values: Floats) -> bool:
+    """True where every value of the tile has a colour of its own: none is cut off."""
+    low, high = scale.of_tile(tile)
+    return low < high and low <= values.min() and values.max() <= high
+
+
+@given(arrays(np.float32, (3, 2, 2, 2), elements=numbers), st.sampled_from(sorted(KERNEL_SCOPES)))
+def test_a_kernel_scale_is_symmetric_and_cuts_nothing_off(kernels: Floats, scope: str) -> None:
+    """Zero is in the middle, whatever the weights; all of a kernel's input channels fit."""
+    scale = kernel_scale(kernels, scope, "conv1")
+    for index, kernel in enumerate(kernels):
+        low, high = scale.of_tile(index)
+        assert low == -high
+        assert holds(scale, index, kernel)
+
+
+def layer(name: str, maps: Floats) -> LayerMaps:
+    """A layer with these maps."""
+    return LayerMaps(f"base.{name}", name, "activation", maps)
+
+
+@given(
+    arrays(np.float32, (3, 2, 2), elements=numbers),
+    arrays(np.float32, (2, 2, 2), elements=numbers),
+    st.sampled_from(sorted(MAP_SCOPES)),
+)
+def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, others: Floats, scope: str) -> None:
+    """Negative values: zero in the middle of a diverging scale; none: zero at the dark end of viridis."""
+    shown = layer("conv1", mine)
+    nothing = np.zeros(1, np.float32)
+    seen = FeatureMaps(nothing, (shown, layer("relu1", others)), nothing, nothing.astype(np.float64))
+    scale = map_scale(shown, seen, scope)
+    assert scale.palette == ("diverging" if (mine < 0).any() else "viridis")
+    for index, one in enumerate(mine):
+        low, high = scale.of_tile(index)
+        assert low == (-high if scale.palette == "diverging" else 0)
+        assert holds(scale, index, one)
+        if scope == "network":
+            assert high >= np.abs(others).max()
+
+
+def test_the_sentence_has_the_numbers() -> None:
+    """What is said of the scale is what the scale is."""
+    kernels = np.array([0.5, -0.25], np.float32).reshape(2, 1, 1, 1)
+    assert "−0.5 to 0.5, the largest weight of conv1" in kernel_scale(kernels, "layer", "conv1").sentence
+    assert "0.25 to 0.5" in kernel_scale(kernels, "kernel", "conv1").sentence
+    assert short(-0.123456) == "−0.123"
+
+
+def png(picture: npt.NDArray[np.uint8]) -> bytes:
+    """The picture as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """A picture like no other."""
+    return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_small_picture_is_kept_pixel_for_pixel(settings: Settings) -> None:
+    """Up to 256 pixels on its shorter side nothing is changed, and the same picture has the same name."""
+    picture = noise(40, 300)
+    name = uploads.add(settings, png(picture))
+    np.testing.assert_array_equal(uploads.find(settings, name), picture)
+    assert uploads.add(settings, png(picture)) == name
+    assert uploads.add(settings, png(noise(40, 300, seed=1))) != name
+
+
+def test_a_large_picture_is_kept_smaller(settings: Settings) -> None:
+    """Its shorter side becomes 256 pixels, its shape stays."""
+    kept = uploads.find(settings, uploads.add(settings, png(noise(600, 900))))
+    assert kept is not None
+    assert kept.shape == (256, 384, 3)
+
+
+@given(st.text(max_size=60))
+def test_only_a_name_finds_a_picture(name: str) -> None:
+    """Nothing that is not 32 hexadecimal digits reaches the disk."""
+    assert uploads.find(NOWHERE, name) is None
+
+
+@pytest.mark.parametrize("name", ["../" + "a" * 29, "a" * 32 + "\n", "A" * 32, "a" * 31, "a" * 33, "a" * 30 + "\0/"])
+def test_a_name_made_to_break_out_finds_nothing(settings: Settings, name: str) -> None:
+    """Paths, line ends and other lengths are no names."""
+    assert uploads.find(settings, name) is None
+
+
+def test_a_damaged_file_is_no_picture(settings: Settings) -> None:
+    """What lies there but cannot be read is as good as gone."""
+    name = uploads.add(settings, png(noise(8, 8)))
+    (settings.home / "pictures" / f"{name}.png").write_bytes(b"garbage")
+    assert uploads.find(settings, name) is None
+
+
+def test_garbage_is_refused_and_leaves_nothing_behind(settings: Settings) -> None:
+    """PictureError, and no file."""
+    with pytest.raises(PictureError):
+        uploads.add(settings, b"garbage")
+    assert not list(settings.home.rglob("*.*"))
+
+
+def test_the_picture_unused_longest_goes_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder stays bounded; looking at a picture keeps it."""
+    monkeypatch.setattr(uploads, "MOST", 3)
+    names = [uploads.add(settings, png(noise(8, 8, seed))) for seed in range(3)]
+    for age, name in enumerate(names):
+        os.utime(settings.home / "pictures" / f"{name}.png", (age, age))
+    assert uploads.find(settings, names[0]) is not None
+    names.append(uploads.add(settings, png(noise(8, 8, 3))))
+    assert [uploads.find(settings, name) is not None for name in names] == [True, False, True, True]
+    assert len(list((settings.home / "pictures").iterdir())) == 3
+
+
+def test_many_may_upload_the_same_at_once(settings: Settings) -> None:
+    """Ten visitors, one file, no error, nothing half-written."""
+    data, picture, failures = png(noise(64, 64)), noise(64, 64), []
+
+    def upload() -> None:
+        try:
+            np.testing.assert_array_equal(uploads.find(settings, uploads.add(settings, data)), picture)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=upload) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert [path.suffix for path in (settings.home / "pictures").iterdir()] == [".png"]
+    np.testing.assert_array_equal(decode(data), picture)

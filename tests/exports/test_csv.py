@@ -1,0 +1,54 @@
+"""Records as CSV."""
+
+import csv
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlab.exports.csv import EPOCH_COLUMNS, STEP_COLUMNS, epochs_csv, steps_csv
+from cnnlab.records import EpochRecord, Score, StepRecord
+
+shares = st.floats(0, 1)
+losses = st.floats(0, 100)
+scores = st.builds(Score, loss=losses, accuracy=shares, n=st.integers(1, 60_000))
+steps = st.builds(
+    StepRecord,
+    step=st.integers(1, 10**6),
+    epoch=st.integers(1, 1000),
+    loss=losses,
+    accuracy=shares,
+    lr=shares,
+    elapsed_s=losses,
+)
+epochs = st.builds(
+    EpochRecord,
+    epoch=st.integers(1, 1000),
+    step=st.integers(1, 10**6),
+    running_loss=losses,
+    train_sample=scores,
+    validation=st.none() | scores,
+    elapsed_s=losses,
+)
+
+
+@given(st.lists(steps))
+def test_every_step_comes_back_as_it_was(records: list[StepRecord]) -> None:
+    """Numbers lose no digit on the way through the file."""
+    header, *rows = csv.reader(io.StringIO(steps_csv(records)))
+    assert tuple(header) == STEP_COLUMNS
+    assert [StepRecord.model_validate(dict(zip(header, row, strict=True))) for row in rows] == records
+
+
+@given(st.lists(epochs))
+def test_every_epoch_comes_back_as_it_was(records: list[EpochRecord]) -> None:
+    """Each set's loss, accuracy and size; empty fields stand for a set that is not there."""
+    header, *rows = csv.reader(io.StringIO(epochs_csv(records)))
+    assert tuple(header) == EPOCH_COLUMNS
+    for row, record in zip(rows, records, strict=True):
+        field = dict(zip(header, row, strict=True))
+        assert float(field["running_loss"]) == record.running_loss
+        assert float(field["train_sample_accuracy"]) == record.train_sample.accuracy
+        validation = record.validation
+        assert field["validation_loss"] == ("" if validation is None else repr(validation.loss))
+        assert field["validation_pictures"] == ("" if validation is None else str(validation.n))
