@@ -11,24 +11,24 @@ import anyio
 import streamlit as st
 from starlette.middleware import Middleware
 
+from cnnlab.app_config import AppConfigError
 from cnnlab.dashboard.app import errors, examples, health, warmup
 from cnnlab.dashboard.app.base_url import SayBaseUrl
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
-from cnnlab.settings import SettingsError
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
     warmup.load_torch()
-    with suppress(SettingsError, StoreError):  # the server still comes up, and every page says what is wrong
+    with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
         services.launcher().start()
     yield {}
-    with suppress(SettingsError, StoreError):
+    with suppress(AppConfigError, StoreError):
         await anyio.to_thread.run_sync(services.launcher().stop)
 
 

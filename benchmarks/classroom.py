@@ -25,10 +25,10 @@ from benchmarks.interleaved import compare
 from benchmarks.machine import machine
 from benchmarks.spectator import Spectator
 from benchmarks.watching import until
+from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 P95_BAR_MS, SLOWED_BAR, MEMORY_BAR_MIB = 250, 0.10, 50
 ARRIVE_WITHIN_S = 10.0
@@ -84,10 +84,10 @@ def main() -> None:
     if asked.ttl:
         os.environ["STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"] = str(asked.ttl)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        settings = Settings(home=Path(home), data_dir=Settings().data)
-        server, url = started(settings)
+        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        server, url = started(app_config)
         try:
-            lesson = asyncio.run(hold(url, server.pid, Store(settings), asked))
+            lesson = asyncio.run(hold(url, server.pid, Store(app_config), asked))
         finally:
             server.terminate()
             server.wait(60)

@@ -19,8 +19,8 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import machine
+from cnnlab.app_config import AppConfig
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_POINT = re.compile(r"After step \d+ the smoothed training loss is \d")
@@ -32,12 +32,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        settings = Settings(home=Path(home), data_dir=Settings().data)
-        server, url = started(settings)
+        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        server, url = started(app_config)
         try:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
             page = browser.new_page()
-            times = [one(page, url, settings) for _ in range(asked.n)]
+            times = [one(page, url, app_config) for _ in range(asked.n)]
         finally:
             server.terminate()
             server.wait(30)
@@ -46,14 +46,14 @@ def main() -> None:
     print(f"click to first point on the screen: median {statistics.median(times):.2f} s, worst {max(times):.2f} s")
 
 
-def started(settings: Settings) -> tuple[subprocess.Popen[bytes], str]:
+def started(app_config: AppConfig) -> tuple[subprocess.Popen[bytes], str]:
     """A dashboard on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"CNNLAB_HOME": str(settings.home), "CNNLAB_DATA_DIR": str(settings.data)}
+    environment = os.environ | {"CNNLAB_HOME": str(app_config.home), "CNNLAB_DATA_DIR": str(app_config.data)}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    log = (settings.home / "server.log").open("wb")
+    log = (app_config.home / "server.log").open("wb")
     process = subprocess.Popen(
         [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
     )
@@ -67,7 +67,7 @@ def started(settings: Settings) -> tuple[subprocess.Popen[bytes], str]:
     raise SystemExit("The server did not come up.")
 
 
-def one(page: Page, url: str, settings: Settings) -> float:
+def one(page: Page, url: str, app_config: AppConfig) -> float:
     """Seconds from the click to the first point; then the run is stopped and the next worker given time to warm up."""
     page.goto(f"{url}/train")
     page.get_by_text("SimpleCNN, tutorial", exact=True).click()
@@ -77,7 +77,7 @@ def one(page: Page, url: str, settings: Settings) -> float:
     clicked = time.perf_counter()
     page.get_by_text(FIRST_POINT).wait_for(state="attached", timeout=60_000)
     seconds = time.perf_counter() - clicked
-    store = Store(settings)
+    store = Store(app_config)
     run = store.list()[0]
     assert run.steps_total == 7820, "another run than was meant"
     store.request(run.id, "stop")

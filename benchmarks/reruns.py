@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        from cnnlab.settings import Settings
+        from cnnlab.app_config import AppConfig
 
-        os.environ["CNNLAB_DATA_DIR"] = str(Settings().data)
+        os.environ["CNNLAB_DATA_DIR"] = str(AppConfig().data)
         os.environ["CNNLAB_HOME"] = home
         newest = fill(asked.runs)
         from benchmarks.machine import machine
@@ -41,13 +41,13 @@ def main() -> None:
 def fill(runs: int) -> str:
     """That many runs; returns the id of the newest."""
     from cnnlab import worker
+    from cnnlab.app_config import AppConfig
     from cnnlab.models import complete
     from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
     from cnnlab.runs import Store
     from cnnlab.schema import TrainingConfig
-    from cnnlab.settings import Settings
 
-    store = Store(Settings())
+    store = Store(AppConfig())
     for number in range(runs - 1):
         store.create(complete(TrainingConfig(seed=number, lr=0.0001 * (1 + number % 9))))
         run = store.claim()
@@ -75,7 +75,7 @@ def fill(runs: int) -> str:
     store.create(complete(TrainingConfig(dataset="shapes", epochs=3, train_subset=3000, validation_size=500)))
     run = store.claim()
     assert run is not None
-    return worker.work(store, store.settings, run).id
+    return worker.work(store, store.app_config, run).id
 
 
 def report(page: str, query: dict[str, str], n: int) -> None:

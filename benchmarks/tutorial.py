@@ -8,11 +8,11 @@ import argparse
 import subprocess
 import sys
 
+from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.settings import Settings
 
 TUTORIAL = {
     "SimpleCNN, tutorial": (
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=10)
     asked = parser.parse_args()
-    store = Store(Settings())
+    store = Store(AppConfig())
     runs = [trained(store, asked.preset, seed, asked.epochs) for seed in asked.seeds]
     losses, scores = TUTORIAL[asked.preset]
     print(f"\n{asked.preset}: mean training loss by epoch; {runs[0].environment}")

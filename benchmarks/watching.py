@@ -16,10 +16,10 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.first_point import started
 from benchmarks.interleaved import compare
 from benchmarks.machine import machine
+from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 BAR, AIM = 0.08, 0.03
 CHART = re.compile(r"the smoothed training loss is \d")
@@ -35,13 +35,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2, help="whole epochs a phase")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, sync_playwright() as playwright:
-        settings = Settings(home=Path(home), data_dir=Settings().data)
-        server, url = started(settings)
+        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        server, url = started(app_config)
         try:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
             page = browser.new_page()
             page.set_default_timeout(PATIENCE_S * 1000)
-            times = phases(page, url, Store(settings), asked.n, asked.epochs)
+            times = phases(page, url, Store(app_config), asked.n, asked.epochs)
         finally:
             server.terminate()
             server.wait(PATIENCE_S)

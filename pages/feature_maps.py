@@ -28,7 +28,7 @@ picture = choose_picture(info.name)
 if picture is None:
     st.stop()
 try:
-    seen = maps_of(services.settings(), view.run, view.weights, picture.sized)
+    seen = maps_of(services.app_config(), view.run, view.weights, picture.sized)
 except CheckpointError as error:
     bar.unreadable(view, error)
     st.stop()

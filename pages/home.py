@@ -49,7 +49,7 @@ def welcome() -> None:
         f"{config.dataset}. It trains in the background; this page may be closed."
     )
     dataset = DATASETS.get(config.dataset)
-    if not dataset.is_ready(services.settings().data):
+    if not dataset.is_ready(services.app_config().data):
         size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
         st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
         if st.button(f"No network? Train on {BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):

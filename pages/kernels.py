@@ -25,7 +25,7 @@ controls = st.container(horizontal=True, gap="small")
 with controls:
     layer = bar.choose_layer(view, convolutions, "Convolution", kernels.strip_words(convolutions))
 try:
-    weights = kernels_of(services.settings(), view.weights, layer.name)
+    weights = kernels_of(services.app_config(), view.weights, layer.name)
 except CheckpointError as error:
     bar.unreadable(view, error)
     st.stop()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
+from hypothesis import app_config as hypothesis_settings
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
-from cnnlab.settings import Settings
 
 # Two tests at a time on two cores: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -36,14 +36,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def app_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppConfig:
     """Settings of an empty home. The data folder stays the machine's own, so that nothing is converted twice."""
-    data = Settings().data
+    data = AppConfig().data
     for name in ("DATABASE_URL", "RUNS_DIR"):
         monkeypatch.delenv(f"CNNLAB_{name}", raising=False)
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
-    return Settings()
+    return AppConfig()
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def small_data(shapes_info: DatasetInfo) -> Data:
 @pytest.fixture(scope="session")
 def cifar10_dir() -> Path:
     """The folder of the real CIFAR-10; skips where it is not there."""
-    data = Settings().data
+    data = AppConfig().data
     if not DATASETS.get("CIFAR-10").is_ready(data):
         pytest.skip(f"the real CIFAR-10 is not under {data} (set CNNLAB_DATA_DIR, or: python -m cnnlab data CIFAR-10)")
     return data

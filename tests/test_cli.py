@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 
 from cnnlab import worker
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.cli import main
 from cnnlab.cli._common import table
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS, TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """Every command here works on an empty home."""
-    return Store(settings)
+    return Store(app_config)
 
 
 def help_of(capsys: Capture, *arguments: str) -> str:
@@ -139,10 +139,10 @@ def test_a_wrong_environment_variable_is_named(capsys: Capture, monkeypatch: pyt
     assert "CNNLAB_SLOTS" in capsys.readouterr().err
 
 
-def test_a_store_that_cannot_be_read_ends_with_1(capsys: Capture, settings: Settings) -> None:
+def test_a_store_that_cannot_be_read_ends_with_1(capsys: Capture, app_config: AppConfig) -> None:
     """The sentence, not a traceback."""
-    settings.home.mkdir()
-    (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
+    app_config.home.mkdir()
+    (app_config.home / "runs.db").write_bytes(b"garbage" * 1000)
 
     assert main(["runs"]) == 1
     assert "damaged" in capsys.readouterr().err
@@ -150,9 +150,9 @@ def test_a_store_that_cannot_be_read_ends_with_1(capsys: Capture, settings: Sett
 
 def test_data_that_cannot_be_had_ends_with_4(capsys: Capture, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     """Before there is a run, with what to do about it."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(store.settings.home / "file" / "data"))
-    store.settings.home.mkdir()
-    (store.settings.home / "file").write_text("in the way")
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(store.app_config.home / "file" / "data"))
+    store.app_config.home.mkdir()
+    (store.app_config.home / "file").write_text("in the way")
 
     for command in (["data", "CIFAR-10"], ["train", "--dataset", "CIFAR-10"]):
         assert main(command) == 4
@@ -212,7 +212,7 @@ def test_a_preset_gives_the_settings_and_options_change_them(monkeypatch: pytest
 def pretend(monkeypatch: pytest.MonkeyPatch, status: RunStatus) -> None:
     """A worker that ends each run at once, in that state."""
 
-    def work(store: Store, settings: Settings, run: Run, on_record: Callable[..., None]) -> Run:
+    def work(store: Store, app_config: AppConfig, run: Run, on_record: Callable[..., None]) -> Run:
         return store.finish(run.id, status, "It ended.")
 
     monkeypatch.setattr(worker, "work", work)
@@ -308,8 +308,8 @@ def test_data_lists_every_dataset_and_whether_it_is_here(capsys: Capture) -> Non
 
 def test_a_run_that_died_is_not_listed_as_running(capsys: Capture, store: Store) -> None:
     """Also where no server runs that would have noticed."""
-    code = "from cnnlab.runs import Store; from cnnlab.schema import *; from cnnlab.settings import Settings\n"
-    code += "Store(Settings()).create(TrainingConfig(), mine=True)"
+    code = "from cnnlab.runs import Store; from cnnlab.schema import *; from cnnlab.app_config import AppConfig\n"
+    code += "Store(AppConfig()).create(TrainingConfig(), mine=True)"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
 
     assert main(["runs", "--json"]) == 0
@@ -420,7 +420,7 @@ def test_the_worker_command_serves_the_settings_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """What the launcher starts."""
-    served: list[Settings] = []
+    served: list[AppConfig] = []
     monkeypatch.setattr(worker, "serve", served.append)
 
     assert main(["worker"]) == 0

@@ -13,24 +13,24 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import _doctor_checks, main
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, locks
 from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.runs.repair.test_rebuild import trained
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def store(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+def store(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     """A store with a stopped run, on a machine of which nothing is looked at that takes seconds."""
-    monkeypatch.setattr(_doctor_checks, "_programs", lambda settings: iter(()))
-    monkeypatch.setattr(_doctor_checks, "_device", lambda settings: iter(()))
-    monkeypatch.setattr(_doctor_checks, "_datasets", lambda settings: iter(()))
-    store = Store(settings)
+    monkeypatch.setattr(_doctor_checks, "_programs", lambda app_config: iter(()))
+    monkeypatch.setattr(_doctor_checks, "_device", lambda app_config: iter(()))
+    monkeypatch.setattr(_doctor_checks, "_datasets", lambda app_config: iter(()))
+    store = Store(app_config)
     trained(store, steps=5)
     return store
 
@@ -66,9 +66,9 @@ def dead(store: Store) -> None:
 
 def damaged_store(store: Store) -> None:
     """Garbage within the file."""
-    content = bytearray((store.settings.home / "runs.db").read_bytes())
+    content = bytearray((store.app_config.home / "runs.db").read_bytes())
     content[4096:8192] = os.urandom(4096)
-    (store.settings.home / "runs.db").write_bytes(content)
+    (store.app_config.home / "runs.db").write_bytes(content)
 
 
 def flipped(store: Store) -> None:
@@ -99,7 +99,7 @@ def orphan(store: Store) -> None:
 
 def empty_orphan(store: Store) -> None:
     """A folder that a killed process left."""
-    (store.settings.runs / ("c" * 32)).mkdir()
+    (store.app_config.runs / ("c" * 32)).mkdir()
 
 
 def stray(store: Store) -> None:
@@ -119,20 +119,20 @@ FAULTS: dict[str, tuple[Callable[[Store], None], str, str]] = {
 }
 
 
-def kept(settings: Settings) -> dict[str, bytes]:
+def kept(app_config: AppConfig) -> dict[str, bytes]:
     """All that anybody could miss: every whole checkpoint, by its content."""
-    files = [path for path in settings.runs.rglob("*") if path.is_file() and path.stat().st_size > 100]
+    files = [path for path in app_config.runs.rglob("*") if path.is_file() and path.stat().st_size > 100]
     return {path.read_bytes().hex(): b"" for path in files if path.suffix != ".tmp"}
 
 
 @pytest.mark.parametrize(("fault", "what", "words"), FAULTS.values(), ids=FAULTS)
 def test_every_fault_is_said_and_mended_and_nothing_lost(
-    store: Store, settings: Settings, doctor: Doctor, fault: Callable[[Store], None], what: str, words: str
+    store: Store, app_config: AppConfig, doctor: Doctor, fault: Callable[[Store], None], what: str, words: str
 ) -> None:
     """First only said, with exit code 1; then mended; then all is well. Runs and the content of files are as they were."""
     ids = {run.id for run in store.list()}
     fault(store)
-    files = kept(settings)
+    files = kept(app_config)
 
     code, found = doctor("--deep")
     assert code == 1
@@ -142,7 +142,7 @@ def test_every_fault_is_said_and_mended_and_nothing_lost(
     assert code == 0
     assert [f["what"] for f in found] == [what]
     assert doctor("--deep") == (0, [])
-    assert files.keys() <= kept(settings).keys()
+    assert files.keys() <= kept(app_config).keys()
     assert ids <= {run.id for run in store.list()}
     for run in store.list():
         if run.status.resumable:
@@ -172,7 +172,7 @@ def test_a_run_in_training_is_left_alone(store: Store, doctor: Doctor) -> None:
 
 def test_what_is_not_ours_is_left_alone(store: Store, doctor: Doctor) -> None:
     """A folder that is called like a run's, with somebody's things in it; and one that cannot be a run's."""
-    theirs, other = store.settings.runs / ("d" * 32), store.settings.runs / "my notes"
+    theirs, other = store.app_config.runs / ("d" * 32), store.app_config.runs / "my notes"
     for folder in (theirs, other):
         folder.mkdir()
         (folder / "thesis.txt").write_text("all of it")
@@ -193,9 +193,9 @@ def test_runs_from_the_future_are_said(store: Store, doctor: Doctor) -> None:
     assert [f["what"] for f in found] == ["clock"]
 
 
-def test_a_newer_store_is_said_and_not_touched(store: Store, settings: Settings, doctor: Doctor) -> None:
+def test_a_newer_store_is_said_and_not_touched(store: Store, app_config: AppConfig, doctor: Doctor) -> None:
     """It is not damaged."""
-    path = settings.home / "runs.db"
+    path = app_config.home / "runs.db"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
@@ -233,7 +233,7 @@ def test_a_config_that_was_opened_is_said(
 
 
 def test_a_port_in_use_and_large_logs_are_said(
-    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    store: Store, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """The one is no fault; the other is."""
     with socket.socket() as server:
@@ -243,8 +243,8 @@ def test_a_port_in_use_and_large_logs_are_said(
         assert main(["doctor"]) == 0
     assert "is taken" in capsys.readouterr().out
     monkeypatch.setattr(_doctor_checks, "MUCH_LOG_BYTES", 10)
-    (settings.home / "logs").mkdir(exist_ok=True)
-    (settings.home / "logs" / "worker-1.log").write_text("x" * 100)
+    (app_config.home / "logs").mkdir(exist_ok=True)
+    (app_config.home / "logs" / "worker-1.log").write_text("x" * 100)
     assert main(["doctor"]) == 1
     assert "That is much" in capsys.readouterr().out
 
@@ -258,7 +258,7 @@ def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, mon
     assert "Change its rights, or set CNNLAB_DATA_DIR" in found[0]["says"]
 
 
-def test_the_whole_machine_is_looked_at(settings: Settings, capsys: Capture) -> None:
+def test_the_whole_machine_is_looked_at(app_config: AppConfig, capsys: Capture) -> None:
     """Programs, device, datasets: also on an empty home."""
     assert main(["doctor", "--json"]) in (0, 1)
     found = {json.loads(line)["what"] for line in capsys.readouterr().out.splitlines()}
@@ -279,12 +279,12 @@ def test_the_whole_machine_is_looked_at(settings: Settings, capsys: Capture) -> 
 
 
 def test_a_damaged_dataset_is_said(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+    app_config: AppConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """One whose pictures were cut short, one that is not what was published."""
     data = tmp_path / "data"
     (data / "arrays").mkdir(parents=True)
-    shutil.copytree(settings.data / "arrays" / "shapes", data / "arrays" / "shapes")
+    shutil.copytree(app_config.data / "arrays" / "shapes", data / "arrays" / "shapes")
     images = data / "arrays" / "shapes" / "train_images.npy"
     with images.open("r+b") as file:
         file.truncate(1000)
@@ -292,7 +292,7 @@ def test_a_damaged_dataset_is_said(
     (data / "cifar-100-python" / "train").write_bytes(b"not this")
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
     for name in ("_programs", "_device"):
-        monkeypatch.setattr(_doctor_checks, name, lambda settings: iter(()))
+        monkeypatch.setattr(_doctor_checks, name, lambda app_config: iter(()))
 
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
@@ -313,5 +313,5 @@ def run_log(store: Store) -> Run:
     """A run whose log there is."""
     from cnnlab import logs
 
-    logs.begin(store.settings.home, "server")
+    logs.begin(store.app_config.home, "server")
     return store.create(TrainingConfig())

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.cli._common import Exit
 from cnnlab.cli._measure import sparkline
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from cnnlab.training.autotune import memory
 
 TINY = ["--dataset", "shapes", "--train-subset", "256", "--validation-size", "64", "--epochs", "2"]
@@ -18,9 +18,9 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """Every command here works on an empty home."""
-    return Store(settings)
+    return Store(app_config)
 
 
 def answer(capsys: Capture) -> dict[str, Any]:

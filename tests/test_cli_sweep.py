@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from cnnlab import worker
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.presets import PRESETS
 from cnnlab.records import EpochRecord, RunStatus, Score
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -21,9 +21,9 @@ Work = Callable[[Store, Run], Run]
 
 
 @pytest.fixture(autouse=True)
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """Every command here works on an empty home."""
-    return Store(settings)
+    return Store(app_config)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def working(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
     """Put a quick end in the place of training."""
 
     def put(work: Work) -> None:
-        def train(store: Store, settings: Settings, run: Run, on_record: Callable[..., None]) -> Run:
+        def train(store: Store, app_config: AppConfig, run: Run, on_record: Callable[..., None]) -> Run:
             return work(store, run)
 
         monkeypatch.setattr(worker, "work", train)

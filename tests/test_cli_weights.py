@@ -3,29 +3,29 @@
 import pytest
 
 from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.hostile.weights import packed, sound
 from tests.pages.conftest import insert_into
 
 
 @pytest.fixture
-def run(settings: Settings) -> Run:
+def run(app_config: AppConfig) -> Run:
     """A trained run with the weights of its epochs."""
-    return insert_into(Store(settings), RunStatus.FINISHED, 2, True, dataset="shapes", lr=0.02, name="Mine")
+    return insert_into(Store(app_config), RunStatus.FINISHED, 2, True, dataset="shapes", lr=0.02, name="Mine")
 
 
-def test_what_is_exported_can_be_imported(run: Run, settings: Settings, tmp_path, capsys) -> None:
+def test_what_is_exported_can_be_imported(run: Run, app_config: AppConfig, tmp_path, capsys) -> None:
     """With all settings and the same numbers, without being told what it is."""
     file = tmp_path / "mine.safetensors"
     assert main(["export", "Mine", str(file)]) == 0
     assert "after epoch 2" in capsys.readouterr().out
     assert main(["import", str(file), "--name", "Again"]) == 0
 
-    store = Store(settings)
+    store = Store(app_config)
     again = store.list()[0]
     assert (again.name, again.status, again.config) == ("Again", RunStatus.IMPORTED, run.config)
     assert "it is SimpleCNN on shapes after epoch 2 of" in capsys.readouterr().out
@@ -47,7 +47,7 @@ def test_nothing_is_overwritten_and_no_epoch_invented(run: Run, tmp_path, capsys
     assert main(["export", "Nobody", str(tmp_path / "new")]) == 3
 
 
-def test_a_file_that_says_nothing_needs_to_be_told(settings: Settings, tmp_path, capsys) -> None:
+def test_a_file_that_says_nothing_needs_to_be_told(app_config: AppConfig, tmp_path, capsys) -> None:
     """And the list and the settings then show what nobody knows as not known."""
     file = tmp_path / "plain.safetensors"
     file.write_bytes(packed(sound()))
@@ -60,6 +60,6 @@ def test_a_file_that_says_nothing_needs_to_be_told(settings: Settings, tmp_path,
     assert "imported. Brought from the file “plain.safetensors”" in shown
     assert [line.split()[1:3] for line in shown.splitlines() if line.startswith("lr ")] == [["not", "known"]]
     assert main(["resume", "1"]) == 1
-    assert Store(settings).list()[0].config == TrainingConfig.model_validate(
+    assert Store(app_config).list()[0].config == TrainingConfig.model_validate(
         {**TrainingConfig().model_dump(), "dataset": "shapes", "dropout": 0.0, "batch_norm": False}
     )

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from cnnlab import logs
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +71,10 @@ def test_what_is_told_inside_is_told_of_that_run(tmp_path: Path) -> None:
     assert (third["event"], third["what"], third["why"]) == ("refused", "upload", "This is no picture.")
 
 
-def test_the_life_of_a_run_is_told(settings: Settings) -> None:
+def test_the_life_of_a_run_is_told(app_config: AppConfig) -> None:
     """From the queue to its end; `read` finds it among the lines of others, and leaves torn ones out."""
-    path = logs.begin(settings.home, "server")
-    store = Store(settings)
+    path = logs.begin(app_config.home, "server")
+    store = Store(app_config)
     run, other = store.create(TrainingConfig()), store.create(TrainingConfig())
     store.claim()
     store.start(run.id, "cpu", {}, 10)
@@ -86,9 +86,9 @@ def test_the_life_of_a_run_is_told(settings: Settings) -> None:
     with path.open("a") as file:
         file.write('{"run": "' + run.id)
 
-    told = [line["event"] for line in logs.read(settings.home, run.id)]
+    told = [line["event"] for line in logs.read(app_config.home, run.id)]
     assert told == ["queued", "claimed", "begun", "ended", "continued", "asked", "deleted"]
-    assert [line["event"] for line in logs.read(settings.home, other.id)] == ["queued"]
+    assert [line["event"] for line in logs.read(app_config.home, other.id)] == ["queued"]
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path, full_disk: Callable[[int], None]) -> None:

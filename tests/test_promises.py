@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnlab.settings import PROJECT
+from cnnlab.app_config import PROJECT
 
 TEXT = (PROJECT / "docs" / "promises.md").read_text()
 PROMISES = dict(re.findall(r"^## (\d+\. [^\n]+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

@@ -48,18 +48,18 @@ def overhead(bench: Bench, architecture: str, epochs: int) -> Iterator[Row]:
 
 def by_worker(config: TrainingConfig) -> tuple[float, Plan | None]:
     """Seconds with a store of its own; and the plan the worker made. Raises NotHereError where the run did not finish."""
+    from cnnlab.app_config import AppConfig
     from cnnlab.runs import Store
-    from cnnlab.settings import Settings
     from cnnlab.worker import work
 
     times: list[float] = []
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings(home=Path(home), data_dir=data_dir())
-        store = Store(settings)
+        app_config = AppConfig(home=Path(home), data_dir=data_dir())
+        store = Store(app_config)
         store.create(config)
         run = store.claim()
         assert run is not None
-        ended = work(store, settings, run, lambda record: times.append(time.perf_counter()))
+        ended = work(store, app_config, run, lambda record: times.append(time.perf_counter()))
     if ended.results is None:
         raise NotHereError(f"the run ended: {ended.message}")
     plan = ended.environment.get("plan")

@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsError as OptionError,
 )
 
+from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._doctor import Doctor
@@ -27,7 +28,6 @@ from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Resume, Train
 from cnnlab.cli._weights import Export, Import
 from cnnlab.runs import StoreError, UnknownRunError
-from cnnlab.settings import Settings, SettingsError
 
 _HELP = """\
 Train small convolutional networks, watch them learn, and look inside.
@@ -49,10 +49,10 @@ class Worker(BaseModel):
 
     def cli_cmd(self) -> None:
         """Until a run is trained, or the parent process is gone."""
-        settings = Settings()
+        app_config = AppConfig()
         from cnnlab import worker
 
-        worker.serve(settings)
+        worker.serve(app_config)
 
 
 class Cnnlab(BaseSettings):
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(error.code, *error.sentences)
     except OptionError:  # brackets and quotes in a list, which pydantic-settings would read as JSON
         return _refuse(Exit.SETTINGS, "What is said after --over cannot be read. Write it like: --over lr=0.1,0.01")
-    except SettingsError as error:
+    except AppConfigError as error:
         return _refuse(Exit.SETTINGS, str(error))
     except UnknownRunError as error:
         return _refuse(Exit.NO_SUCH_RUN, str(error))

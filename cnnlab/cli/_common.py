@@ -7,9 +7,9 @@ from enum import IntEnum
 from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg, CliToggleFlag
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import Score
 from cnnlab.runs import Run, Store, UnknownRunError
-from cnnlab.settings import Settings
 
 LEFT_OUT = "left out"
 """Shown as the default of an option that has none."""
@@ -56,7 +56,7 @@ class OneRun(BaseModel):
 
 def open_store() -> Store:
     """The store, with every run that died without a word marked so."""
-    store = Store(Settings())
+    store = Store(AppConfig())
     store.recover()
     return store
 

@@ -7,10 +7,10 @@ from pydantic import Field
 from pydantic_settings import CliPositionalArg
 from tqdm import tqdm
 
+from cnnlab.app_config import AppConfig
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, count, say, table
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
 from cnnlab.registry import UnknownNameError
-from cnnlab.settings import Settings
 
 
 class Data(Reporting):
@@ -20,7 +20,7 @@ class Data(Reporting):
 
     def cli_cmd(self) -> None:
         """List, or prepare one."""
-        folder = Settings().data
+        folder = AppConfig().data
         chosen = list(DATASETS)
         if self.name != LEFT_OUT:
             prepare(self.name, folder)

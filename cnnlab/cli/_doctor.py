@@ -6,11 +6,11 @@ from pydantic import Field
 from pydantic_settings import CliToggleFlag
 
 from cnnlab import logs
+from cnnlab.app_config import AppConfig
 from cnnlab.cli._common import CommandError, Exit, Reporting
 from cnnlab.cli._doctor_checks import findings
 from cnnlab.runs import StoreError
 from cnnlab.runs.repair.checks import Finding, run_findings, store_findings
-from cnnlab.settings import Settings
 
 
 class Doctor(Reporting):
@@ -21,13 +21,13 @@ class Doctor(Reporting):
 
     def cli_cmd(self) -> None:
         """Print each finding; end with 1 where something is wrong still."""
-        settings = Settings()
+        app_config = AppConfig()
         if self.mend:
-            logs.begin(settings.home, "command")
-        wrong = sum(not self._tell(finding) for finding in findings(settings))
-        stores = [self._tell(finding) for finding in store_findings(settings)]
+            logs.begin(app_config.home, "command")
+        wrong = sum(not self._tell(finding) for finding in findings(app_config))
+        stores = [self._tell(finding) for finding in store_findings(app_config)]
         if all(stores):
-            wrong += sum(not self._tell(finding) for finding in run_findings(settings, deep=self.deep))
+            wrong += sum(not self._tell(finding) for finding in run_findings(app_config, deep=self.deep))
         wrong += stores.count(False)
         if wrong:
             raise CommandError(Exit.STORE, *([] if self.as_json else [_in_all(wrong)]))

@@ -11,9 +11,9 @@ from contextlib import closing
 from typing import Any
 
 from cnnlab import logs
+from cnnlab.app_config import PROJECT, AccessConfig, AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.runs.repair.checks import Finding
-from cnnlab.settings import PROJECT, AccessSettings, Settings
 
 LITTLE_BYTES = 2_000_000_000
 """Less free space, or memory, than this is said."""
@@ -30,18 +30,18 @@ OURS = ("127.0.0.1", "localhost", "::1")
 UPLOAD_MB = 8
 
 
-def findings(settings: Settings) -> Iterator[Finding]:
+def findings(app_config: AppConfig) -> Iterator[Finding]:
     """One after the other; none of them stops the others."""
-    looks: list[Callable[[Settings], Iterator[Finding]]] = [_programs, _device, _places, _datasets, _server, _logs]
+    looks: list[Callable[[AppConfig], Iterator[Finding]]] = [_programs, _device, _places, _datasets, _server, _logs]
     for look in looks:
         try:
-            yield from look(settings)
+            yield from look(app_config)
         except Exception as error:  # whatever it is, it is a finding
             what = look.__name__.removeprefix("_")
             yield Finding(what, f"This could not be looked at: {error} ({type(error).__name__}).", well=False)
 
 
-def _programs(settings: Settings) -> Iterator[Finding]:
+def _programs(app_config: AppConfig) -> Iterator[Finding]:
     new = sys.version_info >= (3, 11)
     yield Finding("python", f"Python {sys.version.split()[0]}." + ("" if new else " cnnlab needs 3.11."), well=new)
     for name in ("torch", "torchvision", "streamlit"):
@@ -56,7 +56,7 @@ def _programs(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, f"{name} {module.__version__} loads.")
 
 
-def _device(settings: Settings) -> Iterator[Finding]:
+def _device(app_config: AppConfig) -> Iterator[Finding]:
     from cnnlab.training.autotune.memory import free_bytes, in_words
     from cnnlab.training.devices import describe, pick_device
 
@@ -70,8 +70,8 @@ def _device(settings: Settings) -> Iterator[Finding]:
     yield Finding("device", f"{describe(device)}, {in_words(free)} of memory free.{remedy}", well=enough)
 
 
-def _places(settings: Settings) -> Iterator[Finding]:
-    places = {"HOME": settings.home.absolute(), "DATA_DIR": settings.data, "RUNS_DIR": settings.runs}
+def _places(app_config: AppConfig) -> Iterator[Finding]:
+    places = {"HOME": app_config.home.absolute(), "DATA_DIR": app_config.data, "RUNS_DIR": app_config.runs}
     for name, folder in places.items():
         there = next(path for path in (folder, *folder.parents) if path.exists())
         try:
@@ -87,21 +87,21 @@ def _places(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", f"{folder}: can be written, {free / 1e9:.1f} GB free.{remedy}", well=enough)
 
 
-def _datasets(settings: Settings) -> Iterator[Finding]:
+def _datasets(app_config: AppConfig) -> Iterator[Finding]:
     for dataset in DATASETS:
         name = dataset.info.name
         try:
-            fault = dataset.fault(settings.data)
+            fault = dataset.fault(app_config.data)
         except OSError as error:
             fault = str(error)
         if fault:
             yield Finding("data", f"{name}: {fault}. Get it anew: python -m cnnlab data {name}", well=False)
         else:
-            here = dataset.is_ready(settings.data)
+            here = dataset.is_ready(app_config.data)
             yield Finding("data", f"{name} {'is here' if here else 'is not here yet; its first run gets it'}.")
 
 
-def _server(settings: Settings) -> Iterator[Finding]:
+def _server(app_config: AppConfig) -> Iterator[Finding]:
     file = PROJECT / ".streamlit" / "config.toml"
     try:
         config = tomllib.loads(file.read_text())
@@ -110,7 +110,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
         return
     yield from _lines(config)
     address = os.environ.get("STREAMLIT_SERVER_ADDRESS") or config.get("server", {}).get("address")
-    access = AccessSettings()
+    access = AccessConfig()
     guarded = bool(access.access_code or access.teacher_code or access.people)
     if address not in OURS and not guarded:
         says = (
@@ -147,8 +147,8 @@ def _taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _logs(settings: Settings) -> Iterator[Finding]:
-    folder = logs.folder_of(settings.home)
+def _logs(app_config: AppConfig) -> Iterator[Finding]:
+    folder = logs.folder_of(app_config.home)
     size = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
     little = size < MUCH_LOG_BYTES
     remedy = "" if little else " That is much: the oldest may be deleted."

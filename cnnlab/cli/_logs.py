@@ -14,7 +14,7 @@ class Logs(OneRun, Reporting):
     def cli_cmd(self) -> None:
         """Print its lines."""
         store = open_store()
-        lines = logs.read(store.settings.home, self.found(store).id)
+        lines = logs.read(store.app_config.home, self.found(store).id)
         for line in lines:
             if self.as_json:
                 print(json.dumps(line, ensure_ascii=False))
@@ -27,4 +27,4 @@ class Logs(OneRun, Reporting):
                 if text:
                     print(text)
         if not lines and not self.as_json:
-            print(f"The logs in {logs.folder_of(store.settings.home)} do not tell of it any more.")
+            print(f"The logs in {logs.folder_of(store.app_config.home)} do not tell of it any more.")

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field, SkipValidation, create_model
 from pydantic_settings import CliSuppress
 
 from cnnlab.analysis.forecast import expected, way
+from cnnlab.app_config import AppConfig
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import LrRange, Preflight, Record
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -74,12 +74,12 @@ class PreflightOptions(ProbeOptions):
     kind = "preflight"
 
     def _answer(self) -> Preflight:
-        settings = Settings()
-        with _ready(self._config(), settings) as (config, data, device):
+        app_config = AppConfig()
+        with _ready(self._config(), app_config) as (config, data, device):
             from cnnlab.training.autotune.choose import measured_choice
             from cnnlab.training.devices import describe
 
-            plan, forecast = measured_choice(config, data, device, settings)
+            plan, forecast = measured_choice(config, data, device, app_config)
             return Preflight(plan=plan, forecast=forecast, machine=describe(device))
 
     def _tell(self, answer: Preflight) -> None:
@@ -111,7 +111,7 @@ class LrRangeOptions(ProbeOptions):
         highest = _within("highest", self.highest, *HIGHEST)
         if lowest >= highest:
             raise CommandError(Exit.SETTINGS, f"--lowest ({lowest:g}) must be below --highest ({highest:g}).")
-        with _ready(self._config(), Settings()) as (config, data, device):
+        with _ready(self._config(), AppConfig()) as (config, data, device):
             from cnnlab.training.autotune.memory import require_fit
             from cnnlab.training.lr_range import lr_range
 
@@ -147,7 +147,7 @@ def _within(option: str, given: object, low: float, high: float) -> float:
 
 
 @contextmanager
-def _ready(config: TrainingConfig, settings: Settings) -> Iterator["tuple[TrainingConfig, Data, torch.device]"]:
+def _ready(config: TrainingConfig, app_config: AppConfig) -> Iterator["tuple[TrainingConfig, Data, torch.device]"]:
     """Settings complete, data on the device, threads as a run would have them. Faults become CommandErrors."""
     say("Loading PyTorch …")
     import torch  # seconds: here, so that a wrong option or `--help` is answered at once
@@ -157,13 +157,13 @@ def _ready(config: TrainingConfig, settings: Settings) -> Iterator["tuple[Traini
     from cnnlab.models import ConfigError, complete
     from cnnlab.training.devices import DeviceUnavailableError, pick_device, thread_choices
 
-    torch.set_num_threads(thread_choices(os.cpu_count() or 1, settings.threads)[-1])
+    torch.set_num_threads(thread_choices(os.cpu_count() or 1, app_config.threads)[-1])
     try:
         config = complete(config)
         device = pick_device(config.device)
-        prepare(config.dataset, settings.data)
+        prepare(config.dataset, app_config.data)
         dataset = DATASETS.get(config.dataset)
-        yield config, prepare_sets(config, dataset.load(settings.data), dataset.info, device), device
+        yield config, prepare_sets(config, dataset.load(app_config.data), dataset.info, device), device
     except ConfigError as error:
         raise CommandError(Exit.SETTINGS, *error.sentences) from None
     except DeviceUnavailableError as error:

@@ -129,9 +129,9 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
     except DeviceUnavailableError as error:
         raise CommandError(Exit.SETTINGS, str(error)) from None
     for dataset in dict.fromkeys(config.dataset for config in done):
-        prepare(dataset, store.settings.data)
-    if store.settings.threads:
-        torch.set_num_threads(store.settings.threads)
+        prepare(dataset, store.app_config.data)
+    if store.app_config.threads:
+        torch.set_num_threads(store.app_config.threads)
     return done
 
 
@@ -178,7 +178,7 @@ def _train_one(store: Store, id: str, report: Report) -> None:
     except StoreError:  # a dashboard's worker was quicker, or somebody has deleted it
         return
     report.begin(run)
-    report.end(worker.work(store, store.settings, run, report.record))
+    report.end(worker.work(store, store.app_config, run, report.record))
 
 
 def _still(store: Store, ids: Sequence[str]) -> list[Run]:

@@ -102,14 +102,14 @@ def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], 
         raise CommandError(Exit.SETTINGS, *error.sentences) from None
     except DeviceUnavailableError as error:
         raise CommandError(Exit.SETTINGS, str(error)) from None
-    prepare(config.dataset, store.settings.data)
-    if store.settings.threads:
-        torch.set_num_threads(store.settings.threads)
-    logs.begin(store.settings.home, "command")
+    prepare(config.dataset, store.app_config.data)
+    if store.app_config.threads:
+        torch.set_num_threads(store.app_config.threads)
+    logs.begin(store.app_config.home, "command")
     report: Report = JsonReport() if as_json else BarReport(store)
     run = begin(store, config)
     report.begin(run)
-    run = worker.work(store, store.settings, run, report.record)
+    run = worker.work(store, store.app_config, run, report.record)
     report.end(run)
     if code := _CODES.get(run.status, Exit.ENDED_EARLY):
         raise CommandError(code)

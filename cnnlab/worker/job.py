@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from cnnlab import logs
+from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, Forecast, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import Run
-from cnnlab.settings import Settings
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import environment, pick_device
@@ -47,7 +47,7 @@ def told(training: Iterable[StepRecord | EpochRecord]) -> Iterator[News]:
         yield None
 
 
-def work(store: Store, settings: Settings, run: Run, on_record: Listener | None = None) -> Run:
+def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | None = None) -> Run:
     """Train one claimed run to its end state in this process, committing everything; returns it as it ended.
 
     What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
@@ -57,8 +57,8 @@ def work(store: Store, settings: Settings, run: Run, on_record: Listener | None 
     Raises StoreError where the store cannot be told of the end, or has given the run up.
     """
     folder = store.folder(run.id)
-    with Watch(folder, settings.hang_s) as watch, logs.about(run.id):
-        job = Job(store, settings, run, watch, on_record)
+    with Watch(folder, app_config.hang_s) as watch, logs.about(run.id):
+        job = Job(store, app_config, run, watch, on_record)
         with heard(job.ask):
             try:
                 ended = job.train()
@@ -76,14 +76,14 @@ class Job:
     def __init__(
         self,
         store: Store,
-        settings: Settings,
+        app_config: AppConfig,
         run: Run,
         watch: Watch,
         on_record: Listener | None = None,
         command: Callable[[], str | None] | None = None,
         flush_s: float = FLUSH_S,
     ) -> None:
-        self.store, self.settings, self.run, self.watch = store, settings, run, watch
+        self.store, self.app_config, self.run, self.watch = store, app_config, run, watch
         self.on_record: Listener = on_record or (lambda record: None)
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
@@ -158,9 +158,9 @@ class Job:
     def _begin(self) -> Fit:
         config, store, run = complete(self.run.config), self.store, self.run
         device = pick_device(config.device)
-        data = data_cache.take(config, self.settings, device, self._tell_download)
+        data = data_cache.take(config, self.app_config, device, self._tell_download)
         known = resume.recorded_plan(run, config, device)
-        plan, forecast = known or choose(config, data, device, self.settings)
+        plan, forecast = known or choose(config, data, device, self.app_config)
         torch.set_num_threads(plan.threads)
         training = fit(config, data, device, resume.newest_state(store, run, self.remarks), plan)
         if run.steps_total is not None:  # else it never began, and there is nothing to forget

@@ -10,6 +10,7 @@ from itertools import islice
 
 import torch
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data
 from cnnlab.models import ConfigError, complete
 from cnnlab.records import Plan, RunStatus
@@ -18,7 +19,6 @@ from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from cnnlab.training import Fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import pick_device
@@ -60,23 +60,23 @@ def _completed(config: TrainingConfig) -> TrainingConfig | None:
         return None  # it will say so when its turn comes
 
 
-def work_with(store: Store, settings: Settings, run: Run, others: Sequence[Run]) -> list[Run]:
+def work_with(store: Store, app_config: AppConfig, run: Run, others: Sequence[Run]) -> list[Run]:
     """Train `run`, which is claimed, beside those of `others` that are still waiting, where that is faster; else alone.
 
     Returns them as they ended. What goes wrong with one run is its own affair; what goes wrong with the process, everybody's.
     """
     configs, device = [complete(each.config) for each in (run, *others)], pick_device(run.config.device)
-    sets = data_cache.Sets(settings, device)
+    sets = data_cache.Sets(app_config, device)
     try:
-        plan, _ = choose(configs[0], sets.of(configs[0]), device, settings)
+        plan, _ = choose(configs[0], sets.of(configs[0]), device, app_config)
         faster = gain(configs, [sets.of(config) for config in configs], device, plan) > WORTHWHILE
     except Exception:  # whatever it is, alone it has its sentence
         faster = False
     if not faster:
-        return [work(store, settings, run)]
+        return [work(store, app_config, run)]
     runs = [run, *(taken for other in others if (taken := _taken(store, other)))]
-    with Watch(store.folder(run.id), settings.hang_s) as watch:
-        jobs = _sharing(store, settings, runs, watch)
+    with Watch(store.folder(run.id), app_config.hang_s) as watch:
+        jobs = _sharing(store, app_config, runs, watch)
 
         def ask(what: Asked) -> bool:
             return all([job.ask(what) for job in jobs])
@@ -97,7 +97,7 @@ def _taken(store: Store, run: Run) -> Run | None:
         return None  # somebody else was faster, or deleted it
 
 
-def _sharing(store: Store, settings: Settings, runs: Sequence[Run], watch: Watch) -> list[Job]:
+def _sharing(store: Store, app_config: AppConfig, runs: Sequence[Run], watch: Watch) -> list[Job]:
     """Jobs that ask the store for all, and write no more often than one alone would."""
     ids, asked, heard_at = [run.id for run in runs], dict[str, str](), 0.0
 
@@ -108,7 +108,7 @@ def _sharing(store: Store, settings: Settings, runs: Sequence[Run], watch: Watch
         return asked.get(id)
 
     flush_s = min(LONGEST_FLUSH_S, FLUSH_S * len(runs))
-    return [Job(store, settings, run, watch, command=partial(command, run.id), flush_s=flush_s) for run in runs]
+    return [Job(store, app_config, run, watch, command=partial(command, run.id), flush_s=flush_s) for run in runs]
 
 
 class _Courses:

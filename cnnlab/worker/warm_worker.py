@@ -10,12 +10,12 @@ from itertools import islice
 import torch
 
 from cnnlab import logs
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from cnnlab.training import fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import background_threads, pick_device
@@ -27,13 +27,13 @@ POLL_S = 0.05
 """How often it asks for a run."""
 
 
-def serve(settings: Settings) -> None:
+def serve(app_config: AppConfig) -> None:
     """Wait for a run, train it and end. It ends too once its parent is gone."""
     parent = int(os.environ.get(LAUNCHED_BY, os.getppid()))
-    logs.begin(settings.home, "worker")
-    torch.set_num_threads(settings.threads or background_threads(os.cpu_count() or 1))
-    store = Store(settings)
-    for pause_s in _waiting(settings, store):
+    logs.begin(app_config.home, "worker")
+    torch.set_num_threads(app_config.threads or background_threads(os.cpu_count() or 1))
+    store = Store(app_config)
+    for pause_s in _waiting(app_config, store):
         if os.getppid() != parent:
             return
         run = store.claim()
@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
             print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
             try:
                 others = companions(store, run)
-                all_ended = work_with(store, settings, run, others) if others else [work(store, settings, run)]
+                all_ended = work_with(store, app_config, run, others) if others else [work(store, app_config, run)]
             except StoreError as error:
                 sys.exit(f"run {run.id} ended, and the store was not told: {error}")
             for ended in all_ended:
@@ -50,11 +50,11 @@ def serve(settings: Settings) -> None:
         time.sleep(pause_s)
 
 
-def _waiting(settings: Settings, store: Store) -> Iterator[float]:
+def _waiting(app_config: AppConfig, store: Store) -> Iterator[float]:
     """Between two questions for a run, get a little warmer; then seconds to sleep. A run that is there need not wait."""
     yield 0.0
     try:
-        for _ in _warm_up(settings, store):
+        for _ in _warm_up(app_config, store):
             yield 0.0
         logs.event("worker ready")
     except Exception as error:
@@ -64,18 +64,18 @@ def _waiting(settings: Settings, store: Store) -> Iterator[float]:
         yield POLL_S
 
 
-def _warm_up(settings: Settings, store: Store) -> Iterator[None]:
+def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:
     """Pay, bit by bit, what the first step would pay: reading the data, the kernels' first use, the self-test.
 
     The settings are those of the form as it opens, on the built-in pictures where the others are not here yet.
     """
     config = TrainingConfig()
-    if not DATASETS.get(config.dataset).is_ready(settings.data):
+    if not DATASETS.get(config.dataset).is_ready(app_config.data):
         config = config.model_copy(update={"dataset": "shapes"})
     config, device = complete(config), pick_device("auto")
-    data = data_cache.keep(config, settings, device)
+    data = data_cache.keep(config, app_config, device)
     yield
     list(islice(fit(config, data, device), 2))
     yield
     if not store.training_pids():  # beside a training it would find that this machine is slow
-        choose(config, data, device, settings)
+        choose(config, data, device, app_config)

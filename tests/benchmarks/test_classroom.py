@@ -11,11 +11,11 @@ from benchmarks.classroom import cpu_s, guest, memory_mib
 from benchmarks.first_point import started
 from benchmarks.spectator import Spectator
 from benchmarks.streamlit_client import Tab
+from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 CLASS, GONE = 5, 2
 EPOCHS = 8
@@ -24,10 +24,10 @@ PATIENCE_S = 240
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[tuple[str, int]]:
+def server(app_config: AppConfig) -> Iterator[tuple[str, int]]:
     """A dashboard with an empty home: its address and its process."""
-    settings.home.mkdir(parents=True)
-    process, url = started(settings)
+    app_config.home.mkdir(parents=True)
+    process, url = started(app_config)
     yield url, process.pid
     process.terminate()
     process.wait(60)
@@ -41,10 +41,10 @@ async def until(true: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.05)
 
 
-def test_a_class_sees_a_run_to_its_end(settings: Settings, server: tuple[str, int]) -> None:
+def test_a_class_sees_a_run_to_its_end(app_config: AppConfig, server: tuple[str, int]) -> None:
     """Five stay and two vanish without goodbye; the five have every new number and the end, and the server is sound."""
     url, process = server
-    store = Store(settings)
+    store = Store(app_config)
     tabs, run = asyncio.run(lesson(url, store))
 
     for tab in tabs:
@@ -57,7 +57,7 @@ def test_a_class_sees_a_run_to_its_end(settings: Settings, server: tuple[str, in
     assert any("There is no such run" in error for error in asyncio.run(stranger(url)))
     with urllib.request.urlopen(f"{url}/_stcore/health", timeout=30) as answer:
         assert answer.read() == b"ok"
-    assert "Traceback" not in (settings.home / "server.log").read_text()
+    assert "Traceback" not in (app_config.home / "server.log").read_text()
     assert memory_mib(process) > 50
     assert cpu_s(process) > 0.5
 

@@ -12,8 +12,8 @@ import torch
 from benchmarks import gpu
 from benchmarks.on_gpu import airbench, classroom, correctness, epochs
 from benchmarks.on_gpu.bench import Bench, NotHereError, Row, Section
+from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data
-from cnnlab.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = '''
@@ -40,7 +40,7 @@ def main(run, model):
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A minute of the CPU."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(Settings().data))
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(AppConfig().data))
     return Bench(torch.device("cpu"), miniature=True, ends=time.monotonic() + 60, airbench=None)
 
 

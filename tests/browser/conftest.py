@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from cnnlab.settings import Settings
+from cnnlab.app_config import AppConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -50,11 +50,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def settings(self) -> Settings:
-        return Settings(home=self.home, data_dir=Settings().data)
+    def app_config(self) -> AppConfig:
+        return AppConfig(home=self.home, data_dir=AppConfig().data)
 
     def start(self) -> None:
-        environment = os.environ | {"CNNLAB_HOME": str(self.home), "CNNLAB_DATA_DIR": str(Settings().data)}
+        environment = os.environ | {"CNNLAB_HOME": str(self.home), "CNNLAB_DATA_DIR": str(AppConfig().data)}
         environment |= self.variables
         log = (self.home / "server.log").open("ab")
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]

@@ -19,7 +19,7 @@ WORST = ("<script", "<img id", "![x]", "$\\href", ":red[", "%{full", "http://evi
 @pytest.fixture(scope="module")
 def runs(server: Server) -> list[str]:
     """The ids of eight runs with the worst of the names, notes and all; the others wait in the list."""
-    store = Store(server.settings)
+    store = Store(server.app_config)
     make = RunMaker(store)
     ids: list[str] = []
     for name in SIXTY:
@@ -63,7 +63,7 @@ def test_names_stay_letters(page: Page, server: Server, runs: list[str], path: s
         "document.body.innerText + ' ' + [...document.querySelectorAll('input')].map(i => i.value).join(' ')"
     )
     letters = " ".join(read.replace("\N{WORD JOINER}", "").split())
-    store = Store(server.settings)
+    store = Store(server.app_config)
     newest = [run.id for run in store.list()[:3]]  # what the start page lists
     named = runs if "{all}" in path else [runs[int(place)] for place in re.findall(r"{(\d)}", path)] or newest
     for id in named:

@@ -33,7 +33,7 @@ def picture_bytes() -> bytes:
 
 def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: Server, console: list[str]) -> None:
     """A newcomer's first five minutes, from the landing page to a picture of their own; the console stays empty."""
-    store = Store(server.settings)
+    store = Store(server.app_config)
     page.goto(server.url)
     page.get_by_role("button", name="Train the 60-second demo").click()
 
@@ -78,7 +78,7 @@ def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: 
 
 def test_a_run_survives_its_server(page: Page, server: Server) -> None:
     """The server is killed in the middle of training and comes back: the run went on, and the page finds it again."""
-    store = Store(server.settings)
+    store = Store(server.app_config)
     page.goto(f"{server.url}/train")
     page.get_by_text("SimpleCNN, tutorial", exact=True).click()
     page.get_by_role("button", name="Train", exact=True).click()
@@ -138,7 +138,7 @@ def test_a_started_run_is_seen_from_its_top_and_its_buttons_stay_where_they_are(
 @pytest.mark.slow
 def test_quick_clicks_train_what_was_chosen(page: Page, server: Server) -> None:
     """Train is pressed while the preset is still being drawn, at six moments of that; the log stays empty."""
-    store = Store(server.settings)
+    store = Store(server.app_config)
     for moment in range(6):
         page.goto(f"{server.url}/train")
         page.get_by_text("VGGishCNN, tutorial", exact=True).click()
@@ -158,11 +158,11 @@ def test_two_browsers_see_each_others_runs(page: Page, server: Server) -> None:
     page.get_by_text("60-second demo", exact=True).click()
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page).to_have_url(re.compile(r"run=[0-9a-f]{32}"), timeout=SLOW_MS)
-    run = Store(server.settings).list()[0]
+    run = Store(server.app_config).list()[0]
 
     other.goto(server.url)
     expect(other.get_by_text(run.name).first).to_be_visible(timeout=SLOW_MS)
-    Store(server.settings).request(run.id, "stop")
+    Store(server.app_config).request(run.id, "stop")
     other.context.close()
 
 

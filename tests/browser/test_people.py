@@ -49,7 +49,7 @@ def sign_in(page: Page, name: str, code: str = CODE) -> None:
 
 def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
     """A wrong code, the right one, a run; who comes second may look and not stop it; a teacher may; signing out."""
-    store = Store(classroom.settings)
+    store = Store(classroom.app_config)
     url = f"http://{own_address()}:{classroom.port}"
     ada, bob, grace = (browser.new_context().new_page() for _ in range(3))
 

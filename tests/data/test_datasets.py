@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
-from cnnlab.settings import Settings
 
 every_dataset = pytest.mark.parametrize("dataset", list(DATASETS), ids=lambda d: d.info.name)
 
@@ -88,7 +88,7 @@ def test_files_in_the_folder_make_it_ready(dataset: Dataset, tmp_path: Path):
 @every_dataset
 def test_the_real_pixels_are_what_the_info_says(dataset: Dataset, tmp_path: Path):
     """Where the real files are: counts, classes all present, mean and deviation to four digits."""
-    data_dir = Settings().data
+    data_dir = AppConfig().data
     if not dataset.is_ready(data_dir):
         pytest.skip(f"{dataset.info.name} is not under {data_dir} (set CNNLAB_DATA_DIR)")
     arrays, info = dataset.load(data_dir), dataset.info
@@ -110,7 +110,7 @@ def test_the_real_pixels_are_what_the_info_says(dataset: Dataset, tmp_path: Path
 @pytest.mark.real_data
 def test_cifar10_is_torchvisions(tmp_path: Path):
     """Converted afresh from the real files: pixel for pixel and label for label what torchvision reads."""
-    source = Settings().data / "cifar-10-batches-py"
+    source = AppConfig().data / "cifar-10-batches-py"
     if not source.is_dir():
         pytest.skip(f"the real CIFAR-10 is not under {source.parent} (set CNNLAB_DATA_DIR)")
     from torchvision.datasets import CIFAR10

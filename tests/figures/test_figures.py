@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.analysis.intervals import interval95
+from cnnlab.app_config import PROJECT
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.class_probabilities import SAID, probability_bars
 from cnnlab.figures.learning_curves import RunCurve, curves
@@ -20,7 +21,6 @@ from cnnlab.figures.network_diagram import network_svg
 from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import percent, points
 from cnnlab.records import EpochRecord, FullScores, Results, Score
-from cnnlab.settings import PROJECT
 
 NASTY = '<a href="javascript:alert(1)">x</a> & <b>bold</b>'
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import app_config as hypothesis_settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare import table
 from cnnlab.dashboard.inspect import uploads
 from cnnlab.dashboard.widgets.markdown import escape
@@ -25,7 +26,6 @@ from cnnlab.runs import Run, Store, StoreError
 from cnnlab.runs.store.imports import shown
 from cnnlab.runs.text_rules import clean_name, clean_note, clean_person
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.hostile.names import SIXTY
 from tests.pages.conftest import insert_run, open_page, store
 
@@ -55,10 +55,10 @@ def test_what_is_taken_and_what_is_refused() -> None:
     assert set(accepted(clean_person)) <= set(NAMES)
 
 
-def test_no_name_becomes_a_path(settings: Settings) -> None:
+def test_no_name_becomes_a_path(app_config: AppConfig) -> None:
     """Names of runs, sweeps and files, and notes: only ids stand on the disk, and each text comes back as it was."""
-    settings.home.parent.joinpath("beside").write_text("untouched")
-    store = Store(settings)
+    app_config.home.parent.joinpath("beside").write_text("untouched")
+    store = Store(app_config)
     for name in NAMES:
         [run] = store.create_many([TrainingConfig()], sweep=name, names=[name])
         store.annotate(run.id, name)
@@ -66,23 +66,23 @@ def test_no_name_becomes_a_path(settings: Settings) -> None:
         assert (kept.name, kept.sweep, kept.note) == (name, name, clean_note(name))
         assert shown(name).strip("/\\") == shown(name)
 
-    folders = {path.name for path in settings.runs.iterdir()}
+    folders = {path.name for path in app_config.runs.iterdir()}
     assert folders == {run.id for run in store.list()}
     assert all(re.fullmatch(r"[0-9a-f]{32}", folder) for folder in folders)
-    assert {path.name for path in settings.home.parent.iterdir()} == {"home", "beside"}
+    assert {path.name for path in app_config.home.parent.iterdir()} == {"home", "beside"}
 
 
 @pytest.mark.parametrize("name", SIXTY, ids=range(60))
-def test_no_address_names_a_file(name: str, settings: Settings) -> None:
+def test_no_address_names_a_file(name: str, app_config: AppConfig) -> None:
     """?run=…, ?picture=upload:…: an id that the store knows, a hash that was given out, or nothing."""
-    secret = settings.home.parent / "secret.png"
+    secret = app_config.home.parent / "secret.png"
     secret.write_bytes(b"secret")
-    store = Store(settings)
+    store = Store(app_config)
 
-    assert uploads.find(settings, name) is None
+    assert uploads.find(app_config, name) is None
     with pytest.raises(StoreError):
         store.get(name)
-    assert not settings.runs.exists()
+    assert not app_config.runs.exists()
 
 
 @given(st.text(max_size=80))

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import uploads
 from cnnlab.data import _decoder, images
 from cnnlab.data.images import PictureError, believed, decode
-from cnnlab.settings import Settings
 from tests.hostile.pictures import MARK, NAMES, QUARTERS, Hostile, encode, forty, with_chunk, with_jpeg_segment
 
 HERE = Path(__file__).resolve().parent
@@ -82,11 +82,11 @@ TOLD = {
 
 
 @pytest.mark.parametrize("data", TOLD.values(), ids=TOLD)
-def test_nothing_of_the_file_is_kept_but_its_pixels(data: bytes, settings: Settings) -> None:
+def test_nothing_of_the_file_is_kept_but_its_pixels(data: bytes, app_config: AppConfig) -> None:
     """The kept PNG has a header, pixels and an end: no profile, text, place or time, nor what was hidden behind it."""
-    uploads.add(settings, data)
+    uploads.add(app_config, data)
 
-    (kept,) = (settings.home / "pictures").iterdir()
+    (kept,) = (app_config.home / "pictures").iterdir()
     content = kept.read_bytes()
     assert {kind for kind, _ in chunks(content)} == {b"IHDR", b"IDAT", b"IEND"}
     assert MARK not in content
@@ -102,14 +102,14 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     assert at == len(content)
 
 
-def test_names_of_files_are_never_used(settings: Settings) -> None:
+def test_names_of_files_are_never_used(app_config: AppConfig) -> None:
     """Whatever a file is called: what is kept is named by its content, in its folder, and nothing else is written."""
-    before = set(settings.home.parent.rglob("*"))
-    assert "add(services.settings(), file.getvalue())" in Path(uploads.__file__).with_name("picture.py").read_text()
+    before = set(app_config.home.parent.rglob("*"))
+    assert "add(services.app_config(), file.getvalue())" in Path(uploads.__file__).with_name("picture.py").read_text()
     for name in NAMES:
-        uploads.add(settings, FORTY[name].data)
+        uploads.add(app_config, FORTY[name].data)
 
-    new = {path for path in settings.home.parent.rglob("*") if path.is_file()} - before
+    new = {path for path in app_config.home.parent.rglob("*") if path.is_file()} - before
     assert len(new) == 1
     assert uploads._NAME.fullmatch(new.pop().stem)
 

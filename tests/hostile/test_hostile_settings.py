@@ -10,17 +10,17 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import app_config as hypothesis_settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.dashboard.train import form
 from cnnlab.models import ConfigError, complete
 from cnnlab.runs import Store, StoreError
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
-from cnnlab.settings import Settings
 from cnnlab.sweeps import SweepError, grid, parse_axes
 
 MANY = 10_000 if os.environ.get("CNNLAB_CAMPAIGN") else 500
@@ -136,33 +136,33 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("name", "word"), OPTIONS)
 def test_the_command_line_refuses_them(
-    name: str, word: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+    name: str, word: str, app_config: AppConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, the setting's name, and no run, before torch is loaded."""
     assert main(["train", f"--{name.replace('_', '-')}={word}"]) == 2
     assert f"({name})" in capsys.readouterr().err
-    assert Store(settings).list() == []
+    assert Store(app_config).list() == []
 
 
 @pytest.mark.parametrize("option", ["--evil", "--__class__", "--lr.__init__", "--config={}", "--no-lr"])
-def test_unknown_options_are_refused(option: str, settings: Settings) -> None:
+def test_unknown_options_are_refused(option: str, app_config: AppConfig) -> None:
     """Nothing is guessed."""
     with pytest.raises(SystemExit) as ended:
         main(["train", option, "1"])
     assert ended.value.code == 2
-    assert Store(settings).list() == []
+    assert Store(app_config).list() == []
 
 
 @pytest.mark.parametrize(
     "text", ['{"lr": NaN}', '{"lr": 1e400}', '{"epochs": true}', '{"evil": 1}', "[]", "{", '{"lr": "x"}']
 )
-def test_settings_that_were_tampered_with_never_reach_a_worker(text: str, settings: Settings) -> None:
+def test_settings_that_were_tampered_with_never_reach_a_worker(text: str, app_config: AppConfig) -> None:
     """Written straight into the database: the run fails with a sentence when it is claimed, and the queue goes on."""
     from sqlalchemy import update
 
     from cnnlab.runs.store import tables
 
-    store = Store(settings)
+    store = Store(app_config)
     bad, good = store.create(TrainingConfig()), store.create(TrainingConfig())
     with store.database.writing() as connection:
         connection.execute(update(tables.runs).where(tables.runs.c.id == bad.id).values(config=text))
@@ -182,11 +182,11 @@ def test_names_of_nothing_are_refused(field: str) -> None:
             complete(TrainingConfig.model_validate({field: name}))
 
 
-def test_a_store_refuses_what_is_no_config(settings: Settings) -> None:
+def test_a_store_refuses_what_is_no_config(app_config: AppConfig) -> None:
     """Its one way in takes a TrainingConfig, which cannot be made wrong, nor changed afterwards."""
     config = TrainingConfig()
     with pytest.raises(ValidationError):
         config.lr = math.nan  # type: ignore[misc]
     with pytest.raises((AttributeError, StoreError)):
-        Store(settings).create(json.loads('{"lr": 1}'))
-    assert Store(settings).list() == []
+        Store(app_config).create(json.loads('{"lr": 1}'))
+    assert Store(app_config).list() == []

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.models import ARCHITECTURES, complete, weights_file
 from cnnlab.models.weights_file import Header, WeightsError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.hostile.weights import CONFIG, MORE, TWELVE, make_sentinels_work, packed, sound, write
 
 LIMIT_S, LIMIT_BYTES = 1.0, 200_000_000
@@ -65,7 +65,7 @@ def test_malicious_files_are_refused(name: str, sentence: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", TWELVE)
 def test_the_command_line_refuses_them_too(
-    name: str, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, app_config: AppConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, one sentence, and no run is left behind."""
     path, sentinel = tmp_path / "weights.safetensors", tmp_path / "sentinel"
@@ -74,11 +74,11 @@ def test_the_command_line_refuses_them_too(
     assert main(["import", str(path), "--architecture", "SimpleCNN", "--dataset", "shapes"]) == 2
     assert TWELVE[name][:20] in capsys.readouterr().err
     assert not sentinel.exists()
-    assert Store(settings).list() == []
-    assert not settings.runs.exists() or not list(settings.runs.iterdir())
+    assert Store(app_config).list() == []
+    assert not app_config.runs.exists() or not list(app_config.runs.iterdir())
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path, settings: Settings, capsys) -> None:
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, app_config: AppConfig, capsys) -> None:
     """A pipe, a device, a folder, nothing: a sentence at once."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
@@ -88,12 +88,12 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, settings: Settings, c
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())
-def test_every_architecture_goes_out_and_comes_back(architecture: str, settings: Settings, tmp_path: Path) -> None:
+def test_every_architecture_goes_out_and_comes_back(architecture: str, app_config: AppConfig, tmp_path: Path) -> None:
     """Exported and imported, each number is what it was, and the settings are those of the run."""
     config = complete(TrainingConfig(architecture=architecture, dataset="shapes", dropout=0.3, lr=0.02, epochs=7))
     arrays = sound(config)
     exported = weights_file.export(packed(arrays), config, 3)
-    store = Store(settings)
+    store = Store(app_config)
 
     run = bring(store, exported)
 
@@ -118,9 +118,9 @@ def bring(store: Store, content: bytes, name: str = "w.safetensors") -> Run:
     return store.bring(config, lambda path: checkpoints.write(path, tensors, {}), facts)
 
 
-def test_an_imported_run_claims_nothing(settings: Settings) -> None:
+def test_an_imported_run_claims_nothing(app_config: AppConfig) -> None:
     """It is neither trained nor trainable, has no results, and what nobody stated is not known."""
-    store = Store(settings)
+    store = Store(app_config)
     run = bring(store, packed(sound()))
 
     assert run.status is RunStatus.IMPORTED
@@ -135,12 +135,12 @@ def test_an_imported_run_claims_nothing(settings: Settings) -> None:
             impossible(run.id)
     assert store.recover() == []
     store.delete(run.id)
-    assert list(settings.runs.iterdir()) == []
+    assert list(app_config.runs.iterdir()) == []
 
 
-def test_nothing_is_left_of_an_import_that_fails(settings: Settings, full_disk) -> None:
+def test_nothing_is_left_of_an_import_that_fails(app_config: AppConfig, full_disk) -> None:
     """A full disk: a sentence, no run, no folder."""
-    store = Store(settings)
+    store = Store(app_config)
     store.list()
     full_disk(100_000)
 
@@ -148,7 +148,7 @@ def test_nothing_is_left_of_an_import_that_fails(settings: Settings, full_disk) 
         bring(store, packed(sound()))
     full_disk(10**9)
     assert store.list() == []
-    assert list(settings.runs.iterdir()) == []
+    assert list(app_config.runs.iterdir()) == []
 
 
 STATED = {
@@ -180,13 +180,13 @@ def test_an_epoch_that_cannot_be_is_not_repeated(epoch: object) -> None:
     assert weights_file.read_header(io.BytesIO(content)).epoch is None
 
 
-def test_names_of_files_are_shown_without_their_folders(settings: Settings) -> None:
+def test_names_of_files_are_shown_without_their_folders(app_config: AppConfig) -> None:
     """And without what is unprintable; what is kept is named by cnnlab."""
-    run = bring(Store(settings), packed(sound()), "../../etc/\u202epass\0wd<script>" + "x" * 300)
+    run = bring(Store(app_config), packed(sound()), "../../etc/\u202epass\0wd<script>" + "x" * 300)
 
     assert run.imported is not None
     assert run.imported.file == ("passwd<script>" + "x" * 300)[:60]
-    assert {path.name for path in (settings.runs / run.id).iterdir()} <= {"weights-0001.safetensors", "lock"}
+    assert {path.name for path in (app_config.runs / run.id).iterdir()} <= {"weights-0001.safetensors", "lock"}
 
 
 @given(

@@ -11,13 +11,13 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store
 from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 ROUTER = Path(__file__).resolve().parents[2] / "cnnlab" / "dashboard" / "app" / "router.py"
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -25,11 +25,11 @@ STEPS_AN_EPOCH = 20
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
+def store(app_config: AppConfig) -> Iterator[Store]:
     """An empty store, and no memory of another test's."""
     st.cache_resource.clear()
     st.cache_data.clear()
-    yield Store(settings)
+    yield Store(app_config)
     st.cache_resource.clear()
 
 
@@ -81,10 +81,10 @@ def insert_into(
     weights: bool = False,
     name: str | None = None,
     parent_id: str | None = None,
-    **settings: Any,
+    **app_config: Any,
 ) -> Run:
     """A run with `epochs` epochs of plausible scores, ended with `status`."""
-    config = complete(TrainingConfig.model_validate({"epochs": max(1, epochs), "dataset": "shapes", **settings}))
+    config = complete(TrainingConfig.model_validate({"epochs": max(1, epochs), "dataset": "shapes", **app_config}))
     if status is RunStatus.QUEUED:
         return store.create(config, name, parent_id)
     run = store.create(config, name, parent_id, mine=True)

@@ -172,7 +172,7 @@ def test_a_damaged_run_does_not_break_the_table(open_page: OpenPage, insert_run:
 @pytest.mark.parametrize("page", ["train", "compare"])
 def test_a_damaged_store_is_said(open_page: OpenPage, store: Store, page: str) -> None:
     """No traceback: a sentence that says what to do."""
-    path = store.settings.home / "runs.db"
+    path = store.app_config.home / "runs.db"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"this is no database" * 100)
     app = open_page(page)

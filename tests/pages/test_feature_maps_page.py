@@ -13,6 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import picture
 from cnnlab.dashboard.widgets import tiles
 from cnnlab.data import DATASETS
@@ -22,7 +23,6 @@ from cnnlab.inspection.feature_maps import FeatureMaps, compute
 from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.settings import Settings
 from cnnlab.views import feature_maps
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -57,7 +57,7 @@ def words(app: AppTest) -> str:
     return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
-def seen_by(store: Store, settings: Settings, run: Run, epoch: int, picture: np.ndarray) -> FeatureMaps:
+def seen_by(store: Store, app_config: AppConfig, run: Run, epoch: int, picture: np.ndarray) -> FeatureMaps:
     """What the network of that epoch makes of the picture, computed beside the page."""
     weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
     info = DATASETS.get(run.config.dataset).info
@@ -65,9 +65,9 @@ def seen_by(store: Store, settings: Settings, run: Run, epoch: int, picture: np.
     return compute(network, picture, *normalisation_of(run.config, info))
 
 
-def picture_of(settings: Settings, run: Run, index: int) -> np.ndarray:
+def picture_of(app_config: AppConfig, run: Run, index: int) -> np.ndarray:
     """A picture of the run's test set."""
-    return np.array(DATASETS.get(run.config.dataset).load(settings.data).test_images[index])
+    return np.array(DATASETS.get(run.config.dataset).load(app_config.data).test_images[index])
 
 
 def file_of(picture: np.ndarray, kind: str) -> bytes:
@@ -93,11 +93,11 @@ def test_an_empty_store_offers_a_run_that_fills_the_page(open_page: OpenPage, st
 
 
 def test_every_layer_shows_the_networks_own_numbers(
-    open_page: OpenPage, store: Store, settings: Settings, run: Run, drawn: Drawn
+    open_page: OpenPage, store: Store, app_config: AppConfig, run: Run, drawn: Drawn
 ) -> None:
     """All maps of every layer, and the tensor that goes in, equal what the network computes, number for number."""
     app = open_page("feature_maps", run=run.id, epoch="1", picture="test:7")
-    expected = seen_by(store, settings, run, 1, picture_of(settings, run, 7))
+    expected = seen_by(store, app_config, run, 1, picture_of(app_config, run, 7))
     np.testing.assert_array_equal(drawn["network_input"]["values"][0], np.moveaxis(expected.network_input, 0, -1))
     assert len(expected.layers) == 6
     strip = next(one for one in app.segmented_control if one.label == "Layer")
@@ -109,13 +109,13 @@ def test_every_layer_shows_the_networks_own_numbers(
         assert app.query_params["layer"] == layer.label
 
 
-def test_the_verdict(open_page: OpenPage, store: Store, settings: Settings, run: Run) -> None:
+def test_the_verdict(open_page: OpenPage, store: Store, app_config: AppConfig, run: Run) -> None:
     """The most probable class, its probability, and whether that is the label."""
     info = DATASETS.get("shapes").info
-    labels = DATASETS.get("shapes").load(settings.data).test_labels
+    labels = DATASETS.get("shapes").load(app_config.data).test_labels
     verdicts = set()
     for index in range(12):
-        probabilities = seen_by(store, settings, run, 2, picture_of(settings, run, index)).probabilities
+        probabilities = seen_by(store, app_config, run, 2, picture_of(app_config, run, index)).probabilities
         said = int(probabilities.argmax())
         text = words(open_page("feature_maps", run=run.id, picture=f"test:{index}"))
         assert f"**{info.classes[said]}** ({100 * probabilities[said]:.1f}" in text
@@ -126,12 +126,12 @@ def test_the_verdict(open_page: OpenPage, store: Store, settings: Settings, run:
 
 
 def test_one_map_enlarged_with_its_numbers(
-    open_page: OpenPage, store: Store, settings: Settings, run: Run, drawn: Drawn
+    open_page: OpenPage, store: Store, app_config: AppConfig, run: Run, drawn: Drawn
 ) -> None:
     """Smallest, largest, mean and share of zeros of the chosen channel, and its own large picture."""
     app = open_page("feature_maps", run=run.id, layer="relu2", channel="9", picture="test:3")
     layer = next(
-        one for one in seen_by(store, settings, run, 2, picture_of(settings, run, 3)).layers if one.label == "relu2"
+        one for one in seen_by(store, app_config, run, 2, picture_of(app_config, run, 3)).layers if one.label == "relu2"
     )
     one = layer.maps[9]
     np.testing.assert_array_equal(drawn["map_alone"]["values"], one[np.newaxis])
@@ -144,11 +144,11 @@ def test_one_map_enlarged_with_its_numbers(
 
 @pytest.mark.parametrize("layer", ["conv1", "relu1"])
 def test_the_three_scales(
-    open_page: OpenPage, store: Store, settings: Settings, run: Run, drawn: Drawn, layer: str
+    open_page: OpenPage, store: Store, app_config: AppConfig, run: Run, drawn: Drawn, layer: str
 ) -> None:
     """The limits hold the largest value of the map, of the layer, of the network; the words say which."""
     app = open_page("feature_maps", run=run.id, layer=layer, picture="test:0")
-    everything = seen_by(store, settings, run, 2, picture_of(settings, run, 0)).layers
+    everything = seen_by(store, app_config, run, 2, picture_of(app_config, run, 0)).layers
     maps = next(one for one in everything if one.label == layer).maps
     signed = layer == "conv1"
     assert drawn["maps"]["palette"] == ("diverging" if signed else "viridis")
@@ -166,9 +166,9 @@ def test_the_three_scales(
     assert "Each map its own" in words(app)
 
 
-def test_choosing_a_test_picture(open_page: OpenPage, settings: Settings, run: Run, drawn: Drawn) -> None:
+def test_choosing_a_test_picture(open_page: OpenPage, app_config: AppConfig, run: Run, drawn: Drawn) -> None:
     """By number, the next, the one before, by class: the address and the canvas follow."""
-    labels = np.asarray(DATASETS.get("shapes").load(settings.data).test_labels)
+    labels = np.asarray(DATASETS.get("shapes").load(app_config.data).test_labels)
     classes = DATASETS.get("shapes").info.classes
     app = open_page("feature_maps", run=run.id)
     app.number_input(key="picture_index").set_value(41).run()
@@ -191,7 +191,7 @@ def test_choosing_a_test_picture(open_page: OpenPage, settings: Settings, run: R
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_an_own_picture_survives_epochs_pages_and_a_reload(
-    open_page: OpenPage, store: Store, settings: Settings, run: Run, drawn: Drawn, kind: str
+    open_page: OpenPage, store: Store, app_config: AppConfig, run: Run, drawn: Drawn, kind: str
 ) -> None:
     """It is sized for the network, stays through every change, and its link opens it in another browser."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (48, 80, 3), dtype=np.uint8), kind)
@@ -199,7 +199,7 @@ def test_an_own_picture_survives_epochs_pages_and_a_reload(
     assert not app.exception
     link = app.query_params["picture"]
     assert link.startswith("upload:")
-    expected = seen_by(store, settings, run, 2, fit_to(decode(data), 32, 3))
+    expected = seen_by(store, app_config, run, 2, fit_to(decode(data), 32, 3))
     np.testing.assert_array_equal(drawn["maps"]["values"], expected.layers[0].maps)
     assert "80×48" in words(app)
     app.select_slider(key="looking_epoch").set_value(0).run()
@@ -287,10 +287,10 @@ def test_weights_that_are_no_numbers(open_page: OpenPage, store: Store, insert_r
         assert not app.error
 
 
-def test_a_damaged_database_is_said(open_page: OpenPage, settings: Settings) -> None:
+def test_a_damaged_database_is_said(open_page: OpenPage, app_config: AppConfig) -> None:
     """Garbage where the runs should be: a sentence, no traceback."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
+    app_config.home.mkdir(parents=True, exist_ok=True)
+    (app_config.home / "runs.db").write_bytes(b"garbage" * 1000)
     app = open_page("feature_maps")
     assert not app.exception
     assert app.error

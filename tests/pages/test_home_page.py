@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.app import examples, navigation, warmup
 from cnnlab.dashboard.app.examples import read_examples
 from cnnlab.dashboard.state import services, store_repair
@@ -18,7 +19,6 @@ from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Actor, Run, Store
 from cnnlab.runs.process.launcher import Launcher
-from cnnlab.settings import Settings
 
 OpenPage = Callable[..., AppTest]
 InsertRun = Callable[..., Run]
@@ -36,7 +36,7 @@ def links(app: AppTest) -> list[str]:
 
 
 @pytest.fixture
-def without_data(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def without_data(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine that has no dataset yet."""
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path / "no data"))
 
@@ -104,7 +104,7 @@ def test_the_pictures_come_when_they_are_ready(open_page: OpenPage, monkeypatch:
     assert not open_page("home").get("bidi_component")
 
     shown = read_examples("shapes")
-    arrays = DATASETS.get("shapes").load(Settings().data)
+    arrays = DATASETS.get("shapes").load(AppConfig().data)
     for label, picture in enumerate(shown.pictures):
         assert label in arrays.test_labels[(arrays.test_images == picture).all(axis=(1, 2, 3))]
     monkeypatch.setattr(examples, "_ready", [shown])
@@ -117,10 +117,10 @@ def test_the_pictures_come_when_they_are_ready(open_page: OpenPage, monkeypatch:
 
 
 @pytest.mark.parametrize("page", [path.stem for path in sorted(navigation.PAGES.glob("*.py"))])
-def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, settings: Settings) -> None:
+def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, app_config: AppConfig) -> None:
     """One sentence that names the file and the way out; no traceback, and the navigation stays."""
-    settings.home.mkdir(parents=True)
-    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+    app_config.home.mkdir(parents=True)
+    (app_config.home / "runs.db").write_bytes(b"this is no database" * 100)
 
     app = open_page(page)
 
@@ -131,11 +131,11 @@ def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, s
 
 
 def test_a_damaged_store_is_mended_by_a_click(
-    open_page: OpenPage, insert_run: InsertRun, store: Store, settings: Settings
+    open_page: OpenPage, insert_run: InsertRun, store: Store, app_config: AppConfig
 ) -> None:
     """It is moved aside, what can be read of it goes on, and a run that was there is there again."""
     kept = insert_run(RunStatus.STOPPED, epochs=2)
-    file = settings.home / "runs.db"
+    file = app_config.home / "runs.db"
     with closing(sqlite3.connect(file)) as connection:
         [page] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'epochs'").fetchone()
         [size] = connection.execute("PRAGMA page_size").fetchone()
@@ -151,22 +151,22 @@ def test_a_damaged_store_is_mended_by_a_click(
     assert not app.error
     assert [run.id for run in store.list()] == [kept.id]
     assert "could be read and went into a new store" in " ".join(box.value for box in app.success)
-    assert [path.read_bytes() for path in settings.home.glob("runs.db*") if path != file] == [bytes(content)]
+    assert [path.read_bytes() for path in app_config.home.glob("runs.db*") if path != file] == [bytes(content)]
 
 
 def test_who_may_not_mend_is_not_offered_it(
-    open_page: OpenPage, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pupil reads the sentence and nothing else."""
-    settings.home.mkdir(parents=True)
-    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+    app_config.home.mkdir(parents=True)
+    (app_config.home / "runs.db").write_bytes(b"this is no database" * 100)
     monkeypatch.setattr(store_repair.current_user, "who", lambda: Actor("a" * 32, "Ada"))
 
     assert not [button for button in open_page("home").button if button.key == "repair"]
 
 
 def test_a_store_that_breaks_while_it_is_read_is_said(
-    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, app_config: AppConfig
 ) -> None:
     """A database address that cannot be used is a sentence on the page, not a server that does not start."""
     monkeypatch.setenv("CNNLAB_DATABASE_URL", "nonsense://")

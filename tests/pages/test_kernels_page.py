@@ -8,11 +8,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.widgets import tiles
 from cnnlab.inspection.kernels import kernels_of, moved
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.settings import Settings
 from cnnlab.views import kernels
 
 OpenPage = Callable[..., AppTest]
@@ -228,10 +228,10 @@ def test_without_epoch_0_the_rest_is_shown(open_page: OpenPage, store: Store, ru
     assert len(drawn["kernel_alone"]["values"]) == 1
 
 
-def test_a_damaged_database_is_said(open_page: OpenPage, settings: Settings) -> None:
+def test_a_damaged_database_is_said(open_page: OpenPage, app_config: AppConfig) -> None:
     """Garbage where the runs should be: a sentence, no traceback."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
+    app_config.home.mkdir(parents=True, exist_ok=True)
+    (app_config.home / "runs.db").write_bytes(b"garbage" * 1000)
     app = open_page("kernels")
     assert not app.exception
     assert app.error

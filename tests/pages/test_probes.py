@@ -42,7 +42,7 @@ def answers(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         values = record.model_dump(mode="json") if record else {"sentences": [sentence]}
         script.write_text(f"import json\nprint(json.dumps({ {'type': kind, **values}!r}))")
 
-    prober = Prober(store.settings, (sys.executable, str(script)))
+    prober = Prober(store.app_config, (sys.executable, str(script)))
     monkeypatch.setattr(measurements, "prober", lambda: prober)
     yield answer
     prober.stop()

@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from cnnlab.app_config import AppConfig
 from cnnlab.failpoints import FAILPOINTS
 from cnnlab.models import ARCHITECTURES
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from tests.browser.conftest import Server
 from tests.reliability import damage, faults, full_disk, parity
 from tests.reliability.kills import Tally, killed_at_random, left_alone
@@ -106,7 +106,7 @@ def restarts(store: Store, chance: random.Random, n: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server, seconds = Server(store.settings.home, port), []
+    server, seconds = Server(store.app_config.home, port), []
     server.start()
     try:
         run = long_run(store, epochs=1000)
@@ -144,10 +144,10 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    data = Settings().data
+    data = AppConfig().data
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
-        store = Store(Settings(home=Path(home), data_dir=data))
+        store = Store(AppConfig(home=Path(home), data_dir=data))
         store.list()
         COMMANDS[asked.command](store, random.Random(asked.seed), asked.n)
     print(f"\n{' '.join(sys.argv[1:])}: {time.monotonic() - began:.0f} s")

@@ -7,14 +7,14 @@ line does where an id is given, else with `claim` as a warm worker does. A line 
 import sys
 import time
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError
-from cnnlab.settings import Settings
 
 
 def main() -> None:
     """Until there are no more lines."""
-    store = Store(Settings())
+    store = Store(AppConfig())
     store.list()
     print("ready", flush=True)
     for line in sys.stdin:

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from tests.reliability.kills import Whole, left_alone
 from tests.reliability.runs import recipe
 from tests.reliability.workers import Workers
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """An empty store."""
-    store = Store(settings)
+    store = Store(app_config)
     store.list()
     return store
 
@@ -29,5 +29,5 @@ def workers() -> Iterator[Workers]:
 @pytest.fixture(scope="session")
 def whole(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """A run of twelve epochs that met no fault, in a store of its own."""
-    alone = Store(Settings(home=tmp_path_factory.mktemp("whole"), data_dir=Settings().data))
+    alone = Store(AppConfig(home=tmp_path_factory.mktemp("whole"), data_dir=AppConfig().data))
     return left_alone(workers, alone, recipe("adam", epochs=12))

@@ -60,11 +60,11 @@ def checkpoints(store: Store, chance: random.Random, n: int) -> Counter[str]:
     assert halted.status is RunStatus.STOPPED, halted.message
     before, newest = store.checkpoints(halted.id, "state")
     assert newest.step > before.step
-    kept = _kept(store.settings.home)
+    kept = _kept(store.app_config.home)
     counted: Counter[str] = Counter()
     for damage in (cut, flip):
         for _ in range(n):
-            _put_back(store.settings.home, kept)
+            _put_back(store.app_config.home, kept)
             path = store.path(newest)
             path.write_bytes(damage(path.read_bytes(), chance))
             ended = work(store, store.take(halted.id))
@@ -140,7 +140,7 @@ def stores(
 ) -> Counter[str]:
     """Damaged databases, `n` of each kind: what all of the store's methods said of them."""
     runs = filled(store)
-    path = store.settings.home / "runs.db"
+    path = store.app_config.home / "runs.db"
     content, sound = path.read_bytes(), answers(store, runs)
     counted: Counter[str] = Counter()
     for damage in kinds:

@@ -18,7 +18,7 @@ def killed_at(workers: Workers, store: Store, name: str, occurrences: Sequence[i
     for occurrence in occurrences:
         before = len(store.epochs(run.id))
         commits = before == 0  # epoch 0 is a commit too, and once there is a state it is not made again
-        death = workers.start(store.settings, failpoint=f"{name}:{occurrence}").end()
+        death = workers.start(store.app_config, failpoint=f"{name}:{occurrence}").end()
         if not death.killed:
             break
         kills += 1
@@ -38,7 +38,7 @@ def killed_at(workers: Workers, store: Store, name: str, occurrences: Sequence[i
 def finish(workers: Workers, store: Store, run: Run, shown: list[EpochRecord], whole: Whole) -> None:
     """Let it come to its end, and compare."""
     if store.get(run.id).status is RunStatus.QUEUED:
-        assert workers.start(store.settings).end().code == 0
+        assert workers.start(store.app_config).end().code == 0
     must_hold(store, run, shown, whole.facts)
     must_be_equal(store, run, whole.store, whole.run)
     store.delete(run.id)

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from cnnlab import failpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import prepare_sets
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from cnnlab.training import fit
 from cnnlab.worker import job, resume, work, writer
 from tests.reliability.runs import plan
@@ -35,9 +35,9 @@ def main() -> None:
     torch.set_num_threads(1)
     cpu = torch.device("cpu")
     config = small(batch_norm=True, augmentation="flip_crop")
-    data = prepare_sets(config, DATASETS.get("shapes").load(Settings().data), DATASETS.get("shapes").info, cpu)
+    data = prepare_sets(config, DATASETS.get("shapes").load(AppConfig().data), DATASETS.get("shapes").info, cpu)
     list(islice(fit(config, data, cpu), 6))
-    Store(Settings()).list()  # SQLAlchemy's statements too
+    Store(AppConfig()).list()  # SQLAlchemy's statements too
     shared = mmap.mmap(-1, 2)
     print("ready", flush=True)
     for line in sys.stdin:
@@ -54,8 +54,8 @@ def main() -> None:
 def become_worker(command: dict[str, Any], shared: mmap.mmap) -> None:
     """Claim the run that waits and train it; never returns."""
     os.environ.update(command["environment"])
-    settings = Settings()
-    log = os.open(settings.home / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    app_config = AppConfig()
+    log = os.open(app_config.home / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     code = 1
@@ -67,10 +67,10 @@ def become_worker(command: dict[str, Any], shared: mmap.mmap) -> None:
         failpoints.arm(command["failpoint"])
         if limit := command["file_bytes"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        store = Store(settings)
+        store = Store(app_config)
         run = store.claim()
         if run:
-            work(store, settings, run)
+            work(store, app_config, run)
         code = 0 if run else 3
     finally:
         if code == 1:

@@ -40,7 +40,7 @@ def fill_again_and_again(workers: Workers, store: Store, whole: Whole, chance: r
         run = store.create(whole.run.config)
         shown, full = [], True
         while full and outcomes.faults < most:
-            worker = workers.start(store.settings, writer=EAGER)
+            worker = workers.start(store.app_config, writer=EAGER)
             time.sleep(chance.uniform(0, whole.seconds / 3))
             size = round(SIZES[0] * (SIZES[1] / SIZES[0]) ** chance.random())
             _limit(worker, size)

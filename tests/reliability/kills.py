@@ -60,7 +60,7 @@ class Whole:
 def left_alone(workers: Workers, store: Store, config: TrainingConfig) -> Whole:
     """The run as it is without any fault."""
     run, began = store.create(config), time.monotonic()
-    assert workers.start(store.settings).end().code == 0
+    assert workers.start(store.app_config).end().code == 0
     return Whole(store, store.get(run.id), time.monotonic() - began)
 
 
@@ -77,7 +77,7 @@ def killed_at_random(
     longest_s = usual_s
     run, tally, shown = store.create(config), Tally(runs=1, epochs=config.epochs), list[EpochRecord]()
     while tally.kills < most:
-        worker = workers.start(store.settings, writer=writer)
+        worker = workers.start(store.app_config, writer=writer)
         time.sleep(chance.uniform(0, longest_s))
         now = store.epochs(run.id)
         worker.kill()
@@ -91,7 +91,7 @@ def killed_at_random(
         tally.kills += 1
         tally.landed[death.where] += 1
     else:
-        assert workers.start(store.settings).end().code == 0
+        assert workers.start(store.app_config).end().code == 0
     must_hold(store, run, shown, expected)
     must_be_equal(store, run, whole.store, whole.run)
     store.delete(run.id)

@@ -68,5 +68,5 @@ def is_as_left_alone(store: Store, run: Run) -> None:
     wait_for(lambda: not store.get(run.id).status.active, timeout_s=300)
     plan = Plan.model_validate(store.get(run.id).environment["plan"])
     with mock.patch.object(job, "choose", return_value=(plan, None)):
-        alone = worker.work(store, store.settings, store.create(run.config, mine=True))
+        alone = worker.work(store, store.app_config, store.create(run.config, mine=True))
     must_be_equal(store, run, store, alone)

@@ -29,7 +29,7 @@ def recipe(name: str, epochs: int) -> TrainingConfig:
     return small(**SHORT, epochs=epochs, **RECIPES[name])
 
 
-def plan(config: Any, data: object, device: torch.device, settings: object) -> tuple[Plan, None]:
+def plan(config: Any, data: object, device: torch.device, app_config: object) -> tuple[Plan, None]:
     """In the place of measuring how to compute, which finds another plan each time."""
     return default_plan(config, device, steps_per_record=2), None
 
@@ -37,7 +37,7 @@ def plan(config: Any, data: object, device: torch.device, settings: object) -> t
 def work(store: Store, run: Run, on_record: OnRecord | None = None) -> Run:
     """Train a claimed run in this process; Stop is heard at once."""
     with mock.patch.object(job, "choose", plan), mock.patch.object(job, "LISTEN_S", 0.0):
-        return worker.work(store, store.settings, run, on_record)
+        return worker.work(store, store.app_config, run, on_record)
 
 
 def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict[str, Any]] | None = None) -> None:

@@ -6,9 +6,9 @@ import sys
 import time
 from collections import Counter
 
+from cnnlab.app_config import PROJECT
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT
 
 TOGETHER_S = 0.004
 """Time for all of them to hear of the moment."""
@@ -19,7 +19,7 @@ class Claimers:
 
     def __init__(self, store: Store, number: int) -> None:
         self._store = store
-        environment = os.environ | {"CNNLAB_HOME": str(store.settings.home)}
+        environment = os.environ | {"CNNLAB_HOME": str(store.app_config.home)}
         command = [sys.executable, "-m", "tests.reliability.claimer"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self._processes = [

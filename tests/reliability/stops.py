@@ -17,7 +17,7 @@ def stopped_at_random(workers: Workers, store: Store, whole: Whole, chance: rand
     while len(seconds) < n:
         run, shown = store.create(whole.run.config), []
         while store.get(run.id).status is not RunStatus.FINISHED:
-            worker = workers.start(store.settings)
+            worker = workers.start(store.app_config)
             if len(seconds) < n:
                 time.sleep(chance.uniform(0, longest_s))
                 clicked = time.monotonic()

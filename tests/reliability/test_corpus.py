@@ -22,7 +22,7 @@ CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 def failpoint(case: dict[str, Any], store: Store, workers: Workers, whole: Whole) -> None:
     """A worker comes to a place where it dies or fails."""
     run = store.create(whole.run.config)
-    workers.start(store.settings, failpoint=case["failpoint"]).end()
+    workers.start(store.app_config, failpoint=case["failpoint"]).end()
     store.recover()
     must_hold(store, run, [], whole.facts)
     shown = store.epochs(run.id)
@@ -34,10 +34,10 @@ def failpoint(case: dict[str, Any], store: Store, workers: Workers, whole: Whole
 def lost_rows(case: dict[str, Any], store: Store, workers: Workers, whole: Whole) -> None:
     """The database is a new one; the folders are old."""
     damage.stopped(store)
-    files = {path: path.read_bytes() for path in store.settings.runs.rglob("*.safetensors")}
-    for folder in store.settings.runs.iterdir():
+    files = {path: path.read_bytes() for path in store.app_config.runs.rglob("*.safetensors")}
+    for folder in store.app_config.runs.iterdir():
         os.utime(folder, (time.time() - 7_200,) * 2)
-    (store.settings.home / "runs.db").write_bytes(b"")
+    (store.app_config.home / "runs.db").write_bytes(b"")
 
     store.recover()
     store.sweep()

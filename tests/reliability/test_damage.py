@@ -66,7 +66,7 @@ def test_a_damaged_store_says_so(store: Store) -> None:
 def test_a_store_that_lacks_a_byte_answers_nothing(store: Store) -> None:
     """SQLite would read zeros there, and whoever asks for another page would hear nothing of it."""
     run = damage.stopped(store)
-    path = store.settings.home / "runs.db"
+    path = store.app_config.home / "runs.db"
     path.write_bytes(path.read_bytes()[:-1])
 
     for _, ask in [*damage.questions(store, [run]), *damage.changes(store, [run])]:
@@ -80,7 +80,7 @@ def test_every_page_and_command_says_that_the_store_is_damaged(
     """A page of noise in the middle of the list of runs: a sentence on each page, and no traceback."""
     st.cache_resource.clear()
     run = damage.stopped(store)
-    path = store.settings.home / "runs.db"
+    path = store.app_config.home / "runs.db"
     content = path.read_bytes()
     path.write_bytes(content[:4096] + random.Random(1).randbytes(len(content) - 4096))
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.failpoints import FAILPOINTS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from tests.reliability.faults import finish
 from tests.reliability.full_disk import after_a_full_disk, fill_again_and_again, resize, small_disk
 from tests.reliability.kills import Whole
@@ -33,7 +33,7 @@ def test_full_at_random_moments(workers: Workers, store: Store, whole: Whole) ->
 def test_full_at_the_worst_moments(workers: Workers, store: Store, whole: Whole, name: str) -> None:
     """No space at each named place: the same."""
     run = store.create(whole.run.config)
-    death = workers.start(store.settings, failpoint=f"{name}:5=ENOSPC").end()
+    death = workers.start(store.app_config, failpoint=f"{name}:5=ENOSPC").end()
     assert death.code == 0
     assert after_a_full_disk(store, run, death.code) in WAYS
     must_hold(store, run, [], whole.facts)
@@ -52,9 +52,9 @@ def test_a_disk_without_any_room(workers: Workers, store: Store, whole: Whole, t
     except PermissionError as error:
         pytest.skip(str(error))
     try:
-        crowded = Store(Settings(home=mounted, data_dir=store.settings.data))
+        crowded = Store(AppConfig(home=mounted, data_dir=store.app_config.data))
         run = crowded.create(whole.run.config)
-        code = workers.start(crowded.settings, writer=EAGER).end().code
+        code = workers.start(crowded.app_config, writer=EAGER).end().code
         after_a_full_disk(crowded, run, code)
         must_hold(crowded, run, [])
         assert [listed.id for listed in crowded.list()] == [run.id]
@@ -62,7 +62,7 @@ def test_a_disk_without_any_room(workers: Workers, store: Store, whole: Whole, t
         resize(mounted, "64m")
         shown = crowded.epochs(run.id)
         crowded.resume(run.id)
-        assert workers.start(crowded.settings).end().code == 0
+        assert workers.start(crowded.app_config).end().code == 0
         assert crowded.get(run.id).status is RunStatus.FINISHED
         assert crowded.epochs(run.id)[: len(shown)] == shown
         assert facts(crowded, run) == whole.facts

@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_whatever_ends_the_run_goes_on(server: Server) -> None:
     """The server is asked to end, then killed: the same process trains on. Both are killed: said, continued, the same bits."""
-    store = Store(server.settings)
+    store = Store(server.app_config)
     run = long_run(store, EPOCHS)
 
     server_ends(server, store, run, server.stop)

@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Self
 
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.failpoints import FAILPOINTS
-from cnnlab.settings import PROJECT, Settings
 
 PHASES = (
     "claiming", "preparing", "reading the state", "rewinding", "starting",
@@ -83,13 +83,13 @@ class Workers:
 
     def start(
         self,
-        settings: Settings,
+        app_config: AppConfig,
         failpoint: str | None = None,
         file_bytes: int | None = None,
         writer: dict[str, Any] | None = None,
     ) -> Worker:
         """One on that store. `file_bytes`: no file of it may grow beyond; `writer`: constants of cnnlab.worker.writer."""
-        places = {"HOME": settings.home, "DATA_DIR": settings.data}
+        places = {"HOME": app_config.home, "DATA_DIR": app_config.data}
         environment = {f"CNNLAB_{name}": str(value) for name, value in places.items()}
         command = {"failpoint": failpoint, "file_bytes": file_bytes, "writer": writer or {}, "environment": environment}
         assert self._server.stdin is not None

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 MakeRun = Callable[..., Run]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -18,9 +18,9 @@ ReportEpoch = Callable[..., Checkpoint]
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """An empty store."""
-    return Store(settings)
+    return Store(app_config)
 
 
 @pytest.fixture
@@ -46,13 +46,11 @@ def make_run(store: Store) -> MakeRun:
 
 
 @pytest.fixture
-def spawn(settings: Settings) -> Spawn:
+def spawn(app_config: AppConfig) -> Spawn:
     """Another process with the same store: spawn(code, argument, …); `store` is there for the code."""
 
     def start(code: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        head = (
-            "import sys; from cnnlab.runs import *; from cnnlab.settings import Settings; store = Store(Settings())\n"
-        )
+        head = "import sys; from cnnlab.runs import *; from cnnlab.app_config import AppConfig; store = Store(AppConfig())\n"
         return subprocess.Popen(
             [sys.executable, "-c", head + code, *arguments],
             stdout=subprocess.PIPE,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.runs.process.test_launcher import SERVER, eventually, status
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -60,7 +60,7 @@ def test_a_continued_run_waits_behind_the_others(store: Store, clock: list[float
 def test_nothing_young_is_swept_or_given_up(store: Store, clock: list[float], jump_s: float) -> None:
     """A clock that jumps makes no run dead and no folder old."""
     running, queued = store.create(TrainingConfig(), mine=True), store.create(TrainingConfig())
-    young = store.settings.runs / ("e" * 32)  # `create` makes the folder a moment before the row
+    young = store.app_config.runs / ("e" * 32)  # `create` makes the folder a moment before the row
     young.mkdir()
     clock[0] = jump_s
 
@@ -90,11 +90,11 @@ def servers(spawn: Spawn, tmp_path: Path) -> Iterator[list["subprocess.Popen[str
 
 
 def test_two_servers_of_two_homes_share_a_store(
-    servers: list["subprocess.Popen[str]"], settings: Settings, tmp_path: Path
+    servers: list["subprocess.Popen[str]"], app_config: AppConfig, tmp_path: Path
 ) -> None:
     """Each run starts once, one slot is one slot, their logs lie apart; one is killed, and the other goes on."""
     place = {"database_url": f"sqlite:///{tmp_path / 'shared.db'}", "runs_dir": tmp_path / "runs"}
-    store = Store(settings.model_copy(update=place))
+    store = Store(app_config.model_copy(update=place))
     runs = [store.create(TrainingConfig(seed=seed)) for seed in range(4)]
     for number, run in enumerate(runs):
         eventually(lambda run=run: status(store, run) is RunStatus.RUNNING, seconds=60)  # type: ignore[misc]
@@ -112,7 +112,9 @@ def test_two_servers_of_two_homes_share_a_store(
         assert list((tmp_path / f"home{i}" / "logs").glob("worker-*.log"))
 
 
-def test_two_servers_of_one_home_do_not_take_each_others_logs(store: Store, settings: Settings, spawn: Spawn) -> None:
+def test_two_servers_of_one_home_do_not_take_each_others_logs(
+    store: Store, app_config: AppConfig, spawn: Spawn
+) -> None:
     """Each worker has a log of its own, however many start at once, and one that is written is not removed."""
     started = [spawn(SERVER) for _ in range(2)]
     for server in started:
@@ -120,7 +122,7 @@ def test_two_servers_of_one_home_do_not_take_each_others_logs(store: Store, sett
         server.stdout.readline()
     run: Run = store.create(TrainingConfig())
     eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=60)
-    logs = settings.home / "logs"
+    logs = app_config.home / "logs"
     eventually(lambda: len(list(logs.glob("worker-*.log"))) >= 2)
     assert len(list(logs.glob("server-*.jsonl"))) == 2
     store.request(run.id, "stop")
@@ -132,7 +134,7 @@ def test_two_servers_of_one_home_do_not_take_each_others_logs(store: Store, sett
 def test_foreign_and_unreadable_things_among_the_runs(store: Store) -> None:
     """Files, links that lead nowhere, folders with odd names: nobody stumbles, nothing is touched."""
     run = store.create(TrainingConfig())
-    runs = store.settings.runs
+    runs = store.app_config.runs
     (runs / "notes.txt").write_text("mine")
     (runs / ("f" * 32)).write_text("a file that is called like a run")
     (runs / ("0" * 32)).symlink_to(runs / "nowhere")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import PROJECT
 from cnnlab.runs import locks
-from cnnlab.settings import PROJECT
 
 ASK = "import sys; from pathlib import Path; from cnnlab.runs import locks; print(locks.is_held(Path(sys.argv[1])))"
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.app_config import PROJECT
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, THIS_MACHINE, Actor, Imported, NotYoursError, Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT
 
 MakeRun = Callable[[RunStatus], Run]
 ADA, BOB = Actor("a" * 32, "Ada"), Actor("b" * 32, "Bob")
@@ -79,14 +79,14 @@ def test_every_way_into_the_store_is_known_here() -> None:
 def test_a_stranger_changes_nothing(store: Store, make_run: MakeRun, status: RunStatus) -> None:
     """By no way: refused with a sentence that names whose it is, and not a byte of the store is another."""
     run = owned(store, ADA, make_run, status)
-    before = Path(store.settings.home, "runs.db").read_bytes()
+    before = Path(store.app_config.home, "runs.db").read_bytes()
 
     for stranger in (BOB, OTHER_ADA, NOBODY):
         for change in BY_PEOPLE.values():
             with pytest.raises(NotYoursError, match=r"is Ada's run: only Ada or a teacher can .+ it\.$"):
                 change(store.acting_as(stranger), run.id)
 
-    assert Path(store.settings.home, "runs.db").read_bytes() == before
+    assert Path(store.app_config.home, "runs.db").read_bytes() == before
     assert store.folder(run.id).is_dir()
 
 
@@ -153,13 +153,13 @@ def test_who_is_not_signed_in_starts_nothing(store: Store) -> None:
             start(store.acting_as(NOBODY))
 
     assert store.list() == []
-    assert not store.settings.runs.exists()
+    assert not store.app_config.runs.exists()
 
 
 def test_who_it_is_is_asked_at_the_moment_of_the_change(store: Store) -> None:
     """One store serves many visitors: none of them may act as the one before."""
     visitors = iter([ADA, BOB, NOBODY, ADA])
-    shared = Store(store.settings, lambda: next(visitors))
+    shared = Store(store.app_config, lambda: next(visitors))
     run = shared.create(TrainingConfig())
 
     for _ in range(2):
@@ -170,7 +170,7 @@ def test_who_it_is_is_asked_at_the_moment_of_the_change(store: Store) -> None:
 
 def test_one_person_does_not_fill_the_queue(store: Store) -> None:
     """A sentence, all or none; waiting is what counts, not what has been trained; a teacher may have any number."""
-    few = Store(store.settings.model_copy(update={"most_waiting": 3}))
+    few = Store(store.app_config.model_copy(update={"most_waiting": 3}))
     ada = few.acting_as(ADA)
     first = ada.create(TrainingConfig())
     ada.create(TrainingConfig())
@@ -191,7 +191,7 @@ def test_one_person_does_not_fill_the_queue(store: Store) -> None:
     with pytest.raises(StoreError, match="1 more is too many"):
         ada.resume(first.id)
     assert len(few.list()) == 15
-    assert len(list(few.settings.runs.iterdir())) == 15
+    assert len(list(few.app_config.runs.iterdir())) == 15
 
 
 def test_a_sweep_lets_others_pass(store: Store) -> None:

@@ -51,12 +51,12 @@ def test_a_bad_name_makes_no_run(store: Store, sweep: str, names: list[str] | No
         store.create_many(CONFIGS, sweep, names)
 
     assert store.list() == []
-    assert not store.settings.runs.exists() or not list(store.settings.runs.iterdir())
+    assert not store.app_config.runs.exists() or not list(store.app_config.runs.iterdir())
 
 
 def nothing_is_left(store: Store) -> bool:
     """Neither rows nor folders."""
-    return store.list() == [] and list(store.settings.runs.iterdir()) == []
+    return store.list() == [] and list(store.app_config.runs.iterdir()) == []
 
 
 def test_a_row_that_cannot_be_written_undoes_those_before_it(store: Store) -> None:
@@ -64,7 +64,7 @@ def test_a_row_that_cannot_be_written_undoes_those_before_it(store: Store) -> No
 
     class Unwritable(TrainingConfig):
         def model_dump_json(self, **kwargs: Any) -> str:
-            assert len(list(store.settings.runs.iterdir())) == 3, "the folders are there before the rows"
+            assert len(list(store.app_config.runs.iterdir())) == 3, "the folders are there before the rows"
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

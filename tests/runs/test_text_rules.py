@@ -42,7 +42,7 @@ def test_names_that_look_dangerous_are_only_text(store: Store, running: Run, nam
     store.rename(running.id, name)
 
     assert store.get(running.id).name == unicodedata.normalize("NFC", name)
-    assert [path.name for path in store.settings.runs.iterdir()] == [running.id]
+    assert [path.name for path in store.app_config.runs.iterdir()] == [running.id]
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u200d", "a\nb", "a\x00b", "a\u202eb", "a\ud800", "x" * 61])

@@ -21,8 +21,8 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 def small(**changes: object) -> TrainingConfig:
     """Two epochs of six steps, the last one short."""
-    settings = {"dataset": "shapes", "epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes}
-    return complete(TrainingConfig(**settings))
+    app_config = {"dataset": "shapes", "epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes}
+    return complete(TrainingConfig(**app_config))
 
 
 def plan_of(config: TrainingConfig) -> Plan:

@@ -5,25 +5,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import Plan
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
 from cnnlab.worker.writer import Commit, Writer
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """An empty store."""
-    return Store(settings)
+    return Store(app_config)
 
 
 @pytest.fixture(autouse=True)
 def a_record_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the self-test: what it finds depends on the machine."""
 
-    def choose(config: object, data: object, device: object, settings: object) -> tuple[Plan, None]:
+    def choose(config: object, data: object, device: object, app_config: object) -> tuple[Plan, None]:
         return default_plan(config, device, steps_per_record=1), None  # type: ignore[arg-type]
 
     monkeypatch.setattr(job, "choose", choose)

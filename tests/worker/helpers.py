@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from cnnlab import worker
+from cnnlab.app_config import PROJECT
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT
 
 SMALL = {"dataset": "shapes", "epochs": 3, "train_subset": 256, "validation_size": 100, "dropout": 0.2}
 OnRecord = Callable[[StepRecord | EpochRecord], None]
@@ -30,7 +30,7 @@ def train(store: Store, config: TrainingConfig, on_record: OnRecord | None = Non
     store.create(config)
     run = store.claim()
     assert run is not None
-    return worker.work(store, store.settings, run, on_record)
+    return worker.work(store, store.app_config, run, on_record)
 
 
 def resume(store: Store, run: Run) -> Run:
@@ -39,7 +39,7 @@ def resume(store: Store, run: Run) -> Run:
     torch.manual_seed(4321)
     claimed = store.claim()
     assert claimed is not None
-    return worker.work(store, store.settings, claimed)
+    return worker.work(store, store.app_config, claimed)
 
 
 def facts(store: Store, run: Run) -> list[dict[str, Any]]:

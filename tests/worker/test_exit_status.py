@@ -117,7 +117,7 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
             raise URLError("unreachable")
 
     monkeypatch.setattr(_download, "build_opener", lambda *handlers: Unreachable())
-    nowhere = store.settings.model_copy(update={"data_dir": tmp_path / "nothing"})
+    nowhere = store.app_config.model_copy(update={"data_dir": tmp_path / "nothing"})
     store.create(complete(TrainingConfig(dataset="CIFAR-100")))
     run = worker.work(store, nowhere, store.claim())
 

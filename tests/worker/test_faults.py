@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Run, Store, StoreError, locks
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.process.launcher import Launcher
 from cnnlab.runs.store import tables
-from cnnlab.settings import PROJECT, Settings
 from cnnlab.training import Fit
 from tests.worker.helpers import facts, files_of, named_by, resume, small, train, wait_for
 
@@ -170,11 +170,9 @@ def test_its_folder_is_deleted_while_it_trains(store: Store) -> None:
     goes_on(store)
 
 
-def test_a_server_sees_the_folder_gone_first(store: Store, settings: Settings) -> None:
+def test_a_server_sees_the_folder_gone_first(store: Store, app_config: AppConfig) -> None:
     """It marks the run; the process that trains it is not heard any more, not even once somebody else trains the run."""
-    code = (
-        "from cnnlab.runs import Store; from cnnlab.settings import Settings; print(len(Store(Settings()).recover()))"
-    )
+    code = "from cnnlab.runs import Store; from cnnlab.app_config import AppConfig; print(len(Store(AppConfig()).recover()))"
     seen: list[str] = []
 
     def remove_and_recover() -> None:
@@ -229,9 +227,9 @@ def test_a_folder_that_may_not_be_written_any_more(store: Store) -> None:
 
 
 @needs_root
-def test_a_disk_that_is_read_only_from_the_start(settings: Settings, small_disk: Callable[..., Path]) -> None:
+def test_a_disk_that_is_read_only_from_the_start(app_config: AppConfig, small_disk: Callable[..., Path]) -> None:
     """A real one: nothing is queued that could not be kept, and that is said."""
-    store = Store(settings.model_copy(update={"runs_dir": small_disk()}))
+    store = Store(app_config.model_copy(update={"runs_dir": small_disk()}))
     small_disk(readonly=True)
 
     with pytest.raises(StoreError, match="cannot be made: Read-only file system"):
@@ -240,10 +238,10 @@ def test_a_disk_that_is_read_only_from_the_start(settings: Settings, small_disk:
 
 
 @needs_root
-def test_a_full_disk_under_everything(tmp_path: Path, settings: Settings, small_disk: Callable[..., Path]) -> None:
+def test_a_full_disk_under_everything(tmp_path: Path, app_config: AppConfig, small_disk: Callable[..., Path]) -> None:
     """Store and checkpoints on a real disk that fills up: not even the store can be told, and the run says why all the same."""
     place = small_disk("64m")
-    here = settings.model_copy(update={"home": place})
+    here = app_config.model_copy(update={"home": place})
     store = Store(here)
     whole = train(store, small(epochs=4))
     filler = place / "filler"
@@ -307,12 +305,12 @@ def test_a_disk_that_refuses_is_a_sentence(store: Store, monkeypatch: pytest.Mon
     goes_on(store)
 
 
-def test_its_pictures_are_damaged_and_deleted_after_it_began(settings: Settings, tmp_path: Path) -> None:
+def test_its_pictures_are_damaged_and_deleted_after_it_began(app_config: AppConfig, tmp_path: Path) -> None:
     """They are in memory by then: it finishes. The next run has them anew, with the same outcome."""
     data = tmp_path / "data"
-    shutil.copytree(settings.data / "arrays" / "shapes", data / "arrays" / "shapes")
+    shutil.copytree(app_config.data / "arrays" / "shapes", data / "arrays" / "shapes")
     images = data / "arrays" / "shapes" / "train_images.npy"
-    store = Store(settings.model_copy(update={"data_dir": data}))
+    store = Store(app_config.model_copy(update={"data_dir": data}))
     whole = train(store, small())
 
     def cut() -> None:
@@ -349,7 +347,7 @@ CGROUP = Path("/sys/fs/cgroup/memory")
 
 @pytest.mark.slow
 @needs_root
-def test_the_kernel_kills_for_want_of_memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_kills_for_want_of_memory(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real worker under a real limit of the kernel: the launcher says that memory was full, and the queue goes on."""
     group = CGROUP / f"cnnlab-{os.getpid()}"
     if not (CGROUP / "memory.limit_in_bytes").exists():
@@ -361,8 +359,8 @@ def test_the_kernel_kills_for_want_of_memory(settings: Settings, monkeypatch: py
         f"Path({str(group / 'cgroup.procs')!r}).write_text(str(os.getpid()))\n"
         "from cnnlab.cli import main; sys.exit(main(['worker']))"
     )
-    server = Launcher(settings, (sys.executable, "-c", code))
-    store = Store(settings)
+    server = Launcher(app_config, (sys.executable, "-c", code))
+    store = Store(app_config)
     big = store.create(small(architecture="VGGishCNN", batch_size=1024, train_subset=4096, epochs=1))
     after = store.create(small(epochs=1))
     server.start()
@@ -380,12 +378,12 @@ def test_the_kernel_kills_for_want_of_memory(settings: Settings, monkeypatch: py
         group.rmdir()
 
 
-def test_all_that_moves_is_told_to_the_watch(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_that_moves_is_told_to_the_watch(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each record, batch of measuring and piece of a file: only what hangs is ended."""
     told: list[str] = []
     monkeypatch.setattr(Watch, "moved", lambda self: told.append("moved"))
     monkeypatch.setattr(Watch, "writing", lambda self, busy: told.append("busy" if busy else "idle"))
-    store = Store(settings)
+    store = Store(app_config)
     add_steps, while_writing = Store.add_steps, []
 
     def keep(self: Store, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:

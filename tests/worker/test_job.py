@@ -52,7 +52,7 @@ def test_its_scores_are_those_of_the_saved_weights(store: Store) -> None:
     """The last epoch's row, the final scores and the weights on the disk tell one story."""
     run = train(store, small(batch_norm=True))
     info = DATASETS.get("shapes").info
-    data = prepare_sets(run.config, DATASETS.get("shapes").load(store.settings.data), info, torch.device("cpu"))
+    data = prepare_sets(run.config, DATASETS.get("shapes").load(store.app_config.data), info, torch.device("cpu"))
     last = store.weights(run.id)[-1]
     network = load_network(run.config, info, store.path(last), last.sha256)
 
@@ -241,14 +241,14 @@ def test_a_state_saved_twice_is_the_same_file(store: Store) -> None:
                 sums.append(store.checkpoints(run.id, "state")[-1].sha256)
                 store.request(run.id, "pause")
 
-        worker.work(store, store.settings, run, ask)
+        worker.work(store, store.app_config, run, ask)
         assert sums == [store.checkpoints(run.id, "state")[-1].sha256]
 
 
 def recorded(plan: Plan) -> Callable[..., tuple[Plan, Forecast]]:
     """A self-test that finds this."""
     forecast = Forecast(epoch_s=(1.0, 2.0), memory_bytes=(10**8, 10**9), steps=20)
-    return lambda config, data, device, settings: (plan, forecast)
+    return lambda config, data, device, app_config: (plan, forecast)
 
 
 @pytest.mark.usefixtures("hearing")
@@ -285,7 +285,7 @@ def test_a_run_from_before_there_were_plans_goes_on(store: Store, odd: dict[str,
 def test_what_is_asked_first_is_remembered(store: Store) -> None:
     """`ask` tells a second Ctrl-C from the first."""
     run = store.create(small())
-    asked = job.Job(store, store.settings, run, lambda record: None, Watch(store.folder(run.id), 60.0))
+    asked = job.Job(store, store.app_config, run, lambda record: None, Watch(store.folder(run.id), 60.0))
     words: list[Asked] = ["stop", "terminate"]
 
     assert [asked.ask(what) for what in words] == [True, False]

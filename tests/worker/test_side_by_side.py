@@ -43,7 +43,7 @@ def trained_together(store: Store, *changes: dict[str, Any]) -> list[Run]:
     _, *others = sweep(store, *changes)
     claimed = store.claim()
     assert claimed is not None
-    return work_with(store, store.settings, claimed, others)
+    return work_with(store, store.app_config, claimed, others)
 
 
 def curve(store: Store, run: Run) -> list[float]:
@@ -130,7 +130,7 @@ def test_one_that_was_taken_meanwhile_is_left_to_its_taker(store: Store, monkeyp
     claimed = store.claim()
     store.delete(second.id)
 
-    ended = work_with(store, store.settings, claimed, [second, third])
+    ended = work_with(store, store.app_config, claimed, [second, third])
     assert [run.id for run in ended] == [claimed.id, third.id]
 
 
@@ -157,14 +157,14 @@ def test_the_warm_worker_takes_the_sweep(store: Store, monkeypatch: pytest.Monke
     """From one claim all are trained, and the process ends."""
     monkeypatch.setattr(warm_worker, "companions", lambda store, run: [r for r in store.list() if r.id != run.id])
     sweep(store, {"seed": 1}, {"seed": 2})
-    warm_worker.serve(store.settings)
+    warm_worker.serve(store.app_config)
     assert [run.status for run in store.list()] == [RunStatus.FINISHED] * 2
 
 
 def test_the_gain_is_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """By real steps, which leave no trace; stacked networks that do not fit are no gain."""
     config = small(dropout=0.0)
-    data = side_by_side.data_cache.Sets(store.settings, torch.device("cpu")).of(config)
+    data = side_by_side.data_cache.Sets(store.app_config, torch.device("cpu")).of(config)
     torch.manual_seed(5)
     before = torch.get_rng_state()
     found = gain([config, config], [data, data], torch.device("cpu"), default_plan(config, torch.device("cpu")))

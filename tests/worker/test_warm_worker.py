@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from cnnlab import worker
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DataUnavailableError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.launcher import LAUNCHED_BY
-from cnnlab.settings import Settings
 from cnnlab.worker import data_cache, warm_worker
 from tests.worker.helpers import resume, serve, small, wait_for
 
@@ -43,7 +43,7 @@ def test_a_worker_that_cannot_warm_up_trains_all_the_same(
 
     monkeypatch.setattr(warm_worker, "_warm_up", fail)
     created = coming(store, monkeypatch, questions=3)
-    worker.serve(store.settings)
+    worker.serve(store.app_config)
 
     assert store.get(created[0].id).status is RunStatus.FINISHED
     assert "it is damaged" in capsys.readouterr().err
@@ -53,20 +53,20 @@ def test_a_run_that_is_there_does_not_wait_for_the_warm_up(store: Store, monkeyp
     """It would warm up for another one."""
     monkeypatch.setattr(warm_worker, "_warm_up", lambda *arguments: pytest.fail("it warmed up first"))
     coming(store, monkeypatch, questions=1)
-    worker.serve(store.settings)
+    worker.serve(store.app_config)
 
     assert store.list()[0].status is RunStatus.FINISHED
 
 
-def test_what_is_warm_is_taken_once(settings: Settings) -> None:
+def test_what_is_warm_is_taken_once(app_config: AppConfig) -> None:
     """By a run that cuts the sets alike; another one has its own, and the memory is given back."""
     cpu, silent = torch.device("cpu"), None
-    kept = data_cache.keep(small(), settings, cpu)
+    kept = data_cache.keep(small(), app_config, cpu)
 
-    assert data_cache.take(small(lr=0.5, epochs=9), settings, cpu, silent) is kept
-    assert data_cache.take(small(), settings, cpu, silent) is not kept
-    kept = data_cache.keep(small(), settings, cpu)
-    assert len(data_cache.take(small(train_subset=128), settings, cpu, silent).train) == 128
+    assert data_cache.take(small(lr=0.5, epochs=9), app_config, cpu, silent) is kept
+    assert data_cache.take(small(), app_config, cpu, silent) is not kept
+    kept = data_cache.keep(small(), app_config, cpu)
+    assert len(data_cache.take(small(train_subset=128), app_config, cpu, silent).train) == 128
     assert not data_cache._kept
 
 
@@ -87,7 +87,7 @@ def test_a_worker_whose_launcher_has_gone_before_it_was_ready_ends(
     gone.wait()
     monkeypatch.setenv(LAUNCHED_BY, str(gone.pid))
     run = store.create(small())
-    worker.serve(store.settings)
+    worker.serve(store.app_config)
 
     assert store.get(run.id).status is RunStatus.QUEUED
 

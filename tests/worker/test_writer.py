@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.app_config import PROJECT
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
 from cnnlab.runs import Run, Store
-from cnnlab.settings import PROJECT
 from cnnlab.worker import writer
 from cnnlab.worker.writer import Commit, Unwritten, Writer
 from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train, wait_for
@@ -265,7 +265,7 @@ SLOW_WORKERS = """
 import os, sys, time
 from cnnlab import checkpoints
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
+from cnnlab.app_config import AppConfig
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job, work, writer
 write = checkpoints.write
@@ -279,8 +279,8 @@ job.choose = lambda config, data, device, settings: (default_plan(config, device
 for line in sys.stdin:
     pid = os.fork()  # torch is loaded once
     if not pid:
-        store = Store(Settings())
-        work(store, store.settings, store.take(line.strip()))
+        store = Store(AppConfig())
+        work(store, store.app_config, store.take(line.strip()))
         os._exit(0)
     print(pid, flush=True)
     os.waitpid(pid, 0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DataUnavailableError
-from cnnlab.settings import Settings
 
 MOST = 10
 _log = logging.getLogger("cnnlab.dashboard")
@@ -34,7 +34,7 @@ def examples() -> Examples | None:
 
 def prepare(dataset: str, built_in: str) -> None:
     """Begin to read them: of `dataset` where it is on this machine, else of `built_in`, which needs no network."""
-    data = Settings().data
+    data = AppConfig().data
 
     def read() -> None:
         try:
@@ -48,7 +48,7 @@ def prepare(dataset: str, built_in: str) -> None:
 def read_examples(name: str) -> Examples:
     """Of the dataset `name`. Raises DataUnavailableError."""
     known = DATASETS.get(name)
-    arrays = known.load(Settings().data)
+    arrays = known.load(AppConfig().data)
     classes = known.info.classes[:MOST]
     firsts = [int(np.argmax(arrays.test_labels == label)) for label in range(len(classes))]
     pictures = arrays.test_images[firsts]

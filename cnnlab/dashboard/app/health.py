@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.app.base_url import base_path
 from cnnlab.dashboard.state import services
 from cnnlab.runs import Store, StoreError
-from cnnlab.settings import Settings, SettingsError
 
 AT_MOST_EVERY_S = 1.0
 """However often it is asked; an answer is that old at most."""
@@ -55,16 +55,16 @@ def examine() -> Answer:
     """Look at everything now."""
     parts = {"store": _store, "launcher": _launcher, "disk": _disk}
     try:
-        settings = Settings()
-    except SettingsError:
+        app_config = AppConfig()
+    except AppConfigError:
         return {"status": "degraded"} | dict.fromkeys(parts, "unknown")
-    found = {name: look(settings) for name, look in parts.items()}
+    found = {name: look(app_config) for name, look in parts.items()}
     return {"status": "ok" if set(found.values()) == {"ok"} else "degraded"} | found
 
 
-def _store(settings: Settings) -> str:
+def _store(app_config: AppConfig) -> str:
     try:
-        store = Store(settings)
+        store = Store(app_config)
         store.training_pids()
     except StoreError:
         return "unreadable"
@@ -75,15 +75,15 @@ def _store(settings: Settings) -> str:
         return "unwritable"
 
 
-def _launcher(_settings: Settings) -> str:
+def _launcher(_app_config: AppConfig) -> str:
     if not any(thread.name == "cnnlab-launcher" for thread in threading.enumerate()):
         return "stopped"
     return "trouble" if services.launcher_problem() else "ok"
 
 
-def _disk(settings: Settings) -> str:
+def _disk(app_config: AppConfig) -> str:
     try:
-        place = next(path for path in (settings.runs, *settings.runs.parents) if path.is_dir())
+        place = next(path for path in (app_config.runs, *app_config.runs.parents) if path.is_dir())
         return "ok" if shutil.disk_usage(place).free >= LEAST_FREE_BYTES else "low"
     except (OSError, StopIteration):
         return "unknown"

@@ -9,8 +9,8 @@ from typing import Literal
 
 import streamlit as st
 
+from cnnlab.app_config import AccessConfig, AppConfig, AppConfigError
 from cnnlab.dashboard.auth.sessions import Passes
-from cnnlab.settings import AccessSettings, Settings, SettingsError
 
 PROVIDER_COOKIE = "_streamlit_user"
 """Streamlit's name for what it knows from the provider, signed."""
@@ -37,7 +37,7 @@ class Door:
 
 def door() -> Door:
     """The door of this process. Whatever is wrong with its settings, nobody comes in who should not."""
-    names = [f"CNNLAB_{name.upper()}" for name in (*AccessSettings.model_fields, "home")]
+    names = [f"CNNLAB_{name.upper()}" for name in (*AccessConfig.model_fields, "home")]
     return _door(tuple(os.environ.get(name) for name in names), openid_configured())
 
 
@@ -50,21 +50,21 @@ def openid_configured() -> bool:
 @lru_cache(maxsize=8)
 def _door(_environment: tuple[str | None, ...], openid: bool) -> Door:
     try:
-        access = AccessSettings()
+        access = AccessConfig()
         if openid:
             return _openid(access)
         if access.access_code and access.access_code == access.teacher_code:
             return _shut("CNNLAB_ACCESS_CODE and CNNLAB_TEACHER_CODE are the same, so everybody would be a teacher.")
         if access.access_code:
-            return Door("code", Passes(Settings().home, access))
-    except (SettingsError, OSError) as error:
+            return Door("code", Passes(AppConfig().home, access))
+    except (AppConfigError, OSError) as error:
         return Door("shut", sentence=f"Nobody can come in before this is put right: {error}")
     if access.teacher_code:
         return _shut("CNNLAB_TEACHER_CODE is for teachers among people who come in with CNNLAB_ACCESS_CODE: set both.")
     return Door("local")
 
 
-def _openid(access: AccessSettings) -> Door:
+def _openid(access: AccessConfig) -> Door:
     if access.access_code or access.teacher_code:
         return _shut("there are both an access code and an OpenID Connect provider. Choose one of the two.")
     if not access.people:

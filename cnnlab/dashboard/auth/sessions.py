@@ -12,8 +12,8 @@ from typing import Literal
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from cnnlab.app_config import AccessConfig
 from cnnlab.runs import Actor
-from cnnlab.settings import AccessSettings
 
 COOKIE = "cnnlab_pass"
 HOURS = 12
@@ -38,7 +38,7 @@ class Passes:
     where the key can be neither read nor made.
     """
 
-    def __init__(self, home: Path, access: AccessSettings) -> None:
+    def __init__(self, home: Path, access: AccessConfig) -> None:
         codes: dict[Kind, str] = {}
         if access.access_code:
             codes["person"] = access.access_code.get_secret_value()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.inspection import feature_maps, kernels, networks, summary
@@ -17,7 +18,6 @@ from cnnlab.inspection.feature_maps import FeatureMaps
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Checkpoint, Run
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,14 +27,14 @@ def layers_of(run: Run) -> list[LayerRow]:
     return _layers_of(run.config.model_dump_json())
 
 
-def kernels_of(settings: Settings, weights: Checkpoint, layer: str) -> Floats:
+def kernels_of(app_config: AppConfig, weights: Checkpoint, layer: str) -> Floats:
     """The kernels of one convolution: [out, in, height, width]."""
-    return _kernels_of(str(settings.runs / weights.run_id / weights.name), weights.sha256, layer)
+    return _kernels_of(str(app_config.runs / weights.run_id / weights.name), weights.sha256, layer)
 
 
-def maps_of(settings: Settings, run: Run, weights: Checkpoint, picture: npt.NDArray[np.uint8]) -> FeatureMaps:
+def maps_of(app_config: AppConfig, run: Run, weights: Checkpoint, picture: npt.NDArray[np.uint8]) -> FeatureMaps:
     """What the network with these weights makes of a picture uint8 [size_px, size_px, channels]."""
-    path = str(settings.runs / weights.run_id / weights.name)
+    path = str(app_config.runs / weights.run_id / weights.name)
     return _maps_of(path, weights.sha256, run.config.model_dump_json(), picture)
 
 

@@ -49,7 +49,7 @@ class Picture:
 def _arrays(name: str, data_dir: str) -> Arrays:
     """Read-only memory maps: safe to share."""
     del data_dir  # part of the key only
-    return DATASETS.get(name).load(services.settings().data)
+    return DATASETS.get(name).load(services.app_config().data)
 
 
 def choose_picture(dataset_name: str) -> Picture | None:
@@ -68,7 +68,7 @@ def choose_picture(dataset_name: str) -> Picture | None:
 
 def _test_set(dataset: Dataset) -> Arrays | None:
     """The arrays, if they are here: a page that looks does not download."""
-    data_dir = services.settings().data
+    data_dir = services.app_config().data
     try:
         if dataset.info.download_bytes == 0 or dataset.is_ready(data_dir):
             return _arrays(dataset.info.name, str(data_dir))
@@ -84,7 +84,7 @@ def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
     kind, _, which = (url.asked("picture") or "test:0").partition(":")
     info = dataset.info
     if kind == "upload":
-        given = uploads.find(services.settings(), which)
+        given = uploads.find(services.app_config(), which)
         if given is not None:
             return Picture(f"upload:{which}", given, fit_to(given, info.size_px, info.channels), None)
         complain("The uploaded picture of this address is no longer kept; upload it again.")
@@ -208,7 +208,7 @@ def _to_index() -> None:
 
 def _to_class(dataset_name: str) -> None:
     dataset = DATASETS.get(dataset_name)
-    members = _members(dataset, _arrays(dataset_name, str(services.settings().data)))
+    members = _members(dataset, _arrays(dataset_name, str(services.app_config().data)))
     _to(f"test:{members[0]}")
 
 
@@ -217,7 +217,7 @@ def _uploaded() -> None:
     if file is None:
         return
     try:
-        _to(f"upload:{uploads.add(services.settings(), file.getvalue())}")
+        _to(f"upload:{uploads.add(services.app_config(), file.getvalue())}")
     except PictureError as error:
         logs.refused("a picture", str(error), size_bytes=file.size)
         st.session_state[_REFUSED] = str(error)

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data.images import KEPT_PX, MAX_SIDE_PX, decode
-from cnnlab.settings import Settings
 
 MOST = 200
 """Pictures kept; the one looked at longest ago goes first."""
@@ -20,14 +20,14 @@ MOST = 200
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
-def add(settings: Settings, data: bytes) -> str:
+def add(app_config: AppConfig, data: bytes) -> str:
     """Keep an uploaded picture and give its name. Raises PictureError (a sentence) where it is none.
 
     What is kept are its pixels, written anew: nothing of the uploaded file reaches another visitor.
     """
     picture = Image.fromarray(decode(data))
     name = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
-    folder = _folder(settings)
+    folder = _folder(app_config)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
         temporary = Path(file.name)
@@ -41,11 +41,11 @@ def add(settings: Settings, data: bytes) -> str:
     return name
 
 
-def find(settings: Settings, name: str) -> npt.NDArray[np.uint8] | None:
+def find(app_config: AppConfig, name: str) -> npt.NDArray[np.uint8] | None:
     """The picture of that name, uint8 [H, W, 3]; None where there is none (any more), or the name is no name."""
     if not _NAME.fullmatch(name):
         return None
-    path = _folder(settings) / f"{name}.png"
+    path = _folder(app_config) / f"{name}.png"
     try:
         picture = _read(path)
     except Exception:  # cut off by a full disk, or not ours: Pillow raises nearly anything
@@ -63,8 +63,8 @@ def _read(path: Path) -> npt.NDArray[np.uint8]:
         return np.array(picture)
 
 
-def _folder(settings: Settings) -> Path:
-    return settings.home / "pictures"
+def _folder(app_config: AppConfig) -> Path:
+    return app_config.home / "pictures"
 
 
 def _thin(folder: Path) -> None:

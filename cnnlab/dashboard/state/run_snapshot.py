@@ -59,16 +59,16 @@ class Reading:
 
 def of(store: Store, id: str, fresh_s: float = FRESH_S) -> Reading:
     """The reading all visitors share, at most `fresh_s` old (FRESH_S or less). Raises StoreError."""
-    reading = _reading(store.settings.model_dump_json(), id, store)
+    reading = _reading(store.app_config.model_dump_json(), id, store)
     if time.monotonic() - reading.made_s > fresh_s:
         renew(store, id)
-        reading = _reading(store.settings.model_dump_json(), id, store)
+        reading = _reading(store.app_config.model_dump_json(), id, store)
     return reading
 
 
 def renew(store: Store, id: str) -> None:
     """Have the next look read afresh: after a person's own click, which must show at once."""
-    _reading.clear(store.settings.model_dump_json(), id)
+    _reading.clear(store.app_config.model_dump_json(), id)
 
 
 def is_fresh(reading: Reading) -> bool:
@@ -77,5 +77,5 @@ def is_fresh(reading: Reading) -> bool:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64, validate=is_fresh)
-def _reading(settings: str, id: str, _store: Store) -> Reading:
+def _reading(app_config: str, id: str, _store: Store) -> Reading:
     return Reading(_store, id)

@@ -7,24 +7,24 @@ from typing import NoReturn
 
 import streamlit as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, store_repair
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.process.launcher import Launcher
-from cnnlab.settings import Settings
 
 LISTING_FRESH_S = 1.0
 
 
-def settings() -> Settings:
+def app_config() -> AppConfig:
     """Read afresh: it is cheap, and every test and every server has its own."""
-    return Settings()
+    return AppConfig()
 
 
 def store() -> Store:
     """The runs. Where they cannot be read, the page says why and what to do, and ends."""
-    here = settings()
+    here = app_config()
     try:
         store = _store(here.model_dump_json(), here)
         _runs(here.model_dump_json(), store)
@@ -37,21 +37,21 @@ def store() -> Store:
 def runs(store: Store) -> list[Run]:
     """All runs, the newest first, at most a second old: one reading serves every visitor."""
     try:
-        return list(_runs(store.settings.model_dump_json(), store).runs)
+        return list(_runs(store.app_config.model_dump_json(), store).runs)
     except StoreError as error:
         _give_up(error)
 
 
 def _give_up(error: StoreError) -> NoReturn:
     st.error(escape(str(error)), icon=":material/database_off:")
-    store_repair.offer(settings())
+    store_repair.offer(app_config())
     st.stop()
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _store(settings: str, _settings: Settings) -> Store:
+def _store(app_config: str, _app_config: AppConfig) -> Store:
     """One for all visitors: it asks at each change who it is that changes something."""
-    return Store(_settings, current_user.who)
+    return Store(_app_config, current_user.who)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Listing:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8, validate=_Listing.is_fresh)
-def _runs(settings: str, _store: Store) -> _Listing:
+def _runs(app_config: str, _store: Store) -> _Listing:
     made_s = monotonic()
     return _Listing(tuple(_store.list()), made_s)
 
@@ -88,7 +88,7 @@ def run_from_url(store: Store) -> Run | None:
 @lru_cache(maxsize=1)
 def launcher() -> Launcher:
     """The one launcher of this server, which starts and stops it."""
-    return Launcher(settings())
+    return Launcher(app_config())
 
 
 def launcher_problem() -> str | None:

@@ -2,19 +2,19 @@
 
 import streamlit as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import StoreError
 from cnnlab.runs.repair.rebuild import damage, salvage
-from cnnlab.settings import Settings
 
 _SAID = "repair_said"
 
 
-def offer(settings: Settings) -> None:
+def offer(app_config: AppConfig) -> None:
     """A button, if something within the store's file is broken and this visitor may mend it."""
     try:
-        broken = current_user.who().teacher and damage(settings)
+        broken = current_user.who().teacher and damage(app_config)
     except StoreError:
         return
     if broken:
@@ -24,7 +24,7 @@ def offer(settings: Settings) -> None:
             icon=":material/healing:",
             help="Nothing is deleted: the damaged file stays beside the new one, under another name.",
             on_click=_mend,
-            args=(settings,),
+            args=(app_config,),
         )
 
 
@@ -34,10 +34,10 @@ def report() -> None:
         st.success(escape(said), icon=":material/healing:")
 
 
-def _mend(settings: Settings) -> None:
+def _mend(app_config: AppConfig) -> None:
     if not current_user.who().teacher:  # a pass may have ended since the button was drawn
         return
     try:
-        st.session_state[_SAID] = salvage(settings).sentence
+        st.session_state[_SAID] = salvage(app_config).sentence
     except (StoreError, OSError) as error:
         st.toast(escape(str(error)), icon=":material/error:")

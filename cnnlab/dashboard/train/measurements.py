@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab.analysis.forecast import expected, way
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.train import form
 from cnnlab.dashboard.widgets.markdown import escape
@@ -19,7 +20,6 @@ from cnnlab.records import LrRange, Preflight, RunStatus
 from cnnlab.runs import Run
 from cnnlab.runs.process.measurements import Kind, Probe, Prober
 from cnnlab.schema import SETTINGS, TrainingConfig
-from cnnlab.settings import Settings
 
 POLL_S = 0.5
 QUESTIONS: dict[Kind, tuple[str, str, str]] = {
@@ -78,7 +78,7 @@ def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
     waits = probe is not None and not probe.over
     if probe and waits:
         label = f"Measuring, {probe.seconds:.0f}{NARROW}s" if probe.started else "Waiting for another measurement"
-    missing = config and not DATASETS.get(config.dataset).is_ready(services.settings().data)
+    missing = config and not DATASETS.get(config.dataset).is_ready(services.app_config().data)
     if missing and config:
         help = f"{config.dataset} is not on this machine yet: the first run fetches it."
     elif config is None:
@@ -165,10 +165,10 @@ def _of(kind: Kind, config: TrainingConfig) -> TrainingConfig:
 
 def prober() -> Prober:
     """The one prober of this server."""
-    here = services.settings()
+    here = services.app_config()
     return _prober(here.model_dump_json(), here)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _prober(settings: str, _settings: Settings) -> Prober:
-    return Prober(_settings)
+def _prober(app_config: str, _app_config: AppConfig) -> Prober:
+    return Prober(_app_config)

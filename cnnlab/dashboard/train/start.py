@@ -85,7 +85,7 @@ def about_data(dataset: str | None) -> None:
     if dataset not in DATASETS.names():
         return
     known = DATASETS.get(dataset)
-    if known.info.download_bytes and not known.is_ready(services.settings().data):
+    if known.info.download_bytes and not known.is_ready(services.app_config().data):
         size = f"{known.info.download_bytes / 1e6:.0f} MB"
         st.caption(f"{dataset} is not on this machine yet: the run begins by fetching it, once ({size}).")
         st.button(f"Train on {BUILT_IN} instead: needs no network", type="tertiary", on_click=_use_built_in)

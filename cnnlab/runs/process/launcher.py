@@ -12,10 +12,10 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from cnnlab import logs
+from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit.exit_reason import Death, oom_kills
 from cnnlab.runs.store.store import Store
-from cnnlab.settings import PROJECT, Settings, without_codes
 
 TICK_S = 0.5
 """How often it looks: at its workers, and for runs whose process has died."""
@@ -47,9 +47,9 @@ class _Worker:
 class Launcher:
     """A thread of the server. Any number of servers may share a store: a run still starts once."""
 
-    def __init__(self, settings: Settings, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
-        self._settings, self._command = settings, command
-        self._store = Store(settings)
+    def __init__(self, app_config: AppConfig, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
+        self._app_config, self._command = app_config, command
+        self._store = Store(app_config)
         self._workers: list[_Worker] = []
         self._trouble: str | None = None
         self._death: str | None = None
@@ -67,8 +67,8 @@ class Launcher:
     def start(self) -> None:
         """Begin; once more changes nothing."""
         if self._thread is None:
-            logs.begin(self._settings.home, "server")
-            logs.event("server up", slots=self._settings.slots)
+            logs.begin(self._app_config.home, "server")
+            logs.event("server up", slots=self._app_config.slots)
             self._ending.clear()
             self._thread = threading.Thread(target=self._watch, name="cnnlab-launcher", daemon=True)
             self._thread.start()
@@ -116,7 +116,7 @@ class Launcher:
                 worker.claimed, worker.oom_kills = now, oom_kills()
                 self._started_well()
         for run in self._store.recover(deaths):
-            if self._settings.auto_continue and self._store.may_continue(run):
+            if self._app_config.auto_continue and self._store.may_continue(run):
                 self._store.resume(run.id)
         self._bury(deaths, now)
         waiting = [worker for worker in self._workers if worker.claimed is None]
@@ -140,7 +140,7 @@ class Launcher:
             self._unheard = None
         elif self._unheard is None:
             self._unheard = now
-        elif now - self._unheard > self._settings.hang_s:
+        elif now - self._unheard > self._app_config.hang_s:
             for worker in waiting:
                 worker.process.kill()
                 logs.event("deaf worker killed", worker=worker.process.pid)
@@ -157,7 +157,7 @@ class Launcher:
         self._death = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
 
     def _launch(self) -> _Worker:
-        folder = logs.folder_of(self._settings.home)
+        folder = logs.folder_of(self._app_config.home)
         folder.mkdir(parents=True, exist_ok=True)
         logs.prune(folder, "worker-*.log", LOGS_KEPT - 1)
         log = folder / f"worker-{time.time_ns()}.log"
@@ -172,7 +172,7 @@ class Launcher:
                 cwd=PROJECT,
                 env=without_codes(os.environ)
                 | REPEATABLE_PRODUCTS
-                | environment_of(self._settings)
+                | environment_of(self._app_config)
                 | {LAUNCHED_BY: str(os.getpid())},
             )
         logs.event("worker launched", worker=process.pid, log=log.name)
@@ -189,12 +189,12 @@ REPEATABLE_PRODUCTS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """Without it CUDA's matrix products differ from run to run in their last bits; CUDA reads it once, when it starts."""
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
+def environment_of(app_config: AppConfig) -> dict[str, str]:
     """The variables with which another process, in whatever folder, has these settings."""
-    url = make_url(settings.database)
+    url = make_url(app_config.database)
     if url.drivername.startswith("sqlite") and url.database:
         url = url.set(database=str(Path(url.database).absolute()))
-    places = {"home": settings.home.absolute(), "data_dir": settings.data, "runs_dir": settings.runs}
-    values = settings.model_dump(exclude_none=True) | places
+    places = {"home": app_config.home.absolute(), "data_dir": app_config.data, "runs_dir": app_config.runs}
+    values = app_config.model_dump(exclude_none=True) | places
     values |= {"database_url": url.render_as_string(hide_password=False)}
     return {f"CNNLAB_{name.upper()}": str(value) for name, value in values.items()}

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs.process.launcher import environment_of
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings, without_codes
 
 Kind = Literal["preflight", "lr_range"]
 LIMITS_S: dict[Kind, float] = {"preflight": 180.0, "lr_range": 900.0}
@@ -59,11 +59,11 @@ class Prober:
 
     def __init__(
         self,
-        settings: Settings,
+        app_config: AppConfig,
         command: tuple[str, ...] = (sys.executable, "-m", "cnnlab"),
         limits_s: dict[Kind, float] = LIMITS_S,
     ) -> None:
-        self._settings, self._command, self._limits_s = settings, command, limits_s
+        self._app_config, self._command, self._limits_s = app_config, command, limits_s
         self._probes: OrderedDict[tuple[Kind, str], Probe] = OrderedDict()
         self._guard = threading.Lock()
         self._turn = threading.Lock()
@@ -121,7 +121,7 @@ class Prober:
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=PROJECT,
-            env=without_codes(os.environ) | environment_of(self._settings) | threads,
+            env=without_codes(os.environ) | environment_of(self._app_config) | threads,
         )
         with self._guard:
             self._process = process

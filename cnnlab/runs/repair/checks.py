@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, select
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError
@@ -19,7 +20,6 @@ from cnnlab.runs.store import tables
 from cnnlab.runs.store.recovery import DELETED, is_empty
 from cnnlab.runs.store.store import Store
 from cnnlab.runs.store.transactions import RUNS
-from cnnlab.settings import Settings
 
 AHEAD_S = 300.0
 """A row from so far in the future says that a clock was wrong."""
@@ -38,29 +38,29 @@ class Finding:
     """Puts it right, and says what it did. Raises StoreError, OSError."""
 
 
-def store_findings(settings: Settings) -> Iterator[Finding]:
+def store_findings(app_config: AppConfig) -> Iterator[Finding]:
     """Whether the store opens and is whole. To be looked at, and mended, before what is in it."""
-    file = file_of(settings)
+    file = file_of(app_config)
     if file and file.with_name(f"{file.name}-journal").exists() and not _writing(file):
         yield Finding("store", "A process died while it wrote into the store; that has been put right by opening it.")
     try:
-        if fault := damage(settings):
+        if fault := damage(app_config):
             says = f"The run store {file} is damaged ({fault[:200]}). Move it aside and go on with what can be read: --mend."
-            yield Finding("store", says, well=False, mend=lambda: salvage(settings).sentence)
+            yield Finding("store", says, well=False, mend=lambda: salvage(app_config).sentence)
             return
-        runs = Store(settings).list()
+        runs = Store(app_config).list()
     except StoreError as error:
         damaged = "is damaged" in str(error)
-        yield Finding("store", str(error), well=False, mend=(lambda: salvage(settings).sentence) if damaged else None)
+        yield Finding("store", str(error), well=False, mend=(lambda: salvage(app_config).sentence) if damaged else None)
         return
     yield Finding(
-        "store", f"{Store(settings).database.place} is whole: {len(runs)} run{'' if len(runs) == 1 else 's'}."
+        "store", f"{Store(app_config).database.place} is whole: {len(runs)} run{'' if len(runs) == 1 else 's'}."
     )
 
 
-def run_findings(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+def run_findings(app_config: AppConfig, *, deep: bool) -> Iterator[Finding]:
     """What is wrong with the runs of a sound store. `deep`: every checkpoint is read, and its SHA-256 compared."""
-    store = Store(settings)
+    store = Store(app_config)
     yield _dead(store)
     yield from _checkpoints(store, deep=deep)
     yield from _folders(store)
@@ -136,7 +136,7 @@ def _folders(store: Store) -> Iterator[Finding]:
             f"{len(strays)} half-written file{'s' if len(strays) > 1 else ''} of runs that have ended. Remove: --mend."
         )
         yield Finding("folders", says, well=False, mend=lambda: _unlink(strays))
-    yield Finding("folders", f"The runs' folders are in {store.settings.runs}.")
+    yield Finding("folders", f"The runs' folders are in {store.app_config.runs}.")
 
 
 def _remove(folder: Path) -> str:
@@ -147,7 +147,7 @@ def _remove(folder: Path) -> str:
 
 
 def _bring_back(store: Store, folder: Path) -> str:
-    number = adopt(store.settings, folder)
+    number = adopt(store.app_config, folder)
     return f"Run {number} is back, from the files in {folder.name}." if number else f"{folder.name} stays as it is."
 
 

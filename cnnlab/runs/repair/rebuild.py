@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, insert, make_url
 from sqlalchemy.exc import DBAPIError
 
 from cnnlab import logs
+from cnnlab.app_config import AppConfig
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.repair import row_checks
 from cnnlab.runs.repair.checkpoint_scan import Found, checkpoints_in
@@ -26,7 +27,6 @@ from cnnlab.runs.store import tables
 from cnnlab.runs.store.database import Database
 from cnnlab.runs.store.history import judge
 from cnnlab.runs.store.recovery import DELETED, RUN_FOLDER
-from cnnlab.settings import Settings
 
 _CHILDREN = (tables.steps, tables.epochs, tables.checkpoints)
 Row = dict[str, Any]
@@ -53,18 +53,18 @@ class Salvaged:
         )
 
 
-def file_of(settings: Settings) -> Path | None:
+def file_of(app_config: AppConfig) -> Path | None:
     """The store's file; None where it is no SQLite."""
-    url = make_url(settings.database)
+    url = make_url(app_config.database)
     return Path(url.database) if url.drivername.startswith("sqlite") and url.database else None
 
 
-def damage(settings: Settings) -> str | None:
+def damage(app_config: AppConfig) -> str | None:
     """What is wrong within the store's file, in SQLite's words; None where nothing is, or nothing is there.
 
     A store of a newer cnnlab is not damaged, nor is one that may not be read. Raises StoreError where it is busy.
     """
-    file = file_of(settings)
+    file = file_of(app_config)
     if file is None or not file.exists() or not file.stat().st_size:
         return None
     try:
@@ -87,18 +87,18 @@ def damage(settings: Settings) -> str | None:
     return f"the tables {', '.join(sorted(missing))} are missing" if missing else None
 
 
-def salvage(settings: Settings) -> Salvaged:
+def salvage(app_config: AppConfig) -> Salvaged:
     """Put a new store in the place of the damaged one. Killed at any moment, one of the two is there, whole.
 
     Raises StoreError where the store is no SQLite file, or the disk refuses.
     """
-    file = file_of(settings)
+    file = file_of(app_config)
     if file is None:
         raise StoreError("Only a store in a SQLite file can be mended here. Ask whoever keeps the database.")
     aside = file.with_name(f"{file.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}-{time.time_ns() % 1_000_000:06d}")
     new = file.with_name(f"{file.name}.new-{os.getpid()}")
     try:
-        runs, found = _fill(new, file, settings)
+        runs, found = _fill(new, file, app_config)
         with suppress(FileNotFoundError):  # or it would be applied to the new store
             file.with_name(f"{file.name}-journal").rename(aside.with_name(f"{aside.name}-journal"))
         _keep(file, aside)
@@ -111,29 +111,29 @@ def salvage(settings: Settings) -> Salvaged:
     return Salvaged(aside, runs, found)
 
 
-def adopt(settings: Settings, folder: Path) -> int | None:
+def adopt(app_config: AppConfig, folder: Path) -> int | None:
     """Make the lost row of a run anew from the files in its folder; its number. None where nothing in there tells enough."""
-    with Database(settings.database).writing() as connection:
+    with Database(app_config.database).writing() as connection:
         return _adopt(connection, folder, checkpoints_in(folder))
 
 
-def _fill(new: Path, old: Path, settings: Settings) -> tuple[int, int]:
+def _fill(new: Path, old: Path, app_config: AppConfig) -> tuple[int, int]:
     new.unlink(missing_ok=True)
     with Database(f"sqlite:///{new}").writing() as connection, closing(_open(old)) as damaged:
         numbers: dict[int, str] = {}
         for row in _rows(damaged, tables.runs, None):
             with suppress(DBAPIError):
-                sound = row_checks.run(row, settings.runs)
+                sound = row_checks.run(row, app_config.runs)
                 if sound and sound["number"] not in numbers and sound["id"] not in numbers.values():
                     connection.execute(insert(tables.runs).values(sound))
                     numbers[sound["number"]] = sound["id"]
         for number, id in numbers.items():
-            _copy(connection, tables.steps, damaged, number, settings.runs / id)
-            _copy(connection, tables.epochs, damaged, number, settings.runs / id)
-            if not _copy(connection, tables.checkpoints, damaged, number, settings.runs / id):
-                _name(connection, number, checkpoints_in(settings.runs / id))
+            _copy(connection, tables.steps, damaged, number, app_config.runs / id)
+            _copy(connection, tables.epochs, damaged, number, app_config.runs / id)
+            if not _copy(connection, tables.checkpoints, damaged, number, app_config.runs / id):
+                _name(connection, number, checkpoints_in(app_config.runs / id))
         named = [(row["sha256"], row["number"]) for row in _rows(damaged, tables.checkpoints, None)]
-        folders = sorted(settings.runs.iterdir()) if settings.runs.is_dir() else []
+        folders = sorted(app_config.runs.iterdir()) if app_config.runs.is_dir() else []
         lost = [path for path in folders if RUN_FOLDER.fullmatch(path.name) and path.name not in numbers.values()]
         found = 0
         for folder in lost:

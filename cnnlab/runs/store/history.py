@@ -51,7 +51,7 @@ class History(Connected):
                 connection.execute(insert(tables.epochs).values(row))
             best = judge(connection, number)
             _name_files(connection, number, files)
-            gone = _drop_old(connection, number, best, self.settings.run_budget_bytes)
+            gone = _drop_old(connection, number, best, self.app_config.run_budget_bytes)
             failpoints.reach("before_commit")
         failpoints.reach("after_commit")
         for record in records:

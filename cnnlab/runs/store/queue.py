@@ -136,7 +136,7 @@ class Queue(Connected):
             return [now] * n
         mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
         waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
-        most = self.settings.most_waiting
+        most = self.app_config.most_waiting
         if not actor.teacher and waiting + n > most:
             raise StoreError(
                 f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
@@ -151,7 +151,7 @@ class Queue(Connected):
         The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
         run `running` whose lock is free while somebody is about to train it.
         """
-        free = _running < self.settings.slots
+        free = _running < self.app_config.slots
         with self.database.reading() as connection:  # most questions end here, without troubling the one writer
             oldest = connection.execute(_waiting.where(free).limit(1)).first()
         if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
@@ -166,7 +166,7 @@ class Queue(Connected):
     def may_start(self) -> bool:
         """Whether a run waits that a worker could claim now."""
         with self.database.reading() as connection:
-            return connection.execute(_waiting.where(_running < self.settings.slots).limit(1)).first() is not None
+            return connection.execute(_waiting.where(_running < self.app_config.slots).limit(1)).first() is not None
 
     def take(self, id: str) -> Run:
         """This very run, queued or resumable, now running and this process's own, whatever the slots say.

@@ -122,7 +122,7 @@ class Recovery(Connected):
     def orphans(self) -> list[Path]:
         """The folders that are called like a run's and belong to none."""
         try:
-            folders = [path for path in self.settings.runs.iterdir() if RUN_FOLDER.fullmatch(path.name)]
+            folders = [path for path in self.app_config.runs.iterdir() if RUN_FOLDER.fullmatch(path.name)]
         except OSError:
             return []
         with self.database.reading() as connection:

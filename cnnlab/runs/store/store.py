@@ -29,7 +29,7 @@ class Store(Imports, History, Recovery):
 
     def acting_as(self, actor: Actor) -> "Store":
         """The same store, used by that person."""
-        return Store(self.settings, lambda: actor)
+        return Store(self.app_config, lambda: actor)
 
     def rename(self, id: str, name: str) -> Run:
         """Give a run another name of 1 to 60 printable characters."""

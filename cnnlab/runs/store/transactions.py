@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, update
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import Record, RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError, UnknownRunError
@@ -16,7 +17,6 @@ from cnnlab.runs.permissions import Who, refuse, this_machine
 from cnnlab.runs.run import Run, run_of
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.database import Database, sound
-from cnnlab.settings import Settings
 
 RUNS = tables.runs.c
 
@@ -27,13 +27,13 @@ class Connected:
     `who` says in whose name a call is made, at the moment it is made.
     """
 
-    def __init__(self, settings: Settings, who: Who = this_machine) -> None:
-        self.settings, self.who = settings, who
-        self.database = Database(settings.database)
+    def __init__(self, app_config: AppConfig, who: Who = this_machine) -> None:
+        self.app_config, self.who = app_config, who
+        self.database = Database(app_config.database)
 
     def folder(self, id: str) -> Path:
         """Where the checkpoints of a run are."""
-        return self.settings.runs / id
+        return self.app_config.runs / id
 
     def take_lock(self, id: str) -> bool:
         """Make the run this process's own until `locks.release`; False where it is somebody's already."""

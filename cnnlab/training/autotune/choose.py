@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data
 from cnnlab.records import Forecast, Plan
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from cnnlab.training.autotune.cache import Measured, key_of, recall, remember
 from cnnlab.training.autotune.memory import Need, expected_bytes, held_bytes, require_fit
 from cnnlab.training.autotune.timing import Trial
@@ -23,20 +23,20 @@ from cnnlab.training.engine.isolation import no_trace
 from cnnlab.training.engine.malloc import keeping_freed_memory
 
 
-def choose(config: TrainingConfig, data: Data, device: torch.device, settings: Settings) -> tuple[Plan, Forecast]:
+def choose(config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig) -> tuple[Plan, Forecast]:
     """How `config` is best computed on this machine, and what that will take. `config` must be complete.
 
     In about a second, or one step where a step takes longer; at once where the same was measured here within a day.
     Raises DoesNotFitError where the batch does not fit into the memory that is free.
     """
-    return remembered_choice(config, data, device, settings) or measured_choice(config, data, device, settings)
+    return remembered_choice(config, data, device, app_config) or measured_choice(config, data, device, app_config)
 
 
 def remembered_choice(
-    config: TrainingConfig, data: Data, device: torch.device, settings: Settings
+    config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast] | None:
     """What `choose` found here within the last day; None where it would have to measure. Raises DoesNotFitError."""
-    known = recall(_file(settings), key_of(config, data, device, _threads(device, settings)))
+    known = recall(_file(app_config), key_of(config, data, device, _threads(device, app_config)))
     if known is None:
         return None
     require_fit(config, data.info, device, known.need)
@@ -45,14 +45,14 @@ def remembered_choice(
 
 
 def measured_choice(
-    config: TrainingConfig, data: Data, device: torch.device, settings: Settings
+    config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast]:
     """As `choose`, but measured now; it is then what is remembered. Raises DoesNotFitError."""
-    threads, need = _threads(device, settings), require_fit(config, data.info, device)
+    threads, need = _threads(device, app_config), require_fit(config, data.info, device)
     before = held_bytes(device)
     found = measure(config, data, device, threads, need)
     held = before, held_bytes(device)  # what the test has freed may serve the run, or lie idle in the heap
-    remember(_file(settings), key_of(config, data, device, threads), found)
+    remember(_file(app_config), key_of(config, data, device, threads), found)
     return found.plan, _forecast(found, config, data, expected_bytes(found.need, held, device))
 
 
@@ -62,14 +62,14 @@ def measure(config: TrainingConfig, data: Data, device: torch.device, threads: S
         return Trial(config, data, device, need).measured(threads)
 
 
-def _file(settings: Settings) -> Path:
-    return settings.home / "selftest.json"
+def _file(app_config: AppConfig) -> Path:
+    return app_config.home / "selftest.json"
 
 
-def _threads(device: torch.device, settings: Settings) -> list[int]:
+def _threads(device: torch.device, app_config: AppConfig) -> list[int]:
     if device.type != "cpu":
-        return [settings.threads or torch.get_num_threads()]
-    return thread_choices(os.cpu_count() or 1, settings.threads)
+        return [app_config.threads or torch.get_num_threads()]
+    return thread_choices(os.cpu_count() or 1, app_config.threads)
 
 
 def _forecast(found: Measured, config: TrainingConfig, data: Data, memory_bytes: tuple[int, int]) -> Forecast:

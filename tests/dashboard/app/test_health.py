@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.app import health
 from cnnlab.dashboard.state import services
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 WELL = {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
 
@@ -40,16 +40,16 @@ def asked() -> tuple[int, dict[str, str]]:
     return answer.status_code, json.loads(bytes(answer.body))
 
 
-def test_all_is_well(settings: Settings) -> None:
+def test_all_is_well(app_config: AppConfig) -> None:
     """Also where nobody has trained anything yet."""
     assert asked() == (200, WELL)
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_store_that_cannot_be_written(settings: Settings, busy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_written(app_config: AppConfig, busy: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held by another process, or read-only."""
     monkeypatch.setattr("cnnlab.runs.store.database.BUSY_TIMEOUT_S", 0.05)
-    store = Store(settings)
+    store = Store(app_config)
     store.create(TrainingConfig())
     if busy:
         with store.database.writing():
@@ -60,15 +60,15 @@ def test_a_store_that_cannot_be_written(settings: Settings, busy: bool, monkeypa
         assert asked()[0] == 503
 
 
-def test_a_store_that_cannot_be_read(settings: Settings) -> None:
+def test_a_store_that_cannot_be_read(app_config: AppConfig) -> None:
     """Damaged."""
-    settings.home.mkdir(parents=True)
-    (settings.home / "runs.db").write_bytes(b"this is no database" * 100)
+    app_config.home.mkdir(parents=True)
+    (app_config.home / "runs.db").write_bytes(b"this is no database" * 100)
 
     assert asked() == (503, WELL | {"status": "degraded", "store": "unreadable"})
 
 
-def test_a_launcher_that_is_gone_or_in_trouble(settings: Settings, launcher: SimpleNamespace) -> None:
+def test_a_launcher_that_is_gone_or_in_trouble(app_config: AppConfig, launcher: SimpleNamespace) -> None:
     """Runs would wait for ever; why is for the sidebar, since it names files."""
     launcher.problem = "The training worker ends as soon as it starts: /home/ada/secret"
     assert asked() == (503, WELL | {"status": "degraded", "launcher": "trouble"})
@@ -76,7 +76,7 @@ def test_a_launcher_that_is_gone_or_in_trouble(settings: Settings, launcher: Sim
     assert health.examine()["launcher"] == "stopped"
 
 
-def test_a_disk_that_is_nearly_full(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_nearly_full(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is; where the folder of the runs is not made yet, its disk counts all the same."""
     free: Callable[[Path], SimpleNamespace] = lambda path: SimpleNamespace(free=health.LEAST_FREE_BYTES - 1)  # noqa: E731
     monkeypatch.setattr(health.shutil, "disk_usage", free)
@@ -84,14 +84,16 @@ def test_a_disk_that_is_nearly_full(settings: Settings, monkeypatch: pytest.Monk
     assert asked() == (503, WELL | {"status": "degraded", "disk": "low"})
 
 
-def test_wrong_settings_are_an_illness(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_an_illness(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a fault of the endpoint."""
     monkeypatch.setenv("CNNLAB_SLOTS", "abc")
 
     assert asked() == (503, {"status": "degraded", "store": "unknown", "launcher": "unknown", "disk": "unknown"})
 
 
-def test_however_often_it_is_asked_it_looks_once_a_second(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_however_often_it_is_asked_it_looks_once_a_second(
+    app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A thousand askers cost the store nothing."""
     looks: list[float] = []
     monkeypatch.setattr(health, "examine", lambda: looks.append(time.monotonic()) or WELL)

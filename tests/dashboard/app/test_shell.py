@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.app import errors, navigation
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.component import STATIC
@@ -18,7 +19,6 @@ from cnnlab.figures.style import DANGER, TEST, TRAIN, VALIDATION
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
@@ -124,9 +124,9 @@ def test_every_status_has_a_word() -> None:
     assert len({one.word for one in run_labels.STATUS.values()}) == len(RunStatus)
 
 
-def test_a_run_is_told_by_its_difference(settings: Settings) -> None:
+def test_a_run_is_told_by_its_difference(app_config: AppConfig) -> None:
     """Without a parent its main settings; with one, what changed; with nothing changed, that."""
-    store = Store(settings)
+    store = Store(app_config)
     parent = store.create(TrainingConfig(dropout=0.5, epochs=1))
     child = store.create(TrainingConfig(dropout=0.2, epochs=12_00 // 100 + 1), parent_id=parent.id)
 

@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from cnnlab.app_config import AccessConfig
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.auth.policy import Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
-from cnnlab.settings import AccessSettings
 
 CODE, TEACHER_CODE = "four-random-words", "another-four-words"
 HERE = {"client": "127.0.0.1", "server": "127.0.0.1", "host": "localhost:8501"}
@@ -129,7 +129,7 @@ FORM = "application/x-www-form-urlencoded"
 @pytest.fixture
 def passes(tmp_path: Path) -> Passes:
     """Of a server with both codes."""
-    return Passes(tmp_path, AccessSettings(access_code=CODE, teacher_code=TEACHER_CODE))
+    return Passes(tmp_path, AccessConfig(access_code=CODE, teacher_code=TEACHER_CODE))
 
 
 @pytest.fixture

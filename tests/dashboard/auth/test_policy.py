@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AccessConfig, AppConfig, AppConfigError, without_codes
 from cnnlab.dashboard.auth import policy
 from cnnlab.dashboard.auth.policy import Door, door, invited
 from cnnlab.runs.process.launcher import Launcher, environment_of
-from cnnlab.settings import AccessSettings, Settings, SettingsError, without_codes
 from tests.dashboard.auth.conftest import CODE, TEACHER_CODE
 
-ALL = [f"CNNLAB_{name.upper()}" for name in AccessSettings.model_fields]
+ALL = [f"CNNLAB_{name.upper()}" for name in AccessConfig.model_fields]
 
 
 @pytest.fixture(autouse=True)
-def nothing_set(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_set(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine has."""
     for name in ALL:
         monkeypatch.delenv(name, raising=False)
@@ -113,10 +113,10 @@ def test_who_is_invited() -> None:
 def test_no_code_is_told_to_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by printing settings, not in a fault, not to the processes that train and measure."""
     set_up(monkeypatch, access_code=CODE, teacher_code=TEACHER_CODE, people="ada@school.example")
-    told = [repr(AccessSettings()), str(AccessSettings().model_dump()), AccessSettings().model_dump_json()]
-    told += [repr(Settings()), str(environment_of(Settings())), str(without_codes(os.environ)), repr(door())]
-    with pytest.raises(SettingsError) as wrong:
-        AccessSettings(access_code="secret!")
+    told = [repr(AccessConfig()), str(AccessConfig().model_dump()), AccessConfig().model_dump_json()]
+    told += [repr(AppConfig()), str(environment_of(AppConfig())), str(without_codes(os.environ)), repr(door())]
+    with pytest.raises(AppConfigError) as wrong:
+        AccessConfig(access_code="secret!")
     told.append(str(wrong.value))
 
     for text in told:
@@ -127,11 +127,13 @@ def test_no_code_is_told_to_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not set(ALL) & set(without_codes(os.environ))
 
 
-def test_a_worker_does_not_know_the_code(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> None:
+def test_a_worker_does_not_know_the_code(
+    monkeypatch: pytest.MonkeyPatch, app_config: AppConfig, tmp_path: Path
+) -> None:
     """As the launcher really starts it."""
     set_up(monkeypatch, access_code=CODE)
     code = f"import os, pathlib; pathlib.Path({str(tmp_path / 'told')!r}).write_text(str(dict(os.environ)))"
-    worker = Launcher(settings, (sys.executable, "-c", code))._launch()
+    worker = Launcher(app_config, (sys.executable, "-c", code))._launch()
     assert worker.process.wait(60) == 0
 
     told = (tmp_path / "told").read_text()

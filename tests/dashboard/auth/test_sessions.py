@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AccessConfig
 from cnnlab.dashboard.auth import sessions as module
 from cnnlab.dashboard.auth.sessions import HOURS, Passes, kept_key
-from cnnlab.settings import AccessSettings
 from tests.dashboard.auth.conftest import CODE, TEACHER_CODE
 
-CODES = AccessSettings(access_code=CODE, teacher_code=TEACHER_CODE)
+CODES = AccessConfig(access_code=CODE, teacher_code=TEACHER_CODE)
 
 
 def test_a_pass_says_who_until_when(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,10 +35,10 @@ def test_passes_outlive_the_server_but_not_the_codes(passes: Passes, tmp_path: P
     assert Passes(tmp_path, CODES).read(text)
 
     for changed in (
-        AccessSettings(access_code=CODE + "!", teacher_code=TEACHER_CODE),
-        AccessSettings(access_code=CODE, teacher_code=TEACHER_CODE + "!"),
-        AccessSettings(access_code=CODE),
-        AccessSettings(access_code=TEACHER_CODE, teacher_code=CODE),
+        AccessConfig(access_code=CODE + "!", teacher_code=TEACHER_CODE),
+        AccessConfig(access_code=CODE, teacher_code=TEACHER_CODE + "!"),
+        AccessConfig(access_code=CODE),
+        AccessConfig(access_code=TEACHER_CODE, teacher_code=CODE),
     ):
         assert Passes(tmp_path, changed).read(text) is None
 
@@ -57,7 +57,7 @@ def test_people_are_told_apart(passes: Passes, tmp_path: Path) -> None:
         return given.actor.id
 
     assert person("Ada", "swan") == person("ADA", "swan")
-    assert person("Ada", "swan") == person("Ada", "swan", Passes(tmp_path, AccessSettings(access_code="other-code")))
+    assert person("Ada", "swan") == person("Ada", "swan", Passes(tmp_path, AccessConfig(access_code="other-code")))
     others = {person("Ada", "swan"), person("Ada", "Swan"), person("Bob", "swan"), person("Ada"), person("Ada")}
     assert len(others) == 5
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import uploads
 from cnnlab.dashboard.inspect.epochs import next_epoch
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
 from cnnlab.data.images import PictureError, decode
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
-from cnnlab.settings import Settings
 
-NOWHERE = Settings(home=Path("/nowhere"))
+NOWHERE = AppConfig(home=Path("/nowhere"))
 Floats = npt.NDArray[np.float32]
 
 epochs = st.sets(st.integers(0, 1000), min_size=1, max_size=300).map(sorted)
@@ -105,18 +105,18 @@ def noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
 
 
-def test_a_small_picture_is_kept_pixel_for_pixel(settings: Settings) -> None:
+def test_a_small_picture_is_kept_pixel_for_pixel(app_config: AppConfig) -> None:
     """Up to 256 pixels on its shorter side nothing is changed, and the same picture has the same name."""
     picture = noise(40, 300)
-    name = uploads.add(settings, png(picture))
-    np.testing.assert_array_equal(uploads.find(settings, name), picture)
-    assert uploads.add(settings, png(picture)) == name
-    assert uploads.add(settings, png(noise(40, 300, seed=1))) != name
+    name = uploads.add(app_config, png(picture))
+    np.testing.assert_array_equal(uploads.find(app_config, name), picture)
+    assert uploads.add(app_config, png(picture)) == name
+    assert uploads.add(app_config, png(noise(40, 300, seed=1))) != name
 
 
-def test_a_large_picture_is_kept_smaller(settings: Settings) -> None:
+def test_a_large_picture_is_kept_smaller(app_config: AppConfig) -> None:
     """Its shorter side becomes 256 pixels, its shape stays."""
-    kept = uploads.find(settings, uploads.add(settings, png(noise(600, 900))))
+    kept = uploads.find(app_config, uploads.add(app_config, png(noise(600, 900))))
     assert kept is not None
     assert kept.shape == (256, 384, 3)
 
@@ -128,44 +128,44 @@ def test_only_a_name_finds_a_picture(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../" + "a" * 29, "a" * 32 + "\n", "A" * 32, "a" * 31, "a" * 33, "a" * 30 + "\0/"])
-def test_a_name_made_to_break_out_finds_nothing(settings: Settings, name: str) -> None:
+def test_a_name_made_to_break_out_finds_nothing(app_config: AppConfig, name: str) -> None:
     """Paths, line ends and other lengths are no names."""
-    assert uploads.find(settings, name) is None
+    assert uploads.find(app_config, name) is None
 
 
-def test_a_damaged_file_is_no_picture(settings: Settings) -> None:
+def test_a_damaged_file_is_no_picture(app_config: AppConfig) -> None:
     """What lies there but cannot be read is as good as gone."""
-    name = uploads.add(settings, png(noise(8, 8)))
-    (settings.home / "pictures" / f"{name}.png").write_bytes(b"garbage")
-    assert uploads.find(settings, name) is None
+    name = uploads.add(app_config, png(noise(8, 8)))
+    (app_config.home / "pictures" / f"{name}.png").write_bytes(b"garbage")
+    assert uploads.find(app_config, name) is None
 
 
-def test_garbage_is_refused_and_leaves_nothing_behind(settings: Settings) -> None:
+def test_garbage_is_refused_and_leaves_nothing_behind(app_config: AppConfig) -> None:
     """PictureError, and no file."""
     with pytest.raises(PictureError):
-        uploads.add(settings, b"garbage")
-    assert not list(settings.home.rglob("*.*"))
+        uploads.add(app_config, b"garbage")
+    assert not list(app_config.home.rglob("*.*"))
 
 
-def test_the_picture_unused_longest_goes_first(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_picture_unused_longest_goes_first(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder stays bounded; looking at a picture keeps it."""
     monkeypatch.setattr(uploads, "MOST", 3)
-    names = [uploads.add(settings, png(noise(8, 8, seed))) for seed in range(3)]
+    names = [uploads.add(app_config, png(noise(8, 8, seed))) for seed in range(3)]
     for age, name in enumerate(names):
-        os.utime(settings.home / "pictures" / f"{name}.png", (age, age))
-    assert uploads.find(settings, names[0]) is not None
-    names.append(uploads.add(settings, png(noise(8, 8, 3))))
-    assert [uploads.find(settings, name) is not None for name in names] == [True, False, True, True]
-    assert len(list((settings.home / "pictures").iterdir())) == 3
+        os.utime(app_config.home / "pictures" / f"{name}.png", (age, age))
+    assert uploads.find(app_config, names[0]) is not None
+    names.append(uploads.add(app_config, png(noise(8, 8, 3))))
+    assert [uploads.find(app_config, name) is not None for name in names] == [True, False, True, True]
+    assert len(list((app_config.home / "pictures").iterdir())) == 3
 
 
-def test_many_may_upload_the_same_at_once(settings: Settings) -> None:
+def test_many_may_upload_the_same_at_once(app_config: AppConfig) -> None:
     """Ten visitors, one file, no error, nothing half-written."""
     data, picture, failures = png(noise(64, 64)), noise(64, 64), []
 
     def upload() -> None:
         try:
-            np.testing.assert_array_equal(uploads.find(settings, uploads.add(settings, data)), picture)
+            np.testing.assert_array_equal(uploads.find(app_config, uploads.add(app_config, data)), picture)
         except BaseException as error:
             failures.append(error)
 
@@ -175,5 +175,5 @@ def test_many_may_upload_the_same_at_once(settings: Settings) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert [path.suffix for path in (settings.home / "pictures").iterdir()] == [".png"]
+    assert [path.suffix for path in (app_config.home / "pictures").iterdir()] == [".png"]
     np.testing.assert_array_equal(decode(data), picture)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.records import EpochRecord, Score, StepRecord
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 READS = ("get", "curve", "epochs", "weights")
 
@@ -36,9 +36,9 @@ def _counted(name: str, method: Any, asked: Counter[str]) -> Any:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """An empty store."""
-    return Store(settings)
+    return Store(app_config)
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def test_a_click_shows_at_once(store: Store, run: Run) -> None:
     assert run_snapshot.of(store, run.id).run.name == "a fourth"
 
 
-def test_runs_and_stores_are_kept_apart(store: Store, run: Run, settings: Settings, tmp_path: Any) -> None:
+def test_runs_and_stores_are_kept_apart(store: Store, run: Run, app_config: AppConfig, tmp_path: Any) -> None:
     """Another run has a reading of its own; a run of another store is not there, and becomes known once it is."""
     other = store.create(TrainingConfig())
-    elsewhere = Store(Settings(home=tmp_path / "elsewhere", data_dir=settings.data_dir))
+    elsewhere = Store(AppConfig(home=tmp_path / "elsewhere", data_dir=app_config.data_dir))
 
     assert run_snapshot.of(store, other.id).run.id == other.id
     assert run_snapshot.of(store, run.id).run.id == run.id

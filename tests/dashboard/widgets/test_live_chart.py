@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.run import curve_feed
 from cnnlab.dashboard.run.curve_feed import ChartData, chart_data
 from cnnlab.dashboard.widgets import live_chart
@@ -18,7 +19,6 @@ from cnnlab.dashboard.widgets.live_chart import Columns
 from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 TOTAL = 400
 AN_EPOCH = 100
@@ -33,9 +33,9 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
+def store(app_config: AppConfig) -> Store:
     """An empty store."""
-    return Store(settings)
+    return Store(app_config)
 
 
 @pytest.fixture

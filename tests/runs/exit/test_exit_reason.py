@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Run, Store, locks
 from cnnlab.runs.exit import crash_note
@@ -16,7 +17,6 @@ from cnnlab.runs.exit.exit_reason import EXIT_STALLED, Death, oom_kills
 from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import Launcher
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from tests.runs.process.test_launcher import COMMAND, WORKER, eventually, idle, serving, status
 
 __all__ = ["serving"]
@@ -100,12 +100,12 @@ def test_last_words_count_most(store: Store, running: Run) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_the_launcher_says_what_it_saw_and_the_queue_goes_on(
-    serving: Launcher, store: Store, settings: Settings, number: signal.Signals
+    serving: Launcher, store: Store, app_config: AppConfig, number: signal.Signals
 ) -> None:
     """A worker at work ends by a signal: the run says which, and the next one starts within five seconds."""
     first, second = store.create(TrainingConfig()), store.create(TrainingConfig())
     eventually(lambda: status(store, first) is RunStatus.RUNNING)
-    eventually(lambda: len(idle(settings)) == 1)  # warm, as it is soon after the first one has begun
+    eventually(lambda: len(idle(app_config)) == 1)  # warm, as it is soon after the first one has begun
     (pid,) = store.training_pids()
 
     os.kill(pid, number)
@@ -124,22 +124,22 @@ def test_the_launcher_says_what_it_saw_and_the_queue_goes_on(
 
 
 def test_a_worker_that_hangs_before_it_has_a_run_is_replaced(
-    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+    app_config: AppConfig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one never asks for a run; it is ended, and the next one does."""
     monkeypatch.setattr(launcher, "TICK_S", 0.05)
-    flag = settings.home / "first"
+    flag = app_config.home / "first"
     code = (
         "import os, sys, time\nfrom pathlib import Path\n"
         f"flag = Path({str(flag)!r})\n"
         "if not flag.exists():\n    flag.touch()\n    time.sleep(1000)\n" + WORKER
     )
-    impatient = Launcher(settings.model_copy(update={"hang_s": 1.0}), (sys.executable, "-c", code))
+    impatient = Launcher(app_config.model_copy(update={"hang_s": 1.0}), (sys.executable, "-c", code))
     run = store.create(TrainingConfig())
     impatient.start()
     try:
-        eventually(lambda: len(list((settings.home / "logs").glob("worker-*.log"))) == 2, seconds=60)
-        impatient._settings = settings  # on a busy machine the second one takes its time
+        eventually(lambda: len(list((app_config.home / "logs").glob("worker-*.log"))) == 2, seconds=60)
+        impatient._app_config = app_config  # on a busy machine the second one takes its time
         eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=60)
     finally:
         store.request(run.id, "stop")
@@ -171,13 +171,13 @@ def test_a_run_continues_by_itself_once_for_each_epoch(
 
 
 def test_the_launcher_continues_where_that_is_wanted(
-    settings: Settings, store: Store, running: Run, report_epoch: Callable[..., Checkpoint]
+    app_config: AppConfig, store: Store, running: Run, report_epoch: Callable[..., Checkpoint]
 ) -> None:
     """One look after the death it waits in the queue again; by default it waits for somebody to press Continue."""
     report_epoch(running, 1)
     locks.release(store.folder(running.id))
     for wanted, after in ((False, RunStatus.INTERRUPTED), (True, RunStatus.QUEUED)):
-        watching = Launcher(settings.model_copy(update={"auto_continue": wanted}), COMMAND)
+        watching = Launcher(app_config.model_copy(update={"auto_continue": wanted}), COMMAND)
         watching._not_before = float("inf")  # starts no worker
         watching._tick()
         assert status(store, running) is after

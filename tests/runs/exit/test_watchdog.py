@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.exit_reason import EXIT_STALLED
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 HEAD = """
 import os, re, signal, sys, threading, time
 from pathlib import Path
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
+from cnnlab.app_config import AppConfig
 from cnnlab.runs.exit.watchdog import Watch
-store = Store(Settings())
+store = Store(AppConfig())
 run = store.claim()
 folder = store.folder(run.id)
 """
@@ -96,7 +96,7 @@ def test_a_stopped_process_is_not_taken_for_one_that_hangs(store: Store) -> None
     assert (process.returncode, out.strip()) == (0, "done")
 
 
-def test_a_watch_that_is_over_leaves_no_trace(store: Store, settings: Settings) -> None:
+def test_a_watch_that_is_over_leaves_no_trace(store: Store, app_config: AppConfig) -> None:
     """No timer, no thread: the process may go on for days."""
     run = store.create(TrainingConfig(), mine=True)
     with Watch(store.folder(run.id), 1.0):

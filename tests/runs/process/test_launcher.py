@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import Launcher, environment_of
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -24,14 +24,14 @@ import os, sys, time
 from pathlib import Path
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from cnnlab.settings import Settings
-settings, parent = Settings(), int(os.environ["CNNLAB_LAUNCHED_BY"])
-store = Store(settings)
-(settings.home / f"idle-{os.getpid()}").touch()
+from cnnlab.app_config import AppConfig
+app_config, parent = AppConfig(), int(os.environ["CNNLAB_LAUNCHED_BY"])
+store = Store(app_config)
+(app_config.home / f"idle-{os.getpid()}").touch()
 while os.getppid() == parent:
     run = store.claim()
     if run:
-        (settings.home / f"idle-{os.getpid()}").unlink()
+        (app_config.home / f"idle-{os.getpid()}").unlink()
         while store.command(run.id) is None:
             time.sleep(0.02)
         store.finish(run.id, RunStatus.STOPPED, f"Stopped by {os.getpid()}.")
@@ -49,19 +49,19 @@ def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def idle(settings: Settings) -> set[int]:
+def idle(app_config: AppConfig) -> set[int]:
     """The worker processes that are warm and wait."""
-    pids = {int(path.name.removeprefix("idle-")) for path in settings.home.glob("idle-*")}
-    pids -= Store(settings).training_pids()  # one that has just claimed a run takes its file away a moment later
+    pids = {int(path.name.removeprefix("idle-")) for path in app_config.home.glob("idle-*")}
+    pids -= Store(app_config).training_pids()  # one that has just claimed a run takes its file away a moment later
     return {pid for pid in pids if Path(f"/proc/{pid}").exists() or not Path("/proc").exists()}
 
 
 @pytest.fixture
-def serving(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
+def serving(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
     """A launcher at work, in a hurry."""
     monkeypatch.setattr(launcher, "TICK_S", 0.05)
     monkeypatch.setattr(launcher, "HEAD_START_S", 0.2)
-    started = Launcher(settings, COMMAND)
+    started = Launcher(app_config, COMMAND)
     started.start()
     started.start()
     yield started
@@ -73,13 +73,13 @@ def status(store: Store, run: Run) -> RunStatus:
     return store.get(run.id).status
 
 
-def test_a_run_starts_and_the_next_worker_gets_warm(serving: Launcher, store: Store, settings: Settings) -> None:
+def test_a_run_starts_and_the_next_worker_gets_warm(serving: Launcher, store: Store, app_config: AppConfig) -> None:
     """One waits; it takes the run; another waits; it takes the next run."""
-    eventually(lambda: len(idle(settings)) == 1)
-    (first,) = idle(settings)
+    eventually(lambda: len(idle(app_config)) == 1)
+    (first,) = idle(app_config)
     run = store.create(TrainingConfig())
     eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=2)
-    eventually(lambda: len(idle(settings) - {first}) == 1)
+    eventually(lambda: len(idle(app_config) - {first}) == 1)
     second = store.create(TrainingConfig())
 
     store.request(run.id, "stop")
@@ -92,20 +92,20 @@ def test_a_run_starts_and_the_next_worker_gets_warm(serving: Launcher, store: St
 
 
 def test_stopping_ends_the_idle_worker_and_never_a_training_one(
-    serving: Launcher, store: Store, settings: Settings
+    serving: Launcher, store: Store, app_config: AppConfig
 ) -> None:
     """The server goes, the run goes on, and a later server does not start it again."""
     run = store.create(TrainingConfig())
     eventually(lambda: status(store, run) is RunStatus.RUNNING)
-    eventually(lambda: len(idle(settings)) == 1)
+    eventually(lambda: len(idle(app_config)) == 1)
 
     serving.stop()
 
-    assert idle(settings) == set()
+    assert idle(app_config) == set()
     assert store.recover() == []
     assert status(store, run) is RunStatus.RUNNING
     serving.start()
-    eventually(lambda: len(idle(settings)) == 1)
+    eventually(lambda: len(idle(app_config)) == 1)
     assert status(store, run) is RunStatus.RUNNING
     store.request(run.id, "stop")
     eventually(lambda: status(store, run) is RunStatus.STOPPED)
@@ -124,31 +124,31 @@ def test_a_run_whose_process_was_killed_is_said_within_seconds(serving: Launcher
 
 
 def test_workers_that_die_at_their_start_are_said_and_not_hurried(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log's last word is the problem; the pauses between attempts grow; stopping is quick all the same."""
     monkeypatch.setattr(launcher, "TICK_S", 0.05)
-    failing = Launcher(settings, (sys.executable, "-c", "import sys; print('x'); sys.exit('no such module: torch')"))
+    failing = Launcher(app_config, (sys.executable, "-c", "import sys; print('x'); sys.exit('no such module: torch')"))
     failing.start()
     eventually(lambda: failing.problem is not None)
 
     assert "no such module: torch" in str(failing.problem)
     time.sleep(1.0)
-    assert len(list((settings.home / "logs").glob("worker-*.log"))) == 1, "the second attempt comes after two seconds"
+    assert len(list((app_config.home / "logs").glob("worker-*.log"))) == 1, "the second attempt comes after two seconds"
     began = time.monotonic()
     failing.stop()
     assert time.monotonic() - began < 2
 
 
-def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings) -> None:
+def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(app_config: AppConfig) -> None:
     """The thread goes on, says it, and says it no longer once the store is out of the way."""
-    settings.home.mkdir()
-    (settings.home / "runs.db").write_bytes(b"garbage" * 1000)
-    blind = Launcher(settings, COMMAND)
+    app_config.home.mkdir()
+    (app_config.home / "runs.db").write_bytes(b"garbage" * 1000)
+    blind = Launcher(app_config, COMMAND)
     blind.start()
 
     eventually(lambda: "damaged" in str(blind.problem))
-    (settings.home / "runs.db").rename(settings.home / "away")
+    (app_config.home / "runs.db").rename(app_config.home / "away")
     eventually(lambda: blind.problem is None)
     blind.stop()
 
@@ -156,24 +156,24 @@ def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(settings: Settings
 SERVER = f"""
 from cnnlab.runs.process import launcher
 launcher.TICK_S, launcher.HEAD_START_S = 0.05, 0.2
-server = launcher.Launcher(Settings(), (sys.executable, "-c", {WORKER!r}))
+server = launcher.Launcher(AppConfig(), (sys.executable, "-c", {WORKER!r}))
 server.start()
 print("serving", flush=True); sys.stdin.read()
 server.stop()
 """
 
 
-def test_a_killed_server_leaves_the_run_and_no_idle_worker(store: Store, settings: Settings, spawn: Spawn) -> None:
+def test_a_killed_server_leaves_the_run_and_no_idle_worker(store: Store, app_config: AppConfig, spawn: Spawn) -> None:
     """kill -9 of the server: training goes on, the idle worker ends by itself."""
     server = spawn(SERVER)
     run = store.create(TrainingConfig())
     eventually(lambda: status(store, run) is RunStatus.RUNNING)
-    eventually(lambda: len(idle(settings)) == 1)
+    eventually(lambda: len(idle(app_config)) == 1)
 
     server.kill()
     server.wait()
 
-    eventually(lambda: idle(settings) == set(), seconds=5)
+    eventually(lambda: idle(app_config) == set(), seconds=5)
     assert store.recover() == []
     assert status(store, run) is RunStatus.RUNNING
     store.request(run.id, "stop")
@@ -200,13 +200,13 @@ def test_two_servers_do_not_start_a_run_twice(store: Store, spawn: Spawn) -> Non
         assert server.returncode == 0
 
 
-def test_old_logs_go(settings: Settings) -> None:
+def test_old_logs_go(app_config: AppConfig) -> None:
     """A server that runs for months does not fill the disk with logs."""
-    folder = settings.home / "logs"
+    folder = app_config.home / "logs"
     folder.mkdir(parents=True)
     for number in range(50):
         (folder / f"worker-{number:03d}.log").touch()
-    server = Launcher(settings, COMMAND)
+    server = Launcher(app_config, COMMAND)
     server.start()
     eventually(lambda: len(list(folder.glob("worker-*.log"))) == launcher.LOGS_KEPT)
     server.stop()
@@ -215,7 +215,7 @@ def test_old_logs_go(settings: Settings) -> None:
 def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those given in code, and whatever folder the worker starts in."""
     monkeypatch.chdir(tmp_path)
-    given = Settings(
+    given = AppConfig(
         home=Path("here"), data_dir=Path("data"), database_url="sqlite:///some.db", slots=3, run_budget_bytes=5_000_000
     )
     variables = environment_of(given)
@@ -223,7 +223,7 @@ def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pyte
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    theirs = Settings()
+    theirs = AppConfig()
 
     assert theirs.database == f"sqlite:///{tmp_path}/some.db"
     assert (theirs.home, theirs.data, theirs.runs) == (tmp_path / "here", tmp_path / "data", tmp_path / "here/runs")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import Forecast, Plan, Preflight
 from cnnlab.runs.process.measurements import MOST_WAITING, Probe, Prober
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 ANSWER = Preflight(
     plan=Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=1),
@@ -23,13 +23,13 @@ MakeProber = Callable[..., Prober]
 
 
 @pytest.fixture
-def prober_of(settings: Settings, tmp_path: Path) -> MakeProber:
+def prober_of(app_config: AppConfig, tmp_path: Path) -> MakeProber:
     """prober_of(code): whose command is a script of that code, called like `python -m cnnlab`."""
 
     def make(code: str, limit_s: float = 20.0) -> Prober:
         script = tmp_path / "script.py"
         script.write_text(f"import json, os, sys, time\nLOG = {str(tmp_path / 'log')!r}\n{code}")
-        return Prober(settings, (sys.executable, str(script)), {"preflight": limit_s, "lr_range": limit_s})
+        return Prober(app_config, (sys.executable, str(script)), {"preflight": limit_s, "lr_range": limit_s})
 
     return make
 
@@ -53,14 +53,16 @@ def test_an_answer_comes_back(prober_of: MakeProber) -> None:
     assert prober.find("lr_range", TrainingConfig()) is None
 
 
-def test_the_command_gets_the_settings_and_one_thread_beside_a_run(prober_of: MakeProber, settings: Settings) -> None:
+def test_the_command_gets_the_settings_and_one_thread_beside_a_run(
+    prober_of: MakeProber, app_config: AppConfig
+) -> None:
     """As arguments, never through a shell; with the same home."""
     words = "[*sys.argv[1:], os.environ.get('CNNLAB_THREADS'), os.environ['CNNLAB_HOME']]"
     prober = prober_of(f"print(json.dumps({{'type': 'refused', 'sentences': {words}}}))")
     config = TrainingConfig(dataset="; echo 'hm' $HOME")
     gently = prober.ask("lr_range", config, gently=True)
     ended(gently)
-    expected = ["lr-range", "--json", "--config", config.model_dump_json(), "1", str(settings.home)]
+    expected = ["lr-range", "--json", "--config", config.model_dump_json(), "1", str(app_config.home)]
     assert gently.problem == " ".join(expected)
 
 
@@ -120,9 +122,9 @@ def test_every_failure_is_a_sentence(code: str, words: str, prober_of: MakeProbe
     assert words in probe.problem
 
 
-def test_a_command_that_is_not_there_is_a_sentence(settings: Settings) -> None:
+def test_a_command_that_is_not_there_is_a_sentence(app_config: AppConfig) -> None:
     """The thread that measures never dies with a page waiting for it."""
-    prober = Prober(settings, ("/nowhere/python",))
+    prober = Prober(app_config, ("/nowhere/python",))
     probe = prober.ask("preflight", TrainingConfig())
     ended(probe)
     assert probe.problem

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
 from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store, StoreError, locks
 from cnnlab.runs.repair import rebuild
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at
 from cnnlab.runs.repair.rebuild import damage
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 PAGE = 4096
 
@@ -50,7 +50,7 @@ def trained(store: Store, epochs: int = 3, steps: int = 200) -> Run:
 def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three runs of three epochs, made once."""
     home = tmp_path_factory.mktemp("three") / "home"
-    store = Store(Settings(home=home, runs_dir=None, database_url=None))
+    store = Store(AppConfig(home=home, runs_dir=None, database_url=None))
     for _ in range(3):
         trained(store)
     return home
@@ -59,13 +59,13 @@ def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def full(three_runs: Path, store: Store) -> Store:
     """Three runs, each with three epochs."""
-    shutil.copytree(three_runs, store.settings.home)
+    shutil.copytree(three_runs, store.app_config.home)
     return store
 
 
 def file_of(store: Store) -> Path:
     """The database."""
-    return store.settings.home / "runs.db"
+    return store.app_config.home / "runs.db"
 
 
 def pages_of(path: Path, table: str) -> list[int]:
@@ -89,7 +89,7 @@ def smash(path: Path, offset: int, length: int = PAGE) -> None:
 
 def sound(store: Store) -> None:
     """The new store is whole, and takes new runs."""
-    assert damage(store.settings) is None
+    assert damage(store.app_config) is None
     with store.database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     assert store.create(TrainingConfig()).number > max(run.number for run in store.list()[1:] or [store.list()[0]]) - 1
@@ -97,11 +97,11 @@ def sound(store: Store) -> None:
 
 def test_a_sound_store_has_no_damage(full: Store) -> None:
     """Nor has one that is not there, or is empty."""
-    assert damage(full.settings) is None
+    assert damage(full.app_config) is None
     file_of(full).unlink()
-    assert damage(full.settings) is None
+    assert damage(full.app_config) is None
     file_of(full).touch()
-    assert damage(full.settings) is None
+    assert damage(full.app_config) is None
 
 
 def test_a_newer_store_is_not_damaged(full: Store) -> None:
@@ -110,7 +110,7 @@ def test_a_newer_store_is_not_damaged(full: Store) -> None:
         connection.execute("PRAGMA user_version=99")
     connection.close()
 
-    assert damage(full.settings) is None
+    assert damage(full.app_config) is None
     with pytest.raises(StoreError, match="newer cnnlab"):
         full.list()
 
@@ -123,9 +123,9 @@ def test_a_lost_page_takes_its_own_rows_and_no_others(full: Store) -> None:
     whole = path.read_bytes()
     smash(path, pages[len(pages) // 2])
     damaged = path.read_bytes()
-    assert damage(full.settings)
+    assert damage(full.app_config)
 
-    done = rebuild.salvage(full.settings)
+    done = rebuild.salvage(full.app_config)
 
     assert done.aside.read_bytes() == damaged != whole
     after = full.list()
@@ -150,7 +150,7 @@ def test_lost_runs_come_back_from_their_folders_with_their_curves(full: Store) -
     connection.close()
     smash(path, (root - 1) * PAGE)
 
-    done = rebuild.salvage(full.settings)
+    done = rebuild.salvage(full.app_config)
 
     assert (done.runs, done.found) == (0, 3)
     assert {run.number for run in full.list()} == {old.number for old in before.values()}
@@ -171,7 +171,7 @@ def test_a_store_that_is_garbage_is_built_from_the_folders(full: Store, content:
     ids = {run.id for run in full.list()}
     file_of(full).write_bytes(content)
 
-    done = rebuild.salvage(full.settings)
+    done = rebuild.salvage(full.app_config)
 
     assert done.aside.read_bytes() == content
     assert {run.id for run in full.list()} == ids
@@ -179,19 +179,19 @@ def test_a_store_that_is_garbage_is_built_from_the_folders(full: Store, content:
     sound(full)
 
 
-def test_an_old_store_is_salvaged_too(settings: Settings) -> None:
+def test_an_old_store_is_salvaged_too(app_config: AppConfig) -> None:
     """Of whatever version it is."""
-    settings.home.mkdir(parents=True)
+    app_config.home.mkdir(parents=True)
     for kept in sorted((Path(__file__).parents[1] / "stores").glob("*.db")):
-        shutil.copy(kept, settings.home / "runs.db")
-        before = Store(settings).list()
-        shutil.copy(kept, settings.home / "runs.db")
-        rebuild.salvage(settings)
+        shutil.copy(kept, app_config.home / "runs.db")
+        before = Store(app_config).list()
+        shutil.copy(kept, app_config.home / "runs.db")
+        rebuild.salvage(app_config)
 
-        assert [(run.id, run.name, run.note) for run in Store(settings).list()] == [
+        assert [(run.id, run.name, run.note) for run in Store(app_config).list()] == [
             (run.id, run.name, run.note) for run in before
         ]
-        assert [Store(settings).steps(run.id) for run in before] != []
+        assert [Store(app_config).steps(run.id) for run in before] != []
 
 
 def test_what_a_living_process_trains_goes_on(full: Store) -> None:
@@ -200,7 +200,7 @@ def test_what_a_living_process_trains_goes_on(full: Store) -> None:
     other = full.create(TrainingConfig(), mine=True)
     locks.release(full.folder(other.id))
 
-    rebuild.salvage(full.settings)
+    rebuild.salvage(full.app_config)
 
     assert full.get(run.id).status is RunStatus.RUNNING
     assert full.get(other.id).status is RunStatus.INTERRUPTED
@@ -214,7 +214,7 @@ def test_a_deleted_run_does_not_come_back(full: Store) -> None:
     full.mark_deleted(run.id)
     file_of(full).write_bytes(b"garbage" * 1000)
 
-    rebuild.salvage(full.settings)
+    rebuild.salvage(full.app_config)
 
     assert run.id not in {run.id for run in full.list()}
 
@@ -231,10 +231,10 @@ def test_killed_at_any_moment_one_of_the_two_is_there(full: Store, monkeypatch: 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            rebuild.salvage(full.settings)
+            rebuild.salvage(full.app_config)
     assert path.read_bytes() == damaged
 
-    rebuild.salvage(full.settings)
+    rebuild.salvage(full.app_config)
     assert len(full.list()) == 3
 
 
@@ -246,7 +246,7 @@ def test_a_disk_that_refuses_leaves_all_as_it_was(full: Store, full_disk: Callab
     full_disk(3 * PAGE)
 
     with pytest.raises(StoreError):
-        rebuild.salvage(full.settings)
+        rebuild.salvage(full.app_config)
     assert path.read_bytes() == damaged
 
 
@@ -285,12 +285,12 @@ def test_a_hundred_damages_lose_no_run(full: Store) -> None:
             path.write_bytes(whole[:offset])
         else:
             smash(path, offset // PAGE * PAGE if turn % 3 == 1 else offset, PAGE if turn % 3 == 1 else 50)
-        if damage(full.settings) is None:
+        if damage(full.app_config) is None:
             continue
         damaged = path.read_bytes()
-        done = rebuild.salvage(full.settings)
+        done = rebuild.salvage(full.app_config)
 
         assert done.aside.read_bytes() == damaged
         assert {run.id for run in full.list()} == before
-        assert damage(full.settings) is None
+        assert damage(full.app_config) is None
         done.aside.unlink()

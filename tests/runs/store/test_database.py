@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.store import database, tables
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import PROJECT, Settings
 
 
 def test_runs_imports_no_torch() -> None:
@@ -23,10 +23,10 @@ def test_runs_imports_no_torch() -> None:
     assert answer.stdout.strip() == "False"
 
 
-def database_file(settings: Settings) -> Path:
+def database_file(app_config: AppConfig) -> Path:
     """Where the store's SQLite file is; its folder is there."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return settings.home / "runs.db"
+    app_config.home.mkdir(parents=True, exist_ok=True)
+    return app_config.home / "runs.db"
 
 
 def test_the_store_is_the_durable_kind(store: Store) -> None:
@@ -48,33 +48,33 @@ def test_the_store_is_the_durable_kind(store: Store) -> None:
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, b"SQLite format 3\x00" + b"\x07" * 4096])
-def test_a_file_that_is_no_store_is_said(settings: Settings, content: bytes) -> None:
+def test_a_file_that_is_no_store_is_said(app_config: AppConfig, content: bytes) -> None:
     """Garbage in place of the database: one sentence that names the file and says what to do; the file is untouched."""
-    path = database_file(settings)
+    path = database_file(app_config)
     path.write_bytes(content)
 
     with pytest.raises(StoreError, match=rf"{path}.* is damaged.*Move it away"):
-        Store(settings).list()
+        Store(app_config).list()
 
     assert path.read_bytes() == content
 
 
-def test_a_truncated_store_is_said(store: Store, settings: Settings) -> None:
+def test_a_truncated_store_is_said(store: Store, app_config: AppConfig) -> None:
     """Half a database: a sentence, wherever it was cut."""
     for seed in range(20):
         store.create(TrainingConfig(seed=seed))
-    whole = database_file(settings).read_bytes()
+    whole = database_file(app_config).read_bytes()
 
     for cut in range(4096, len(whole), 4096):
-        database_file(settings).write_bytes(whole[:cut])
+        database_file(app_config).write_bytes(whole[:cut])
         with pytest.raises(StoreError, match=r"\.$"):
             store.list()
 
 
-def test_a_newer_store_is_refused(store: Store, settings: Settings) -> None:
+def test_a_newer_store_is_refused(store: Store, app_config: AppConfig) -> None:
     """A store of a newer cnnlab is not touched, and the way out is said."""
     store.list()
-    with sqlite3.connect(database_file(settings)) as connection:
+    with sqlite3.connect(database_file(app_config)) as connection:
         connection.execute("PRAGMA user_version=7")
     connection.close()
 
@@ -82,41 +82,41 @@ def test_a_newer_store_is_refused(store: Store, settings: Settings) -> None:
         store.list()
 
 
-def test_a_home_that_cannot_be_made_is_said(settings: Settings, tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_made_is_said(app_config: AppConfig, tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "home").write_text("in the way")
 
     with pytest.raises(StoreError, match=r"home.* cannot be used"):
-        Store(settings).list()
+        Store(app_config).list()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "nonsense", "postgresql+nonsense://x/y"])
-def test_urls_that_cannot_work_are_refused(settings: Settings, url: str) -> None:
+def test_urls_that_cannot_work_are_refused(app_config: AppConfig, url: str) -> None:
     """In memory nothing is shared; an unknown kind of database is said."""
     with pytest.raises(StoreError, match="CNNLAB_DATABASE_URL"):
-        Store(settings.model_copy(update={"database_url": url}))
+        Store(app_config.model_copy(update={"database_url": url}))
 
 
-def test_a_store_that_was_moved_away_starts_empty(store: Store, settings: Settings) -> None:
+def test_a_store_that_was_moved_away_starts_empty(store: Store, app_config: AppConfig) -> None:
     """What the sentence for a damaged store advises works while the server runs."""
     store.create(TrainingConfig())
-    database_file(settings).rename(settings.home / "old.db")
+    database_file(app_config).rename(app_config.home / "old.db")
 
     assert store.list() == []
     assert store.create(TrainingConfig()).number == 1
 
 
 def test_a_store_that_is_busy_for_long_says_so(
-    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    store: Store, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another writer that does not let go: a sentence after the waiting time, not an endless wait."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
     store.list()
-    other = sqlite3.connect(database_file(settings), isolation_level=None)
+    other = sqlite3.connect(database_file(app_config), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreError, match=r"busy.*Try again"):
         store.create(TrainingConfig())
 
     other.close()
-    assert list(settings.runs.iterdir()) == [], "the folder of a run that was not created is gone again"
+    assert list(app_config.runs.iterdir()) == [], "the folder of a run that was not created is gone again"

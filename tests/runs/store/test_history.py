@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import app_config as hypothesis_settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Curve, Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 ReportEpoch = Callable[..., Checkpoint]
 
@@ -158,10 +158,10 @@ def test_the_last_two_states_are_kept(store: Store, running: Run) -> None:
 
 
 def test_a_byte_budget_thins_the_weights(
-    store: Store, settings: Settings, running: Run, report_epoch: ReportEpoch
+    store: Store, app_config: AppConfig, running: Run, report_epoch: ReportEpoch
 ) -> None:
     """First, last and best stay, and what the store names is what is on the disk."""
-    store.settings = settings.model_copy(update={"run_budget_bytes": 5_000})
+    store.app_config = app_config.model_copy(update={"run_budget_bytes": 5_000})
     for epoch in range(1, 21):
         report_epoch(running, epoch, accuracy=0.9 if epoch == 4 else 0.5, size=1_000)
 
@@ -251,7 +251,7 @@ def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[list[int]], poin
     """A record counts by the steps it stands for; however a reader's questions fall between the writer's batches, no
     step is left out or counted twice."""
     with TemporaryDirectory() as home:
-        store = Store(Settings(home=Path(home), runs_dir=None, database_url=None))
+        store = Store(AppConfig(home=Path(home), runs_dir=None, database_url=None))
         run = store.create(TrainingConfig(), mine=True)
         store.start(run.id, "cpu", {}, sum(map(sum, pieces)))
         seen = done = 0

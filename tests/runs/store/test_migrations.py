@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Actor, NotYoursError, Run, Store, StoreError
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
@@ -29,11 +29,11 @@ def kept() -> Path:
 
 
 @pytest.fixture
-def old(settings: Settings, kept: Path) -> Settings:
+def old(app_config: AppConfig, kept: Path) -> AppConfig:
     """A home with a store of version 1, or of whatever version `kept` is."""
-    settings.home.mkdir(parents=True)
-    shutil.copy(kept, settings.home / "runs.db")
-    return settings
+    app_config.home.mkdir(parents=True)
+    shutil.copy(kept, app_config.home / "runs.db")
+    return app_config
 
 
 def rows(path: Path, table: str) -> list[dict[str, object]]:
@@ -53,7 +53,7 @@ def version(path: Path) -> int:
     return number
 
 
-def test_an_old_store_opens_and_lists(old: Settings) -> None:
+def test_an_old_store_opens_and_lists(old: AppConfig) -> None:
     """Names, notes, parents, scores: as the old version wrote them."""
     waiting, stopped, finished = Store(old).list()
 
@@ -68,7 +68,7 @@ def test_an_old_store_opens_and_lists(old: Settings) -> None:
     assert not any(run.fault for run in (finished, stopped, waiting))
 
 
-def test_an_old_store_keeps_its_steps_epochs_and_checkpoints(old: Settings) -> None:
+def test_an_old_store_keeps_its_steps_epochs_and_checkpoints(old: AppConfig) -> None:
     """Of every run."""
     store = Store(old)
     _, stopped, finished = store.list()
@@ -81,7 +81,7 @@ def test_an_old_store_keeps_its_steps_epochs_and_checkpoints(old: Settings) -> N
 
 
 @pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
-def test_only_what_is_new_changes(old: Settings, kept: Path) -> None:
+def test_only_what_is_new_changes(old: AppConfig, kept: Path) -> None:
     """Every old row holds every old value."""
     Store(old).list()
 
@@ -93,7 +93,7 @@ def test_only_what_is_new_changes(old: Settings, kept: Path) -> None:
         assert new == before
 
 
-def test_an_old_run_is_continued(old: Settings) -> None:
+def test_an_old_run_is_continued(old: AppConfig) -> None:
     """Back into the queue, behind those that wait; then further steps, and its end."""
     store = Store(old)
     waiting, stopped, _ = store.list()
@@ -113,7 +113,7 @@ def test_an_old_run_is_continued(old: Settings) -> None:
     assert (ended.step, ended.status) == (6, RunStatus.FINISHED)
 
 
-def test_an_old_store_takes_new_runs_and_sweeps(old: Settings) -> None:
+def test_an_old_store_takes_new_runs_and_sweeps(old: AppConfig) -> None:
     """Beside the old ones, with the next numbers."""
     store = Store(old)
     store.create_many([TrainingConfig(lr=lr) for lr in (0.1, 0.2)], "Two")
@@ -128,7 +128,7 @@ def test_an_old_store_takes_new_runs_and_sweeps(old: Settings) -> None:
 
 
 @pytest.mark.parametrize("kept", [V2], ids=["v2"])
-def test_a_store_of_version_2_opens(old: Settings) -> None:
+def test_a_store_of_version_2_opens(old: AppConfig) -> None:
     """Every status, the sweep, the scores, and a run of another age; what trained when its machine stopped goes on."""
     store = Store(old)
     by_status = {run.status: run for run in store.list() if not run.sweep}
@@ -148,7 +148,7 @@ def test_a_store_of_version_2_opens(old: Settings) -> None:
 
 
 @pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
-def test_runs_of_before_people_signed_in_are_nobodys(old: Settings, kept: Path) -> None:
+def test_runs_of_before_people_signed_in_are_nobodys(old: AppConfig, kept: Path) -> None:
     """Only a teacher, or this machine itself, changes them."""
     store = Store(old)
     run = store.list()[-1]
@@ -159,7 +159,9 @@ def test_runs_of_before_people_signed_in_are_nobodys(old: Settings, kept: Path) 
     store.acting_as(Actor("t", "Grace", teacher=True)).rename(run.id, "Everybody's")
 
 
-def test_many_processes_open_an_old_store_at_once(old: Settings, spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
+def test_many_processes_open_an_old_store_at_once(
+    old: AppConfig, spawn: Callable[..., "subprocess.Popen[str]"]
+) -> None:
     """One of them changes it; the others wait for that, and all read it."""
     code = "sys.stdin.readline(); print(len(store.list()))"
     processes = [spawn(code) for _ in range(6)]
@@ -174,7 +176,7 @@ def test_many_processes_open_an_old_store_at_once(old: Settings, spawn: Callable
     assert version(old.home / "runs.db") == tables.SCHEMA_VERSION
 
 
-def test_a_change_that_fails_leaves_the_old_store(old: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_fails_leaves_the_old_store(old: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """All in one transaction: no new column without its version, and the next start tries again."""
 
     def migrate_and_fail(connection: Connection) -> None:
@@ -192,10 +194,10 @@ def test_a_change_that_fails_leaves_the_old_store(old: Settings, monkeypatch: py
     assert len(Store(old).list()) == 3
 
 
-def test_a_new_store_has_the_same_columns_as_an_old_one(old: Settings, tmp_path: Path) -> None:
+def test_a_new_store_has_the_same_columns_as_an_old_one(old: AppConfig, tmp_path: Path) -> None:
     """Whichever way a store came to be of this version."""
     Store(old).list()
-    fresh = Store(Settings(home=tmp_path / "new"))
+    fresh = Store(AppConfig(home=tmp_path / "new"))
     run: Run = fresh.create(TrainingConfig())
 
     assert run.sweep is None
@@ -203,7 +205,7 @@ def test_a_new_store_has_the_same_columns_as_an_old_one(old: Settings, tmp_path:
 
 
 @pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
-def test_the_old_store_is_kept_beside_the_new(old: Settings, kept: Path) -> None:
+def test_the_old_store_is_kept_beside_the_new(old: AppConfig, kept: Path) -> None:
     """As the older version left it, so that one may go back; made once."""
     Store(old).list()
     Store(old).create(TrainingConfig())
@@ -215,15 +217,15 @@ def test_the_old_store_is_kept_beside_the_new(old: Settings, kept: Path) -> None
     assert version(copy) == version(kept)
 
 
-def test_a_new_store_has_no_copy(settings: Settings) -> None:
+def test_a_new_store_has_no_copy(app_config: AppConfig) -> None:
     """There is nothing to go back to."""
-    Store(settings).list()
+    Store(app_config).list()
 
-    assert [path.name for path in settings.home.glob("runs.db*")] == ["runs.db"]
+    assert [path.name for path in app_config.home.glob("runs.db*")] == ["runs.db"]
 
 
 @pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
-def test_every_run_of_every_store_is_shown_and_goes_on(old: Settings) -> None:
+def test_every_run_of_every_store_is_shown_and_goes_on(old: AppConfig) -> None:
     """The contract of all versions to come: each run is listed, shown whole, continued where it can be, and claimed."""
     store = Store(old)
     store.recover()

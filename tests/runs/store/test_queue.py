@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cnnlab.app_config import AppConfig
 from cnnlab.records import FullScores, Results, RunStatus, Score
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError, locks
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import RUNS
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 
 MakeRun = Callable[[RunStatus], Run]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -43,9 +43,9 @@ def test_the_number_of_a_deleted_run_is_not_given_again(store: Store) -> None:
     assert store.create(TrainingConfig()).number == 2
 
 
-def test_runs_start_in_the_order_they_were_queued(store: Store, settings: Settings) -> None:
+def test_runs_start_in_the_order_they_were_queued(store: Store, app_config: AppConfig) -> None:
     """The oldest first, as many as there are slots, and the next when one ends."""
-    store = Store(settings.model_copy(update={"slots": 2}))
+    store = Store(app_config.model_copy(update={"slots": 2}))
     runs = [store.create(TrainingConfig(seed=seed)) for seed in range(3)]
 
     started = [store.claim() for _ in range(3)]

@@ -106,7 +106,7 @@ def test_a_running_run_whose_folder_is_gone_is_interrupted(store: Store, running
 def test_only_folders_of_deleted_runs_are_swept(store: Store, make_run: MakeRun) -> None:
     """Left by a delete that was killed half-way. A folder that merely has no row stays: perhaps its row was lost."""
     run = make_run(RunStatus.STOPPED)
-    deleted, lost, foreign = (store.settings.runs / name for name in ("a" * 32, "b" * 32, "my notes"))
+    deleted, lost, foreign = (store.app_config.runs / name for name in ("a" * 32, "b" * 32, "my notes"))
     for folder in (deleted, lost, foreign):
         folder.mkdir()
         (folder / "weights-0001.safetensors").write_bytes(b"w")
@@ -117,7 +117,7 @@ def test_only_folders_of_deleted_runs_are_swept(store: Store, make_run: MakeRun)
             os.utime(folder, (clock, clock))
         store.sweep()
 
-    assert {path.name for path in store.settings.runs.iterdir()} == {run.id, lost.name, foreign.name}
+    assert {path.name for path in store.app_config.runs.iterdir()} == {run.id, lost.name, foreign.name}
 
 
 def test_a_delete_that_was_killed_half_way_is_finished(store: Store, make_run: MakeRun, spawn: Spawn) -> None:
@@ -144,7 +144,7 @@ def test_a_store_that_is_moved_away_takes_no_weights_with_it(store: Store, make_
     weights = store.folder(run.id) / "weights-0001.safetensors"
     weights.write_bytes(b"w")
     os.utime(store.folder(run.id), (0, 0))
-    (store.settings.home / "runs.db").rename(store.settings.home / "away.db")
+    (store.app_config.home / "runs.db").rename(store.app_config.home / "away.db")
 
     assert store.list() == []
     store.sweep()
@@ -240,7 +240,7 @@ for turn in range(20):
     connection.execute("UPDATE runs SET note=?", ("x" * 2000,))
 print("torn", flush=True); sys.stdin.read()
 """
-    path = store.settings.home / "runs.db"
+    path = store.app_config.home / "runs.db"
     process = spawn(code, str(path))
     assert process.stdout is not None
     process.stdout.readline()

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data, ImageSet
 from cnnlab.models import complete
 from cnnlab.records import Plan, StepRecord
 from cnnlab.schema import TrainingConfig
-from cnnlab.settings import Settings
 from cnnlab.training import fit
 from cnnlab.training.autotune import cache, memory, timing
 from cnnlab.training.autotune import choose as choosing
@@ -31,25 +31,25 @@ def config(**given: object) -> TrainingConfig:
 
 
 @pytest.mark.parametrize("given", [{}, {"mode": "exact", "augmentation": "flip_crop"}, {"augmentation": "alternating"}])
-def test_the_run_after_it_has_the_same_bits(given: dict[str, Any], small_data: Data, settings: Settings) -> None:
+def test_the_run_after_it_has_the_same_bits(given: dict[str, Any], small_data: Data, app_config: AppConfig) -> None:
     """Losses with and without a self-test before; torch's random state, threads and denormals are what they were."""
     asked = config(dropout=0.3, **given)
     torch.manual_seed(7)
     random, threads = torch.get_rng_state(), torch.get_num_threads()
-    plan, _ = choose(asked, small_data, CPU, settings)
+    plan, _ = choose(asked, small_data, CPU, app_config)
     assert torch.equal(torch.get_rng_state(), random)
     assert torch.get_num_threads() == threads
     assert torch.tensor(1e-40).mul(1.0) > 0
     after = [record.loss for record in fit(asked, small_data, CPU, plan=plan) if isinstance(record, StepRecord)]
-    measured_choice(asked, small_data, CPU, settings)
+    measured_choice(asked, small_data, CPU, app_config)
     again = [record.loss for record in fit(asked, small_data, CPU, plan=plan) if isinstance(record, StepRecord)]
     assert after == again
 
 
-def test_exact_stays_what_it_is(small_data: Data, settings: Settings) -> None:
+def test_exact_stays_what_it_is(small_data: Data, app_config: AppConfig) -> None:
     """The tutorial's bits in float32, whatever would be quicker."""
     exact = config(mode="exact")
-    plan, _ = choose(exact, small_data, CPU, settings)
+    plan, _ = choose(exact, small_data, CPU, app_config)
     weights = []
     for kept in (plan, None):
         run = fit(exact, small_data, CPU, plan=kept)
@@ -61,9 +61,9 @@ def test_exact_stays_what_it_is(small_data: Data, settings: Settings) -> None:
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
 
 
-def test_the_note_has_numbers_and_the_forecast_a_range(small_data: Data, settings: Settings) -> None:
+def test_the_note_has_numbers_and_the_forecast_a_range(small_data: Data, app_config: AppConfig) -> None:
     """What was tried and how long each took; low below high; a record at most each epoch."""
-    plan, forecast = choose(config(), small_data, CPU, settings)
+    plan, forecast = choose(config(), small_data, CPU, app_config)
     assert " ms" in plan.note
     assert "channels last" in plan.note
     assert f"{plan.memory_format.replace('_', ' ')} is used" in plan.note
@@ -73,13 +73,13 @@ def test_the_note_has_numbers_and_the_forecast_a_range(small_data: Data, setting
     assert plan.steps_per_record >= 1
 
 
-def test_a_slow_step_is_measured_once(small_data: Data, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_step_is_measured_once(small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than one step in each of two ways where more would keep a person waiting."""
     monkeypatch.setattr(timing, "SLOW_S", 0.0)
-    plan, forecast = choose(config(), small_data, CPU, settings)
+    plan, forecast = choose(config(), small_data, CPU, app_config)
     assert forecast.steps == 2
     assert "A step took channels last" in plan.note
-    plan, forecast = choose(config(mode="exact"), small_data, CPU, settings)
+    plan, forecast = choose(config(mode="exact"), small_data, CPU, app_config)
     assert forecast.steps == 1
     assert "too long to try other ways" in plan.note
     assert plan.memory_format == "contiguous"
@@ -144,9 +144,9 @@ def test_a_way_that_layers_cannot_go_is_left_out(small_data: Data, monkeypatch: 
     assert race({"blocked": 0.1}, config(), small_data, [1]).memory_format == "channels_last"
 
 
-def test_what_was_found_is_remembered(small_data: Data, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_is_remembered(small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second choice measures nothing; a batch of another size, another day, processor or torch measure anew."""
-    first, _ = choose(config(), small_data, CPU, settings)
+    first, _ = choose(config(), small_data, CPU, app_config)
     measured: list[TrainingConfig] = []
     real = choosing.measure
 
@@ -156,62 +156,62 @@ def test_what_was_found_is_remembered(small_data: Data, settings: Settings, monk
 
     monkeypatch.setattr(choosing, "measure", counted)
     part = ImageSet("train", small_data.train.images[:200], small_data.train.labels[:200])
-    assert choose(config(lr=0.1, seed=3), replace(small_data, train=part), CPU, settings)[0] == first
+    assert choose(config(lr=0.1, seed=3), replace(small_data, train=part), CPU, app_config)[0] == first
     assert not measured
-    assert remembered_choice(config(batch_size=32), small_data, CPU, settings) is None
+    assert remembered_choice(config(batch_size=32), small_data, CPU, app_config) is None
     for changed in ("processor", "describe"):
         with monkeypatch.context() as patch:
             patch.setattr(cache, changed, lambda *_: "another")
-            assert remembered_choice(config(), small_data, CPU, settings) is None
+            assert remembered_choice(config(), small_data, CPU, app_config) is None
     with monkeypatch.context() as patch:
         patch.setattr(cache.time, "time", lambda: 1e10)
-        assert remembered_choice(config(), small_data, CPU, settings) is None
-    assert remembered_choice(config(), small_data, CPU, settings)
+        assert remembered_choice(config(), small_data, CPU, app_config) is None
+    assert remembered_choice(config(), small_data, CPU, app_config)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"results": {"a": 1}}', b"\xff\xfe", b'{"results": []}'])
-def test_a_damaged_memory_is_no_memory(damage: bytes, small_data: Data, settings: Settings) -> None:
+def test_a_damaged_memory_is_no_memory(damage: bytes, small_data: Data, app_config: AppConfig) -> None:
     """The file is measured anew and whole again."""
-    file = settings.home / "selftest.json"
+    file = app_config.home / "selftest.json"
     file.parent.mkdir(parents=True)
     file.write_bytes(damage)
-    plan, _ = choose(config(), small_data, CPU, settings)
-    known = remembered_choice(config(), small_data, CPU, settings)
+    plan, _ = choose(config(), small_data, CPU, app_config)
+    known = remembered_choice(config(), small_data, CPU, app_config)
     assert known
     assert known[0] == plan
-    assert [path.name for path in settings.home.iterdir()] == ["selftest.json"]
+    assert [path.name for path in app_config.home.iterdir()] == ["selftest.json"]
 
 
-def test_a_home_that_cannot_be_written_is_no_error(small_data: Data, settings: Settings) -> None:
+def test_a_home_that_cannot_be_written_is_no_error(small_data: Data, app_config: AppConfig) -> None:
     """The run goes on; it only measures again next time."""
-    settings.home.parent.mkdir(parents=True, exist_ok=True)
-    settings.home.write_text("a file where the folder should be")
-    plan, _ = choose(config(), small_data, CPU, settings)
+    app_config.home.parent.mkdir(parents=True, exist_ok=True)
+    app_config.home.write_text("a file where the folder should be")
+    plan, _ = choose(config(), small_data, CPU, app_config)
     assert plan.threads >= 1
 
 
 def test_a_batch_that_does_not_fit_is_refused_before_any_step(
-    small_data: Data, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measured or remembered: the sentence comes instead of a full memory."""
-    choose(config(), small_data, CPU, settings)
+    choose(config(), small_data, CPU, app_config)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1_000_000)
     monkeypatch.setattr(timing.Trial, "measured", lambda *_: pytest.fail("it took a step"))
     for asked in (config(), config(batch_size=128)):
         with pytest.raises(DoesNotFitError, match="needs about"):
-            choose(asked, small_data, CPU, settings)
+            choose(asked, small_data, CPU, app_config)
 
 
-def test_a_set_smaller_than_a_batch_and_a_few_can_be_measured(small_data: Data, settings: Settings) -> None:
+def test_a_set_smaller_than_a_batch_and_a_few_can_be_measured(small_data: Data, app_config: AppConfig) -> None:
     """One batch is all there is."""
     tiny = replace(small_data, train=ImageSet("train", small_data.train.images[:10], small_data.train.labels[:10]))
-    plan, forecast = choose(config(batch_size=10), tiny, CPU, settings)
+    plan, forecast = choose(config(batch_size=10), tiny, CPU, app_config)
     assert plan.steps_per_record >= 1
     assert forecast.epoch_s[0] > 0
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_is_measured_as_it_computes(small_data: Data, settings: Settings) -> None:
+def test_a_gpu_is_measured_as_it_computes(small_data: Data, app_config: AppConfig) -> None:
     """Its own random state stays; what it really holds is at least what its tensors take."""
     gpu = torch.device("cuda")
 
@@ -220,7 +220,7 @@ def test_a_gpu_is_measured_as_it_computes(small_data: Data, settings: Settings) 
 
     data = replace(small_data, train=moved(small_data.train))
     random = torch.cuda.get_rng_state()
-    plan, forecast = choose(config(dropout=0.3, device="cuda"), data, gpu, settings)
+    plan, forecast = choose(config(dropout=0.3, device="cuda"), data, gpu, app_config)
     assert torch.equal(torch.cuda.get_rng_state(), random)
     assert forecast.memory_bytes[0] >= memory.needed(config(dropout=0.3), data.info).training
     assert plan.memory_format in ("contiguous", "channels_last")

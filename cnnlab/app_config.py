@@ -12,12 +12,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-class SettingsError(Exception):
+class AppConfigError(Exception):
     """An environment variable has a value that cannot be used; its text names it, a sentence for each."""
 
 
 class FromEnvironment(BaseSettings):
-    """Read afresh each time it is made, so that a test or a second server can have its own. Raises SettingsError."""
+    """Read afresh each time it is made, so that a test or a second server can have its own. Raises AppConfigError."""
 
     model_config = SettingsConfigDict(env_prefix="CNNLAB_", env_ignore_empty=True, frozen=True)
 
@@ -25,7 +25,7 @@ class FromEnvironment(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SettingsError(" ".join(map(self._sentence, error.errors()))) from None
+            raise AppConfigError(" ".join(map(self._sentence, error.errors()))) from None
 
     @classmethod
     def _sentence(cls, fault: ErrorDetails) -> str:
@@ -34,7 +34,7 @@ class FromEnvironment(BaseSettings):
         return f"CNNLAB_{name.upper()} cannot be {'what it is' if secret else repr(fault['input'])}: {fault['msg']}."
 
 
-class Settings(FromEnvironment):
+class AppConfig(FromEnvironment):
     """Where things are, and how much of them."""
 
     home: Path = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
@@ -77,8 +77,8 @@ class Settings(FromEnvironment):
         return self.database_url or f"sqlite:///{(self.home / 'runs.db').absolute()}"
 
 
-class AccessSettings(FromEnvironment):
-    """Who may come in from other machines. Apart from `Settings`, which is handed on to every process of ours."""
+class AccessConfig(FromEnvironment):
+    """Who may come in from other machines. Apart from `AppConfig`, which is handed on to every process of ours."""
 
     access_code: SecretStr | None = Field(
         None, min_length=8, max_length=200, description="Whoever knows it may come in, and act on their own runs."
@@ -94,5 +94,5 @@ class AccessSettings(FromEnvironment):
 
 def without_codes(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables for a process that trains or measures: it lets nobody in, so it need not know how."""
-    secret = {f"CNNLAB_{name.upper()}" for name in AccessSettings.model_fields}
+    secret = {f"CNNLAB_{name.upper()}" for name in AccessConfig.model_fields}
     return {name: value for name, value in environment.items() if name.upper() not in secret}

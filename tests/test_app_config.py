@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import streamlit_app
+from cnnlab.app_config import PROJECT, AppConfig, AppConfigError
 from cnnlab.dashboard.state import services
-from cnnlab.settings import PROJECT, Settings, SettingsError
 
 WRONG = {
     "SLOTS": "abc",
@@ -20,17 +20,17 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def none_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine has."""
-    for name in Settings.model_fields:
+    for name in AppConfig.model_fields:
         monkeypatch.delenv(f"CNNLAB_{name.upper()}", raising=False)
 
 
 def test_without_any_all_lies_beside_the_project() -> None:
     """Whatever the folder from which it is started."""
-    settings = Settings()
+    app_config = AppConfig()
 
-    assert settings.data == PROJECT / ".cnnlab" / "data"
-    assert settings.runs == PROJECT / ".cnnlab" / "runs"
-    assert settings.database == f"sqlite:///{PROJECT / '.cnnlab' / 'runs.db'}"
+    assert app_config.data == PROJECT / ".cnnlab" / "data"
+    assert app_config.runs == PROJECT / ".cnnlab" / "runs"
+    assert app_config.database == f"sqlite:///{PROJECT / '.cnnlab' / 'runs.db'}"
 
 
 def test_home_moves_all_and_each_can_move_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -38,17 +38,17 @@ def test_home_moves_all_and_each_can_move_alone(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path))
     monkeypatch.setenv("CNNLAB_DATA_DIR", "/elsewhere")
 
-    assert Settings().runs == tmp_path / "runs"
-    assert Settings().data == Path("/elsewhere")
+    assert AppConfig().runs == tmp_path / "runs"
+    assert AppConfig().data == Path("/elsewhere")
 
 
 @pytest.mark.parametrize("name", ["HOME", "SLOTS", "THREADS", "DATABASE_URL"])
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """`CNNLAB_HOME= streamlit run …` must not mean the folder one happens to stand in."""
-    expected = Settings()
+    expected = AppConfig()
     monkeypatch.setenv(f"CNNLAB_{name}", "")
 
-    assert Settings() == expected
+    assert AppConfig() == expected
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG.items())
@@ -56,8 +56,8 @@ def test_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     """With what it was set to, and what it should be."""
     monkeypatch.setenv(f"CNNLAB_{name}", value)
 
-    with pytest.raises(SettingsError, match=rf"^CNNLAB_{name} cannot be '{value}': Input should be .+\.$"):
-        Settings()
+    with pytest.raises(AppConfigError, match=rf"^CNNLAB_{name} cannot be '{value}': Input should be .+\.$"):
+        AppConfig()
 
 
 def test_the_server_comes_up_to_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
