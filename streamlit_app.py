@@ -1,7 +1,6 @@
 """The server: `streamlit run streamlit_app.py`.
 
-The router lies in cnnlab/dashboard/, away from pages/, because Streamlit would otherwise serve a page opened by a deep
-link without it (docs/architecture.md).
+The router lies in cnnlab/dashboard/app/, away from pages/: beside it, a deep link would skip it (docs/architecture.md).
 """
 
 from collections.abc import AsyncIterator

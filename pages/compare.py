@@ -1,34 +1,5 @@
 """Compare: which run is better, and does it overfit?"""
 
-import streamlit as st
+from cnnlab.dashboard.compare import page
 
-from cnnlab.dashboard.compare import cards, charts, table
-from cnnlab.dashboard.state import services
-from cnnlab.dashboard.sweep import results
-from cnnlab.dashboard.train import start
-from cnnlab.dashboard.widgets import run_labels
-
-store = services.store()
-runs = store.list()
-run_labels.page_header(
-    "Which run is better, and does it overfit?",
-    "Pick up to eight runs. A network overfits where it knows its training pictures better than new ones.",
-)
-if not runs:
-    with st.container(border=True):
-        st.markdown("There is no run to compare yet.")
-        start.demo_button()
-    st.stop()
-
-if sweep := results.choose(runs):
-    results.show(store, sweep, runs)
-    st.stop()
-
-chosen = table.chosen_runs(runs)
-table.show(runs, chosen)
-if chosen:
-    charts.show(store, chosen)
-    charts.differences_table(chosen)
-    cards.show(store, chosen, parents={run.id: run for run in runs})
-else:
-    st.caption("Pick a run in the table: touch the box at the left of its row.")
+page.show()

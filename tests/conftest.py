@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck
-from hypothesis import app_config as hypothesis_settings
+from hypothesis import settings as hypothesis_settings
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo

@@ -8,6 +8,7 @@ import pytest
 
 import streamlit_app
 from cnnlab.app_config import PROJECT, AppConfig, AppConfigError
+from cnnlab.dashboard.app import warmup
 from cnnlab.dashboard.state import services
 
 WRONG = {
@@ -63,7 +64,7 @@ def test_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
 def test_the_server_comes_up_to_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong variable is a sentence on every page, not a server that does not start."""
     monkeypatch.setenv("CNNLAB_SLOTS", "abc")
-    monkeypatch.setattr(services, "load_torch", lambda: None)
+    monkeypatch.setattr(warmup, "load_torch", lambda: None)
     services.launcher.cache_clear()
 
     async def up_and_down() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from benchmarks.datasets import prepared
-from benchmarks.variants import Engine
+from benchmarks.training.variants import Engine
 from cnnlab.data.tensors import Data
 from cnnlab.schema import TrainingConfig
 

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.interleaved import Stopwatch
 from benchmarks.on_gpu.bench import Bench, NotHereError, Row, Section
-from benchmarks.variants import Engine
+from benchmarks.training.variants import Engine
 from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.records import StepRecord

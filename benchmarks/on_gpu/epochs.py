@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.interleaved import compare, take_turns
 from benchmarks.on_gpu.bench import Bench, Row, Section
-from benchmarks.variants import Reference
+from benchmarks.training.variants import Reference
 
 PICTURES = 50_000
 """CIFAR-10's training set: one epoch."""

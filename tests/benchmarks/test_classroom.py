@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks.classroom import cpu_s, guest, memory_mib
-from benchmarks.first_point import started
-from benchmarks.spectator import Spectator
-from benchmarks.streamlit_client import Tab
+from benchmarks.dashboard.classroom import cpu_s, guest, memory_mib
+from benchmarks.dashboard.first_point import started
+from benchmarks.dashboard.spectator import Spectator
+from benchmarks.dashboard.streamlit_client import Tab
 from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.records import RunStatus

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.equal_means import paired_tost, tost
+from benchmarks.training.equal_means import paired_tost, tost
 
 POINTS = st.lists(st.floats(50, 70), min_size=3, max_size=12).filter(lambda v: max(v) - min(v) > 0.1)
 

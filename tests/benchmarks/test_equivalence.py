@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import equivalence
-from benchmarks.equivalence import Run, arguments, by_engine, check, find, keep, large_batches, report
+from benchmarks.training import equivalence
+from benchmarks.training.equivalence import Run, arguments, by_engine, check, find, keep, large_batches, report
 from cnnlab.data.tensors import Data
 from cnnlab.schema import TrainingConfig
 

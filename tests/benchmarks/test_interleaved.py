@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.elsewhere import Elsewhere
 from benchmarks.interleaved import Comparison, Turn, compare, take_turns
-from benchmarks.variants import Engine, Reference
+from benchmarks.training.variants import Engine, Reference
 from cnnlab.data.tensors import Data
 from cnnlab.schema import TrainingConfig
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from cnnlab.data import _decoder
-from cnnlab.data.images import MAX_BYTES, PictureError, believed, decode
+from cnnlab.data.images import MAX_BYTES, PictureError, _decoder, believed, decode
 
 # Pillow's remarks on EXIF data that some tests damage.
 pytestmark = [pytest.mark.filterwarnings("ignore:Corrupt EXIF"), pytest.mark.filterwarnings("ignore:Tag data larger")]

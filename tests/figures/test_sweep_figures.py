@@ -21,9 +21,9 @@ def score(share: float) -> Score:
     return Score(loss=1.0, accuracy=share, n=1_000)
 
 
-def came_to(share: float, **app_config: Any) -> Outcome:
+def came_to(share: float, **settings: Any) -> Outcome:
     """A run with this accuracy, 10 points less than on train."""
-    return Outcome(TrainingConfig(**app_config), 3, score(share + 0.1), score(share), None)
+    return Outcome(TrainingConfig(**settings), 3, score(share + 0.1), score(share), None)
 
 
 def record(epoch: int, share: float | None) -> EpochRecord:

@@ -18,8 +18,8 @@ import pytest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import uploads
-from cnnlab.data import _decoder, images
-from cnnlab.data.images import PictureError, believed, decode
+from cnnlab.data import images
+from cnnlab.data.images import PictureError, _decoder, believed, decode
 from tests.hostile.pictures import MARK, NAMES, QUARTERS, Hostile, encode, forty, with_chunk, with_jpeg_segment
 
 HERE = Path(__file__).resolve().parent

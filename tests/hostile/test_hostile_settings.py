@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import app_config as hypothesis_settings
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 

@@ -61,10 +61,10 @@ def test_unknown_names_are_told_together() -> None:
         ),
     ],
 )
-def test_says_what_does_not_fit(app_config: dict[str, int], sentence: str) -> None:
+def test_says_what_does_not_fit(settings: dict[str, int], sentence: str) -> None:
     """One sentence, which names the fields, the allowed range and what was given."""
     with pytest.raises(ConfigError) as caught:
-        complete(TrainingConfig(**app_config))
+        complete(TrainingConfig(**settings))
 
     assert [sentence] == caught.value.sentences
     assert sentence == str(caught.value)
@@ -105,10 +105,10 @@ def test_passes_exactly_what_can_be_trained(
         ({"batch_size": 101}, "Batch size (batch_size) must be at most 100 for CIFAR-10, not 101."),
     ],
 )
-def test_a_small_dataset_says_what_is_left(app_config: dict[str, int], sentence: str) -> None:
+def test_a_small_dataset_says_what_is_left(settings: dict[str, int], sentence: str) -> None:
     """The allowed range is worked out from the dataset and the batch."""
     with patch.object(_configured, "DATASETS", small_dataset(100)), pytest.raises(ConfigError) as caught:
-        complete(TrainingConfig(**app_config))
+        complete(TrainingConfig(**settings))
 
     assert [sentence] == caught.value.sentences
 

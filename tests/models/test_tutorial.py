@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import reference
+from benchmarks.training import reference
 from cnnlab.models import ARCHITECTURES, Network
 
 

@@ -81,10 +81,10 @@ def insert_into(
     weights: bool = False,
     name: str | None = None,
     parent_id: str | None = None,
-    **app_config: Any,
+    **settings: Any,
 ) -> Run:
     """A run with `epochs` epochs of plausible scores, ended with `status`."""
-    config = complete(TrainingConfig.model_validate({"epochs": max(1, epochs), "dataset": "shapes", **app_config}))
+    config = complete(TrainingConfig.model_validate({"epochs": max(1, epochs), "dataset": "shapes", **settings}))
     if status is RunStatus.QUEUED:
         return store.create(config, name, parent_id)
     run = store.create(config, name, parent_id, mine=True)

@@ -43,9 +43,9 @@ def actor(name: str) -> Actor:
     return given.actor
 
 
-def insert(store: Store, name: str, status: RunStatus = RunStatus.FINISHED, **app_config: Any) -> Run:
+def insert(store: Store, name: str, status: RunStatus = RunStatus.FINISHED, **settings: Any) -> Run:
     """A run of that person."""
-    return RunMaker(store.acting_as(actor(name)))(status, **app_config)
+    return RunMaker(store.acting_as(actor(name)))(status, **settings)
 
 
 def labels(app: AppTest) -> set[str]:

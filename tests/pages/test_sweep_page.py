@@ -22,9 +22,9 @@ def words(app: AppTest) -> str:
     return text.replace("**", "").replace("\u202f", " ").replace("\xa0", " ")
 
 
-def sweep(store: Store, name: str, accuracies: Sequence[float | None], *app_config: dict[str, Any]) -> list[Run]:
+def sweep(store: Store, name: str, accuracies: Sequence[float | None], *settings: dict[str, Any]) -> list[Run]:
     """A sweep of these settings; each run finished with its accuracy, or still waiting."""
-    configs = [complete(TrainingConfig(**({"dataset": "shapes", "epochs": 1} | given))) for given in app_config]
+    configs = [complete(TrainingConfig(**({"dataset": "shapes", "epochs": 1} | given))) for given in settings]
     runs = store.create_many(configs, name, names(configs))
     for run, accuracy in zip(runs, accuracies, strict=True):
         if accuracy is not None:
@@ -94,8 +94,8 @@ def test_the_best_is_said_with_how_sure_it_is(open_page: OpenPage, store: Store)
 
 def test_seeds_are_repeats_and_the_luckiest_does_not_win(open_page: OpenPage, store: Store) -> None:
     """0.3 has the best run, 0.1 the best mean."""
-    app_config = [{"lr": lr, "seed": seed} for lr in (0.1, 0.3) for seed in (0, 1)]
-    sweep(store, "A", [0.6, 0.64, 0.7, 0.2], *app_config)
+    settings = [{"lr": lr, "seed": seed} for lr in (0.1, 0.3) for seed in (0, 1)]
+    sweep(store, "A", [0.6, 0.64, 0.7, 0.2], *settings)
     said = words(open_page("compare", sweep="A"))
     assert "Best: learning rate 0.1, validation 62.0 % (mean of 2 seeds, 60.0 – 64.0 %)." in said
     assert "had no say in the choice: 60.0 %" in said

@@ -76,9 +76,9 @@ def data_of(architecture: str) -> Data:
 
 def config_of(case: dict[str, Any]) -> TrainingConfig:
     """Its settings."""
-    app_config = {name: value for name, value in case.items() if name != "stop"}
-    app_config |= {"dataset": "shapes", "batch_size": BATCH, "epochs": EPOCHS, "validation_size": 10}
-    return complete(TrainingConfig(**app_config, lr=LR[case["optimizer"]], weight_decay=0.001))
+    settings = {name: value for name, value in case.items() if name != "stop"}
+    settings |= {"dataset": "shapes", "batch_size": BATCH, "epochs": EPOCHS, "validation_size": 10}
+    return complete(TrainingConfig(**settings, lr=LR[case["optimizer"]], weight_decay=0.001))
 
 
 @dataclass(eq=False)

@@ -21,8 +21,8 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 def small(**changes: object) -> TrainingConfig:
     """Two epochs of six steps, the last one short."""
-    app_config = {"dataset": "shapes", "epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes}
-    return complete(TrainingConfig(**app_config))
+    settings = {"dataset": "shapes", "epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes}
+    return complete(TrainingConfig(**settings))
 
 
 def plan_of(config: TrainingConfig) -> Plan:

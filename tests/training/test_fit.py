@@ -16,8 +16,8 @@ CPU = torch.device("cpu")
 
 def small(**changes: object) -> TrainingConfig:
     """Three short epochs with dropout, so that every random state matters."""
-    app_config = {"dataset": "shapes", "epochs": 3, "dropout": 0.3, "validation_size": 100, **changes}
-    return complete(TrainingConfig(**app_config))
+    settings = {"dataset": "shapes", "epochs": 3, "dropout": 0.3, "validation_size": 100, **changes}
+    return complete(TrainingConfig(**settings))
 
 
 def facts(record: StepRecord | EpochRecord) -> dict[str, object]:

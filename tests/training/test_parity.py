@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.reference import ReferenceLoop, SimpleCNN, VGGishCNN
+from benchmarks.training.reference import ReferenceLoop, SimpleCNN, VGGishCNN
 from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.records import StepRecord

@@ -24,7 +24,7 @@ from typing import IO, Self
 from cnnlab import logs
 from cnnlab.records import RunStatus
 from cnnlab.runs.exit import crash_note
-from cnnlab.runs.exit.exit_reason import EXIT_STALLED, STALLED
+from cnnlab.runs.exit.reason import EXIT_STALLED, STALLED
 
 TICK_S = 1.0
 LAST_WORDS_S = 5.0

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from cnnlab import logs
 from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.runs.errors import StoreError
-from cnnlab.runs.exit.exit_reason import Death, oom_kills
+from cnnlab.runs.exit.reason import Death, oom_kills
 from cnnlab.runs.store.store import Store
 
 TICK_S = 0.5

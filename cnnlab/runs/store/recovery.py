@@ -14,7 +14,7 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit import crash_note
-from cnnlab.runs.exit.exit_reason import Death, epitaph
+from cnnlab.runs.exit.reason import Death, epitaph
 from cnnlab.runs.run import Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import RUNS, Connected, change, number_of, read_run

@@ -13,7 +13,7 @@ from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.runs.exit import crash_note
-from cnnlab.runs.exit.exit_reason import EXIT_STALLED
+from cnnlab.runs.exit.reason import EXIT_STALLED
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.schema import TrainingConfig
 

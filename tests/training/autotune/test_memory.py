@@ -19,7 +19,7 @@ from cnnlab.training.optim.factory import make_optimizer
 CPU = torch.device("cpu")
 
 
-def config(**app_config: object) -> TrainingConfig:
+def config(**settings: object) -> TrainingConfig:
     """A complete config."""
     return complete(TrainingConfig.model_validate({"dataset": "shapes", "validation_size": 0, **settings}))
 

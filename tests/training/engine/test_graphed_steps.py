@@ -31,7 +31,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 def small(**changes: object) -> TrainingConfig:
     """Three epochs with dropout and batch normalisation, so that every state matters; twelve steps of 20 and a short one."""
-    app_config = {
+    settings = {
         "dataset": "shapes",
         "epochs": 3,
         "batch_size": 20,
@@ -41,7 +41,7 @@ def small(**changes: object) -> TrainingConfig:
         "lr": EXACT_LR,
         **changes,
     }
-    return complete(TrainingConfig(**app_config))
+    return complete(TrainingConfig(**settings))
 
 
 def graphed(config: TrainingConfig, data: Data, state: object = None) -> Fit:

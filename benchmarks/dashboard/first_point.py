@@ -1,4 +1,4 @@
-"""From the click on Train to the first loss point on the screen: `python -m benchmarks.first_point [--n 10]`.
+"""From the click on Train to the first loss point on the screen: `python -m benchmarks.dashboard.first_point [--n 10]`.
 
 A server with an empty home, a warm worker, SimpleCNN on CIFAR-10 with the tutorial's settings; Chromium clicks, and the
 clock stops when the chart says its first step. Each run is stopped before the next.
@@ -22,7 +22,7 @@ from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
 from cnnlab.runs import Store
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIRST_POINT = re.compile(r"After step \d+ the smoothed training loss is \d")
 
 

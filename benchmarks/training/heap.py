@@ -1,4 +1,4 @@
-"""What keeping freed memory is worth on a CPU: `python -m benchmarks.heap [--rounds 7] [--only SimpleCNN VGGishCNN …]`.
+"""What keeping freed memory is worth on a CPU: `python -m benchmarks.training.heap [--rounds 7] [--only SimpleCNN …]`.
 
 The same training twice, each in a process of its own and in turns: once as a run does it
 (`cnnlab.training.engine.malloc`), once with the C library left alone. Real CIFAR-10, as many threads as cores.
@@ -16,8 +16,8 @@ from benchmarks.datasets import prepared
 from benchmarks.elsewhere import Elsewhere
 from benchmarks.interleaved import Variant, compare, take_turns
 from benchmarks.machine import machine
-from benchmarks.planned import self_tested
-from benchmarks.variants import Engine
+from benchmarks.training.planned import self_tested
+from benchmarks.training.variants import Engine
 from cnnlab.presets import PRESETS
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig

@@ -1,4 +1,4 @@
-"""The tutorial, reproduced: `python -m benchmarks.tutorial [--preset NAME] [--seeds 0 1 2] [--epochs N]`.
+"""The tutorial, reproduced: `python -m benchmarks.training.tutorial [--preset NAME] [--seeds 0 1 2] [--epochs N]`.
 
 Trains through the command line, as a person would, and reads the store. Runs that are there already (same settings)
 are not trained again, so a table can grow seed by seed.

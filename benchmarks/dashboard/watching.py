@@ -1,4 +1,4 @@
-"""What a viewer costs the training that is watched: `python -m benchmarks.watching [--n 5] [--epochs 2]`.
+"""What a viewer costs the training that is watched: `python -m benchmarks.dashboard.watching [--n 5] [--epochs 2]`.
 
 One run of the tutorial's SimpleCNN on CIFAR-10 by the dashboard's own worker, on this machine's own cores. In turns, nobody
 looks, or one Chromium on the same machine has the run's page open, which asks the store once a second. A phase lasts whole
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.first_point import started
+from benchmarks.dashboard.first_point import started
 from benchmarks.interleaved import compare
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig

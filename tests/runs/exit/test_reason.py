@@ -13,7 +13,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Run, Store, locks
 from cnnlab.runs.exit import crash_note
-from cnnlab.runs.exit.exit_reason import EXIT_STALLED, Death, oom_kills
+from cnnlab.runs.exit.reason import EXIT_STALLED, Death, oom_kills
 from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import Launcher
 from cnnlab.schema import TrainingConfig

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from benchmarks.interleaved import Stopwatch, Turn
-from benchmarks.reference import NETWORKS, ReferenceLoop
+from benchmarks.training.reference import NETWORKS, ReferenceLoop
 from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.records import StepRecord

@@ -18,8 +18,8 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnlab.data import _decoder
-from cnnlab.data._decoder import HEADER, MAGIC
+from cnnlab.data.images import _decoder
+from cnnlab.data.images._decoder import HEADER, MAGIC
 
 MAX_BYTES = 8_000_000
 MAX_SIDE_PX = _decoder.MAX_SIDE_PX

@@ -1,4 +1,4 @@
-"""A class that watches one run: `python -m benchmarks.classroom [--minutes 10] [--n 5]`, about 1.7 times those minutes.
+"""A class watches one run: `python -m benchmarks.dashboard.classroom [--minutes 10] [--n 5]`, about 1.7 times as long.
 
 One server, started as the README says; one run of the tutorial's SimpleCNN on CIFAR-10 by the dashboard's own worker;
 thirty tabs on the run's page, which speak Streamlit's own protocol and look once a second, each at its own moment. In
@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from websockets import InvalidHandshake
 
-from benchmarks.first_point import started
+from benchmarks.dashboard.first_point import started
+from benchmarks.dashboard.spectator import Spectator
+from benchmarks.dashboard.watching import until
 from benchmarks.interleaved import compare
 from benchmarks.machine import machine
-from benchmarks.spectator import Spectator
-from benchmarks.watching import until
 from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
 from cnnlab.runs import Run, Store

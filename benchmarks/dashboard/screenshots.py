@@ -1,6 +1,7 @@
-"""The README's pictures: `python -m benchmarks.screenshots URL --run ID --inside ID --compare ID,ID,ID`.
+"""The README's pictures: `python -m benchmarks.dashboard.screenshots URL --run ID --inside ID --compare ID,ID,ID`.
 
-URL is a dashboard that holds finished runs (`python -m benchmarks.tutorial` makes three); the pictures show them as they are.
+URL is a dashboard that holds finished runs (`python -m benchmarks.training.tutorial` makes three); the pictures show
+them as they are.
 """
 
 import argparse
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
 def main() -> None:

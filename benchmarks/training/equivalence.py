@@ -1,9 +1,9 @@
-"""Is `fast` as accurate as the reference? `python -m benchmarks.equivalence --results FILE [--seeds 0 1 …]`.
+"""Is `fast` as accurate as the reference? `python -m benchmarks.training.equivalence --results FILE [--seeds 0 1 …]`.
 
 Test accuracy of the tutorial's SimpleCNN after 10 epochs on the real CIFAR-10, n seeds a side, and whether the means
 are equal within half a point. Each run is a line of JSON in FILE: it is not trained again, and several processes with
 other seeds may write to the same file. The reference side is trained by `exact`, whose bits are the reference loop's, and
-only once that has been checked over a whole run (side `check`). `recipe` is the large batch of benchmarks/recipes.py;
+only once that has been checked over a whole run (side `check`). `recipe` is the large batch of benchmarks/training/recipes.py;
 `--batch 256 --lr 0.002 0.004` adds others, to find one.
 """
 
@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.datasets import prepared
-from benchmarks.equal_means import paired_tost, tost
 from benchmarks.machine import machine
-from benchmarks.planned import self_tested
-from benchmarks.recipes import LARGE_BATCH
-from benchmarks.reference import NETWORKS, ReferenceLoop
+from benchmarks.training.equal_means import paired_tost, tost
+from benchmarks.training.planned import self_tested
+from benchmarks.training.recipes import LARGE_BATCH
+from benchmarks.training.reference import NETWORKS, ReferenceLoop
 from cnnlab.data.tensors import Data
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord

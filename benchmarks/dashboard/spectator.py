@@ -7,7 +7,7 @@ from streamlit.proto.BidiComponent_pb2 import BidiComponent
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.streamlit_client import Tab
+from benchmarks.dashboard.streamlit_client import Tab
 
 CHART = "cnnlab_live_chart"
 BADGE = re.compile(r":\w+-badge\[:material/\w+: (\w+)\]")

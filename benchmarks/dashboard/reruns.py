@@ -1,4 +1,4 @@
-"""How long each page takes on the server: `python -m benchmarks.reruns [--runs 100] [--n 20]`.
+"""How long each page takes on the server: `python -m benchmarks.dashboard.reruns [--runs 100] [--n 20]`.
 
 A store of its own with that many runs of 10 epochs and 7,820 steps each, the newest of them really trained (on
 `shapes`), so that the pages that look inside have something to show. Measured by Streamlit's AppTest: the whole
@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("home", "train", "compare", "kernels", "feature_maps")
 
 

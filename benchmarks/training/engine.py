@@ -1,8 +1,8 @@
-"""How fast training is on the CPU: `python -m benchmarks.engine [--threads N] [--rounds 7] [--only exact fast …]`.
+"""How fast training is on the CPU: `python -m benchmarks.training.engine [--threads N] [--rounds 7] [--only exact fast …]`.
 
 Each variant trains on the real CIFAR-10 in a process of its own, as the self-test of a run would have it, and takes turns with
-the reference loop (benchmarks/reference.py). A ratio is given twice: best round against best round, and in brackets the median
-of the ratios within each round.
+the reference loop (benchmarks/training/reference.py). A ratio is given twice: best round against best round, and in
+brackets the median of the ratios within each round.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from benchmarks.datasets import prepared
 from benchmarks.elsewhere import Elsewhere
 from benchmarks.interleaved import Variant, compare, take_turns
 from benchmarks.machine import machine
-from benchmarks.planned import self_tested
-from benchmarks.recipes import LARGE_BATCH
-from benchmarks.variants import Engine, Reference, steps_with_the_same_bits
+from benchmarks.training.planned import self_tested
+from benchmarks.training.recipes import LARGE_BATCH
+from benchmarks.training.variants import Engine, Reference, steps_with_the_same_bits
 from cnnlab.records import Plan
 from cnnlab.schema import TrainingConfig
 

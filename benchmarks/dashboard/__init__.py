@@ -1,0 +1,1 @@
+"""These measurements open the dashboard as its visitors do."""

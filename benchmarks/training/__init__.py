@@ -1,0 +1,1 @@
+"""These measurements train, and compare what they cost and reach."""

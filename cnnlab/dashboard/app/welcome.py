@@ -1,0 +1,104 @@
+"""This module draws the first page: what cnnlab is, and where to begin."""
+
+import numpy as np
+import streamlit as st
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.app.examples import examples
+from cnnlab.dashboard.run import latest
+from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.data import DATASETS
+from cnnlab.formatting import NARROW, count
+from cnnlab.presets import PRESETS
+
+DEMO = PRESETS[0]
+BUILT_IN = "shapes"
+PICTURES_PX = 240
+CARDS = (
+    (navigation.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
+    (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
+    (navigation.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
+    (navigation.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
+)
+
+
+def begin(dataset: str) -> None:
+    """Start the demo on `dataset` and go and watch it."""
+    from cnnlab.dashboard.train import start  # it loads torch, and this page must open at once
+    from cnnlab.models import complete
+
+    if run_id := start.begin(complete(DEMO.config.model_copy(update={"dataset": dataset}))):
+        query_params.go(navigation.train(), run=run_id)
+    start.problem()
+
+
+def welcome() -> None:
+    """What this is, and the one button to begin with."""
+    st.title("See what a convolutional network learns", anchor=False)
+    st.markdown(
+        "Train one on real pictures, watch it learn step by step, find out whether it overfits, and look inside: "
+        "at what its kernels look for, and at what they find in a picture of yours."
+    )
+    config = DEMO.config
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        wanted = st.button(f"Train the {DEMO.name}", key="demo", type="primary", icon=":material/play_arrow:")
+        query_params.link(navigation.train(), "Choose my own settings", icon=":material/tune:")
+    st.caption(
+        f"{config.architecture}, {config.epochs} epochs on {count(config.train_subset or 0)} pictures of "
+        f"{config.dataset}. It trains in the background; this page may be closed."
+    )
+    dataset = DATASETS.get(config.dataset)
+    if not dataset.is_ready(services.app_config().data):
+        size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
+        st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
+        if st.button(f"No network? Train on {BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
+            begin(BUILT_IN)
+    if wanted:
+        begin(config.dataset)
+
+
+def pictures(waiting: bool) -> None:
+    """What a network is shown: one picture of each class, looked for again until it is there."""
+    shown = examples()
+    if shown is None:
+        st.space(PICTURES_PX)
+    elif waiting:
+        st.rerun()  # found: this stops the clock
+    else:
+        tiles(
+            key="examples",
+            values=shown.pictures.astype(np.float32),
+            limits=(0, 255),
+            palette="viridis",
+            labels=shown.classes,
+            columns=5,
+            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: numbers are all a network sees.",
+            description=f"{len(shown.classes)} pictures of {shown.dataset}.",
+            pick=False,
+        )
+
+
+def cards() -> None:
+    """The four questions, each the title of its page."""
+    with st.grid(4, min_column_width=180, border=True) as grid:
+        for page, question, answer in CARDS:
+            with grid.cell(), st.container(gap="xsmall"):
+                st.markdown(f"**{question}**")
+                st.caption(answer)
+                query_params.link(page(), page().title, icon=":material/arrow_forward:")
+
+
+def show() -> None:
+    """Draw the page."""
+    store = services.store()
+    with st.container(horizontal_alignment="center"), st.container(width=1120, gap="large"):
+        left, right = st.columns([6, 5], gap="large", vertical_alignment="center")
+        with left:
+            welcome()
+        with right:
+            waiting = examples() is None
+            st.fragment(pictures, run_every="2s" if waiting else None, key="pictures")(waiting)
+        cards()
+        if runs := services.runs(store):
+            latest.latest(runs)
