@@ -1,1 +1,1 @@
-"""cnnlab: train small convolutional networks, watch them learn, and look inside."""
+"""This package trains small convolutional networks, lets people watch them learn, and looks inside them."""

@@ -1,4 +1,4 @@
-"""`python -m cnnlab`: see cnnlab.cli."""
+"""This module is what `python -m cnnlab` runs: the command line of cnnlab.cli."""
 
 import sys
 

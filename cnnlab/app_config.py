@@ -1,4 +1,4 @@
-"""Where cnnlab keeps its things on this machine: `CNNLAB_*` environment variables, all with defaults."""
+"""This module says where cnnlab keeps its things on this machine: `CNNLAB_*` environment variables, all with defaults."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,11 +13,15 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 class AppConfigError(Exception):
-    """An environment variable has a value that cannot be used; its text names it, a sentence for each."""
+    """`AppConfigError` says that an environment variable has a value that cannot be used; its text names each, a
+    sentence for each.
+    """
 
 
 class FromEnvironment(BaseSettings):
-    """Read afresh each time it is made, so that a test or a second server can have its own. Raises AppConfigError."""
+    """A `FromEnvironment` is read afresh from the environment variables each time it is made, so that a test or a
+    second server can have its own. Raises AppConfigError.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CNNLAB_", env_ignore_empty=True, frozen=True)
 
@@ -35,7 +39,7 @@ class FromEnvironment(BaseSettings):
 
 
 class AppConfig(FromEnvironment):
-    """Where things are, and how much of them."""
+    """An `AppConfig` says where data, runs, database and logs are, and how much of them is kept."""
 
     home: Path = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
     data_dir: Path | None = Field(None, description="Folder of the datasets. Default: HOME/data.")
@@ -63,22 +67,24 @@ class AppConfig(FromEnvironment):
 
     @cached_property
     def data(self) -> Path:
-        """Folder of the datasets."""
+        """Return the folder of the datasets."""
         return (self.data_dir or self.home / "data").absolute()
 
     @cached_property
     def runs(self) -> Path:
-        """Folder of the runs: one directory a run, named by its id."""
+        """Return the folder of the runs: one directory a run, named by its id."""
         return (self.runs_dir or self.home / "runs").absolute()
 
     @cached_property
     def database(self) -> str:
-        """SQLAlchemy URL of the store."""
+        """Return the SQLAlchemy URL of the run store."""
         return self.database_url or f"sqlite:///{(self.home / 'runs.db').absolute()}"
 
 
 class AccessConfig(FromEnvironment):
-    """Who may come in from other machines. Apart from `AppConfig`, which is handed on to every process of ours."""
+    """An `AccessConfig` says who may come in from other machines. It is apart from `AppConfig`, which is handed on to
+    every process of ours.
+    """
 
     access_code: SecretStr | None = Field(
         None, min_length=8, max_length=200, description="Whoever knows it may come in, and act on their own runs."
@@ -93,6 +99,6 @@ class AccessConfig(FromEnvironment):
 
 
 def without_codes(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables for a process that trains or measures: it lets nobody in, so it need not know how."""
+    """Return the environment for a process that trains or measures, without the access codes: it lets nobody in."""
     secret = {f"CNNLAB_{name.upper()}" for name in AccessConfig.model_fields}
     return {name: value for name, value in environment.items() if name.upper() not in secret}

@@ -1,4 +1,4 @@
-"""Test hooks: named places where a test makes this process die or fail (tests/reliability).
+"""This module names the places where a test makes this process die or fail (tests/reliability).
 
 CNNLAB_FAILPOINT=before_rename:3 ends the process with SIGKILL the third time it comes to that place, as a power cut would;
 before_commit:2=ENOSPC raises that OSError there instead. Unset, as it always is outside of tests, a place costs one
@@ -25,7 +25,7 @@ FAILPOINTS = (
 
 
 class FailpointError(ValueError):
-    """CNNLAB_FAILPOINT names no such place, count or error."""
+    """`FailpointError` says that CNNLAB_FAILPOINT names no such place, count or error."""
 
 
 @dataclass
@@ -41,13 +41,13 @@ _armed: _Armed | None = None
 
 
 def arm(text: str | None) -> None:
-    """Set the place, as CNNLAB_FAILPOINT would; None or nothing takes it away. Raises FailpointError."""
+    """Set the failpoint, as CNNLAB_FAILPOINT would; None or an empty text takes it away. Raises FailpointError."""
     global _armed
     _armed = _parsed(text) if text else None
 
 
 def reach(name: str) -> None:
-    """The process is at the place `name`."""
+    """Tell that the process is at the failpoint `name`, and die or fail there where a test asked for it."""
     if _armed is not None:
         _armed.reached[name] += 1
         if name == _armed.name and _armed.reached[name] == _armed.occurrence:

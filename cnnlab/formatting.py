@@ -10,7 +10,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def _rounded(value: float, digits: int, times: int = 1) -> str:
-    """Half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below."""
+    """Round half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below."""
     if not isfinite(value):
         return "not a number"
     rounded = (Decimal(repr(float(value))) * times).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
@@ -18,32 +18,32 @@ def _rounded(value: float, digits: int, times: int = 1) -> str:
 
 
 def tenths(share: float) -> float:
-    """A share, 0 to 1, in percent, rounded as `percent` rounds it: for a table that sorts its numbers."""
+    """Return a share, 0 to 1, in percent, rounded as `percent` rounds it: for a table that sorts its numbers."""
     return float((Decimal(repr(float(share))) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, with one decimal: 0.6335 becomes "63.4 %"."""
+    """Write a share, 0 to 1, in percent with one decimal: 0.6335 becomes "63.4 %"."""
     return f"{_rounded(share, 1, times=100)}{NARROW}%"
 
 
 def points(difference: float) -> str:
-    """A difference of two shares in percentage points: 0.023 becomes "2.3 points"."""
+    """Write a difference of two shares in percentage points: 0.023 becomes "2.3 points"."""
     return f"{_rounded(difference, 1, times=100)}\N{NO-BREAK SPACE}points"
 
 
 def loss4(loss: float) -> str:
-    """A loss with four decimals."""
+    """Write a loss with four decimals."""
     return _rounded(loss, 4)
 
 
 def count(number: int) -> str:
-    """A whole number with thin separators: 62006 becomes "62 006"."""
+    """Write a whole number with thin separators: 62006 becomes "62 006"."""
     return f"{number:,}".replace(",", NARROW).replace("-", MINUS)
 
 
 def duration(seconds: float) -> str:
-    """A span of time with its two largest units: 80 becomes "1 min 20 s"."""
+    """Write a span of time with its two largest units: 80 becomes "1 min 20 s"."""
     if seconds < 9.95:
         return f"{_rounded(seconds, 1)}{NARROW}s"
     whole = round(seconds)
@@ -58,5 +58,5 @@ def duration(seconds: float) -> str:
 
 
 def augmented_test(score: Score) -> str:
-    """The name under which an accuracy with test-time augmentation is shown: "test, 6 views"."""
+    """Return the name under which an accuracy with test-time augmentation is shown: "test, 6 views"."""
     return f"test, {score.views} views"

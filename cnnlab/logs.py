@@ -1,4 +1,5 @@
-"""What happened, as one JSON object a line in CNNLAB_HOME/logs: a file a process, the oldest go.
+"""This module writes what happened as one JSON object a line in CNNLAB_HOME/logs: one file a process, the oldest files
+go.
 
 `python -m cnnlab logs RUN` shows what is told of a run. A fact is a short word or a number; nothing secret, no address with
 a password in it and nobody's picture is ever one.
@@ -32,7 +33,7 @@ _events = logging.getLogger("cnnlab.events")
 
 
 def begin(home: Path, kind: Kind) -> Path | None:
-    """From now on this process's events, and its errors, go to a file of its own; None where none can be made.
+    """Send this process's events and errors to a log file of its own; returns None where no file can be made.
 
     Before that they go nowhere. Never raises: a log must not stop what it tells of.
     """
@@ -52,19 +53,21 @@ def begin(home: Path, kind: Kind) -> Path | None:
 
 
 def event(what: str, /, run: str | None = None, *, error: BaseException | None = None, **facts: Fact) -> None:
-    """Tell that something happened, to the run `run`, or else to the one this is `about`; with `error`, its traceback."""
+    """Log that something happened to the run `run`, or else to the run this thread is `about`; with `error`, its
+    traceback.
+    """
     level = logging.ERROR if error else logging.INFO
     _events.log(level, what, exc_info=error, extra={"cnnlab_run": run, "cnnlab_facts": facts})
 
 
 def refused(what: str, /, why: str, **facts: Fact) -> None:
-    """Tell that something was not let in: a setting, a picture, a person. `why` is the sentence that was shown."""
+    """Log that a setting, a picture or a person was not let in. `why` is the sentence that was shown."""
     _events.warning("refused", extra={"cnnlab_run": None, "cnnlab_facts": {"what": what, "why": why, **facts}})
 
 
 @contextmanager
 def about(run: str) -> Iterator[None]:
-    """What is told inside the block, in this thread, is told of that run."""
+    """Attribute the events of this thread inside the block to that run."""
     token = _run.set(run)
     try:
         yield
@@ -73,18 +76,18 @@ def about(run: str) -> Iterator[None]:
 
 
 def read(home: Path, run: str) -> list[dict[str, Any]]:
-    """What the logs that are still there tell of a run, in the order of time. A torn line is left out."""
+    """Return the events that the remaining logs tell of a run, in the order of time. A torn line is left out."""
     found = [line for path in folder_of(home).glob("*.jsonl*") for line in _lines(path) if line.get("run") == run]
     return sorted(found, key=lambda line: str(line.get("time")))
 
 
 def folder_of(home: Path) -> Path:
-    """Where the logs of a home are."""
+    """Return the folder that holds the logs of a home."""
     return home.absolute() / "logs"
 
 
 def prune(folder: Path, pattern: str, kept: int) -> None:
-    """Remove the oldest files of that name but for `kept`, and never one that a living process still writes."""
+    """Remove the oldest log files of that name but for `kept`, and never one that a living process still writes."""
     for path in sorted(folder.glob(pattern))[: -kept or None]:
         if not in_use(path):
             for old in (path, path.with_name(f"{path.name}.1")):
@@ -93,7 +96,7 @@ def prune(folder: Path, pattern: str, kept: int) -> None:
 
 
 def in_use(path: Path) -> bool:
-    """True while a process that has `mark`ed the file is alive."""
+    """Return True while a process that has `mark`ed the file is alive."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,13 +108,13 @@ def in_use(path: Path) -> bool:
 
 
 def mark(file: Any) -> None:
-    """The file is in use as long as this process, or a child that inherits the open file, is alive."""
+    """Mark the file as in use for as long as this process, or a child that inherits the open file, is alive."""
     with suppress(OSError):  # a network folder may have no locks
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 class _File(RotatingFileHandler):
-    """JSON lines; a disk that refuses them is not complained about in a place that is on the same disk."""
+    """A `_File` handler writes JSON lines; where the disk refuses them, it does not complain on the same disk."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=1, encoding="utf-8")
@@ -123,11 +126,11 @@ class _File(RotatingFileHandler):
         return file
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """Nothing can be done, and nobody must be disturbed."""
+        """Ignore a log line that cannot be written: nothing can be done, and nobody must be disturbed."""
 
 
 class _Terminal(logging.StreamHandler[Any]):
-    """Warnings and errors, for whoever looks at the process itself."""
+    """A `_Terminal` handler prints warnings and errors for whoever looks at the process itself."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
@@ -138,7 +141,7 @@ class _Terminal(logging.StreamHandler[Any]):
         return " ".join([super().format(record), *(f"{name}={value}" for name, value in facts.items())])
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """The terminal is gone; the file has it."""
+        """Ignore a terminal that is gone; the log file has the line."""
 
 
 class _Json(logging.Formatter):

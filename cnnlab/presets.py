@@ -1,4 +1,6 @@
-"""Settings that are worth a button: the tutorial's two networks, a cure, a speed record, and a demo that fits a lesson."""
+"""This module names the settings that are worth a button: the tutorial's two networks, a cure, a speed record and a
+demo.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +9,7 @@ from cnnlab.schema import TrainingConfig
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of settings. `config` may still leave dropout and batch_norm to the architecture."""
+    """A `Preset` is a named set of settings. `config` may still leave dropout and batch_norm to the architecture."""
 
     name: str
     summary: str

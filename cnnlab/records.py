@@ -1,4 +1,4 @@
-"""What a run reports of itself: its status, its steps, its epochs, its final scores."""
+"""This module holds what a run reports of itself: its status, its steps, its epochs and its final scores."""
 
 from enum import StrEnum
 from typing import Literal
@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. Only `running` has a process; every other one can be told from the store alone."""
+    """A `RunStatus` says where a run stands. Only `running` has a process; every other status can be told from the
+    store alone.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -22,12 +24,13 @@ class RunStatus(StrEnum):
 
     @property
     def active(self) -> bool:
-        """True while something may still happen by itself."""
+        """Return True while something may still happen to the run by itself."""
         return self in (RunStatus.QUEUED, RunStatus.RUNNING)
 
     @property
     def resumable(self) -> bool:
-        """True where `continue` makes sense: the run has ended before its last epoch, but not by its own settings.
+        """Return True where `continue` makes sense: the run has ended before its last epoch, but not by its own
+        settings.
 
         What makes a run fail (a full disk, a missing dataset, a busy device) may be over when it is continued.
         """
@@ -35,13 +38,13 @@ class RunStatus(StrEnum):
 
 
 class Record(BaseModel):
-    """What a run reports. Frozen."""
+    """A `Record` is something a run reports. It is frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Score(Record):
-    """Loss and accuracy of one set: eval mode, no augmentation, no label smoothing."""
+    """A `Score` is the loss and accuracy of one network on one set: eval mode, no augmentation, no label smoothing."""
 
     loss: float
     """Mean cross entropy, nats."""
@@ -54,7 +57,9 @@ class Score(Record):
 
 
 class StepRecord(Record):
-    """The optimizer steps since the record before: one where steps are slow, many where they are quick."""
+    """A `StepRecord` stands for the optimizer steps since the record before: one where steps are slow, many where they
+    are quick.
+    """
 
     step: int
     """The last of them: 1, 2, … over the whole run."""
@@ -71,7 +76,9 @@ class StepRecord(Record):
 
 
 class EpochRecord(Record):
-    """The state of affairs after an epoch: 1, 2, … (the network before its first step has weights, but no record)."""
+    """An `EpochRecord` is what was measured after an epoch: 1, 2, … (the network before its first step has weights, but
+    no record).
+    """
 
     epoch: int
     step: int
@@ -87,7 +94,7 @@ class EpochRecord(Record):
 
 
 class FullScores(Record):
-    """One network on the whole of each set."""
+    """`FullScores` are the scores of one network on the whole of each set."""
 
     epoch: int
     train: Score
@@ -98,7 +105,7 @@ class FullScores(Record):
 
 
 class Plan(Record):
-    """How a run computes on its machine. Its bits depend on it, so a continued run keeps it."""
+    """A `Plan` says how a run computes on its machine. The run's bits depend on the plan, so a continued run keeps it."""
 
     threads: int
     """Of the CPU."""
@@ -115,7 +122,7 @@ class Plan(Record):
 
 
 class Forecast(Record):
-    """What a run will take on its machine, from real steps before it."""
+    """A `Forecast` says what a run will take on its machine, from real steps before the run."""
 
     epoch_s: tuple[float, float]
     """Lowest and highest likely time of an epoch's training, evaluation left out."""
@@ -126,7 +133,7 @@ class Forecast(Record):
 
 
 class Usage(Record):
-    """What a run did take, beside its Forecast."""
+    """A `Usage` says what a run did take, beside its `Forecast`."""
 
     epoch_s: float
     """Median time of an epoch's training, evaluation left out."""
@@ -135,7 +142,7 @@ class Usage(Record):
 
 
 class Results(Record):
-    """What a finished run is judged by."""
+    """`Results` are the scores that a finished run is judged by."""
 
     final: FullScores
     best: FullScores | None
@@ -145,7 +152,7 @@ class Results(Record):
 
 
 class Preflight(Record):
-    """What a run would take here, measured before there is one."""
+    """A `Preflight` says what a run would take on this machine, measured before there is a run."""
 
     plan: Plan
     forecast: Forecast
@@ -154,7 +161,7 @@ class Preflight(Record):
 
 
 class LrRange(Record):
-    """A learning-rate range test: columns of equal length, one entry a step, and what they suggest."""
+    """An `LrRange` is a learning-rate range test: columns of equal length, one entry a step, and the rate they suggest."""
 
     lr: tuple[float, ...]
     loss: tuple[float, ...]

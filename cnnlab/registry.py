@@ -1,4 +1,4 @@
-"""A table of named things, one file each, found by looking through a package."""
+"""This module holds a table of named things, one file each, found by looking through a package."""
 
 import importlib
 import pkgutil
@@ -8,14 +8,15 @@ from typing import Generic, TypeVar
 
 
 class UnknownNameError(LookupError):
-    """Asked for a name that nothing registered; its text lists the names there are."""
+    """`UnknownNameError` says that nothing is registered under a name; its text lists the names there are."""
 
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names to things. Each module of `package` may register some, but for its helpers and those that begin with `_`.
+    """A `Registry` maps names to things. Each module of `package` may register some, but for its helpers and modules
+    that begin with `_`.
 
     The modules are imported at the first question, not when the package is, so that naming a registry
     costs nothing.
@@ -30,14 +31,16 @@ class Registry(Generic[T]):
         self._lock = threading.RLock()  # a server asks from many threads at once
 
     def register(self, name: str, thing: T) -> T:
-        """Add `thing`. Raises ValueError where the name is taken: two files claiming one name is a mistake."""
+        """Add `thing` under `name` and return it. Raises ValueError where the name is taken: two files claiming one
+        name is a mistake.
+        """
         if name in self._things:
             raise ValueError(f"The {self.kind} {name!r} is registered twice.")
         self._things[name] = thing
         return thing
 
     def get(self, name: str) -> T:
-        """The thing of that name. Raises UnknownNameError, whose text lists the known names."""
+        """Return the thing of that name. Raises UnknownNameError, whose text lists the known names."""
         self._discover()
         try:
             return self._things[name]
@@ -46,7 +49,7 @@ class Registry(Generic[T]):
             raise UnknownNameError(f"There is no {self.kind} {name!r}. Choose one of: {known}.") from None
 
     def names(self) -> list[str]:
-        """All names, sorted."""
+        """Return all registered names, sorted."""
         self._discover()
         return sorted(self._things)
 

@@ -1,1 +1,3 @@
-"""Arrays and records in, a figure out. No torch, no Streamlit: a notebook can use them as they are."""
+"""This room takes arrays and records and returns figures. It needs no torch and no Streamlit: a notebook can use it as
+it is.
+"""

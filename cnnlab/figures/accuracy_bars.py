@@ -1,4 +1,4 @@
-"""Train, validation and test accuracy side by side, with the gap drawn and how sure each number is."""
+"""This module draws train, validation and test accuracy side by side, with the gap and how sure each number is."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 @dataclass(frozen=True)
 class RunScores:
-    """What is drawn of one run."""
+    """A `RunScores` is one run as the bars show it."""
 
     name: str
     scores: FullScores
@@ -26,7 +26,8 @@ class RunScores:
 
 
 def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
-    """One group of bars a run, each set measured whole: whiskers are 95 % intervals, the bracket is train minus test.
+    """Draw one group of bars a run, each set measured whole: whiskers are 95 % intervals, the bracket is train minus
+    test.
 
     Bars lie, so that names and numbers can be read on a telephone as well.
     """

@@ -1,4 +1,4 @@
-"""How sure the network is of each class."""
+"""This module draws how sure a network is of each class."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ OTHER = "rgba(128,132,149,0.45)"
 def probability_bars(
     probabilities: Sequence[float] | npt.NDArray[np.floating], classes: Sequence[str], true: int | None = None
 ) -> go.Figure:
-    """One lying bar a class, in the classes' own order so that epochs can be compared; the answer is coloured.
+    """Draw one lying bar a class, in the classes' own order so that epochs can be compared; the answer is coloured.
 
     `probabilities`: one a class, 0 to 1, adding up to 1. `true`: the class of the picture, where it is known.
     """

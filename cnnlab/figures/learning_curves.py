@@ -1,4 +1,4 @@
-"""Learning curves of several runs over each other: the colour is the run, the dash is the set."""
+"""This module draws the learning curves of several runs over each other: the colour is the run, the dash is the set."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CROWDED = 40
 
 @dataclass(frozen=True)
 class RunCurve:
-    """What is drawn of one run."""
+    """A `RunCurve` is one run as the curves show it."""
 
     name: str
     epochs: Sequence[EpochRecord]
@@ -29,7 +29,8 @@ class RunCurve:
 
 
 def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) -> go.Figure:
-    """Train sample (solid) and validation (dashed) after each epoch, the test set (diamonds) where it was measured.
+    """Draw train sample (solid) and validation (dashed) after each epoch, and the test set (diamonds) where it was
+    measured.
 
     A star marks each run's best epoch. Runs have the colours of `RUN_COLOURS`, in their order.
     """
@@ -108,7 +109,7 @@ def _line(points: Sequence[tuple[int, Score]], measure: Measure, words: str, sha
 
 
 def _key(runs: Sequence[RunCurve]) -> Iterator[go.Scatter]:
-    """What the dashes mean, in the legend's own grey."""
+    """Add what the dashes mean to the legend, in the legend's own grey."""
     names = {"train": "train sample", "validation": "validation", "test": "test"}
     if not any(run.results for run in runs):
         del names["test"]

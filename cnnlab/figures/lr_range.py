@@ -1,4 +1,4 @@
-"""The learning-rate range test as a curve: the loss of each step over the rate it was taken with."""
+"""This module draws the learning-rate range test as a curve: the loss of each step over the rate it was taken with."""
 
 from math import log10
 
@@ -13,7 +13,9 @@ HEADROOM = 0.25
 
 
 def lr_range_figure(test: LrRange, *, height_px: int = 300) -> go.Figure:
-    """Raw loss (faint dots), smoothed loss (line), the suggestion (dashed line) and the steepest fall (dotted)."""
+    """Draw the raw loss (faint dots), the smoothed loss (line), the suggested rate (dashed line) and the steepest fall
+    (dotted).
+    """
     figure = go.Figure()
     for name, values, style in (
         ("each step's loss", test.loss, {"mode": "markers", "marker": {"size": 4, "color": INK, "opacity": 0.55}}),
@@ -40,7 +42,7 @@ def lr_range_figure(test: LrRange, *, height_px: int = 300) -> go.Figure:
 
 
 def _mark(figure: go.Figure, rate: float, words: str, colour: str, dash: str, *, above: bool) -> None:
-    """A line at the rate, with its words above to the left or below to the right."""
+    """Draw a line at the rate, with its words above to the left or below to the right."""
     figure.add_vline(x=rate, line={"color": colour, "width": 2, "dash": dash})
     figure.add_annotation(
         x=log10(rate),  # on a log axis Plotly wants an annotation's place as an exponent, a line's as it is
@@ -55,7 +57,9 @@ def _mark(figure: go.Figure, rate: float, words: str, colour: str, dash: str, *,
 
 
 def _shown(test: LrRange) -> list[float] | None:
-    """From a little below the lowest to a little above the start; None, all of it, where there is nothing."""
+    """Return the range of losses to draw, from a little below the lowest to a little above the start; None, for all of
+    it, where there is none.
+    """
     if not test.loss:
         return None
     low, start = min(test.loss), max(test.smoothed[0], test.loss[0])

@@ -1,4 +1,4 @@
-"""The colours that mean things everywhere, and the one template of every Plotly figure."""
+"""This module holds the colours that mean the same everywhere, and the one template of every Plotly figure."""
 
 from html import escape
 
@@ -38,5 +38,5 @@ TEMPLATE = go.layout.Template(
 
 
 def plain(text: str) -> str:
-    """`text` such that Plotly, which reads a little HTML in every name, shows it letter by letter."""
+    """Escape `text` so that Plotly, which reads a little HTML in every name, shows it letter by letter."""
     return escape(" ".join(text.split()), quote=False)

@@ -1,4 +1,4 @@
-"""Which setting matters: accuracy over one setting, or over two as a map with numbers."""
+"""This module draws which setting of a sweep matters: accuracy over one setting, or over two as a map with numbers."""
 
 from collections.abc import Sequence
 from math import ceil, floor, log10
@@ -20,7 +20,7 @@ COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 
 def over_setting(outcomes: Sequence[Outcome], axis: Setting, judged_by: Judge, *, joined: bool = True) -> go.Figure:
-    """Accuracy over the values of one setting: a mark each run, train and the judging set.
+    """Draw the accuracy over the values of one setting: a mark a run, for train and for the judging set.
 
     `joined`: a line through the means of the runs that share a value (a dash, where the values are words). Not for
     random draws, where each value is another and a line would follow the noise of the other settings.
@@ -40,7 +40,7 @@ def over_setting(outcomes: Sequence[Outcome], axis: Setting, judged_by: Judge, *
 
 
 def heat_map(outcomes: Sequence[Outcome], across: Setting, up: Setting, judged_by: Judge) -> go.Figure:
-    """Mean accuracy of the judging set for each pair of values; ★ marks the best."""
+    """Draw the mean accuracy of the judging set for each pair of values; ★ marks the best."""
     columns = ordered({each.value(across) for each in outcomes}, across)
     rows = ordered({each.value(up) for each in outcomes}, up)
     groups = means(outcomes, (across, up))
@@ -76,7 +76,9 @@ def heat_map(outcomes: Sequence[Outcome], across: Setting, up: Setting, judged_b
 
 
 def ordered(values: set[Any], axis: Setting) -> list[Any]:
-    """As a person reads them: numbers upwards, choices in the form's order, what is left to the default first."""
+    """Sort values as a person reads them: numbers upwards, choices in the form's order, what is left to the default
+    first.
+    """
     if axis.choices:
         return sorted(values, key=axis.choices.index)
     return sorted(values, key=lambda value: (value is not None, value))
@@ -91,14 +93,16 @@ def _logarithmic(values: Sequence[Any], axis: Setting) -> bool:
 
 
 def _places(values: Sequence[Any], axis: Setting) -> dict[Any, float]:
-    """Where a value stands on the axis; words, and a zero that no log scale has, stand side by side."""
+    """Return where each value stands on the axis; words, and a zero that no log scale has, stand side by side."""
     if _numeric(values) and (_logarithmic(values, axis) or not axis.log):
         return {value: value for value in values}
     return {value: place for place, value in enumerate(values)}
 
 
 def _ticks(values: Sequence[Any], places: dict[Any, float], axis: Setting, each: bool) -> dict[str, Any]:
-    """A number under each value of a grid; round ones under draws: 1 and 3 in each decade of a log axis."""
+    """Return the ticks of an axis: a number under each value of a grid, round ones under draws (1 and 3 in each decade
+    of a log axis).
+    """
     logarithmic = _logarithmic(values, axis)
     in_order = any(places[value] != value for value in values)
     at, words = list(places.values()), [plain(value_words(value)) for value in places]
@@ -160,7 +164,7 @@ def _number(cell: Sequence[Outcome], mark: str) -> str:
 
 
 def _spread(cell: Sequence[Outcome]) -> str:
-    """Of several runs in one cell: how many, and between what they lie."""
+    """Say of several runs in one cell how many they are, and between which accuracies they lie."""
     if len(cell) < 2:
         return ""
     levels = [each.judged.accuracy for each in cell]

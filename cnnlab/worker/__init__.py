@@ -1,4 +1,4 @@
-"""The one place where training meets runs: train a claimed run, commit what it reports, end.
+"""This room trains a claimed run, commits what it reports, and ends: the one place where training meets runs.
 
 A run's own process has two threads. One trains and touches no disk; the other (`writer`) keeps what was reported, in order.
 """

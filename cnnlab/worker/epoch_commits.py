@@ -1,4 +1,4 @@
-"""When an epoch is kept: at once where the writer is free, else together with the next state.
+"""This module decides when an epoch is committed: at once where the writer is free, else together with the next state.
 
 An epoch counts only together with a state from which the run goes on after it: so no epoch that was shown is ever
 trained again. Where epochs are shorter than writing a state takes, several share one; those in between have scores but no
@@ -11,7 +11,7 @@ from cnnlab.worker.writer import Commit, Unwritten, Writer
 
 
 class Epochs:
-    """Those of one run in training. `before`: the epochs it has had already."""
+    """`Epochs` commits the epochs of one run in training. `before`: the epochs the run has had already."""
 
     def __init__(self, training: Fit, writer: Writer, before: list[EpochRecord]) -> None:
         self._training, self._writer = training, writer
@@ -22,11 +22,11 @@ class Epochs:
 
     @property
     def waiting(self) -> bool:
-        """True while an epoch has ended that no state has been handed over for."""
+        """Return True while an epoch has ended that no training state has been handed over for."""
         return bool(self._waiting)
 
     def end(self, record: EpochRecord) -> None:
-        """An epoch has just ended. Waits for no disk."""
+        """Take note that an epoch has just ended. Waits for no disk."""
         self._waiting.append(record)
         better = _accuracy(record) > self._best
         if better:
@@ -38,7 +38,7 @@ class Epochs:
             self._best_weights = Unwritten("weights", vars(self._training.place).copy(), weights)
 
     def commit(self) -> None:
-        """Hand over what waits with the state as it is now, between two records."""
+        """Hand over the waiting epochs with the training state as it is now, between two records."""
         state, place = self._training.state(), self._training.place
         files = [Unwritten("state", state.meta, state.tensors)]
         if not place.step_in_epoch:  # between two epochs
@@ -49,7 +49,7 @@ class Epochs:
         self._waiting, self._best_weights = [], None
 
     def commit_untrained(self) -> None:
-        """Hand over the weights before the first step, once that step is: it is what somebody waits for.
+        """Hand over the weights before the first step, once the first step is handed over: somebody waits for that one.
 
         They are epoch 0, and need no state: the seed gives them again.
         """
@@ -58,13 +58,13 @@ class Epochs:
             self._untrained = None
 
     def commit_for_good(self) -> None:
-        """Hand over what waits of a run that cannot go on: nothing of it will be trained again."""
+        """Hand over the waiting epochs of a run that cannot go on: nothing of it will be trained again."""
         self.commit_untrained()
         self._writer.add(Commit(self._waiting, [self._best_weights] if self._best_weights else []))
 
     @staticmethod
     def _weights(state: TrainingState) -> Unwritten:
-        """No copy of their own."""
+        """Return the network's weights without a copy of their own."""
         return Unwritten("weights", state.meta, state.of("model"))
 
 

@@ -1,4 +1,4 @@
-"""How a run ends: the status and the sentence for each way."""
+"""This module decides how a run ends: the status and the sentence for each way."""
 
 import errno
 import traceback
@@ -47,17 +47,17 @@ DISK = {
 
 
 class AskedToEnd(Exception):  # noqa: N818 - no error
-    """Somebody has asked this run to end; `Job.asked` says how."""
+    """`AskedToEnd` is raised where somebody has asked this run to end; `Job.asked` says how."""
 
 
 def as_asked(asked: Asked, where: str) -> Ended:
-    """The end somebody wanted."""
+    """Return the status and sentence of the end that somebody asked for."""
     status, sentence = ENDINGS[asked]
     return status, sentence.format(where=where), None
 
 
 def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
-    """What an exception means for the run, in one sentence that says what to do. `folder`: the run's own."""
+    """Return the status and the one sentence that an exception means for a run. `folder`: the run's own."""
     status = RunStatus.FAILED
     if not folder.exists():
         sentence = (

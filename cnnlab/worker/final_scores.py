@@ -1,4 +1,4 @@
-"""What a finished run is judged by: the whole of each set, by the last network and by the best one."""
+"""This module measures a finished run on the whole of each set, with its last network and with its best one."""
 
 from itertools import pairwise
 from statistics import median
@@ -13,7 +13,7 @@ from cnnlab.training.autotune.memory import peak_bytes
 
 
 def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Results:
-    """Once every epoch is committed. What could not be measured is said in `remarks`."""
+    """Measure the run once every epoch is committed. What could not be measured is told in `remarks`."""
     last = training.place.epoch
     best_epoch = store.get(run.id).best_epoch or last
     final = _scores(last, training)
@@ -24,7 +24,7 @@ def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Result
 
 
 def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[str]) -> FullScores | None:
-    """Those of the saved weights; None, with a remark, where they cannot be read."""
+    """Return the scores of the saved weights of an epoch; None, with a remark, where they cannot be read."""
     found = {file.epoch: file for file in store.weights(run.id)}.get(epoch)
     try:
         if found is None:

@@ -1,4 +1,4 @@
-"""One claimed run in this process, from the claim to its end."""
+"""This module trains one claimed run in this process, from the claim to the run's end."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -38,7 +38,7 @@ Course = Generator[None, News, Ended]
 
 
 def told(training: Iterable[StepRecord | EpochRecord]) -> Iterator[News]:
-    """What a course is sent of a run that trains alone."""
+    """Return the message that `Job.course` is sent after each record of a run that trains alone."""
     try:
         yield from training
     except Exception as error:
@@ -48,7 +48,7 @@ def told(training: Iterable[StepRecord | EpochRecord]) -> Iterator[News]:
 
 
 def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | None = None) -> Run:
-    """Train one claimed run to its end state in this process, committing everything; returns it as it ended.
+    """Train one claimed run to its end state in this process, commit everything, and return the run as it ended.
 
     What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
     all with the full state saved. `on_record` is told of steps as they are taken, and of epochs once they are kept.
@@ -68,7 +68,7 @@ def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | No
 
 
 class Job:
-    """The training of one run. When `train` has ended, whichever way, nothing is being written any more.
+    """A `Job` is the training of one run. When `train` has ended, whichever way, nothing is being written any more.
 
     `command` gives what has been asked of the run; the store knows, if nobody else. `flush_s` is the writer's.
     """
@@ -91,11 +91,11 @@ class Job:
         self._listened = self._told = 0.0
 
     def verdict(self, error: Exception) -> Ended:
-        """What an exception means for this run."""
+        """Return the end status and the sentence that an exception means for this run."""
         return verdict(error, self.run.config, self.store.folder(self.run.id))
 
     def finish(self, ended: Ended) -> Run:
-        """Tell the store how it ended; where it cannot be told, leave a word for whoever finds the run."""
+        """Tell the store how the run ended; where the store cannot be told, leave a note in the run's folder."""
         status, sentence, results = ended
         message, store, run = " ".join([sentence, *self.remarks]), self.store, self.run
         try:
@@ -109,12 +109,12 @@ class Job:
             raise
 
     def ask(self, what: Asked) -> bool:
-        """End at the next record. False where that had been asked before."""
+        """Ask the run to end at its next record. Returns False where it had been asked before."""
         first, self.asked = self.asked is None, what
         return first
 
     def train(self) -> Ended:
-        """From the claim to an end; whatever is raised on the way was not meant."""
+        """Train the run from the claim to an end. Whatever is raised on the way is a fault of cnnlab, not of the run."""
         try:
             training = self._begin()
         except AskedToEnd:
@@ -131,7 +131,8 @@ class Job:
         raise AssertionError("a course ends with its run")
 
     def course(self, training: Fit) -> Course:
-        """All that is done with a run in training. Advance it once, then send it what `told` tells; it returns the end.
+        """Yield between the steps of a run's training. Advance the generator once, then send it what `told` returns; it
+        returns the end.
 
         It is sent what happens, rather than looking for it, because runs that train side by side take turns.
         """
@@ -171,7 +172,7 @@ class Job:
         return training
 
     def join(self, training: Fit, forecast: Forecast | None = None) -> None:
-        """Say that it begins now, and how."""
+        """Tell the store that the run begins now, on which device and with which plan."""
         training.model.register_forward_pre_hook(self._between_batches)
         device = training.device
         said = resume.environment_with(environment(device), training.plan, forecast)
@@ -187,7 +188,7 @@ class Job:
             self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once{size}")
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
-        """Hand over each record, to the last epoch."""
+        """Hand each record of the training to the writer, up to the last epoch."""
         images, elapsed_s = training.images_seen, training.place.elapsed_s
         while (record := (yield)) is not None:
             self.watch.moved()
@@ -221,13 +222,15 @@ class Job:
             raise AskedToEnd
 
     def _between_batches(self, model: nn.Module, pictures: object) -> None:
-        """Measuring a large network takes minutes, and it may be left anywhere; a step of training is taken whole."""
+        """End the measuring of a network between two batches where somebody asked for it; a training step is taken
+        whole.
+        """
         self.watch.moved()
         if not model.training:
             self._end_if_asked()
 
     def _leave(self, training: Fit, writer: Writer, epochs: Epochs) -> Ended:
-        """With the full state as it is after the last step."""
+        """Save the full training state after the last step, and end."""
         self._drain(writer)  # first, so that memory never holds a second large state
         epochs.commit()
         self._drain(writer)

@@ -1,4 +1,4 @@
-"""What a run goes on from: its newest sound state, and the plan its bits depend on."""
+"""This module finds what a run goes on from: its newest sound training state, and the plan its bits depend on."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from cnnlab.training.engine.default_plan import default_plan
 
 
 def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | None:
-    """The newest sound state; a damaged one is said in `remarks`, and the one before it serves."""
+    """Return the newest sound training state; a damaged one is told in `remarks`, and the state before it serves."""
     for found in reversed(store.checkpoints(run.id, "state")):
         try:
             tensors, meta = checkpoints.read(store.path(found), found.sha256)
@@ -28,7 +28,9 @@ def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | 
 
 
 def recorded_plan(run: Run, config: TrainingConfig, device: torch.device) -> tuple[Plan, Forecast | None] | None:
-    """How the run has computed so far; None where it has not begun, or begun on another kind of device."""
+    """Return the plan by which the run has computed so far; None where it has not begun, or begun on another kind of
+    device.
+    """
     said = run.environment
     if run.device != device.type:
         return None
@@ -44,6 +46,6 @@ def recorded_plan(run: Run, config: TrainingConfig, device: torch.device) -> tup
 
 
 def environment_with(said: dict[str, str | int], plan: Plan, forecast: Forecast | None) -> dict[str, Any]:
-    """`said` of the machine, and what a continued run and a curious reader need beside it."""
+    """Return what is `said` of the machine with what a continued run and a curious reader need beside it."""
     told: dict[str, Any] = {**said, "plan": plan.model_dump(mode="json")}
     return told | ({"forecast": forecast.model_dump(mode="json")} if forecast else {})

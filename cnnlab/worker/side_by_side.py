@@ -1,4 +1,5 @@
-"""A sweep's runs in one process, where one GPU trains them side by side faster than one after the other.
+"""This module trains the runs of a sweep in one process, where one GPU is faster with them side by side than one after
+the other.
 
 Each is still a run of its own: its lock, its curves, its checkpoints, its Stop button. They share the process, and so its end.
 """
@@ -41,7 +42,7 @@ TRIAL_RECORDS = 4
 
 
 def companions(store: Store, run: Run) -> list[Run]:
-    """The waiting runs of `run`'s sweep that could be trained beside it, in their order; none without a GPU."""
+    """Return the waiting runs of `run`'s sweep that could be trained beside it, in their order; none without a GPU."""
     config = _completed(run.config)
     if run.sweep is None or run.steps_total is not None or config is None or pick_device(config.device).type != "cuda":
         return []
@@ -61,7 +62,7 @@ def _completed(config: TrainingConfig) -> TrainingConfig | None:
 
 
 def work_with(store: Store, app_config: AppConfig, run: Run, others: Sequence[Run]) -> list[Run]:
-    """Train `run`, which is claimed, beside those of `others` that are still waiting, where that is faster; else alone.
+    """Train the claimed `run` beside those of `others` that are still waiting, where that is faster; else alone.
 
     Returns them as they ended. What goes wrong with one run is its own affair; what goes wrong with the process, everybody's.
     """
@@ -98,7 +99,7 @@ def _taken(store: Store, run: Run) -> Run | None:
 
 
 def _sharing(store: Store, app_config: AppConfig, runs: Sequence[Run], watch: Watch) -> list[Job]:
-    """Jobs that ask the store for all, and write no more often than one alone would."""
+    """Make one job a run; together they ask the store and write to it no more often than one job alone would."""
     ids, asked, heard_at = [run.id for run in runs], dict[str, str](), 0.0
 
     def command(id: str) -> str | None:
@@ -112,7 +113,7 @@ def _sharing(store: Store, app_config: AppConfig, runs: Sequence[Run], watch: Wa
 
 
 class _Courses:
-    """The courses of runs in one ensemble, each sent its own news."""
+    """`_Courses` advances the courses of all runs in one ensemble and sends each its own news."""
 
     def __init__(self, ensemble: Ensemble, jobs: Sequence[Job]) -> None:
         self._ensemble, self._jobs = ensemble, jobs
@@ -120,7 +121,7 @@ class _Courses:
         self._ended: dict[int, Run] = {}
 
     def ended(self) -> list[Run]:
-        """Train all to their ends."""
+        """Train all runs to their ends and return them as they ended."""
         for index, job in enumerate(self._jobs):
             self._begin(index, job)
         try:
@@ -156,7 +157,9 @@ class _Courses:
 
 
 def gain(configs: Sequence[TrainingConfig], datas: Sequence[Data], device: torch.device, plan: Plan) -> float:
-    """How many times faster they train side by side than one after the other, by real steps; 0 where they do not fit."""
+    """Return how many times faster the runs train side by side than one after the other, by real steps; 0 where they do
+    not fit.
+    """
     try:
         with no_trace(device):
             alone_s = _record_s(iter(Fit(configs[0], datas[0], device, plan=plan)), 1)
@@ -167,7 +170,7 @@ def gain(configs: Sequence[TrainingConfig], datas: Sequence[Data], device: torch
 
 
 def _record_s(news: Iterator[object], runs: int) -> float:
-    """Seconds from one record of each run to the next. A record waits for its steps."""
+    """Return the seconds from one record of each run to the next; a record waits for its steps."""
     list(islice(news, 2 * runs))  # the first step has a record of its own
     started = time.perf_counter()
     list(islice(news, TRIAL_RECORDS * runs))

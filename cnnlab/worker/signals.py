@@ -1,4 +1,4 @@
-"""Signals that end a run with its state saved."""
+"""This module turns the signals that end a process into a run that ends with its state saved."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ MEANINGS: dict[signal.Signals, Asked] = {
 
 @contextmanager
 def heard(ask: Callable[[Asked], bool]) -> Iterator[None]:
-    """Inside the block a signal asks the run to end; where it had been asked already, Ctrl-C does not wait.
+    """Let signals ask the run to end inside the block; where it had been asked already, Ctrl-C does not wait.
 
     `ask` tells whether this was the first time. What is ignored stays ignored: `nohup` means it.
     """

@@ -1,4 +1,4 @@
-"""A run's second thread: it keeps what the first reports, so that training waits for no disk.
+"""This module is a run's second thread: it writes checkpoints and rows, so that training waits for no disk.
 
 Everything in the order in which it was handed over, and files before the row that names them: killed anywhere, nothing
 that was shown is lost. Nearly all of its time it spends in C (hashing, writing, waiting for the disk), where it leaves
@@ -29,7 +29,7 @@ AHEAD_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A checkpoint still in memory: copies, which training does not change any more."""
+    """An `Unwritten` is a checkpoint still in memory: copies, which training does not change any more."""
 
     kind: CheckpointKind
     place: Mapping[str, Any]
@@ -39,19 +39,20 @@ class Unwritten:
 
 @dataclass(frozen=True)
 class Commit:
-    """Epochs and checkpoints, kept together or not at all."""
+    """A `Commit` holds epochs and checkpoints that are kept together or not at all."""
 
     epochs: Sequence[EpochRecord]
     files: Sequence[Unwritten]
 
     @property
     def bytes(self) -> int:
-        """Memory it holds until it is written; what two files share counts once."""
+        """Return the bytes of memory this commit holds until it is written; tensors that two files share count once."""
         return sum({t.data_ptr(): t.nbytes for file in self.files for t in file.tensors.values()}.values())
 
 
 class Writer:
-    """Use it in a `with` block, from one thread. What goes wrong in the other is raised at the next call.
+    """A `Writer` keeps what training hands over. Use it in a `with` block, from one thread; an error of the writing
+    thread is raised at the next call.
 
     `moved` is told, in the other thread, that it got on, and whether it has more to do.
     """
@@ -83,7 +84,9 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """What was handed over is kept, also where training failed; only a process that must end now does not wait."""
+        """Write everything that was handed over, also where training failed; only a process that must end now does not
+        wait.
+        """
         with self._changed:
             self._hurried = self._ending = True
             self._changed.notify_all()
@@ -91,7 +94,7 @@ class Writer:
             self._thread.join()
 
     def add_step(self, step: StepRecord, images_per_s: float) -> None:
-        """Keep it within `flush_s`."""
+        """Write the step record to the store within `flush_s` seconds."""
         with self._changed:
             self._steps.append(step)
             self._images_per_s = images_per_s
@@ -99,7 +102,9 @@ class Writer:
         self._check()
 
     def has_room(self) -> bool:
-        """True while a state like the last one may be copied and handed over: memory holds only so many."""
+        """Return True while a training state like the last one may be copied and handed over: memory holds only so
+        many.
+        """
         with self._changed:
             if not self._commits:
                 return True
@@ -107,21 +112,21 @@ class Writer:
             return waiting + self._commits[-1].bytes <= AHEAD_BYTES
 
     def add(self, commit: Commit) -> None:
-        """Keep it, after the steps that came before it."""
+        """Write the commit, after the step records that came before it."""
         with self._changed:
             self._commits.append(commit)
             self._changed.notify_all()
         self._check()
 
     def newly_shown(self) -> list[EpochRecord]:
-        """The epochs that have been committed since the last call."""
+        """Return the epochs that have been committed since the last call."""
         self._check()
         with self._changed:
             shown, self._shown = self._shown, []
         return shown
 
     def drain(self) -> None:
-        """Wait until everything is kept."""
+        """Wait until everything that was handed over is written."""
         with self._changed:
             self._hurried = True
             self._changed.notify_all()
@@ -134,7 +139,7 @@ class Writer:
             raise self._failure
 
     def _serve(self) -> None:
-        """The thread."""
+        """Run the writing thread."""
         try:
             while self._wait():
                 self._moved(True)
@@ -149,7 +154,7 @@ class Writer:
             self._moved(False)
 
     def _wait(self) -> bool:
-        """Until there is something to do; False once there never will be."""
+        """Wait until there is something to write; return False once there never will be."""
         with self._changed:
             while not (self._commits or self._is_due() or self._ending):
                 self._changed.wait(max(0.0, self._flushed + self._flush_s - time.monotonic()) if self._steps else None)
@@ -169,7 +174,7 @@ class Writer:
         self._moved(True)
 
     def _keep(self, commit: Commit) -> None:
-        """Files first, then the steps before them and the rows that name them."""
+        """Write the files first, then the steps before them and the rows that name the files."""
         files = [self._write(file) for file in commit.files]
         self._flush()
         self._store.commit(self._run_id, commit.epochs, files)
@@ -188,7 +193,7 @@ class Writer:
         return Checkpoint(run_id=self._run_id, kind=file.kind, **at, **vars(written))
 
     def _between(self) -> None:
-        """Steps do not wait for the end of a large file."""
+        """Write waiting step records between the pieces of a large file, so that they do not wait for its end."""
         self._moved(True)
         if self._is_due():
             self._flush()
