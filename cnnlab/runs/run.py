@@ -77,7 +77,7 @@ class Run:
     command: str | None
     """Request to the running process: "stop", "pause" or None."""
     fault: str | None
-    """Sentence that says why the settings cannot be read any more; `config` then has defaults in the unreadable places."""
+    """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
     @property
     def imported(self) -> Imported | None:

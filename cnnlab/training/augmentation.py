@@ -9,7 +9,7 @@ from cnnlab.schema import AugmentationName
 CROP_PX = 4
 """Padding on each side of a picture before the random crop, in pixels (He et al. 2015, for CIFAR-10)."""
 CUTOUT_PX = 16
-"""Side of the grey square that covers part of a picture of 32 pixels, in pixels (DeVries & Taylor 2017, for CIFAR-10)."""
+"""Side of the grey square over part of a picture of 32 pixels, in pixels (DeVries & Taylor 2017, for CIFAR-10)."""
 GREY = 128
 SHIFT_PX = 2
 """Largest shift of alternating augmentation along each side of a picture, in pixels (Jordan 2024)."""

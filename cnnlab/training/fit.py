@@ -46,7 +46,7 @@ class TrainingState:
     """Counters of `_Place`, as values that JSON can hold."""
 
     def of(self, part: str) -> dict[str, Tensor]:
-        """Return the tensors of one part ("model", "optimizer" or "random"), by their names without the part's prefix."""
+        """Return the tensors of one part ("model", "optimizer" or "random"), by names without the part's prefix."""
         return {k.removeprefix(part + "."): v for k, v in self.tensors.items() if k.startswith(part + ".")}
 
 

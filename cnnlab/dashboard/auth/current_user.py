@@ -112,7 +112,7 @@ def sidebar() -> None:
 
 
 def whose(run: Run, me: Actor | None = None) -> str:
-    """Return whose a run is, to stand beside its name: "yours", "Ada's", or nothing where nobody signed in. Plain text."""
+    """Return whose a run is, to stand beside its name: "yours", "Ada's", or "" where nobody signed in. Plain text."""
     if run.owner is None:
         return ""
     return "yours" if is_mine(run, me) else f"{run.owner_name or 'somebody'}'s"

@@ -1,4 +1,4 @@
-"""This module tells whether a request comes from this very machine, and whether a browser sent it from a page of ours."""
+"""This module tells whether a request comes from this machine, and whether a browser sent it from a page of ours."""
 
 import ipaddress
 from collections.abc import Iterable

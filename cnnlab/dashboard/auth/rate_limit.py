@@ -31,7 +31,10 @@ class _Bucket:
 
 
 class Guesses:
-    """A `Guesses` object counts wrong access codes. While an address has to wait, its right codes are not heard either."""
+    """A `Guesses` object counts wrong access codes.
+
+    While an address has to wait, its right codes are not heard either.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -44,7 +44,7 @@ class LastWords:
     message: str
     """Sentence that says why the process ended; empty where only `stacks` tell."""
     stacks: str
-    """Stacks of the process's threads, written by faulthandler; empty where the process could still write a sentence."""
+    """Stacks of the process's threads, written by faulthandler; empty where the process could write a sentence."""
 
 
 def read(folder: Path) -> LastWords | None:

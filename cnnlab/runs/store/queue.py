@@ -227,7 +227,7 @@ class Queue(Connected):
         return run
 
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
-        """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended already."""
+        """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
         status = _AFTER[what]
         message = f"{status.capitalize()} while it waited in the queue."
         logs.event("asked", run=id, what=what)

@@ -51,7 +51,7 @@ def remembered_choice(
 def measured_choice(
     config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast]:
-    """Measure the plan and forecast of `config` now, and remember them for `remembered_choice`. Raises DoesNotFitError."""
+    """Measure the plan and forecast of `config` now, and remember them. Raises DoesNotFitError."""
     threads, need = _threads(device, app_config), require_fit(config, data.info, device)
     before = held_bytes(device)
     found = measure(config, data, device, threads, need)

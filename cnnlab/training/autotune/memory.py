@@ -107,7 +107,7 @@ def needed(config: TrainingConfig, info: DatasetInfo) -> Need:
 
 
 def _augmented(config: TrainingConfig, info: DatasetInfo) -> tuple[int, int]:
-    """Return the bytes of the training set that an epoch-wide augmentation makes, and the peak bytes while it is made."""
+    """Return the bytes of the training set that an epoch-wide augmentation makes, and the peak bytes on the way."""
     n = config.train_subset or info.num_train - config.validation_size
     images = torch.empty(n, info.size_px, info.size_px, info.channels, dtype=torch.uint8, device="meta")
     live = _LiveBytes()
@@ -183,7 +183,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def _container_free() -> int | None:
-    """Return the bytes left of a container's own memory limit (Linux control groups, version 2); None without a limit."""
+    """Return the bytes left of a container's memory limit (Linux control groups, version 2); None without one."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = (folder / "memory.max").read_text(), (folder / "memory.current").read_text()

@@ -1,4 +1,4 @@
-"""This module races plans against each other in short turns, so that a busy moment of the machine hits all plans alike."""
+"""This module races plans against each other in short turns, so that a busy moment hits all plans alike."""
 
 import time
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ SLACK = (0.95, 1.15)
 SLACK_OF_ONE = (0.8, 1.15)
 """Factors on the time of a step that was measured once."""
 BITS_STEPS = 3
-"""Number of full batches after which two layouts must agree bit for bit; sums in another order differ after one batch."""
+"""Number of full batches after which two layouts must agree bit for bit; sums in another order differ after one."""
 FEW = 2
 """Number of pictures in the step that pays a process's first costs: loaded libraries, the first touch of weights."""
 
@@ -95,7 +95,7 @@ class Trial:
         return self._result([plan, other][winner], [plan.note, note], [bests[winner]], SLACK_OF_ONE)
 
     def _first(self, plan: Plan) -> float:
-        """Return the seconds of the first step; on a GPU the seconds of the second step, and note the memory it holds."""
+        """Return the seconds of the first step; on a GPU of the second step, and note the memory that it holds."""
         if self._device.type != "cuda":
             return self._time(plan, 1)
         before = torch.cuda.memory_allocated(self._device)
@@ -222,7 +222,7 @@ def _sample(config: TrainingConfig, data: Data) -> Data:
 
 
 def _races(plan: Plan, device: torch.device, threads: Sequence[int]) -> list[list[dict[str, object]]]:
-    """Return the changes to race for each part of the plan, the usual value first: threads, precision, memory layout."""
+    """Return the changes of each part of the plan to race, the usual value first: threads, precision, layout."""
     precisions = ["float32", "bfloat16"] if plan.precision == "bfloat16" else ["float32"]
     layouts = ["channels_last", "contiguous"] if plan.memory_format == "channels_last" else [plan.memory_format]
     if device.type == "cpu":

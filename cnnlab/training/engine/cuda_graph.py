@@ -1,4 +1,4 @@
-"""This module records training steps as CUDA graphs and replays them; every input and output keeps its memory address.
+"""This module records training steps as CUDA graphs and replays them; inputs and outputs keep their addresses.
 
 A GPU finishes the kernels of a small network sooner than Python can ask for them. A CUDA graph asks for all kernels of
 several steps at once. It knows addresses and nothing else: the order of the pictures, the learning rates, the number of
@@ -24,14 +24,14 @@ STEPS_A_REPLAY = 8
 
 Work = Callable[[], None]
 Step = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Function that trains `runs` networks by one step: picture numbers int64 [runs, batch] -> losses, accuracies [runs]."""
+"""Function that trains `runs` networks by one step: picture numbers int64 [runs, batch] -> loss, accuracy [runs]."""
 
 
 class Recorder(Protocol):
     """A `Recorder` records work on the device so that it can be replayed."""
 
     def warm_up(self, work: Work) -> None:
-        """Do `work` until everything that happens only the first time (choice of algorithms, allocation) has happened."""
+        """Do `work` until whatever happens only the first time (choice of algorithms, allocation) has happened."""
 
     def record(self, work: Work) -> Work:
         """Record `work` without doing it, and return a function that does the same as `work` from now on."""

@@ -46,7 +46,7 @@ def set_float32(mode: ModeName, device: torch.device) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether `device` multiplies bfloat16 in hardware; without hardware it is many times slower than float32."""
+    """Return whether `device` multiplies bfloat16 in hardware; without, it is many times slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the odd quintic polynomial that takes singular values in (0, 1] near 1 in few rounds (Jordan 2024)."""
+"""Coefficients of the odd quintic polynomial that takes singular values in (0, 1] near 1 (Jordan 2024)."""
 ROUNDS = 3
 """Number of rounds of the polynomial: three are enough, as a singular value between 0.5 and 1.5 serves as well as 1."""
 
