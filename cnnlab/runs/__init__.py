@@ -1,6 +1,7 @@
-"""Runs: what was asked for, how it goes, what came out; and the processes that train them. Imports no torch.
+"""This room keeps what was asked of each run, how it goes and what came out, and starts the processes that train.
 
-Several machines may share one store when they also share the folder of the runs (its locks say who is alive).
+The room imports no torch. Several machines may share one store when they also share the folder of the runs, whose locks
+say which runs have a living process.
 """
 
 from cnnlab.runs.errors import NotYoursError, StoreError

@@ -2,12 +2,12 @@
 
 
 class StoreError(Exception):
-    """The store cannot do what was asked; its text is a sentence that says why and what to do."""
+    """`StoreError` says in a sentence why the run store cannot do what was asked, and what to do."""
 
 
 class UnknownRunError(StoreError):
-    """There is no such run (any more)."""
+    """`UnknownRunError` says that the store has no run with this id (any more)."""
 
 
 class NotYoursError(StoreError):
-    """The run is somebody else's; the text says whose, and who may do what was asked."""
+    """`NotYoursError` says that a run belongs to somebody else, to whom, and who may do what was asked."""

@@ -1,4 +1,4 @@
-"""Who acts on the store, and on whose runs."""
+"""This module decides which person may change which run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,35 +9,36 @@ from cnnlab.runs.run import Run
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who may act on their own runs; a teacher on everybody's."""
+    """An `Actor` is a person or program that may change its own runs, and as a teacher everybody's."""
 
     id: str | None
-    """What tells people apart; two may have the same name. None: nobody in particular."""
+    """Identifier that tells people apart, as two may have the same name; None for nobody in particular."""
     name: str
     teacher: bool = False
 
     def may_change(self, owner: str | None) -> bool:
-        """Whether a run of that owner is theirs to stop, pause, continue, rename or delete."""
+        """Return whether this actor may stop, pause, continue, rename or delete a run of `owner`."""
         return self.teacher or (self.id is not None and self.id == owner)
 
 
 THIS_MACHINE = Actor(None, "", teacher=True)
-"""The command line, the worker, and a dashboard that only this machine can reach: may do everything."""
+"""Actor of the command line, the worker, and a dashboard that only this machine can reach: may do everything."""
 
 NOBODY = Actor(None, "")
-"""A visitor who is not signed in (any more): may look, and change nothing."""
+"""Actor of a visitor who is not signed in (any more): may look, and change nothing."""
 
 Who = Callable[[], Actor]
-"""Asked at each change, never kept: a store may be shared by visitors, and a pass may end while a page is open."""
+"""Function that returns the current actor, called at each change. Its answer is never kept: visitors may share a store,
+and a sign-in may end while a page is open."""
 
 
 def this_machine() -> Actor:
-    """Always the same."""
+    """Return the actor of this machine, who may do everything."""
     return THIS_MACHINE
 
 
 def refuse(actor: Actor, run: Run, verb: str) -> None:
-    """Raises NotYoursError where `actor` may not `verb` ("stop", "rename", …) this run."""
+    """Raise NotYoursError where `actor` may not `verb` ("stop", "rename", …) this run."""
     if actor.may_change(run.owner):
         return
     if run.owner is None:

@@ -1,14 +1,14 @@
-"""Which epochs' weights to keep where all of them would be too many bytes."""
+"""This module chooses which epochs' weights to keep where the weights of all epochs would be too many bytes."""
 
 from collections.abc import Collection, Mapping
 
 
 def thin(epochs: Mapping[int, int], keep: Collection[int], budget_bytes: int) -> list[int]:
-    """The epochs to drop, in the order to drop them, so that the rest fits the budget.
+    """Return the epochs whose weights to drop, in the order to drop them, so that the rest fits the budget.
 
-    `epochs` maps epoch to bytes. The first, the last and those in `keep` always stay, even above the budget.
-    Each time the epoch goes whose neighbours lie closest together (the later of equals), so that what stays is
-    spread evenly over the run.
+    `epochs` maps each epoch to its bytes. The first, the last and those in `keep` always stay, even above the budget.
+    Each time the epoch goes whose neighbours lie closest together (the later of equals), so that what stays is spread
+    evenly over the run.
     """
     left = sorted(epochs)
     total = sum(epochs.values())

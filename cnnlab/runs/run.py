@@ -1,4 +1,4 @@
-"""What the store hands out: Run, Checkpoint, Curve."""
+"""This module defines what the store hands out: Run, Checkpoint, Curve."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,71 +17,71 @@ CheckpointKind = Literal["weights", "state"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """Where weights come from that were not trained here."""
+    """An `Imported` says where weights come from that were not trained here."""
 
     file: str
-    """What the file was called."""
+    """Name of the file that the weights came in."""
     stated: bool
-    """Whether it stated all settings; if not, those of `KNOWN` alone are known."""
+    """Whether the file stated all settings; if not, only those of `KNOWN` are known."""
     epoch: int | None
-    """The epoch that it said it was from."""
+    """Epoch that the file says its weights are from; None where the file does not say."""
 
     KNOWN: ClassVar[tuple[str, ...]] = ("architecture", "dataset", "normalisation", "batch_norm")
-    """What fits the weights, or was said by who brought them."""
+    """Settings that are always known: they fit the weights, or were said by who imported them."""
 
     def as_environment(self) -> str:
-        """As the `environment` of the run keeps it."""
+        """Return this import as JSON, as the run's `environment` column keeps it."""
         return json.dumps({"imported": {"file": self.file, "stated": self.stated, "epoch": self.epoch}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, as it stood when the store was asked."""
+    """A `Run` is one training run, as it stood when the store was asked."""
 
     id: str
     number: int
-    """1, 2, … never given twice."""
+    """Number of the run: 1, 2, … never given twice."""
     name: str
     note: str
     status: RunStatus
     config: TrainingConfig
     parent_id: str | None
-    """The run it was cloned from, which may be gone by now."""
+    """Id of the run that this run was cloned from, which may be gone by now."""
     sweep: str | None
-    """The common name of the runs that were asked for together; None for a run of its own."""
+    """Common name of the runs that were asked for together; None for a run of its own."""
     owner: str | None
-    """The id of the person who started it; None where nobody had to sign in."""
+    """Id of the person who started the run; None where nobody had to sign in."""
     owner_name: str | None
     message: str | None
-    """Why it ended, in one sentence; before its first step what it is busy with, if that takes long."""
+    """Sentence that says why the run ended, or before its first step what the run is busy with, if that takes long."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     epoch: int
-    """The epoch of the last recorded step."""
+    """Epoch of the last recorded step."""
     step: int
-    """Optimizer steps recorded."""
+    """Number of optimizer steps recorded."""
     steps_total: int | None
-    """Steps of the whole run; None before it starts."""
+    """Number of optimizer steps in the whole run; None before the run starts."""
     images_per_s: float | None
     elapsed_s: float
-    """Training time since the run's first step, pauses and evaluation left out."""
+    """Seconds of training since the run's first step, pauses and evaluation left out."""
     device: str | None
     best_epoch: int | None
-    """Of the highest validation accuracy, the earliest of equals; without validation, the last."""
+    """Epoch of the highest validation accuracy, the earliest of equals; without validation, the last epoch."""
     last_epoch: EpochRecord | None
-    """The newest scores."""
+    """Scores of the newest measured epoch; None before the first."""
     results: Results | None
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
     command: str | None
-    """What the running process was asked to do: "stop", "pause" or nothing."""
+    """Request to the running process: "stop", "pause" or None."""
     fault: str | None
-    """Why its settings cannot be read any more; `config` then has the defaults in the unreadable places."""
+    """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
     @property
     def imported(self) -> Imported | None:
-        """Where its weights come from, if they were not trained here."""
+        """Return where the run's weights come from; None where they were trained here."""
         if self.status is not RunStatus.IMPORTED:
             return None
         facts = self.environment.get("imported")
@@ -94,34 +94,43 @@ class Run:
         )
 
     def states(self, epoch: int) -> tuple[TrainingConfig | None, int | None]:
-        """What a file with its weights of that epoch may say they are of: nothing that nobody knows."""
+        """Return the settings and the epoch that a file with the run's weights of `epoch` may state.
+
+        Each is None where nobody knows it, as with weights that were imported from a file without settings.
+        """
         if self.imported is None:
             return self.config, epoch
         return (self.config, self.imported.epoch) if self.imported.stated else (None, None)
 
     def knows(self, setting: str) -> bool:
-        """False for a setting of imported weights that nobody has stated: `config` has its default there."""
+        """Return whether the value of `setting` is known; it may not be for imported weights.
+
+        `config` has its default for a setting of imported weights that nobody has stated.
+        """
         return self.imported is None or self.imported.stated or setting in Imported.KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A file in the run's folder. That the store names it means it was completely written."""
+    """A `Checkpoint` names a file of weights or state in the run's folder, which was completely written."""
 
     run_id: str
     kind: CheckpointKind
-    """weights: for looking inside; state: everything needed to go on."""
+    """Kind of the file: weights, for looking inside; state, with everything needed to go on."""
     epoch: int
     step: int
     name: str
-    """File name in the run's folder."""
+    """Name of the file in the run's folder."""
     sha256: str
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Columns of equal length. Each point is the mean over the steps since the point before, at the last of them."""
+    """A `Curve` holds a run's steps as columns of equal length.
+
+    Each point is the mean over the steps since the point before, and stands at the last of these steps.
+    """
 
     step: list[int]
     epoch: list[int]
@@ -131,7 +140,7 @@ class Curve:
 
 
 def run_of(row: Mapping[str, Any]) -> Run:
-    """A row of `runs`, joined with the record of its last epoch as `last_record`."""
+    """Return the Run of a row of `runs` that is joined with the record of its last epoch as `last_record`."""
     config, fault = _config(row["config"])
     reported = {
         name: _read(parse, row[name])
@@ -176,7 +185,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
 
 @lru_cache(maxsize=4096)
 def epoch_of(record: str) -> EpochRecord:
-    """An EpochRecord from its JSON."""
+    """Return the EpochRecord that a JSON text holds. Raises ValueError where it holds none."""
     return EpochRecord.model_validate_json(record)
 
 
@@ -193,7 +202,7 @@ def _environment(text: str) -> dict[str, Any]:
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:
-    """What a column holds; None where it holds nothing, or nothing that can be read."""
+    """Return the parsed value of a column; None where the column is empty or cannot be read."""
     try:
         return parse(text) if text else None
     except ValueError:  # pydantic's and json's errors are such
@@ -202,7 +211,10 @@ def _read(parse: Callable[[str], Any], text: str | None) -> Any:
 
 @lru_cache(maxsize=4096)
 def _config(text: str) -> tuple[TrainingConfig, str | None]:
-    """The settings, and why not all of them could be read. One odd run must not break the list of all."""
+    """Return a run's settings, and the sentence that says why not all of them could be read, or None.
+
+    One odd run must not break the list of all runs.
+    """
     try:
         return TrainingConfig.model_validate_json(text), None
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What people may call a run and write about it."""
+"""This module checks the names and notes that people give to runs and to themselves."""
 
 import unicodedata
 
@@ -11,12 +11,18 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")  # unprintable by themselves, b
 
 
 def clean_name(name: str) -> str:
-    """`name` in NFC, without space around it. Raises StoreError where it is empty, too long or unprintable."""
+    """Return the name of a run in NFC, without space around it.
+
+    Raises StoreError where the name is empty, too long or unprintable.
+    """
     return _clean(name, "a run", NAME_LENGTH)
 
 
 def clean_person(name: str) -> str:
-    """What somebody wants to be called, likewise."""
+    """Return the name of a person in NFC, without space around it.
+
+    Raises StoreError where the name is empty, too long or unprintable.
+    """
     return _clean(name, "a person", PERSON_LENGTH)
 
 
@@ -33,7 +39,10 @@ def _clean(name: str, what: str, most: int) -> str:
 
 
 def clean_note(note: str) -> str:
-    """`note` in NFC, without space around it; lines are kept. Raises StoreError where too long or unprintable."""
+    """Return the note of a run in NFC, without space around it; its lines are kept.
+
+    Raises StoreError where the note is too long or unprintable.
+    """
     note = unicodedata.normalize("NFC", note.replace("\r\n", "\n")).strip()
     if len(note) > NOTE_LENGTH:
         raise StoreError(f"A note has at most {NOTE_LENGTH:,} characters; this one has {len(note):,}.")

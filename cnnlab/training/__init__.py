@@ -1,4 +1,4 @@
-"""The training engine: a generator of records that knows no store and no screen."""
+"""This room trains networks: `fit` is a generator of records that knows neither the run store nor the screen."""
 
 from cnnlab.training.evaluation import evaluate, full_scores
 from cnnlab.training.fit import DivergedError, Fit, TrainingState, fit

@@ -1,4 +1,4 @@
-"""Random changes to training pictures, a whole batch or a whole epoch at a time, on the device, as uint8."""
+"""This module changes training pictures at random, a whole batch or epoch of uint8 images at a time, on the device."""
 
 import torch
 import torch.nn.functional as F
@@ -7,21 +7,22 @@ from torch import Tensor
 from cnnlab.schema import AugmentationName
 
 CROP_PX = 4
-"""Padding of the random crop, as in He et al. 2015 for CIFAR-10."""
+"""Padding on each side of a picture before the random crop, in pixels (He et al. 2015, for CIFAR-10)."""
 CUTOUT_PX = 16
-"""Side of the square that is covered in a picture of 32 pixels (DeVries & Taylor 2017, for CIFAR-10)."""
+"""Side of the grey square over part of a picture of 32 pixels, in pixels (DeVries & Taylor 2017, for CIFAR-10)."""
 GREY = 128
 SHIFT_PX = 2
-"""Largest shift of alternating augmentation, as in Jordan 2024."""
+"""Largest shift of alternating augmentation along each side of a picture, in pixels (Jordan 2024)."""
 
 
 def augment(images: Tensor, kind: AugmentationName) -> Tensor:
-    """uint8 [N, H, W, C] -> the same shape. Each picture draws for itself from the device's default generator.
+    """Change each picture of a batch at random, as `kind` says: uint8 [N, H, W, C] to the same shape.
 
-    flip mirrors left and right with probability 1/2; flip_crop also pads 4 black pixels on each side and cuts the
-    original size out at a random place; flip_crop_cutout then covers a square with grey whose centre may lie anywhere,
-    so that part of it may lie outside (DeVries & Taylor, arXiv:1708.04552). alternating is not for batches but for
-    epochs: `augment_epoch`.
+    Each picture draws its own random numbers from the device's default generator. flip mirrors left and right with
+    probability 1/2; flip_crop also pads 4 black pixels on each side and cuts the original size out at a random place;
+    flip_crop_cutout then covers a square with grey whose centre may lie anywhere, so that part of the square may lie
+    outside (DeVries & Taylor, arXiv:1708.04552). none and alternating change no batch: alternating changes whole epochs
+    (`augment_epoch`).
     """
     if kind in ("none", "alternating"):
         return images
@@ -48,19 +49,23 @@ def _cut_out(images: Tensor) -> Tensor:
 
 
 def _near(centres: Tensor, size: int) -> Tensor:
-    """Which pixels of a side lie within the square: bool [N, size]; centres [N, 1] from 0 to 1."""
+    """Return which pixels of one side of each picture lie within the cutout square: bool [N, size].
+
+    `centres` [N, 1]: the middle of each picture's square along this side, from 0 to 1.
+    """
     half = max(1, CUTOUT_PX * size // 64)
     away = torch.arange(size, device=centres.device) - (centres * size).long()
     return (away >= -half) & (away < half)
 
 
 def augment_epoch(images: Tensor, kind: AugmentationName, epoch: int, run_seed: int, epoch_seed: int) -> Tensor:
-    """The training set uint8 [N, H, W, C] as epoch 1, 2, … sees it; itself for every kind but alternating.
+    """Return the training set uint8 [N, H, W, C] as epoch 1, 2, … sees it, changed where `kind` is alternating.
 
-    alternating: half of the pictures, drawn by `run_seed`, are mirrored in the first epoch and every second one after
-    it, the other half in the epochs between, so that two epochs show each picture in both ways (Jordan,
-    arXiv:2404.00498, section 3.6); and each is shifted by -2 to 2 pixels along both sides, drawn by `epoch_seed`, its
-    edge mirrored outwards. Draws from generators of its own, on the CPU: alike on every device.
+    Other kinds return `images` itself. alternating: half of the pictures, drawn by `run_seed`, are mirrored in the
+    first epoch and every second one after it, the other half in the epochs between, so that two epochs show each
+    picture in both ways (Jordan, arXiv:2404.00498, section 3.6); and each picture is shifted by -2 to 2 pixels along
+    both sides, drawn by `epoch_seed`, with its edge mirrored outwards. The random numbers come from generators of the
+    function's own, on the CPU: alike on every device.
     """
     if kind != "alternating":
         return images
@@ -75,16 +80,16 @@ def augment_epoch(images: Tensor, kind: AugmentationName, epoch: int, run_seed: 
 
 
 def _mirrored_outwards(images: Tensor, dimension: int) -> Tensor:
-    """Reflection padding by SHIFT_PX along one side of uint8 images, which torch has for floats only."""
+    """Pad uint8 images along one side by SHIFT_PX pixels of their mirror image, which torch can do for floats only."""
     size = images.shape[dimension]
     there = torch.arange(-SHIFT_PX, size + SHIFT_PX, device=images.device).abs()
     return images.index_select(dimension, torch.minimum(there, 2 * (size - 1) - there))
 
 
 def _shifted(padded: Tensor, starts: Tensor, dimension: int) -> Tensor:
-    """From each padded picture the part of the original size that begins at its own start [N].
+    """Cut from each padded picture the part of the original size that begins at the picture's own start [N].
 
-    One pass over everything for each shift: many times quicker than gathering pixels one by one.
+    Passes over all pictures once for each possible shift: many times quicker than gathering pixels one by one.
     """
     size = padded.shape[dimension] - 2 * SHIFT_PX
     shifted = padded.narrow(dimension, 0, size)

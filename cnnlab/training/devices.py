@@ -1,4 +1,4 @@
-"""Which device computes, and with how many threads."""
+"""This module picks the device that computes a run, and the number of CPU threads."""
 
 import os
 import platform
@@ -11,18 +11,21 @@ from cnnlab.schema import ModeName
 
 
 class DeviceUnavailableError(Exception):
-    """The device asked for is not on this machine; its text says what to choose."""
+    """`DeviceUnavailableError` says that this machine does not have the device asked for, and what to choose."""
 
 
 def available(name: str) -> bool:
-    """True where this machine can compute on `name` (cpu, cuda, mps)."""
+    """Return whether this machine can compute on the device `name` (cpu, cuda, mps)."""
     if name == "cuda":
         return torch.cuda.is_available()
     return name == "cpu" or bool(torch.backends.mps.is_available())
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then Apple's MPS, then the CPU. Raises DeviceUnavailableError for one that is not there."""
+    """Return the torch device called `name`; `auto` takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises DeviceUnavailableError for a device that this machine does not have.
+    """
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if available(n))
     if not available(name):
@@ -31,15 +34,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def memory_format(mode: ModeName, device: torch.device) -> torch.memory_format:
-    """How weights and pictures lie in memory: channels last is the quickest, and not what the tutorial has.
+    """Return the memory layout of weights and pictures: channels last in `fast` mode, else contiguous.
 
-    Never on MPS: batch normalisation's gradients are wrong there with channels last (pytorch issue 175189).
+    Channels last is the quickest, and not what the tutorial has. MPS never gets it: batch normalisation's gradients are
+    wrong there with channels last (pytorch issue 175189).
     """
     return torch.channels_last if mode == "fast" and device.type != "mps" else torch.contiguous_format
 
 
 def describe(device: torch.device) -> str:
-    """What people call it: "NVIDIA H200", "Apple GPU" or "CPU (2 cores)"."""
+    """Return the name by which people know the device: "NVIDIA H200", "Apple GPU" or "CPU (2 cores)"."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     return "Apple GPU" if device.type == "mps" else f"CPU ({os.cpu_count()} cores)"
@@ -47,7 +51,10 @@ def describe(device: torch.device) -> str:
 
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself."""
+    """Return the processor's model name, such as "Intel(R) Xeon(R) Platinum 8481C".
+
+    Where the system does not tell the name, returns the kind of processor, such as "x86_64".
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -57,7 +64,7 @@ def processor() -> str:
 
 
 def background_threads(cores: int) -> int:
-    """CPU threads of a run that shares the machine with the dashboard.
+    """Return the number of CPU threads for a run that shares the machine with the dashboard.
 
     One core stays free on small machines, two on larger ones: two threads on two busy cores wait for each other at
     every operation, and the run becomes several times slower, not faster.
@@ -66,16 +73,16 @@ def background_threads(cores: int) -> int:
 
 
 def thread_choices(cores: int, wanted: int | None = None) -> list[int]:
-    """Numbers of threads worth trying on the CPU, the usual one last: powers of two up to `background_threads`.
+    """Return the numbers of CPU threads worth trying, the usual number last: powers of two up to `background_threads`.
 
-    `wanted`: what somebody has decided, and then the only one.
+    `wanted`: the number that somebody has decided on, which is then the only choice.
     """
     most = wanted or background_threads(cores)
     return [most] if wanted else [*(1 << power for power in range((most - 1).bit_length())), most]
 
 
 def environment(device: torch.device) -> dict[str, str | int]:
-    """What a reader needs to repeat a run's bits: the machine and the versions."""
+    """Return the machine, the number of threads and the versions that a reader needs to repeat a run bit for bit."""
     return {
         "device": describe(device),
         "threads": torch.get_num_threads(),

@@ -1,4 +1,7 @@
-"""One way to measure, for every set alike: eval mode, plain cross entropy, no augmentation unless it is asked for by name."""
+"""This module measures a network's loss and accuracy in one way for every set: eval mode and plain cross entropy.
+
+Pictures are not augmented, unless a caller asks for test-time augmentation by name.
+"""
 
 import math
 from collections.abc import Iterator
@@ -13,9 +16,9 @@ from cnnlab.schema import PrecisionName, ViewsName
 from cnnlab.training.engine.precision import arithmetic
 
 BATCH = 500
-"""Pictures a forward pass: large enough to be quick, small enough for a laptop's memory."""
+"""Number of pictures in one forward pass of measuring: large enough to be quick, small enough for a laptop's memory."""
 VIEWS: dict[ViewsName, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
-"""How many views of a picture each kind of test-time augmentation averages."""
+"""Number of views of a picture that each kind of test-time augmentation averages."""
 
 
 @torch.no_grad()
@@ -27,10 +30,10 @@ def evaluate(
     precision: PrecisionName = "float32",
     views: ViewsName = "none",
 ) -> Score:
-    """Loss (mean cross entropy, nats) and accuracy (0 to 1) over the whole of `images`.
+    """Return the loss (mean cross entropy, nats) and accuracy (0 to 1) of `model` over the whole of `images`.
 
-    Summed in double precision. The model's mode is put back; no random number is drawn. With `views`, each picture's
-    logits are the weighted mean over its views: `views_of`.
+    Losses are summed in double precision. The model's mode (train or eval) is put back; no random number is drawn. With
+    `views`, each picture's logits are the weighted mean over its views: `views_of`.
     """
     was_training = model.training
     model.eval()
@@ -57,10 +60,11 @@ def evaluate(
 
 
 def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor]]:
-    """Weights that add up to 1, with as many views of pictures [N, C, H, W].
+    """Yield the views of pictures [N, C, H, W] that test-time augmentation averages, each with its weight.
 
-    mirror: as they are and mirrored. mirror_shift: half the weight for these two, and a quarter each for the same two
-    moved by one pixel towards the upper left and the lower right, the edge mirrored outwards (Jordan 2024).
+    The weights add up to 1. none: the pictures as they are. mirror: as they are and mirrored. mirror_shift: half the
+    weight for these two, and a quarter each for the same two moved by one pixel towards the upper left and the lower
+    right, with the edge mirrored outwards (Jordan 2024).
     """
     if views == "none":
         yield 1.0, pictures
@@ -78,7 +82,10 @@ def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor
 def full_scores(
     model: nn.Module, data: Data, epoch: int, precision: PrecisionName = "float32", views: ViewsName = "none"
 ) -> FullScores:
-    """The model on the whole of each set; with `views`, on the test set once more, averaged over them."""
+    """Return the scores of `model` on the whole of the training, validation and test set.
+
+    With `views`, the test set is measured once more with that test-time augmentation.
+    """
 
     def score(images: ImageSet) -> Score:
         return evaluate(model, images, data.mean, data.std, precision)

@@ -1,6 +1,6 @@
-"""The training loop: a generator of records that can stop at any step and go on later as if it never had.
+"""This module holds the training loop: a generator of records that can stop at any step and resume bit for bit.
 
-In `exact` mode on the CPU its losses and weights are, bit for bit, those of the plain tutorial loop (DataLoader,
+In `exact` mode on the CPU the losses and weights are, bit for bit, those of the plain tutorial loop (DataLoader,
 ToTensor, Normalize, Adam) with the same seed.
 """
 
@@ -26,51 +26,60 @@ from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
 
 FIT_TO = 5_000
-"""Training pictures an architecture may look at before its first step."""
+"""Number of training pictures that an architecture may look at before its first optimizer step."""
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number; its text says where, and what to try."""
+    """`DivergedError` says at which step a run's loss stopped being a finite number, and what to try."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Everything a run needs to go on from a step: weights, optimizer, every random state, the place in the epoch."""
+    """A `TrainingState` holds everything a run needs to go on from a step, as tensors and counters.
+
+    It holds the weights, the optimizer's state, every random state and the place in the epoch.
+    """
 
     tensors: dict[str, Tensor]
-    """On the CPU, copies: `model.<name>`, `optimizer.<parameter index>.<name>`, `random.<generator>`."""
+    """Copies of all tensors on the CPU: `model.<name>`, `optimizer.<parameter index>.<name>`, `random.<generator>`."""
     meta: dict[str, Any]
-    """JSON-able: the counters of `_Place`."""
+    """Counters of `_Place`, as values that JSON can hold."""
 
     def of(self, part: str) -> dict[str, Tensor]:
-        """The tensors of "model", "optimizer" or "random", without the prefix."""
+        """Return the tensors of one part ("model", "optimizer" or "random"), by names without the part's prefix."""
         return {k.removeprefix(part + "."): v for k, v in self.tensors.items() if k.startswith(part + ".")}
 
 
 @dataclass
 class _Place:
-    """Where in the run training stands."""
+    """A `_Place` counts how far a run has been trained."""
 
     step: int = 0
-    """Steps taken in the whole run."""
+    """Number of optimizer steps taken in the whole run."""
     epoch: int = 0
-    """Epochs completed, that is measured."""
+    """Number of epochs completed, that is trained and measured."""
     step_in_epoch: int = 0
     order_seed: int | None = None
-    """Seed of the running epoch's order; None between epochs."""
+    """Seed of the picture order in the running epoch; None between epochs."""
     loss_sum: float = 0.0
-    """Of the running epoch's step losses."""
+    """Sum of the step losses in the running epoch."""
     elapsed_s: float = 0.0
 
 
 def epoch_order_seed() -> int:
-    """Draw an epoch's seed as DataLoader and RandomSampler do: one number for the workers' base seed, one for the order."""
+    """Draw the seed of an epoch's picture order from torch's generator, as DataLoader and RandomSampler do.
+
+    Draws two numbers: the base seed of DataLoader's workers, which is not used, and the seed of the order.
+    """
     torch.empty((), dtype=torch.int64).random_()
     return int(torch.empty((), dtype=torch.int64).random_().item())
 
 
 class Fit:
-    """One training run in progress. Iterate it; between two records `state()` holds everything needed to go on."""
+    """A `Fit` is one training run in progress: iterate over it to train and to get its records.
+
+    Between two records `state()` holds everything needed to go on.
+    """
 
     def __init__(
         self,
@@ -84,7 +93,7 @@ class Fit:
         self.plan = plan or default_plan(config, device)
         seed_everything(config.seed)
         self.model = build(config, data.info).to(device).to(memory_format=MEMORY_FORMATS[self.plan.memory_format])
-        if state is None and type(self.model).fit_to_data is not Network.fit_to_data:  # it takes a tenth of a second
+        if state is None and type(self.model).fit_to_data is not Network.fit_to_data:  # preparing pictures takes 0.1 s
             self.model.fit_to_data(to_network(data.train.images[:FIT_TO], data.mean, data.std))
         captured = self.plan.captured and device.type == "cuda"  # a run may go on where there is no such device
         self.plan = self.plan.model_copy(update={"captured": captured})
@@ -97,22 +106,22 @@ class Fit:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last may be short, as in the tutorial."""
+        """Return the number of batches in an epoch; the last batch may be short, as in the tutorial."""
         return math.ceil(len(self.data.train) / self.config.batch_size)
 
     @property
     def steps_total(self) -> int:
-        """Steps of the whole run."""
+        """Return the number of optimizer steps in the whole run."""
         return self.steps_per_epoch * self.config.epochs
 
     @property
     def images_seen(self) -> int:
-        """Training pictures that went through the network so far, repeats counted."""
+        """Return the number of training pictures that went through the network so far, repeats counted."""
         n = len(self.data.train)
         return self.place.epoch * n + min(self.place.step_in_epoch * self.config.batch_size, n)
 
     def __iter__(self) -> Iterator[StepRecord | EpochRecord]:
-        """Train to the last epoch. Raises DivergedError."""
+        """Train to the last epoch and yield every record on the way. Raises DivergedError."""
         while self.place.epoch < self.config.epochs:
             self.begin_epoch()
             while self.place.step_in_epoch < self.steps_per_epoch:
@@ -120,7 +129,7 @@ class Fit:
             yield self.end_epoch()
 
     def begin_epoch(self) -> None:
-        """Draw the order of the epoch's pictures, or draw it again for an epoch that was left in its midst."""
+        """Draw the order of the epoch's pictures; an epoch that was left in its midst gets the same order again."""
         place = self.place
         if place.order_seed is None:
             place.order_seed = epoch_order_seed()
@@ -130,14 +139,17 @@ class Fit:
         self.steps.begin_epoch(place.epoch + 1, order, place.order_seed)
 
     def next_record(self) -> int:
-        """The step of the epoch that the next record ends with. The run's first step has one of its own."""
+        """Return the step of the epoch with which the next StepRecord ends.
+
+        The run's first step has a record of its own.
+        """
         place, every = self.place, self.plan.steps_per_record
         if place.step == 0:
             return 1
         return min((place.step_in_epoch // every + 1) * every, self.steps_per_epoch)
 
     def take(self) -> StepRecord:
-        """Train to the next record. Raises DivergedError."""
+        """Train up to the next StepRecord and return that record. Raises DivergedError."""
         place, started, last = self.place, time.perf_counter(), self.next_record()
         count = last - place.step_in_epoch
         lrs = [lr_at(self.config, step, self.steps_total) for step in range(place.step, place.step + count)]
@@ -158,7 +170,10 @@ class Fit:
         )
 
     def end_epoch(self) -> EpochRecord:
-        """Measure. Only what has been measured moves the place on: given up in its midst, the epoch's end is still to come."""
+        """Measure the network at the end of an epoch and return the EpochRecord. Raises DivergedError.
+
+        The run's place moves on only after measuring: where measuring is given up, the epoch's end is still to come.
+        """
         place = self.place
         train_sample = self._score(self.data.train_sample)
         validation = self._score(self.data.validation) if self.data.validation else None
@@ -180,7 +195,7 @@ class Fit:
         return score
 
     def check(self, loss: float) -> None:
-        """Raises DivergedError where `loss`, as measured after the last step, is no finite number."""
+        """Raise DivergedError where `loss`, as measured after the last step, is not a finite number."""
         if not math.isfinite(loss):
             epoch = math.ceil(self.place.step / self.steps_per_epoch)
             raise DivergedError(
@@ -189,7 +204,7 @@ class Fit:
             )
 
     def state(self) -> TrainingState:
-        """A copy of everything training depends on. Call it between two records."""
+        """Return a copy of everything that training depends on. Call it between two records."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, values in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": v for name, v in values.items() if isinstance(v, Tensor)}
@@ -223,9 +238,9 @@ def fit(
     state: TrainingState | None = None,
     plan: Plan | None = None,
 ) -> Fit:
-    """Train `config` on `data`: iterate the result for StepRecords and an EpochRecord an epoch.
+    """Train `config` on `data`: iterate over the result for StepRecords, and for one EpochRecord an epoch.
 
-    `config` must be complete (`cnnlab.models.complete`); with `state` it goes on from there, which gives the same bits
-    where `plan` is the same too. Seeds torch's global generators, so one process trains one run at a time.
+    `config` must be complete (`cnnlab.models.complete`). With `state` the run goes on from there, which gives the same
+    bits where `plan` is the same too. Seeds torch's global generators, so one process trains one run at a time.
     """
     return Fit(config, data, device, state, plan)

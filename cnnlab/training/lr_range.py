@@ -1,7 +1,8 @@
-"""The learning-rate range test: let the rate grow from far too small to far too large, and watch the loss.
+"""This module runs the learning-rate range test: it watches the loss while the rate grows from too small to too large.
 
-Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv:1506.01186), section 3.3; Smith, "A disciplined
-approach to neural network hyper-parameters", 2018 (arXiv:1803.09820). It suggests; it sets nothing.
+Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv:1506.01186), section 3.3; Smith, "A
+disciplined approach to neural network hyper-parameters", 2018 (arXiv:1803.09820). The test suggests a learning rate; it
+changes no setting.
 """
 
 import math
@@ -25,15 +26,15 @@ from cnnlab.training.seeding import seed_everything
 STEPS = 100
 LOWEST, HIGHEST = 1e-5, 10.0
 MEMORY = 0.9
-"""Of the moving average: it looks back about ten steps."""
+"""Decay of the moving average over the losses: the average looks back about ten steps."""
 BLOWN_UP = 4.0
-"""The test ends where the smoothed loss is so many times its best."""
+"""Multiple of the lowest smoothed loss at which the range test ends."""
 FEWEST = 10
-"""Steps to go by."""
+"""Smallest number of steps from which the range test may suggest a learning rate."""
 SPAN = 2
-"""Steps on either side over which a fall is measured."""
+"""Number of steps on either side over which the fall of the loss is measured."""
 LEARNT = 0.98
-"""The smoothed loss must fall below this share of its first value, or nothing was learnt."""
+"""Share of its first value below which the smoothed loss must fall, or the network learnt nothing."""
 
 
 def lr_range(
@@ -45,10 +46,11 @@ def lr_range(
     lowest: float = LOWEST,
     highest: float = HIGHEST,
 ) -> LrRange:
-    """Train a network of its own for `steps` steps, the learning rate growing from `lowest` by one factor a step.
+    """Train a new network for `steps` steps while the learning rate grows from `lowest` to `highest`.
 
-    With the config's own optimizer, batches and augmentation; its lr and schedule play no part. Ends early where the
-    loss has blown up. The same seed gives the same test; torch's random states are afterwards what they were.
+    The rate grows by one factor a step. Optimizer, batches and augmentation are the config's own; its lr and schedule
+    play no part. Ends early where the loss has blown up. The same seed gives the same test; torch's random states are
+    put back afterwards.
     """
     rates = [lowest * (highest / lowest) ** (step / (steps - 1)) for step in range(steps)]
     losses: list[float] = []
@@ -67,7 +69,7 @@ def lr_range(
 def _losses(
     config: TrainingConfig, data: Data, device: torch.device, plan: Plan, rates: Sequence[float]
 ) -> Iterator[float]:
-    """The loss of one step at each rate, epoch after epoch where the training set is short."""
+    """Yield the loss of one optimizer step at each learning rate, epoch after epoch where the training set is short."""
     seed_everything(config.seed)
     model = build(config, data.info).to(device).to(memory_format=MEMORY_FORMATS[plan.memory_format]).train()
     model.fit_to_data(to_network(data.train.images[:FIT_TO], data.mean, data.std))
@@ -83,13 +85,19 @@ def _losses(
 
 
 def smooth(losses: Sequence[float]) -> float:
-    """The newest value of their exponential moving average, corrected for its start at zero (Kingma & Ba 2014)."""
+    """Return the newest value of the exponential moving average of `losses`, corrected for its start at zero.
+
+    The correction is the one of Adam (Kingma & Ba 2014).
+    """
     weights = [MEMORY**age for age in range(len(losses))]
     return sum(w * loss for w, loss in zip(weights, reversed(losses), strict=True)) / sum(weights)
 
 
 def judged(lr: Sequence[float], loss: Sequence[float], smoothed: Sequence[float]) -> LrRange:
-    """What the columns suggest: a tenth of the rate of the lowest loss; beside it the rate of the steepest fall."""
+    """Judge a range test by its losses: return the learning rate to use, or the reason why none is suggested.
+
+    The suggestion is a tenth of the rate with the lowest smoothed loss; beside it stands the rate of the steepest fall.
+    """
     steepest = tenth = None
     if len(smoothed) < FEWEST:
         reason = f"After {len(loss)} steps the loss was no number any more or had blown up: too few to go by."
@@ -119,7 +127,10 @@ def judged(lr: Sequence[float], loss: Sequence[float], smoothed: Sequence[float]
 
 
 def _steepest(smoothed: Sequence[float]) -> int:
-    """Where the fall over `SPAN` steps on either side is the largest; the rates grow by one factor a step."""
+    """Return the index at which the smoothed loss falls the most over `SPAN` steps on either side.
+
+    The rates grow by one factor a step, so the fall a step is the fall over the logarithm of the rate.
+    """
     last = len(smoothed) - 1
 
     def fall(at: int) -> float:
@@ -130,5 +141,5 @@ def _steepest(smoothed: Sequence[float]) -> int:
 
 
 def two_digits(rate: float) -> float:
-    """A rate as precise as the test is."""
+    """Round a learning rate to two significant digits, which is as precise as the range test."""
     return float(f"{rate:.2g}")

@@ -1,4 +1,7 @@
-"""Every random state that training draws from: torch's, on the CPU and on the device. (numpy and Python draw nothing.)"""
+"""This module seeds, saves and restores the random generators that training draws from: torch's, on CPU and device.
+
+numpy's and Python's own generators draw nothing in training.
+"""
 
 from collections.abc import Mapping
 
@@ -7,12 +10,12 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Start all of torch's generators from one number."""
+    """Seed all of torch's random generators with one number."""
     torch.manual_seed(seed)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The generators' states, uint8 tensors by name."""
+    """Return the states of torch's random generators: uint8 tensors by name (cpu, cuda, mps)."""
     state = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
@@ -22,7 +25,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Put the generators where `random_state` found them."""
+    """Set torch's random generators back to the states that `random_state` returned."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,4 +1,4 @@
-"""Who comes in: everything a browser asks of this server passes the Gate first."""
+"""This room decides who may use the dashboard: every request to the server passes the Gate first."""
 
 from cnnlab.dashboard.auth.gate import Gate
 

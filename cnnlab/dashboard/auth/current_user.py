@@ -1,4 +1,4 @@
-"""Who looks at a page: what the store is told, what the sidebar says, and whose a run is."""
+"""This module tells who the visitor of a page is, shows the visitor's name, and tells whose a run is."""
 
 import hashlib
 
@@ -21,7 +21,10 @@ a:hover { text-decoration: underline; }
 
 
 def who() -> Actor:
-    """The person whose script this is, asked anew each time: their pass may have ended. Needs no page to be open."""
+    """Return the actor whose page this is, asked anew each time: a pass may have ended.
+
+    Needs no page to be open.
+    """
     here = door()
     if here.kind == "local":
         return THIS_MACHINE
@@ -32,12 +35,12 @@ def who() -> Actor:
 
 
 def pass_cookie() -> str | None:
-    """As the browser sent it when it connected."""
+    """Return the cookie with the visitor's pass, as the browser sent it when it connected."""
     return st.context.cookies.get(COOKIE)
 
 
 def provider_cookie() -> str | None:
-    """Likewise, of who signed in at a provider."""
+    """Return the cookie of a visitor who signed in at a provider, as the browser sent it when it connected."""
     return st.context.cookies.get(PROVIDER_COOKIE)
 
 
@@ -54,12 +57,12 @@ def _signed_in_at_provider(here: Door) -> Actor:
 
 
 def known() -> bool:
-    """Whether this visitor is let in."""
+    """Return whether this visitor is let in."""
     return who() != NOBODY
 
 
 def enter() -> None:
-    """Ends the page for whoever is not let in: with the way to sign in, or the reason why there is none."""
+    """End the page for a visitor who is not let in: show the way to sign in, or the reason why there is none."""
     if known():
         return
     here = door()
@@ -88,14 +91,14 @@ def enter() -> None:
 
 
 def _providers() -> list[str | None]:
-    """Of .streamlit/secrets.toml: named ones, or the one without a name."""
+    """Return the providers that .streamlit/secrets.toml names, or None alone for the one without a name."""
     auth = st.secrets.get("auth", {})
     named = [name for name, value in auth.items() if hasattr(value, "keys") and name != "client_kwargs"]
     return [*named] or [None]
 
 
 def sidebar() -> None:
-    """Who one is here, and the way out; nothing where nobody signs in."""
+    """Draw the visitor's name and the button to sign out; nothing where nobody signs in."""
     me = who()
     if me.id is None:
         return
@@ -109,17 +112,17 @@ def sidebar() -> None:
 
 
 def whose(run: Run, me: Actor | None = None) -> str:
-    """Whose run it is, to stand beside its name: "yours", "Ada's", or nothing where nobody signed in. Plain text."""
+    """Return whose a run is, to stand beside its name: "yours", "Ada's", or "" where nobody signed in. Plain text."""
     if run.owner is None:
         return ""
     return "yours" if is_mine(run, me) else f"{run.owner_name or 'somebody'}'s"
 
 
 def is_mine(run: Run, me: Actor | None = None) -> bool:
-    """Whether this visitor (`me`, where many runs are asked about) started it."""
+    """Return whether this visitor started the run. `me`: the visitor, where many runs are asked about."""
     return run.owner is not None and run.owner == (me or who()).id
 
 
 def may_change(run: Run) -> bool:
-    """Whether the store would let this visitor stop, continue, rename or delete it."""
+    """Return whether the store would let this visitor stop, continue, rename or delete the run."""
     return who().may_change(run.owner)

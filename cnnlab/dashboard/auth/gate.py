@@ -1,4 +1,4 @@
-"""The first thing every request meets: pages, files, uploads, media and the websocket alike."""
+"""This module checks every request first: pages, files, uploads, media and the websocket alike."""
 
 from collections.abc import Callable
 
@@ -15,16 +15,19 @@ from cnnlab.dashboard.auth.sessions import COOKIE, Pass, Passes
 from cnnlab.dashboard.auth.sign_in import SignIn
 
 FOR_ALL = ("health", "_stcore/health")
-"""What a monitor asks without a code: these say whether the server is well, and nothing else."""
+"""Addresses that a monitor asks without a code: they say whether the server is well, and nothing else."""
 FOR_KNOWN = ("_stcore/upload_file", "_stcore/metrics", "media")
-"""Of what Streamlit serves beside its pages, what takes up room or tells something."""
+"""Addresses beside the pages that only known visitors may use: they take up room or give something away."""
 
 REFUSED = 1008
-"""The websocket's code for "against the rules here"."""
+"""Closing code of a websocket for "against the rules here" (RFC 6455: policy violation)."""
 
 
 class Gate:
-    """Pure ASGI: Starlette's BaseHTTPMiddleware would let every websocket pass unseen."""
+    """The `Gate` lets each request in, asks for the access code, or refuses the request.
+
+    Pure ASGI: Starlette's BaseHTTPMiddleware would let every websocket pass unseen.
+    """
 
     def __init__(self, app: ASGIApp, choose: Callable[[], Door] = door) -> None:
         self._app, self._choose = app, choose
@@ -33,7 +36,7 @@ class Gate:
         self._sign_in: SignIn | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let it in, ask for the code, or say why not."""
+        """Let the request in, ask its sender for the code, or say why the request is refused."""
         here = self._door or self._open()
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
@@ -51,7 +54,7 @@ class Gate:
             await refuse(scope, receive, send, here.sentence)
 
     def _open(self) -> Door:
-        """Once, when the server comes up: whoever starts it reads why nobody else will come in."""
+        """Choose the `Door` when the server starts, and log the reason where other machines cannot come in."""
         here = self._door = self._choose()
         self._base = base_path()
         self._sign_in = SignIn(here.passes, self._base) if here.passes else None
@@ -61,7 +64,10 @@ class Gate:
         return here
 
     def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:
-        """With a provider, the pages themselves ask to sign in; what needs no page must not need less."""
+        """Return whether a request may pass where visitors sign in at a provider.
+
+        The pages themselves ask to sign in; what needs no page must not need less.
+        """
         if not scope["path"].startswith(tuple(self._base + path for path in FOR_KNOWN)):
             return True
         return HTTPConnection(scope).cookies.get(PROVIDER_COOKIE) in here.known
@@ -84,7 +90,10 @@ class Gate:
 
 
 def _while_it_holds(passes: Passes, given: Pass, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """A page stays open for hours: each message asks anew, and the end of the pass is the end of the connection."""
+    """Return `receive` and `send` of a websocket that is closed as soon as the visitor's pass ends.
+
+    A page stays open for hours: the pass is asked for anew at each message.
+    """
     over = False
 
     async def heard() -> Message:
@@ -104,7 +113,7 @@ def _while_it_holds(passes: Passes, given: Pass, receive: Receive, send: Send) -
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:
-    """To a browser a page with the sentence, to a websocket no connection."""
+    """Refuse a request: give a browser a page with the sentence, and a websocket no connection."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": REFUSED})
     else:

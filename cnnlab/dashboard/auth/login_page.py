@@ -1,4 +1,4 @@
-"""The pages before the door: the form to sign in with, and one sentence for those who are not let in.
+"""This module makes the page with the form to sign in, and the page that says why a visitor is not let in.
 
 Plain HTML and a style sheet: no script, nothing from elsewhere, and a Content-Security-Policy that says so.
 """
@@ -48,7 +48,7 @@ $fault
 
 
 def form(action: str, next: str, name: str = "", fault: str = "", status: int = 200, **headers: str) -> Response:
-    """The form; `fault` says what was wrong with it the last time."""
+    """Return the page with the form to sign in; `fault` says what was wrong with the form the last time."""
     body = _FORM.substitute(
         fault=f'<p class="bad" role="alert">{escape(fault)}</p>' if fault else "",
         action=escape(action),
@@ -60,7 +60,7 @@ def form(action: str, next: str, name: str = "", fault: str = "", status: int = 
 
 
 def refused(request: Request, sentence: str, status: int = 403) -> Response:
-    """Why not: as a page for a browser, as plain text for anything else."""
+    """Return the reason of a refusal: as a page for a browser, as plain text for anything else."""
     if "text/html" in request.headers.get("accept", ""):
         return _page("Not from here", f"<p>{escape(sentence)}</p>", status)
     return PlainTextResponse(f"{sentence}\n", status, HEADERS)

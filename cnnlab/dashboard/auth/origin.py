@@ -1,4 +1,4 @@
-"""Whether a request comes from this very machine, and whether a browser sent it from a page of ours."""
+"""This module tells whether a request comes from this machine, and whether a browser sent it from a page of ours."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -11,10 +11,11 @@ _FORWARDED = {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", 
 
 
 def from_this_machine(scope: Scope) -> bool:
-    """Both ends of the connection are loopback, the browser knows the server by such a name, and nobody sits between.
+    """Return whether a request comes from this machine itself, under a name of this machine and through no proxy.
 
-    The name matters: another website may point a name of its own at 127.0.0.1 and read what comes back ("DNS
-    rebinding"). A proxy on this machine speaks for somebody else, so whoever uses one has to set a code.
+    Both ends of the connection must be loopback. The name matters: another website may point a name of its own at
+    127.0.0.1 and read what comes back ("DNS rebinding"). A proxy on this machine speaks for somebody else, so whoever
+    uses one has to set a code.
     """
     headers = Headers(scope=scope)
     ends = (scope.get("client"), scope.get("server"))
@@ -29,12 +30,12 @@ def from_this_machine(scope: Scope) -> bool:
 
 
 def forwarded(names: Iterable[str]) -> bool:
-    """Whether one of these header names says that a proxy passed the request on."""
+    """Return whether one of these header names says that a proxy passed the request on."""
     return any(name.lower() in _FORWARDED or name.lower().startswith("x-forwarded-") for name in names)
 
 
 def host_of(url: str) -> str | None:
-    """The host in an address, in lower case; None where there is none, or no valid one."""
+    """Return the host in an address, in lower case; None where there is none, or no valid one."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises where it is no number
@@ -44,12 +45,12 @@ def host_of(url: str) -> str | None:
 
 
 def is_loopback_name(name: str | None) -> bool:
-    """`localhost`, or a loopback address."""
+    """Return whether a host's name is `localhost` or a loopback address."""
     return name is not None and (name == "localhost" or is_loopback(name))
 
 
 def is_loopback(address: str) -> bool:
-    """127.0.0.0/8 and ::1, also where an IPv6 socket writes an IPv4 address."""
+    """Return whether an address is in 127.0.0.0/8 or ::1, also where an IPv6 socket writes an IPv4 address."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -59,7 +60,10 @@ def is_loopback(address: str) -> bool:
 
 
 def same_origin(scope: Scope) -> bool:
-    """False where a browser says that another site's page sent this. What is no browser says nothing, and is believed."""
+    """Return whether a request may come from a page of ours: False where a browser says that another site sent it.
+
+    A sender that is no browser says nothing, and is believed.
+    """
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     if origin := headers.get("origin"):
@@ -71,7 +75,7 @@ def same_origin(scope: Scope) -> bool:
 
 
 def urlsplit_netloc(url: str) -> str | None:
-    """Host and port as they stand in an address; None where it cannot be read."""
+    """Return host and port as they stand in an address; None where the address cannot be read."""
     try:
         return urlsplit(url).netloc.lower() or None
     except ValueError:

@@ -1,4 +1,4 @@
-"""How people come in here, as this server was set up: from this machine only, with a code, or with OpenID Connect."""
+"""This module decides how people may enter, as the server was set up: this machine only, a code, or OpenID Connect."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ from cnnlab.app_config import AccessConfig, AppConfig, AppConfigError
 from cnnlab.dashboard.auth.sessions import Passes
 
 PROVIDER_COOKIE = "_streamlit_user"
-"""Streamlit's name for what it knows from the provider, signed."""
+"""Name of Streamlit's signed cookie with what the provider says of the visitor."""
 
 ALONE = (
     "This server is open to its own machine only. To let others in, whoever runs it sets CNNLAB_ACCESS_CODE to a code "
@@ -23,7 +23,10 @@ ALONE = (
 
 @dataclass(frozen=True, eq=False)
 class Door:
-    """`local`: this machine; `code`: who has a pass; `openid`: who is signed in at a provider; `shut`: nobody."""
+    """A `Door` says which visitors may use this server.
+
+    `local`: this machine; `code`: who has a pass; `openid`: who is signed in at a provider; `shut`: nobody.
+    """
 
     kind: Literal["local", "code", "openid", "shut"]
     passes: Passes | None = None
@@ -32,18 +35,24 @@ class Door:
     known: set[str] = field(default_factory=set, repr=False)
     """Cookies of those whom a page has let in after they signed in at the provider."""
     sentence: str = ALONE
-    """What is said to those who are not let in."""
+    """Sentence for those who are not let in."""
 
 
 def door() -> Door:
-    """The door of this process. Whatever is wrong with its settings, nobody comes in who should not."""
+    """Return the `Door` that the environment and the secrets of this server ask for.
+
+    Whatever is wrong with its settings, nobody comes in who should not.
+    """
     names = [f"CNNLAB_{name.upper()}" for name in (*AccessConfig.model_fields, "home")]
     return _door(tuple(os.environ.get(name) for name in names), openid_configured())
 
 
 @lru_cache(maxsize=1)
 def openid_configured() -> bool:
-    """Whether .streamlit/secrets.toml has a provider. Read once: a door does not change while people go through it."""
+    """Return whether .streamlit/secrets.toml has a provider, as read once when the server starts.
+
+    A door does not change while people go through it.
+    """
     return bool(st.secrets.load_if_toml_exists() and "auth" in st.secrets)
 
 
@@ -86,7 +95,7 @@ def _listed(text: str) -> frozenset[str]:
 
 
 def invited(claims: Mapping[str, object], door: Door) -> str | None:
-    """The address by which a provider's claims may come in; None for everybody else."""
+    """Return the e-mail address with which a provider's claims let a visitor in; None for everybody else."""
     address = claims.get("email")
     if not isinstance(address, str) or address.count("@") != 1 or claims.get("email_verified") is False:
         return None

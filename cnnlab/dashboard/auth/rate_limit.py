@@ -1,4 +1,7 @@
-"""Makes guessing a code hopeless: so many wrong ones at once, then one each few seconds, by address and all together."""
+"""This module limits how often a wrong access code may be tried, by address and all addresses together.
+
+So many wrong codes are free at once, then one each few seconds: guessing a code is hopeless.
+"""
 
 import ipaddress
 import time
@@ -7,7 +10,8 @@ from dataclasses import dataclass, field
 
 FROM_ONE, REFILL_ONE_S = 20, 15.0
 FROM_ALL, REFILL_ALL_S = 200, 5.0
-"""A class of thirty that mistypes is not in its own way; who tries all day and from everywhere has 17,480 guesses."""
+"""Wrong codes that all addresses together may try at once, and seconds until one more is allowed. A class of thirty
+that mistypes is not in its own way; who tries all day and from everywhere has 17,480 guesses."""
 
 
 @dataclass
@@ -27,7 +31,10 @@ class _Bucket:
 
 
 class Guesses:
-    """Counts wrong codes. While an address has to wait, its right ones are not heard either."""
+    """A `Guesses` object counts wrong access codes.
+
+    While an address has to wait, its right codes are not heard either.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -35,14 +42,14 @@ class Guesses:
         self._one: dict[str, _Bucket] = {}
 
     def wait_s(self, address: str) -> float:
-        """Seconds until the next try from there; 0 where there is no need to wait."""
+        """Return the seconds until an address may try the next code; 0 where there is no need to wait."""
         now = self._clock()
         one = self._one.get(_place(address))
         buckets = [self._all, *([one] if one else [])]
         return max((1 - bucket.at(now)) * bucket.refill_s if bucket.at(now) < 1 else 0.0 for bucket in buckets)
 
     def wrong(self, address: str) -> None:
-        """One more wrong code from there."""
+        """Count one more wrong code from an address."""
         now = self._clock()
         self._one = {place: bucket for place, bucket in self._one.items() if bucket.at(now) < bucket.size}
         one = self._one.setdefault(_place(address), _Bucket(FROM_ONE, REFILL_ONE_S, now))
@@ -51,7 +58,10 @@ class Guesses:
 
 
 def _place(address: str) -> str:
-    """An IPv6 network counts as one: everybody at home has 2⁶⁴ addresses."""
+    """Return the name under which an address is counted: an IPv6 address counts as its network.
+
+    Everybody at home has 2⁶⁴ IPv6 addresses.
+    """
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

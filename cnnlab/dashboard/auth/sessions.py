@@ -1,4 +1,7 @@
-"""The pass a browser carries after signing in: a signed cookie, good for some hours, that nobody can make or change."""
+"""This module makes and checks the pass that a browser carries after signing in: a signed cookie for some hours.
+
+Nobody else can make or change a pass.
+"""
 
 import hashlib
 import hmac
@@ -24,7 +27,7 @@ Kind = Literal["person", "teacher"]
 
 @dataclass(frozen=True)
 class Pass:
-    """Who, and until when (seconds since 1970)."""
+    """A `Pass` says who somebody is, and until when (seconds since 1970)."""
 
     id: str
     actor: Actor
@@ -32,10 +35,10 @@ class Pass:
 
 
 class Passes:
-    """Gives out passes and reads them.
+    """A `Passes` object gives out passes and checks them.
 
-    What signs them is a key in CNNLAB_HOME together with the codes: changing a code ends every pass. Raises OSError
-    where the key can be neither read nor made.
+    A key in CNNLAB_HOME together with the codes signs the passes: changing a code ends every pass. Raises OSError where
+    the key can be neither read nor made.
     """
 
     def __init__(self, home: Path, access: AccessConfig) -> None:
@@ -53,22 +56,25 @@ class Passes:
         self._ended: dict[str, float] = {}
 
     def kind_of(self, code: str) -> Kind | None:
-        """What the code opens; every code is compared, and each in the same time."""
+        """Return whether an access code is a person's or a teacher's, or None for a wrong code.
+
+        Every code is compared, and each in the same time.
+        """
         typed = self._digest(code)
         fitting = [kind for kind, known in self._codes.items() if hmac.compare_digest(typed, known)]
         return fitting[-1] if fitting else None
 
     def give(self, kind: Kind, name: str, word: str = "") -> str:
-        """A new pass, as text for the cookie.
+        """Return a new pass, as text for the cookie.
 
-        With a word of their own somebody is the same person on any computer; without, a new one each time.
+        With a word of their own somebody is the same person on any computer; without one, a new person each time.
         """
         person = self._digest("person", name.casefold(), word).hex()[:32] if word else uuid.uuid4().hex
         until = round(time.time() + HOURS * 3600)
         return self._text(Pass(uuid.uuid4().hex, Actor(person, name, kind == "teacher"), until))
 
     def read(self, text: str | None) -> Pass | None:
-        """The pass; None where there is none, or it is not ours, over, or given back."""
+        """Return the pass in a cookie's text; None where there is none, or it is not ours, over, or given back."""
         try:
             id, person, name, teacher, until = self._signer.loads(text or "")
         except (BadSignature, ValueError, TypeError):
@@ -77,11 +83,11 @@ class Passes:
         return found if self.holds(found) else None
 
     def holds(self, given: Pass) -> bool:
-        """Whether it is still good."""
+        """Return whether a pass is still valid: not over, and not given back."""
         return time.time() < given.until and given.id not in self._ended
 
     def end(self, given: Pass) -> None:
-        """Give it back: nobody comes in with it again, nor stays."""
+        """End a pass that is given back: nobody comes in with it again, nor stays."""
         now = time.time()
         self._ended = {id: until for id, until in self._ended.items() if until > now} | {given.id: given.until}
 
@@ -95,7 +101,7 @@ class Passes:
 
 
 def kept_key(path: Path) -> bytes:
-    """The secret of this home, made where there is none; only its owner can read it."""
+    """Return the secret key of this home, made where there is none; only its owner can read it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         new = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")

@@ -1,4 +1,4 @@
-"""Signing in and out: a code and a name for a pass, and the pass given back."""
+"""This module signs people in and out: it gives a pass for a code and a name, and takes the pass back."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,10 @@ ELSEWHERE = "This form was sent by a page of another site. Open this server's ow
 
 
 class SignIn:
-    """What /sign-in and /sign-out answer. `base`: where the server is, "/" or "/cnnlab/"."""
+    """A `SignIn` answers the requests to /sign-in and /sign-out.
+
+    `base`: where the server is, "/" or "/cnnlab/".
+    """
 
     def __init__(self, passes: Passes, base: str, guesses: Guesses | None = None) -> None:
         self._passes, self._base = passes, base
@@ -29,7 +32,7 @@ class SignIn:
         self._guesses = guesses or Guesses()
 
     async def answer(self, request: Request) -> Response | None:
-        """None for every other address."""
+        """Return the response to a request for /sign-in or /sign-out; None for every other address."""
         if request.url.path == f"{self._base}sign-in":
             if request.method == "POST":
                 return await self._sign_in(request)
@@ -39,7 +42,10 @@ class SignIn:
         return None
 
     def ask(self, request: Request) -> Response:
-        """For a visitor without a pass: a page leads to the form, which leads back; the rest is refused."""
+        """Return the response to a visitor without a pass: the form to sign in for a page, a refusal for the rest.
+
+        The form leads back to the page that was asked for.
+        """
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), status=401)
@@ -95,7 +101,7 @@ class SignIn:
 
 
 async def _fields(request: Request) -> Mapping[str, str]:
-    """What was typed; nothing where it is no form, or longer than any honest one."""
+    """Return what was typed into the form; nothing where the request is no form, or longer than any honest one."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
     body = b""
@@ -110,7 +116,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
 
 
 def local_path(wanted: str, base: str) -> str:
-    """`wanted` where it is a path on this server, else `base`: a link to sign in leads nowhere else."""
+    """Return `wanted` where it is a path on this server, else `base`: a link to sign in leads nowhere else."""
     try:
         parts = urlsplit(wanted)
     except ValueError:

@@ -1,8 +1,8 @@
-"""What a process leaves in its run's folder where it cannot tell the store: why it ended.
+"""This module keeps a note in a run's folder of why its process ended, for processes that cannot tell the store.
 
-Room for it is taken before training begins and written over at the end: on a full disk there is none to be had any more.
-Two write there: the process itself, an end state and a sentence; and, where it can do nothing any more, Python's
-faulthandler, which writes what the threads were at (docs.python.org/3/library/faulthandler.html).
+Room for the note is taken before training begins and written over at the end: on a full disk there is none to be had
+any more. Two write into it: the process itself, an end state and a sentence; and, where the process can do nothing any
+more, Python's faulthandler, which writes what the threads were at (docs.python.org/3/library/faulthandler.html).
 """
 
 import json
@@ -20,12 +20,12 @@ _BY_FAULTHANDLER = ("Fatal Python error", "Current thread 0x", "Thread 0x", "Tim
 
 
 def reserve(folder: Path) -> None:
-    """Take the room. Raises OSError where the disk refuses."""
+    """Write an empty note into the run's folder, so that the disk has room for one later. Raises OSError."""
     (folder / NAME).write_bytes(b" " * ROOM_BYTES)
 
 
 def write(folder: Path, status: RunStatus, message: str) -> None:
-    """Leave them, as well as the disk lets; never raises."""
+    """Write the end state of a run and its sentence into the note, as well as the disk lets; never raises."""
     words = json.dumps({"status": status, "message": message[:500]}).encode().ljust(ROOM_BYTES)
     try:
         with (folder / NAME).open("r+b") as file:
@@ -33,22 +33,22 @@ def write(folder: Path, status: RunStatus, message: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError:
-        pass  # then the next who looks finds a run that ended without saying why
+        pass  # the run is then shown as ended without saying why
 
 
 @dataclass(frozen=True)
 class LastWords:
-    """Why a process ended, as far as it could still be said."""
+    """`LastWords` say why a process ended, as far as the process could still write it down."""
 
     status: RunStatus
     message: str
-    """A sentence; nothing where only `stacks` tell."""
+    """Sentence that says why the process ended; empty where only `stacks` tell."""
     stacks: str
-    """What its threads were at, by faulthandler; nothing where it could still speak for itself."""
+    """Stacks of the process's threads, written by faulthandler; empty where the process could write a sentence."""
 
 
 def read(folder: Path) -> LastWords | None:
-    """What was left; None where there is nothing, or nothing sound."""
+    """Return the last words in a run's folder; None where there are none, or none that can be read."""
     try:
         text = (folder / NAME).read_bytes().decode(errors="replace").strip()
     except OSError:
@@ -64,6 +64,6 @@ def read(folder: Path) -> LastWords | None:
 
 
 def forget(folder: Path) -> None:
-    """They were not needed. Never raises: the run has ended, whether they go or stay."""
+    """Remove the note of a run that has ended; never raises, as the run has ended whether the note goes or stays."""
     with suppress(OSError):
         (folder / NAME).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is said of a run whose process ended without telling the store: as much as is known, and what to do."""
+"""This module says why a run's process ended without telling the store, as far as is known, and what to do."""
 
 import signal
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cnnlab.runs.exit.crash_note import LastWords
 from cnnlab.runs.run import Run
 
 EXIT_STALLED = 70
-"""Exit code of a worker that has ended itself because nothing moved any more."""
+"""Exit code of a worker that ended itself because nothing moved any more."""
 
 STALLED = (
     "Nothing moved in the training process for so long that it ended itself; where it stood still is in the log. "
@@ -19,16 +19,16 @@ STALLED = (
 
 @dataclass(frozen=True)
 class Death:
-    """How a process ended, as its parent has seen it; or that it is still there."""
+    """A `Death` says how a process ended, as its parent process has seen it; or that the process still lives."""
 
     code: int | None
-    """Its exit code, negative for the signal that ended it; None while it lives."""
+    """Exit code of the process, negative for the signal that ended it; None while the process lives."""
     out_of_memory: bool | None = None
-    """Whether the kernel has killed processes for want of memory meanwhile; None where it does not tell."""
+    """Whether the kernel has killed processes for lack of memory meanwhile; None where the kernel does not tell."""
 
 
 def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_gone: bool) -> tuple[RunStatus, str]:
-    """The end state of a run that is `running` by its row and has no process, and its sentences."""
+    """Return the end state, and its sentences, of a run that is `running` by its row and has no process."""
     if folder_gone:
         return RunStatus.INTERRUPTED, (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
@@ -46,7 +46,7 @@ def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_go
 
 
 def oom_kills() -> int | None:
-    """Processes that this machine's kernel has killed for want of memory since it started; None where it does not tell."""
+    """Return how many processes the kernel has killed for lack of memory since it started; None if unknown."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
@@ -116,7 +116,7 @@ _CRASHES = {
 
 
 def _crash(stacks: str) -> int | None:
-    """The exit code that the end of such a process has; None where the stacks do not tell."""
+    """Return the exit code of a process that ended with these stacks; None where there are no stacks."""
     if not stacks:
         return None
     first = stacks.splitlines()[0]

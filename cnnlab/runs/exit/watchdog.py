@@ -1,4 +1,4 @@
-"""Sees to it that a training process which does not get on any more ends, and leaves a word why.
+"""This module ends a training process that makes no progress any more, and leaves a note of why.
 
 A thread counts the seconds since anything moved: a record, a batch of measuring, a piece of a download, a piece of a
 file. It counts its own ticks rather than the clock, so that a process that was stopped (SIGSTOP, a closed laptop, a
@@ -28,11 +28,14 @@ from cnnlab.runs.exit.reason import EXIT_STALLED, STALLED
 
 TICK_S = 1.0
 LAST_WORDS_S = 5.0
-"""So long a disk may take to keep the last words; where it is the disk that hangs, nobody waits for it."""
+"""Seconds that the disk may take to keep the last words; where the disk hangs, the process ends without them."""
 
 
 class Watch:
-    """Use it in a `with` block around a run. `folder`: the run's own, for its last words."""
+    """A `Watch` block around a run ends the process once nothing in the run has moved for `limit_s` seconds.
+
+    `folder`: the run's own, for its last words.
+    """
 
     def __init__(self, folder: Path, limit_s: float) -> None:
         self._folder, self._limit_s = folder, limit_s
@@ -44,16 +47,19 @@ class Watch:
         self._crashes = False
 
     def moved(self) -> None:
-        """Training got on."""
+        """Tell the watch that training made progress."""
         self._still_s = 0.0
 
     def writing(self, busy: bool) -> None:
-        """The writer got on, and has more to do, or has not: a disk that hangs shows even while training goes on."""
+        """Tell the watch that the writer made progress, and whether the writer has more to do.
+
+        So a disk that hangs shows even while training goes on.
+        """
         self._still_s = self._stuck_s = 0.0
         self._busy = busy
 
     def __enter__(self) -> Self:
-        with contextlib.suppress(OSError):  # a disk that refuses is met again at once, by what has a sentence for it
+        with contextlib.suppress(OSError):  # the next write to the disk fails too, and that error has a sentence
             crash_note.reserve(self._folder)
             self._file = (self._folder / crash_note.NAME).open("r+b", buffering=0)
         if self._file:

@@ -1,6 +1,6 @@
-"""Measurements before a run, each in a short process of its own: what it would take, which learning rate suits it.
+"""This module measures before a run, in short processes, what the run would take or which learning rate suits it.
 
-One at a time, whoever asks: thirty browsers must not start thirty copies of torch. Imports no torch.
+One measurement at a time, whoever asks: thirty browsers must not start thirty copies of torch. Imports no torch.
 """
 
 import atexit
@@ -23,21 +23,21 @@ from cnnlab.schema import TrainingConfig
 
 Kind = Literal["preflight", "lr_range"]
 LIMITS_S: dict[Kind, float] = {"preflight": 180.0, "lr_range": 900.0}
-"""A probe that takes longer is ended."""
+"""Seconds after which a measurement of each kind is ended."""
 MOST_WAITING = 8
 KEPT = 64
-"""Answers that can still be asked for."""
+"""Number of measurements whose answers can still be asked for."""
 UNREADABLE = "The measurement ended without an answer; the log of the server may say why. Try it once more."
 
 
 @dataclass
 class Probe:
-    """One measurement: waiting, at work, or over, with an answer or a sentence that says why there is none."""
+    """A `Probe` is one measurement: waiting, at work, or over, with an answer or with the reason why there is none."""
 
     kind: Kind
     config: TrainingConfig
     gently: bool
-    """On one CPU thread, because a run is in training beside it."""
+    """Whether to measure on one CPU thread, because a run is in training beside the measurement."""
     asked: float = field(default_factory=time.monotonic)
     started: float | None = None
     answer: Preflight | LrRange | None = None
@@ -45,17 +45,20 @@ class Probe:
 
     @property
     def over(self) -> bool:
-        """Nothing more will come."""
+        """Return whether the measurement is over: nothing more will come."""
         return self.answer is not None or self.problem is not None
 
     @property
     def seconds(self) -> float:
-        """It has been at work for; 0 while it waits."""
+        """Return the seconds that the measurement has been at work; 0 while it waits."""
         return 0.0 if self.started is None else time.monotonic() - self.started
 
 
 class Prober:
-    """A server's probes. Safe to use from many threads; the answers live as long as it does."""
+    """A `Prober` runs a server's measurements, one after another.
+
+    Safe to use from many threads; the answers live as long as the prober.
+    """
 
     def __init__(
         self,
@@ -71,12 +74,15 @@ class Prober:
         atexit.register(self.stop)
 
     def find(self, kind: Kind, config: TrainingConfig) -> Probe | None:
-        """The newest probe of these settings; None where nobody has asked."""
+        """Return the newest measurement of these settings; None where nobody has asked for one."""
         with self._guard:
             return self._probes.get((kind, config.model_dump_json()))
 
     def ask(self, kind: Kind, config: TrainingConfig, gently: bool = False) -> Probe:
-        """Begin to measure, and come back at once. Who asks while the same is being measured shares its answer."""
+        """Begin to measure these settings, and return the measurement at once.
+
+        Who asks while the same settings are being measured shares that measurement's answer.
+        """
         key = (kind, config.model_dump_json())
         with self._guard:
             known = self._probes.get(key)
@@ -95,7 +101,7 @@ class Prober:
         return probe
 
     def stop(self) -> None:
-        """End the one at work."""
+        """End the measurement that is at work."""
         with self._guard:
             if self._process and self._process.poll() is None:
                 self._process.kill()
@@ -107,7 +113,7 @@ class Prober:
                 probe.answer = self._measure(probe)
             except _NoAnswerError as error:
                 probe.problem = str(error)
-            except Exception as error:  # whatever it is, a page that waits must hear of it
+            except Exception as error:  # whatever the error is, the page that waits must be told
                 probe.problem = f"Nothing could be measured: {error} ({type(error).__name__})."
 
     def _measure(self, probe: Probe) -> Preflight | LrRange:
@@ -137,7 +143,7 @@ class Prober:
 
 
 class _NoAnswerError(Exception):
-    """Why, in a sentence."""
+    """`_NoAnswerError` says in a sentence why a measurement has no answer."""
 
 
 def _answer(said: str, code: int) -> Preflight | LrRange:

@@ -1,4 +1,4 @@
-"""What the files of a run's folder tell without the store: each checkpoint says itself where in the run it was taken."""
+"""This module reads a run's checkpoint files without the store: each file says where in the run it was taken."""
 
 import hashlib
 import json
@@ -14,16 +14,19 @@ _HEADER_BYTES = 100 << 20  # as much as safetensors itself allows
 
 @dataclass(frozen=True)
 class Found:
-    """A whole checkpoint, as its own header has it."""
+    """A `Found` is a whole checkpoint file, described as its own header has it."""
 
     checkpoint: Checkpoint
     config: dict[str, Any]
     written: float
-    """Unix time."""
+    """Time at which the file was written, in Unix seconds."""
 
 
 def checkpoint_at(path: Path) -> Found | None:
-    """What the file is; None where it is no checkpoint of ours, or not all of it. The name of its folder is its run."""
+    """Return the checkpoint at `path`; None where the file is no checkpoint of ours, or not all of one.
+
+    The name of the file's folder is the id of its run.
+    """
     try:
         meta, size = _read(path)
         place, kind = meta["place"], path.name.partition("-")[0]
@@ -42,19 +45,22 @@ def checkpoint_at(path: Path) -> Found | None:
 
 
 def checkpoints_in(folder: Path) -> list[Found]:
-    """The whole ones, in the order of their steps."""
+    """Return the whole checkpoints in a run's folder, in the order of their steps."""
     found = [here for path in sorted(folder.glob("*.safetensors")) if (here := checkpoint_at(path))]
     return sorted(found, key=lambda here: (here.checkpoint.step, here.checkpoint.epoch))
 
 
 def sha256_of(path: Path) -> str:
-    """Of all its bytes. Raises OSError."""
+    """Return the SHA-256 of all bytes of a file, in hexadecimal digits. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, Any], int]:
-    """Our part of the header, and the file's size. Raises ValueError where the file is longer or shorter than it says."""
+    """Return cnnlab's part of a checkpoint's header, and the file's size in bytes.
+
+    Raises ValueError where the file is longer or shorter than its header says.
+    """
     with path.open("rb") as file:
         size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
         if length > min(size, _HEADER_BYTES):

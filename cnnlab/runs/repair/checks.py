@@ -1,4 +1,4 @@
-"""What is wrong with a store and the folders of its runs, in words; and what mends it, without losing anything."""
+"""This module finds what is wrong with a store and the folders of its runs, and mends it without losing anything."""
 
 import sqlite3
 import time
@@ -22,24 +22,24 @@ from cnnlab.runs.store.store import Store
 from cnnlab.runs.store.transactions import RUNS
 
 AHEAD_S = 300.0
-"""A row from so far in the future says that a clock was wrong."""
+"""Seconds in the future from which the time of a row says that a clock was wrong."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """A `Finding` says what one check of the store found."""
 
     what: str
-    """A word or two: "store", "checkpoints", "disk"."""
+    """Subject of the check in a word or two: "store", "checkpoints", "disk"."""
     says: str
-    """A sentence; where it is not well, also what to do."""
+    """Sentence that says what was found and, where something is wrong, what to do."""
     well: bool = True
     mend: Callable[[], str] | None = None
-    """Puts it right, and says what it did. Raises StoreError, OSError."""
+    """Function that mends the fault and returns a sentence that says what was done. Raises StoreError, OSError."""
 
 
 def store_findings(app_config: AppConfig) -> Iterator[Finding]:
-    """Whether the store opens and is whole. To be looked at, and mended, before what is in it."""
+    """Yield whether the store opens and is whole. Look at these findings, and mend, before `run_findings`."""
     file = file_of(app_config)
     if file and file.with_name(f"{file.name}-journal").exists() and not _writing(file):
         yield Finding("store", "A process died while it wrote into the store; that has been put right by opening it.")
@@ -59,7 +59,7 @@ def store_findings(app_config: AppConfig) -> Iterator[Finding]:
 
 
 def run_findings(app_config: AppConfig, *, deep: bool) -> Iterator[Finding]:
-    """What is wrong with the runs of a sound store. `deep`: every checkpoint is read, and its SHA-256 compared."""
+    """Yield what is wrong with the runs of a sound store. `deep`: read every checkpoint, and compare its SHA-256."""
     store = Store(app_config)
     yield _dead(store)
     yield from _checkpoints(store, deep=deep)
@@ -101,7 +101,7 @@ def _sound(path: Path, file: Checkpoint, *, deep: bool) -> bool:
 
 
 def _unname(store: Store, run: Run, bad: list[Checkpoint]) -> str:
-    """The store forgets them; the files stay, under a name that says what they are."""
+    """Remove damaged checkpoints from the store; their files stay, under a name that says that they are damaged."""
     names, columns = [file.name for file in bad], tables.checkpoints.c
     with store.database.writing() as connection:
         mine = columns.number == run.number, columns.name.in_(names)
@@ -169,7 +169,7 @@ def _from_the_future(store: Store) -> Finding:
 
 
 def _writing(file: Path) -> bool:
-    """Whether somebody writes into the store at this very moment: then its journal is as it should be."""
+    """Return whether another process writes into the store at this very moment: then its journal is as it should be."""
     try:
         with closing(sqlite3.connect(file, timeout=1.0, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

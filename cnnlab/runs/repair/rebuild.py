@@ -1,4 +1,4 @@
-"""A damaged store: it is moved aside, never deleted, and what can still be read of it goes into a new one.
+"""This module moves a damaged store aside, never deletes it, and copies what can still be read into a new store.
 
 Row by row: a page that is lost takes its own rows with it and no others. A run whose row is among them comes back from
 the files in its folder, with whatever of its curves can be read.
@@ -34,18 +34,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Salvaged:
-    """What came of it."""
+    """A `Salvaged` counts the runs that came into the new store, and says where the damaged store is kept."""
 
     aside: Path
-    """Where the damaged store is now."""
+    """Path of the damaged store now."""
     runs: int
-    """Runs that were read from it."""
+    """Number of runs that were read from the damaged store."""
     found: int
-    """Runs that came back from their folders alone."""
+    """Number of runs that came back from their folders alone."""
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """Return a sentence for people that says how many runs came back and where the damaged store is."""
         found = f" {self.found} more came back from the files in their folders. " if self.found else ""
         s = "" if self.runs == 1 else "s"
         return (
@@ -54,15 +54,16 @@ class Salvaged:
 
 
 def file_of(app_config: AppConfig) -> Path | None:
-    """The store's file; None where it is no SQLite."""
+    """Return the path of the store's file; None where the store is not SQLite."""
     url = make_url(app_config.database)
     return Path(url.database) if url.drivername.startswith("sqlite") and url.database else None
 
 
 def damage(app_config: AppConfig) -> str | None:
-    """What is wrong within the store's file, in SQLite's words; None where nothing is, or nothing is there.
+    """Return what is wrong within the store's file, in SQLite's words; None where nothing is, or there is no file.
 
-    A store of a newer cnnlab is not damaged, nor is one that may not be read. Raises StoreError where it is busy.
+    A store of a newer cnnlab is not damaged, nor is one that may not be read. Raises StoreError where the store is
+    busy.
     """
     file = file_of(app_config)
     if file is None or not file.exists() or not file.stat().st_size:
@@ -88,9 +89,10 @@ def damage(app_config: AppConfig) -> str | None:
 
 
 def salvage(app_config: AppConfig) -> Salvaged:
-    """Put a new store in the place of the damaged one. Killed at any moment, one of the two is there, whole.
+    """Put a new store with every run that can be read in the place of the damaged one.
 
-    Raises StoreError where the store is no SQLite file, or the disk refuses.
+    Killed at any moment, one of the two stores is there, whole. Raises StoreError where the store is no SQLite file, or
+    the disk refuses.
     """
     file = file_of(app_config)
     if file is None:
@@ -99,7 +101,7 @@ def salvage(app_config: AppConfig) -> Salvaged:
     new = file.with_name(f"{file.name}.new-{os.getpid()}")
     try:
         runs, found = _fill(new, file, app_config)
-        with suppress(FileNotFoundError):  # or it would be applied to the new store
+        with suppress(FileNotFoundError):  # the old journal must not be applied to the new store
             file.with_name(f"{file.name}-journal").rename(aside.with_name(f"{aside.name}-journal"))
         _keep(file, aside)
         new.replace(file)
@@ -112,7 +114,10 @@ def salvage(app_config: AppConfig) -> Salvaged:
 
 
 def adopt(app_config: AppConfig, folder: Path) -> int | None:
-    """Make the lost row of a run anew from the files in its folder; its number. None where nothing in there tells enough."""
+    """Make the lost row of a run anew from the files in its folder, and return the run's number.
+
+    Returns None where nothing in the folder tells enough.
+    """
     with Database(app_config.database).writing() as connection:
         return _adopt(connection, folder, checkpoints_in(folder))
 
@@ -161,7 +166,7 @@ def _copy(connection: Connection, table: Table, damaged: sqlite3.Connection, num
 
 
 def _adopt(connection: Connection, folder: Path, found: Sequence[Found], number: int | None = None) -> int | None:
-    """A new row for the folder, under its old number where that is known; the number."""
+    """Insert a new row for a run's folder, under its old number where that is known, and return the number."""
     row = row_checks.run_from(folder, found)
     if row is None or (folder / DELETED).exists():
         return None
@@ -180,7 +185,10 @@ def _name(connection: Connection, number: int, found: Sequence[Found]) -> None:
 
 
 def _rows(damaged: sqlite3.Connection, table: Table, number: int | None) -> Iterator[Row]:
-    """What can be read of a table, from both ends towards whatever is lost; of one run only where `number` is said."""
+    """Yield the rows of a table that can be read, from both ends towards whatever is lost.
+
+    Only the rows of one run where `number` is given.
+    """
     try:
         columns = [row[1] for row in damaged.execute(f"PRAGMA table_info({table.name})")]
     except sqlite3.DatabaseError:
@@ -209,7 +217,7 @@ def _open(file: Path) -> sqlite3.Connection:
 
 
 def _keep(file: Path, aside: Path) -> None:
-    """Give the damaged file a second name before the first becomes the new one's: at no moment is there no store."""
+    """Give the damaged file a second name before the new store takes the first: at no moment is there no store."""
     try:
         os.link(file, aside)
     except OSError:  # a disk without hard links; nobody has a lock on a store that cannot be read

@@ -1,4 +1,4 @@
-"""Rows out of a damaged store, or of a folder alone: what of them makes sense, and what takes the place of the rest."""
+"""This module checks rows out of a damaged store, keeps what makes sense of them and replaces the rest."""
 
 import json
 import math
@@ -24,7 +24,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def run(row: Row, runs: Path) -> Row | None:
-    """A row of `runs` that the store can live with; None where it does not even say which run it is."""
+    """Return a row of `runs` that the store can live with; None where the row does not even say which run it is."""
     number, id = row.get("number"), row.get("id")
     if not isinstance(number, int) or number < 1 or not isinstance(id, str) or not _ID.fullmatch(id):
         return None
@@ -39,7 +39,7 @@ def run(row: Row, runs: Path) -> Row | None:
 
 
 def run_from(folder: Path, found: Sequence[Found]) -> Row | None:
-    """A row made anew from the files of a run; None where there are none."""
+    """Return a row of `runs` made anew from the checkpoints of a run; None where there are none."""
     if not found:
         return None
     newest, newest_state = found[-1], [here for here in found if here.checkpoint.kind == "state"]
@@ -70,7 +70,7 @@ def run_from(folder: Path, found: Sequence[Found]) -> Row | None:
 
 
 def child(table: str, row: Row, folder: Path) -> Row | None:
-    """A row of `steps`, `epochs` or `checkpoints`; None where it makes no sense any more."""
+    """Return a row of `steps`, `epochs` or `checkpoints`; None where the row makes no sense any more."""
     return row if _CHILDREN[table](row, folder) else None
 
 
@@ -88,7 +88,7 @@ def _epoch(row: Row, folder: Path) -> bool:
 
 
 def _checkpoint(row: Row, folder: Path) -> bool:
-    """Only one whose file is there, and is the one that was committed."""
+    """Return whether the checkpoint's file is there, and is the one that was committed."""
     texts = all(isinstance(row[name], str) for name in ("name", "kind", "sha256"))
     numbers = all(isinstance(row[name], int) for name in ("epoch", "step", "bytes"))
     if not texts or not numbers or row["kind"] not in ("weights", "state"):
@@ -109,7 +109,7 @@ def _number(value: object) -> bool:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Whether the value is of its column's kind. What is not is left out, and its default serves."""
+    """Return whether a value has the type of its column in `runs`; one that has not is left out for the default."""
     column = tables.runs.c[name]
     if value is None:
         return bool(column.nullable)

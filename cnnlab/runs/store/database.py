@@ -1,6 +1,7 @@
-"""One connection a transaction, to SQLite (journal DELETE, synchronous FULL) or whatever the URL names.
+"""This module opens one database connection a transaction, to SQLite or to whatever the URL names.
 
-Every fault leaves here as a StoreError, whose text is a sentence for people.
+SQLite runs with journal DELETE and synchronous FULL. Every fault leaves this module as a StoreError, whose text is a
+sentence for people.
 """
 
 import sqlite3
@@ -21,12 +22,12 @@ BUSY_TIMEOUT_S = 5.0
 
 
 class DamagedError(Exception):
-    """What the database holds is not what was put there. Never leaves `Database`."""
+    """`DamagedError` says that the database does not hold what was put there. It never leaves `Database`."""
 
 
 @contextmanager
 def sound() -> Iterator[None]:
-    """Rows become objects inside the block; where one cannot, the store is damaged."""
+    """Raise DamagedError where rows cannot be turned into objects inside the block."""
     try:
         yield
     except (ValueError, TypeError, LookupError, OverflowError, OSError) as error:
@@ -34,7 +35,7 @@ def sound() -> Iterator[None]:
 
 
 class Database:
-    """Short transactions from any thread: `reading()` and `writing()`."""
+    """A `Database` runs short transactions from any thread: `reading()` and `writing()`."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -50,18 +51,18 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where it is, in words; without any password."""
+        """Return where the database is, in words and without any password."""
         return str(self._file or self._engine.url.render_as_string(hide_password=True))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent view."""
+        """Open a transaction that sees one consistent state of the database. Raises StoreError."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """The one writer; committed at the end, undone by an exception."""
+        """Open the one transaction that may write, committed at the end, undone by an exception. Raises StoreError."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
@@ -80,13 +81,20 @@ class Database:
             raise StoreError(self._sentence(str(error.orig))) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(self._sentence(str(error))) from error
-        except (DamagedError, NoResultFound, UnicodeDecodeError) as error:  # SQLite's own words may quote noise
+        except (
+            DamagedError,
+            NoResultFound,
+            UnicodeDecodeError,
+        ) as error:  # SQLite's own message may quote damaged bytes
             raise StoreError(self._sentence("malformed")) from error
         except OSError as error:
             raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
 
     def _refuse_cut(self, connection: Connection) -> None:
-        """Where the last page is cut, SQLite reads zeros: other numbers, and no word. Nobody writes meanwhile."""
+        """Raise DamagedError where the end of SQLite's file is missing: SQLite would read zeros without a word.
+
+        Called inside a transaction, so nobody writes meanwhile.
+        """
         pages, size = (
             connection.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")
         )
@@ -94,7 +102,7 @@ class Database:
             raise DamagedError
 
     def _prepare(self, connection: Connection) -> None:
-        """Make the tables where there are none, or add what old ones lack.
+        """Make the tables where there are none, or add what old tables lack.
 
         SQLite is asked each time: its file may be moved away any day.
         """
@@ -105,7 +113,7 @@ class Database:
                 self._prepared = True
         elif _version(connection) != SCHEMA_VERSION:
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one does it
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one migrates
             if (version := _version(connection)) > SCHEMA_VERSION:
                 raise StoreError(
                     f"The run store {self.place} was made by a newer cnnlab (its format is {version}, this cnnlab "
@@ -119,9 +127,10 @@ class Database:
             connection.exec_driver_sql("COMMIT")
 
     def _back_up(self, version: int) -> None:
-        """Keep the store as the older cnnlab left it, for whoever wants to go back. Nobody else writes meanwhile.
+        """Keep a copy of the store as the older cnnlab left it, for whoever wants to go back.
 
-        By SQLite itself: who merely opened and closed its file would take this process's locks away from it.
+        Nobody else writes meanwhile. SQLite itself makes the copy: who merely opened and closed its file would take
+        this process's locks away from it.
         """
         assert self._file
         kept = self._file.with_name(f"{self._file.name}.version-{version}")
@@ -159,7 +168,7 @@ def _version(connection: Connection) -> int:
 
 @lru_cache(maxsize=32)
 def _engine(url: str) -> Engine:
-    """Kept by URL, with its compiled statements; it keeps no connection open."""
+    """Return the SQLAlchemy engine of a URL, kept with its compiled statements; the engine keeps no connection open."""
     if not url.startswith("sqlite"):
         return create_engine(url, poolclass=NullPool)
     engine = create_engine(url, poolclass=NullPool)

@@ -1,4 +1,7 @@
-"""What a run reports, kept. The row is the commit: a file counts once the store names it, and not before."""
+"""This module keeps the steps, epochs and checkpoints that runs report.
+
+The row is the commit: a file counts once the store names it, and not before.
+"""
 
 import math
 from collections.abc import Sequence
@@ -21,10 +24,13 @@ _STEPS, _EPOCHS, _FILES = tables.steps.c, tables.epochs.c, tables.checkpoints.c
 
 
 class History(Connected):
-    """Steps, epochs and checkpoints. Only the process that has claimed a run writes them."""
+    """A `History` is the part of the store that keeps the steps, epochs and checkpoints of runs.
+
+    Only the process that has claimed a run writes them.
+    """
 
     def add_steps(self, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:
-        """Keep some steps, in one transaction. Raises StoreError for a value that is no finite number."""
+        """Keep step records of a run, in one transaction. Raises StoreError for a value that is no finite number."""
         if not steps:
             return
         refuse_nan(steps)
@@ -35,10 +41,10 @@ class History(Connected):
             connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
 
     def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
-        """Keep epochs and checkpoints, in one transaction; once more changes nothing.
+        """Keep epochs and checkpoints of a run, in one transaction; doing the same once more changes nothing.
 
-        A run goes on from its newest state: epochs that come with or before a state of their step are never lost.
-        Older states go, and older weights where the run's byte budget asks for it: first the row, then the file.
+        A run goes on from its newest state: epochs that come with or before a state of their step are never lost. Older
+        states go, and older weights where the run's byte budget asks for it: first the row, then the file.
         """
         refuse_nan(records)
         failpoints.reach("before_begin")
@@ -59,7 +65,7 @@ class History(Connected):
         self._remove(id, gone)
 
     def rewind(self, id: str, step: int) -> None:
-        """Forget everything after `step`: a continued run takes those steps again."""
+        """Forget everything that a run recorded after `step`: a continued run takes those steps again."""
         with self.database.writing() as connection:
             number = progress(connection, id, step=step)
             later = _FILES.number == number, _FILES.step > step
@@ -79,11 +85,14 @@ class History(Connected):
             (self.folder(id) / name).unlink(missing_ok=True)
 
     def path(self, checkpoint: Checkpoint) -> Path:
-        """Where the file is."""
+        """Return the path of a checkpoint's file."""
         return self.folder(checkpoint.run_id) / checkpoint.name
 
     def steps(self, id: str, after: int = 0) -> list[StepRecord]:
-        """The steps later than `after`, in order. For a chart of a whole run, `curve` is ten times as fast."""
+        """Return a run's step records later than step `after`, in order.
+
+        For a chart of a whole run, `curve` is ten times as fast.
+        """
         names = list(StepRecord.model_fields)
         with self.database.reading() as connection:
             later = _STEPS.number == number_of(connection, id), _STEPS.step > after
@@ -93,11 +102,10 @@ class History(Connected):
                 return [StepRecord(**dict(zip(names, row, strict=True))) for row in rows]
 
     def curve(self, id: str, after: int = 0, points: int = 1_500, until: int | None = None) -> Curve:
-        """The steps later than `after`, up to `until`, as columns, thinned to about `points` over the whole run.
+        """Return a run's steps later than `after`, up to `until`, as columns thinned to about `points` points.
 
-        The buckets have the same place and width however often the curve is asked for, so that one fetched bit
-        by bit is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is
-        always there.
+        The buckets have the same place and width however often the curve is asked for, so that one fetched bit by bit
+        is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is always there.
         """
         with self.database.reading() as connection:
             number = number_of(connection, id)
@@ -118,22 +126,22 @@ class History(Connected):
         return Curve(*(list(column) for column in columns))
 
     def epochs(self, id: str) -> list[EpochRecord]:
-        """The epochs in order, from 1."""
+        """Return a run's epoch records in order, from 1."""
         with self.database.reading() as connection:
             return _epochs(connection, number_of(connection, id))
 
     def checkpoints(self, id: str, kind: CheckpointKind) -> list[Checkpoint]:
-        """The files of that kind, in the order of their steps."""
+        """Return a run's checkpoints of one kind, in the order of their steps."""
         with self.database.reading() as connection:
             return _files(connection, number_of(connection, id), kind, id)
 
     def weights(self, id: str) -> list[Checkpoint]:
-        """The weights to look inside, in the order of their epochs."""
+        """Return a run's checkpoints to look inside, in the order of their epochs."""
         return self.checkpoints(id, "weights")
 
 
 def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dict[str, Any]:
-    """The run's progress with these: what has been recorded since by `add_steps` stays."""
+    """Return the columns of a run's progress with these records, never less than `add_steps` has recorded already."""
     values: dict[str, float] = {"step": max([0, *(record.step for record in records), *(file.step for file in files)])}
     if records:
         values |= {"epoch": records[-1].epoch, "elapsed_s": records[-1].elapsed_s}
@@ -147,7 +155,7 @@ def _epochs(connection: Connection, number: int) -> list[EpochRecord]:
 
 
 def judge(connection: Connection, number: int) -> int | None:
-    """Write down which epoch is the last and which the best; the best is returned."""
+    """Write down which epoch of a run is the last and which is the best, and return the best."""
     records = _epochs(connection, number)
     last = records[-1].epoch if records else None
     validated = [(record.validation.accuracy, -record.epoch) for record in records if record.validation]
@@ -173,7 +181,7 @@ def _files(connection: Connection, number: int, kind: CheckpointKind, id: str = 
 
 
 def _drop_old(connection: Connection, number: int, best: int | None, budget_bytes: int) -> list[str]:
-    """Un-name what need not be kept; returns the files to remove after the commit."""
+    """Remove the checkpoints from the store that need not be kept; return the files to remove after the commit."""
     weights = {file.epoch: file for file in _files(connection, number, "weights")}
     sizes = {epoch: file.bytes for epoch, file in weights.items()}
     names = [weights[epoch].name for epoch in thin(sizes, [] if best is None else [best], budget_bytes)]

@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere, as a run to look inside: whole or not at all, like every commit."""
+"""This module keeps weights that were trained elsewhere as a run to look inside: whole or not at all."""
 
 import re
 import time
@@ -23,7 +23,7 @@ _FILE = "weights-0001.safetensors"
 
 
 class Written(Protocol):
-    """A file that is on the disk for good, as `checkpoints.write` returns it."""
+    """A `Written` is a file that is on the disk for good, as `checkpoints.write` returns it."""
 
     @property
     def sha256(self) -> str: ...
@@ -32,16 +32,17 @@ class Written(Protocol):
 
 
 Write = Callable[[Path], Written]
-"""Puts the weights at a path."""
+"""Function that writes the weights to a path."""
 
 
 class Imports(Queue):
-    """Runs that nobody here has trained."""
+    """An `Imports` is the part of the store that creates runs which nobody here has trained."""
 
     def bring(self, config: TrainingConfig, write: Write, facts: Imported, name: str | None = None) -> Run:
-        """A run with the weights that `write` puts into its folder, and `facts` of where they come from.
+        """Create a run with the weights that `write` puts into its folder, and `facts` of where they come from.
 
-        It never waits, trains or goes on. Without a name it is called by its architecture and number. Raises StoreError.
+        The run never waits, trains or goes on. Without a name it is called by its architecture and number. Raises
+        StoreError.
         """
         facts = replace(facts, file=shown(facts.file))
         written: list[Written] = []
@@ -62,7 +63,7 @@ class Imports(Queue):
 
 
 def shown(file_name: str) -> str:
-    """A file's name as a person may read it: without folders, on one line, as short as the name of a run."""
+    """Return a file's name as a person may read it: without folders, on one line, as short as the name of a run."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", file_name))[-1]
     return "".join(letter for letter in last if letter.isprintable())[:NAME_LENGTH] or "a file without a name"
 

@@ -1,4 +1,4 @@
-"""From one status to the next: each change is one compare-and-set UPDATE, so of many who try, one succeeds."""
+"""This module moves runs from status to status by compare-and-set UPDATEs: of many callers who try, one succeeds."""
 
 import json
 import os
@@ -39,14 +39,14 @@ _AFTER = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
 
 
 class Queue(Connected):
-    """Who runs what, and when."""
+    """A `Queue` is the part of the store that decides which process trains which run, and when."""
 
     def create(
         self, config: TrainingConfig, name: str | None = None, parent_id: str | None = None, *, mine: bool = False
     ) -> Run:
-        """Queue a run. `mine`: it does not wait but belongs to this process at once, as if it had claimed it.
+        """Queue a run and return it; where `mine`, claim the run for this process at once, without waiting.
 
-        Without a name it is called by its architecture and number. Raises StoreError.
+        Without a name the run is called by its architecture and number. Raises StoreError.
         """
         values: dict[str, Any] = {"parent_id": parent_id}
         if mine:
@@ -78,7 +78,7 @@ class Queue(Connected):
         prepare: Callable[[str], None] = lambda id: None,
         **values: Any,
     ) -> Iterator[tuple[Connection, list[str]]]:
-        """The new rows, and their folders; where the block fails there are neither.
+        """Insert new runs and make their folders; where the block fails, leave neither.
 
         `prepare(id)` may write into a new folder; the database waits for nothing meanwhile.
         """
@@ -110,7 +110,7 @@ class Queue(Connected):
 
     @contextmanager
     def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
-        """A folder that did not exist; gone again where the block fails."""
+        """Make a run's folder, which must not exist; remove it where the block fails. Raises StoreError."""
         folder = self.folder(id)
         try:
             folder.mkdir(parents=True)
@@ -126,11 +126,11 @@ class Queue(Connected):
             raise
 
     def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
-        """The times by which `n` more runs of this person wait their turn.
+        """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many runs.
 
-        Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a
-        class waiting. What this machine itself asks for waits in the order of asking. Raises StoreError where the
-        person would have more waiting than `settings.most_waiting`.
+        Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
+        waiting. What this machine itself asks for waits in the order of asking. Too many is more than
+        `app_config.most_waiting` for one person who is no teacher.
         """
         if actor.id is None:
             return [now] * n
@@ -146,13 +146,13 @@ class Queue(Connected):
         return [first + TURN_S * i for i in range(n)]
 
     def claim(self) -> Run | None:
-        """The run that has waited longest, now running and this process's own; None where none may start.
+        """Claim the run that has waited longest for this process and return it; None where none may start.
 
         The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
         run `running` whose lock is free while somebody is about to train it.
         """
         free = _running < self.app_config.slots
-        with self.database.reading() as connection:  # most questions end here, without troubling the one writer
+        with self.database.reading() as connection:  # most calls end here, without waiting for the one writer
             oldest = connection.execute(_waiting.where(free).limit(1)).first()
         if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
             return None
@@ -164,12 +164,12 @@ class Queue(Connected):
         return run
 
     def may_start(self) -> bool:
-        """Whether a run waits that a worker could claim now."""
+        """Return whether a run waits that a worker could claim now."""
         with self.database.reading() as connection:
             return connection.execute(_waiting.where(_running < self.app_config.slots).limit(1)).first() is not None
 
     def take(self, id: str) -> Run:
-        """This very run, queued or resumable, now running and this process's own, whatever the slots say.
+        """Claim this very run, queued or resumable, for this process, whatever the slots say.
 
         Raises StoreError where it runs already or has ended for good.
         """
@@ -182,7 +182,7 @@ class Queue(Connected):
         return self.get(id)
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool]) -> bool:
-        """First the lock, then the row."""
+        """Take the run's lock, then set its row to running; return whether both succeeded."""
         if not self.take_lock(id):
             return False
         values: dict[str, Any] = {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "command": None}
@@ -199,12 +199,12 @@ class Queue(Connected):
         return taken
 
     def say(self, id: str, sentence: str) -> None:
-        """What a claimed run is busy with before its first step; `start` and `finish` replace it."""
+        """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
         with self.database.writing() as connection:
             progress(connection, id, message=sentence)
 
     def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
-        """Say where a claimed run trains and how long it is."""
+        """Record where a claimed run trains and how many steps it has."""
         values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
         values |= {"steps_total": steps_total, "message": None}
         with self.database.writing() as connection:
@@ -212,7 +212,7 @@ class Queue(Connected):
         logs.event("begun", run=id, device=device, steps_total=steps_total)
 
     def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
-        """End a running run; this process gives it back. `message`: one sentence that says why."""
+        """End a running run and release its lock. `message`: why, in one sentence. Raises ValueError, StoreError."""
         if status.active or not message:
             raise ValueError("a run ends in an end state, with a message")
         refuse_nan([results] if results else [])
@@ -227,7 +227,7 @@ class Queue(Connected):
         return run
 
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
-        """Ask a running run to end, or end a waiting one. Raises StoreError where it has ended already."""
+        """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
         status = _AFTER[what]
         message = f"{status.capitalize()} while it waited in the queue."
         logs.event("asked", run=id, what=what)
@@ -241,12 +241,12 @@ class Queue(Connected):
             return read_run(connection, id)
 
     def command(self, id: str) -> str | None:
-        """What the running process has been asked to do: "stop", "pause" or nothing yet."""
+        """Return what the running process has been asked to do: "stop", "pause" or None."""
         with self.database.reading() as connection:
             return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
 
     def commands(self, ids: Sequence[str]) -> dict[str, str]:
-        """As `command`, for those of many runs that have been asked for anything."""
+        """Return the `command` of each run, by the run's id; runs that were asked for nothing are left out."""
         asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
         with self.database.reading() as connection:
             return {row.id: row.command for row in connection.execute(asked)}
@@ -265,7 +265,7 @@ class Queue(Connected):
         return run
 
     def queue_position(self, id: str) -> int | None:
-        """1 for the next to start; None for a run that is not waiting."""
+        """Return the place of a run in the queue, 1 for the next to start; None for a run that is not waiting."""
         with self.database.reading() as connection:
             number = number_of(connection, id)
             numbers = [row.number for row in connection.execute(_waiting)]
@@ -273,19 +273,19 @@ class Queue(Connected):
 
     @contextmanager
     def no_claims(self) -> Iterator[set[int]]:
-        """Inside the block no run is claimed. Yields the process ids of those that train."""
+        """Keep runs from being claimed inside the block, and yield the process ids of those that train."""
         with self.database.writing() as connection:
-            connection.execute(_waiting.with_for_update())  # nothing in SQLite, which has one writer anyway
+            connection.execute(_waiting.with_for_update())  # does nothing in SQLite, which has one writer anyway
             yield set(connection.execute(_pids).scalars())
 
     def training_pids(self) -> set[int]:
-        """The processes that train, by the id each has on its machine."""
+        """Return the ids of the processes that train, as each machine numbers them."""
         with self.database.reading() as connection:
             return set(connection.execute(_pids).scalars())
 
 
 def _now(connection: Connection) -> float:
-    """The time, and never earlier than it was for the newest run: a clock that is put back changes no order."""
+    """Return the time, never earlier than the newest run's: a clock that is put back changes no order."""
     newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
     return max(time.time(), (newest or 0.0) + 0.001)
 

@@ -1,4 +1,4 @@
-"""Tidying up after processes that ended without a word."""
+"""This module tidies up after training processes that ended without telling the store."""
 
 import re
 import shutil
@@ -27,10 +27,10 @@ _FILES = tables.checkpoints.c
 
 
 class Recovery(Connected):
-    """Nothing is shown as running that is not."""
+    """A `Recovery` is the part of the store that interrupts runs whose process is gone, and removes leftover files."""
 
     def recover(self, deaths: Mapping[int, Death] | None = None) -> list[Run]:
-        """Turn every running run whose lock is free into an interrupted one; returns those.
+        """Turn every running run whose lock is free into an interrupted one, and return these runs.
 
         `deaths`: what the caller has seen of processes, by their id; a run of one that lives is left for the next time.
         What the process has left as its last words counts most. The runs' folders are cleared of files that were begun
@@ -68,7 +68,7 @@ class Recovery(Connected):
             locks.release(folder)
 
     def remove_unnamed(self, id: str) -> None:
-        """Remove files that were begun but never named by the store. Only for who holds the run's lock."""
+        """Remove a run's files that were begun but never named by the store. Only for who holds the run's lock."""
         with self.database.reading() as connection:
             named = _named(connection, id)
         with suppress(OSError):  # a disk that refuses: they are in nobody's way
@@ -77,7 +77,7 @@ class Recovery(Connected):
                     path.unlink(missing_ok=True)
 
     def forget_missing(self, id: str) -> None:
-        """Un-name the checkpoints of a run whose files are not there any more: its curves stay."""
+        """Remove the checkpoints of a run whose files are gone from the store; the run's curves stay."""
         with self.database.writing() as connection:
             self._unname_missing(connection, id)
 
@@ -88,9 +88,10 @@ class Recovery(Connected):
         connection.execute(delete(tables.checkpoints).where(mine, _FILES.name.in_(lost)))
 
     def may_continue(self, run: Run) -> bool:
-        """Whether an interrupted run has got on by an epoch since it was last asked; asking again for that epoch is no.
+        """Return whether an interrupted run has finished an epoch since this was last asked.
 
-        So a run that dies of its own settings is continued at most as often as it has epochs.
+        Asking again after the same epoch gives False. So a run that dies of its own settings is continued at most as
+        often as it has epochs.
         """
         folder, done = self.folder(run.id), run.last_epoch.epoch if run.last_epoch else 0
         with suppress(OSError, ValueError):
@@ -101,26 +102,26 @@ class Recovery(Connected):
         try:
             (folder / _CONTINUED).write_text(str(done))
         except OSError:
-            return False  # what cannot be remembered might be done for ever
+            return False  # without the note the run might be continued for ever
         return True
 
     def mark_deleted(self, id: str) -> None:
-        """Say in the run's folder that it is about to be deleted, for `sweep`."""
+        """Mark the run's folder as about to be deleted, for `sweep`."""
         with suppress(OSError):
             (self.folder(id) / DELETED).touch()
 
     def sweep(self) -> None:
         """Remove folders whose run was deleted by a process that was killed half-way.
 
-        A folder that merely has no row stays, with all that is in it: it is the row that was lost, with a damaged store
-        perhaps, and `cnnlab.runs.repair.rebuild` makes it anew from what lies there.
+        A folder that merely has no row stays, with all that is in it: then the row was lost, with a damaged store
+        perhaps, and `cnnlab.runs.repair.rebuild` makes the row anew from the files in the folder.
         """
         for folder in self.orphans():
             if (folder / DELETED).exists() and not locks.is_held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def orphans(self) -> list[Path]:
-        """The folders that are called like a run's and belong to none."""
+        """Return the folders that are named like a run's and belong to no run."""
         try:
             folders = [path for path in self.app_config.runs.iterdir() if RUN_FOLDER.fullmatch(path.name)]
         except OSError:
@@ -131,7 +132,7 @@ class Recovery(Connected):
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether nothing is in a run's folder that anybody could miss."""
+    """Return whether nothing is in a run's folder that anybody could miss."""
     return all(path.name in _KNOWN or path.suffix == ".tmp" for path in folder.iterdir())
 
 
@@ -140,7 +141,7 @@ def _lives(death: Death | None) -> bool:
 
 
 def _begun(folder: Path) -> list[Path]:
-    """The files of a run's folder that are ours; what somebody else has put there is none of our business."""
+    """Return the files in a run's folder that cnnlab wrote; what somebody else has put there is left alone."""
     paths = folder.iterdir() if folder.is_dir() else ()
     return [path for path in paths if path.suffix in (".safetensors", ".tmp") and path.is_file()]
 

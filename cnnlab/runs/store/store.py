@@ -1,4 +1,4 @@
-"""The store of runs: one database, one folder a run."""
+"""This module joins the parts of the run store: one database, and one folder a run."""
 
 import shutil
 
@@ -21,22 +21,23 @@ __all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "Sto
 
 
 class Store(Imports, History, Recovery):
-    """All runs. Cheap to make; every method is one short transaction and may be called from any thread.
+    """The `Store` keeps all runs, in one database and one folder a run.
 
-    Raises StoreError, whose text is a sentence for people; UnknownRunError where the run is not there, NotYoursError
-    where it is somebody else's.
+    Cheap to make; every method is one short transaction and may be called from any thread. Raises StoreError, whose
+    text is a sentence for people; UnknownRunError where the run is not there, NotYoursError where it is somebody
+    else's.
     """
 
     def acting_as(self, actor: Actor) -> "Store":
-        """The same store, used by that person."""
+        """Return the same store, used in the name of `actor`."""
         return Store(self.app_config, lambda: actor)
 
     def rename(self, id: str, name: str) -> Run:
-        """Give a run another name of 1 to 60 printable characters."""
+        """Give a run another name of 1 to 60 printable characters, and return the run."""
         return self._describe(id, "rename", name=clean_name(name))
 
     def annotate(self, id: str, note: str) -> Run:
-        """Write a note of up to 2,000 characters; an empty one removes it."""
+        """Write a note of up to 2,000 characters about a run; an empty note removes the old one."""
         return self._describe(id, "write notes about", note=clean_note(note))
 
     def _describe(self, id: str, verb: str, **values: str) -> Run:
@@ -45,9 +46,9 @@ class Store(Imports, History, Recovery):
             return read_run(connection, id)
 
     def delete(self, id: str) -> None:
-        """Remove a run for good: first everything the store knows of it, then its folder.
+        """Delete a run for good: first everything that the store knows of the run, then its folder.
 
-        Raises StoreError while it trains.
+        Raises StoreError while the run trains.
         """
         run = self.get(id)
         refuse(self.who(), run, "delete")  # a run never changes its owner, so this stays true
@@ -64,6 +65,6 @@ class Store(Imports, History, Recovery):
             locks.release(self.folder(id))
 
     def list(self) -> list[Run]:
-        """Every run, the newest first, in one query."""
+        """Return every run, the newest first, in one query."""
         with self.database.reading() as connection:
             return read_runs(connection, select_runs().order_by(RUNS.number.desc()))

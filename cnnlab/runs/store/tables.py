@@ -1,4 +1,7 @@
-"""The tables of the store. A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs must open."""
+"""This module defines the tables of the run store.
+
+A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs must open.
+"""
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
@@ -34,8 +37,8 @@ runs = Table(
     Column("command", String(16)),
     Column("pid", Integer),  # tells a launcher which of its children is at work; never whether a run is alive
     Column("sweep", Text),  # the common name of runs that were asked for together (since version 2)
-    Column("owner", Text),  # who started it, where people sign in: an id that says nothing (since version 3)
-    Column("owner_name", Text),  # as they called themselves then
+    Column("owner", Text),  # id of the person who started the run, where people sign in (since version 3)
+    Column("owner_name", Text),  # the name of that person at the time
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )

@@ -1,4 +1,4 @@
-"""What the parts of the store share: the database, and finding a run in it."""
+"""This module holds what the parts of the store share: the database, and ways to find and change a run."""
 
 import math
 import os
@@ -22,9 +22,10 @@ RUNS = tables.runs.c
 
 
 class Connected:
-    """A part of the store. Cheap to make and safe to share: every call is a transaction of its own.
+    """A `Connected` is a part of the store that finds and changes runs in the database.
 
-    `who` says in whose name a call is made, at the moment it is made.
+    Cheap to make and safe to share: every call is a transaction of its own. `who` says in whose name a call is made, at
+    the moment it is made.
     """
 
     def __init__(self, app_config: AppConfig, who: Who = this_machine) -> None:
@@ -32,11 +33,14 @@ class Connected:
         self.database = Database(app_config.database)
 
     def folder(self, id: str) -> Path:
-        """Where the checkpoints of a run are."""
+        """Return the folder with the checkpoints of a run."""
         return self.app_config.runs / id
 
     def take_lock(self, id: str) -> bool:
-        """Make the run this process's own until `locks.release`; False where it is somebody's already."""
+        """Make the run this process's own until `locks.release`; return False where another process has it.
+
+        Raises StoreError where the run's folder cannot be used.
+        """
         folder = self.folder(id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -46,9 +50,9 @@ class Connected:
 
     @contextmanager
     def changing(self, id: str, verb: str) -> Iterator[tuple[Connection, Run]]:
-        """The one way to change a run on behalf of a person: a transaction that begins by asking whose run it is.
+        """Open the transaction in which a person changes a run, once the person is known to be allowed to.
 
-        Raises UnknownRunError, and NotYoursError ("… can {verb} it").
+        Every change on behalf of a person goes this way. Raises UnknownRunError, and NotYoursError ("… can {verb} it").
         """
         with self.database.writing() as connection:
             run = read_run(connection, id)
@@ -56,20 +60,20 @@ class Connected:
             yield connection, run
 
     def get(self, id: str) -> Run:
-        """Raises UnknownRunError."""
+        """Return the run with this id. Raises UnknownRunError."""
         with self.database.reading() as connection:
             return read_run(connection, id)
 
 
 def select_runs() -> Select[Any]:
-    """Each run with the record of its last epoch: one query, however many runs."""
+    """Return the query for runs with the record of their last epoch: one query, however many runs."""
     epochs = tables.epochs.c
     last = and_(epochs.number == RUNS.number, epochs.epoch == RUNS.last_epoch)
     return select(tables.runs, epochs.record.label("last_record")).outerjoin(tables.epochs, last)
 
 
 def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
-    """The runs that a narrowed or ordered `select_runs()` finds."""
+    """Return the runs that a narrowed or ordered `select_runs()` finds."""
     found = connection.execute(statement)
     names = list(found.keys())
     with sound():
@@ -77,14 +81,14 @@ def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
 
 
 def read_run(connection: Connection, id: str) -> Run:
-    """Raises UnknownRunError."""
+    """Return the run with this id, within the caller's transaction. Raises UnknownRunError."""
     for run in read_runs(connection, select_runs().where(RUNS.id == id)):
         return run
     raise UnknownRunError("There is no such run; perhaps it was deleted.")
 
 
 def number_of(connection: Connection, id: str) -> int:
-    """Raises UnknownRunError."""
+    """Return the number of the run with this id. Raises UnknownRunError."""
     number: int | None = connection.execute(select(RUNS.number).where(RUNS.id == id)).scalar_one_or_none()
     if number is None:
         raise UnknownRunError("There is no such run; perhaps it was deleted.")
@@ -94,13 +98,16 @@ def number_of(connection: Connection, id: str) -> int:
 def change(
     connection: Connection, id: str, wanted: Iterable[RunStatus], *conditions: ColumnElement[bool], **values: Any
 ) -> Row[Any] | None:
-    """Compare and set: change the run only while its status is one of `wanted`. None where it was not."""
+    """Change the run only while its status is one of `wanted` (compare and set); return None where it was not."""
     statement = update(tables.runs).where(RUNS.id == id, RUNS.status.in_(list(wanted)), *conditions)
     return connection.execute(statement.values(**values).returning(RUNS.number, RUNS.name)).one_or_none()
 
 
 def progress(connection: Connection, id: str, **values: Any) -> int:
-    """Only a running run makes progress: a process that was given up for dead must not write into a run of another."""
+    """Change a running run of this process and return the run's number. Raises StoreError for any other run.
+
+    A process that was given up for dead must not write into the run of another.
+    """
     row = change(connection, id, [RunStatus.RUNNING], RUNS.pid == os.getpid(), **values)
     if row is None:
         raise StoreError("This run is not in training any more: the store has it as ended, or deleted.")
@@ -108,7 +115,10 @@ def progress(connection: Connection, id: str, **values: Any) -> int:
 
 
 def refuse_nan(records: Iterable[Record]) -> None:
-    """SQLite would keep NaN as NULL and JSON has no word for it: divergence is a status, not a number."""
+    """Raise StoreError where a record holds a number that is not finite: divergence is a status, not a number.
+
+    SQLite would keep NaN as NULL, and JSON has no word for NaN.
+    """
     for record in records:
         if not _finite(record.model_dump()):
             raise StoreError(f"This record holds a value that is no finite number: {record!r}.")

@@ -1,1 +1,1 @@
-"""This room finds out, by real steps, how a run computes best on this machine and what it will take."""
+"""This room finds out, by real steps, how a run computes best on this machine, and the time and memory it takes."""

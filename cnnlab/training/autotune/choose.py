@@ -1,7 +1,7 @@
-"""The second before a run: real steps on this machine tell how to compute, how long it will take, and how much it needs.
+"""This module takes real steps before a run to choose how the run computes and to forecast its time and memory.
 
 The steps are taken by networks of the test's own, and every random state is put back: the run that follows has the bits
-it would have had without.
+it would have had without the test.
 """
 
 import os
@@ -24,10 +24,11 @@ from cnnlab.training.engine.malloc import keeping_freed_memory
 
 
 def choose(config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig) -> tuple[Plan, Forecast]:
-    """How `config` is best computed on this machine, and what that will take. `config` must be complete.
+    """Return the best way to compute `config` on this machine, and the forecast of its time and memory.
 
-    In about a second, or one step where a step takes longer; at once where the same was measured here within a day.
-    Raises DoesNotFitError where the batch does not fit into the memory that is free.
+    `config` must be complete. Takes about a second, or one step where a step takes longer; returns at once where the
+    same was measured here within a day. Raises DoesNotFitError where the batch does not fit into the memory that is
+    free.
     """
     return remembered_choice(config, data, device, app_config) or measured_choice(config, data, device, app_config)
 
@@ -35,7 +36,10 @@ def choose(config: TrainingConfig, data: Data, device: torch.device, app_config:
 def remembered_choice(
     config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast] | None:
-    """What `choose` found here within the last day; None where it would have to measure. Raises DoesNotFitError."""
+    """Return the plan and forecast that `choose` measured here within the last day. Raises DoesNotFitError.
+
+    Returns None where `choose` would have to measure.
+    """
     known = recall(_file(app_config), key_of(config, data, device, _threads(device, app_config)))
     if known is None:
         return None
@@ -47,7 +51,7 @@ def remembered_choice(
 def measured_choice(
     config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast]:
-    """As `choose`, but measured now; it is then what is remembered. Raises DoesNotFitError."""
+    """Measure the plan and forecast of `config` now, and remember them. Raises DoesNotFitError."""
     threads, need = _threads(device, app_config), require_fit(config, data.info, device)
     before = held_bytes(device)
     found = measure(config, data, device, threads, need)
@@ -57,7 +61,11 @@ def measured_choice(
 
 
 def measure(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int], need: Need) -> Measured:
-    """Take real steps and judge by them. `threads`: the numbers to try, the usual one last; `need` is known to fit."""
+    """Take real training steps on `device` and return the quickest plan with its times.
+
+    `threads`: the numbers of CPU threads to try, the usual number last. `need`: the memory that the run needs, which is
+    known to fit.
+    """
     with no_trace(device), keeping_freed_memory():
         return Trial(config, data, device, need).measured(threads)
 

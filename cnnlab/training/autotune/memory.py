@@ -1,4 +1,4 @@
-"""How much memory a training will need, before it takes any; what is free, and what was used in the end."""
+"""This module computes the memory that a training run will need, and reads how much is free and how much was used."""
 
 import weakref
 from pathlib import Path
@@ -20,7 +20,7 @@ from cnnlab.training.evaluation import BATCH
 from cnnlab.training.optim.factory import make_optimizer
 
 WORKSPACE = 1.15
-"""What libraries hold beside the tensors one sees: other layouts of weights and pictures, room to compute in."""
+"""Factor for the memory that libraries hold beside a network's tensors: copies in other layouts, room to compute in."""
 
 
 LOADED = 200_000_000
@@ -28,24 +28,24 @@ LOADED = 200_000_000
 
 
 class DoesNotFitError(ConfigError):
-    """The batch needs more memory than is free; its sentence names one that fits, where there is one."""
+    """`DoesNotFitError` says that a batch needs more memory than is free, and which smaller batch fits, if any."""
 
 
 class Need(Record):
-    """Bytes of tensors that a run holds at once, the dataset left out."""
+    """A `Need` counts the bytes of tensors that a run holds at once, the dataset left out."""
 
     training: int
-    """Peak of an optimizer step: weights, gradients, the optimizer's own, activations."""
+    """Peak bytes of an optimizer step: weights, gradients, optimizer state, activations."""
     augmenting: int
-    """Peak while the next epoch's training set is made, where an augmentation makes one, beside this epoch's."""
+    """Peak bytes while an epoch-wide augmentation makes the next epoch's training set beside this epoch's."""
     measuring: int
-    """Peak while a set is measured."""
+    """Peak bytes while a set is measured."""
     kept: int
-    """Weights and what the optimizer remembers: what a checkpoint copies."""
+    """Bytes of weights and optimizer state: what a checkpoint copies."""
 
 
 class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of every tensor made inside the block that is still alive."""
+    """A `_LiveBytes` block counts the bytes of the tensors that were made inside the block and are still alive."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -61,7 +61,7 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = id(storage), storage.nbytes()
-        if key in self._seen:  # a view
+        if key in self._seen:  # a view of a tensor that is counted already
             return
 
         def gone(_: object) -> None:
@@ -74,9 +74,10 @@ class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def needed(config: TrainingConfig, info: DatasetInfo) -> Need:
-    """From two whole steps and a batch of measuring on torch's meta device: the sizes are real, nothing is allocated.
+    """Return the memory that a run needs, from two optimizer steps and one measured batch on torch's meta device.
 
-    `config` must be complete. Counted in float32 and without the fused kernels, which need no more.
+    On the meta device the sizes are real, and nothing is allocated. `config` must be complete. Counted in float32 and
+    without the fused kernels, which need no more.
     """
     config = config.model_copy(update={"mode": "exact"})  # meta has no fused kernels
     live = _LiveBytes()
@@ -106,7 +107,7 @@ def needed(config: TrainingConfig, info: DatasetInfo) -> Need:
 
 
 def _augmented(config: TrainingConfig, info: DatasetInfo) -> tuple[int, int]:
-    """Bytes of the training set that an epoch-wide augmentation makes, and the peak on the way to it."""
+    """Return the bytes of the training set that an epoch-wide augmentation makes, and the peak bytes on the way."""
     n = config.train_subset or info.num_train - config.validation_size
     images = torch.empty(n, info.size_px, info.size_px, info.channels, dtype=torch.uint8, device="meta")
     live = _LiveBytes()
@@ -124,9 +125,9 @@ def _labels(n: int) -> Tensor:
 
 
 def require_fit(config: TrainingConfig, info: DatasetInfo, device: torch.device, need: Need | None = None) -> Need:
-    """What `config` needs, now that it is known to fit into what is free on `device`. Raises DoesNotFitError.
+    """Return the memory that `config` needs, once it is known to be free on `device`. Raises DoesNotFitError.
 
-    `need`: where it is known already.
+    `need`: the memory that `config` needs, where the caller knows it already.
     """
     need = need or needed(config, info)
     free = free_bytes(device)
@@ -152,10 +153,11 @@ def _with_workspace(need: Need) -> int:
 
 
 def expected_bytes(need: Need, held: tuple[int, int], device: torch.device) -> tuple[int, int]:
-    """Lowest and highest likely peak of a run, counted as `peak_bytes` counts, in a process that holds `held` without it.
+    """Return the lowest and highest likely peak memory of a run in bytes, counted as `peak_bytes` counts.
 
-    Lowest: that and the most that its tensors take at once. Highest: with the libraries' own; on the CPU also with what
-    they load while they work, and the copies of weights and optimizer that wait to be written to disk.
+    `held`: the lowest and highest bytes that the process holds without the run. Lowest peak: these and the most that
+    the run's tensors take at once. Highest peak: with the libraries' own memory; on the CPU also with what libraries
+    load while they work, and the copies of weights and optimizer state that wait to be written to disk.
     """
     most = _most(need)
     above = 0 if device.type == "cuda" else LOADED + need.kept
@@ -163,14 +165,14 @@ def expected_bytes(need: Need, held: tuple[int, int], device: torch.device) -> t
 
 
 def held_bytes(device: torch.device) -> int:
-    """What this process holds now, of the GPU where there is one, else of main memory; 0 where it is not told."""
+    """Return the bytes that this process holds now: GPU memory on CUDA, else main memory; 0 where unknown."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
     return _field(Path("/proc/self/status"), "VmRSS") or 0
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that a run on `device` may still take; None where the machine does not tell."""
+    """Return the bytes of memory that a run on `device` may still take; None where the machine does not tell."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
@@ -181,7 +183,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def _container_free() -> int | None:
-    """What is left of a container's own limit (Linux control groups, version 2)."""
+    """Return the bytes left of a container's memory limit (Linux control groups, version 2); None without one."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = (folder / "memory.max").read_text(), (folder / "memory.current").read_text()
@@ -195,9 +197,9 @@ def _container_free() -> int | None:
 
 
 def peak_bytes(device: torch.device) -> int | None:
-    """The most that this process has held: tensors on the GPU where there is one, else main memory; None if untold.
+    """Return the most bytes that this process has held: GPU tensors on CUDA, main memory on the CPU; None elsewhere.
 
-    Not getrusage's ru_maxrss: a child begins with that of the process that started it.
+    Not getrusage's ru_maxrss: a child process begins with the value of the process that started it.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
@@ -205,7 +207,7 @@ def peak_bytes(device: torch.device) -> int | None:
 
 
 def _field(path: Path, name: str) -> int | None:
-    """Bytes of a line "name:   1234 kB"."""
+    """Return the bytes that a line "name:   1234 kB" of a file states; None where the file has no such line."""
     try:
         lines = path.read_text().splitlines()
     except OSError:
@@ -214,7 +216,7 @@ def _field(path: Path, name: str) -> int | None:
 
 
 def in_words(size: int) -> str:
-    """Bytes as people say them: "430 MB", "2.1 GB", "31 GB"."""
+    """Return a number of bytes as people say it: "430 MB", "2.1 GB", "31 GB"."""
     if size < 999.5e6:
         return f"{size / 1e6:.0f} MB"
     return f"{size / 1e9:.1f} GB" if size < 9.95e9 else f"{size / 1e9:.0f} GB"

@@ -1,4 +1,4 @@
-"""Ways to compute, racing each other in short turns, so that a busy moment of the machine hits all of them alike."""
+"""This module races plans against each other in short turns, so that a busy moment hits all plans alike."""
 
 import time
 from collections.abc import Sequence
@@ -21,33 +21,36 @@ from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import seed_everything
 
 BUDGET_S = 0.7
-"""For all races together; each way takes its turn at least once."""
+"""Seconds for all races together; each plan takes at least one turn."""
 SLOW_S = 0.2
-"""After a first step of more than this one other way is tried, once: more would keep a person waiting."""
+"""Seconds of a first step above which only one other plan is tried, once: more would keep a person waiting."""
 MOST_TURNS = 20
-"""Of each way in a race."""
+"""Largest number of turns that each plan takes in a race."""
 TURN_S = 0.01
-"""Steps quicker than this are timed several together."""
+"""Seconds that one turn should last: quicker steps are timed several together."""
 HOPELESS = 3.0
-"""A way whose first step takes so many times the quickest one's gets one turn only."""
+"""Multiple of the quickest first step from which a plan gets one turn only."""
 WORTH = 0.95
-"""Another way must take less than this share of the usual one's time: a tie must not change a run's bits."""
+"""Share of the usual plan's time below which another plan must stay to win: a tie must not change a run's bits."""
 RECORD_S = 0.2
-"""Between two records: five a second, so that steps twice as quick as measured still give at most ten."""
+"""Seconds between two step records: five a second, so that steps twice as quick as measured still give at most ten."""
 AUGMENTED = 4_096
-"""Pictures on which an augmentation of whole epochs is timed."""
+"""Number of pictures on which an epoch-wide augmentation is timed."""
 SLACK = (0.95, 1.15)
-"""On the quickest and the typical step: an even quieter moment; records, files and the screen beside the training."""
+"""Factors on the quickest and the typical step time: for a quieter moment, and for work beside the training."""
 SLACK_OF_ONE = (0.8, 1.15)
-"""On a step measured once."""
+"""Factors on the time of a step that was measured once."""
 BITS_STEPS = 3
-"""Full batches after which two layouts must agree to the last bit; sums of another order differ after one."""
+"""Number of full batches after which two layouts must agree bit for bit; sums in another order differ after one."""
 FEW = 2
-"""Pictures of the step that pays for what a process pays once: loaded libraries, the first touch of weights."""
+"""Number of pictures in the step that pays a process's first costs: loaded libraries, the first touch of weights."""
 
 
 class Trial:
-    """Trains networks of its own, and torch's random state with them: the caller puts it back."""
+    """A `Trial` times training steps of its own networks under several plans and finds the quickest plan.
+
+    A trial changes torch's random state: the caller puts it back.
+    """
 
     def __init__(self, config: TrainingConfig, data: Data, device: torch.device, need: Need) -> None:
         self._config, self._data, self._device, self._need = config, data, device, need
@@ -59,7 +62,10 @@ class Trial:
         self._turn = 1
 
     def measured(self, threads: Sequence[int]) -> Measured:
-        """The quickest of all ways, unless one step is so slow that it must do. `threads`: the usual number last."""
+        """Return the quickest of all plans with its times; where a first step is slow, of at most two plans.
+
+        `threads`: the numbers of CPU threads to try, the usual number last.
+        """
         plan = default_plan(self._config, self._device).model_copy(update={"threads": threads[-1]})
         first_s = self._first(plan)
         if first_s > SLOW_S:
@@ -74,7 +80,11 @@ class Trial:
         return self._result(plan, notes, times, SLACK)
 
     def _slow(self, plan: Plan, first_s: float) -> Measured:
-        """One step in the usual way, and one in oneDNN's blocked layout where `fast` leaves the choice."""
+        """Choose a plan where one step is slow: the usual plan, or in `fast` mode on a CPU oneDNN's blocked layout.
+
+        `first_s`: the seconds of a step under the usual plan. The blocked layout wins where one step of it is clearly
+        quicker.
+        """
         other = plan.model_copy(update={"memory_format": "blocked"})
         if not (self._device.type == "cpu" and self._config.mode == "fast" and self._can(other)):
             note = f"One step takes {_ms(first_s)} here: too long to try other ways first."
@@ -85,7 +95,7 @@ class Trial:
         return self._result([plan, other][winner], [plan.note, note], [bests[winner]], SLACK_OF_ONE)
 
     def _first(self, plan: Plan) -> float:
-        """Seconds of the first step; on a GPU of the second, and what it really holds while it computes."""
+        """Return the seconds of the first step; on a GPU of the second step, and note the memory that it holds."""
         if self._device.type != "cuda":
             return self._time(plan, 1)
         before = torch.cuda.memory_allocated(self._device)
@@ -97,7 +107,10 @@ class Trial:
         return seconds
 
     def _race(self, plans: Sequence[Plan], budget_s: float) -> tuple[Plan, list[float], str]:
-        """The first, usual plan or one that beats it clearly; its times, seconds a step; what to say of it."""
+        """Race the plans; return the winner, its seconds a step at each turn, and a sentence that compares all.
+
+        The first plan is the usual one; another plan must beat it clearly (`WORTH`).
+        """
         started = time.perf_counter()
         plans = [plan for plan in plans if self._can(plan)]
         firsts = [self._time(plan, 1) for plan in plans]
@@ -113,10 +126,10 @@ class Trial:
         return plans[winner], times[winner], _comparison(plans, bests, winner)
 
     def _can(self, plan: Plan) -> bool:
-        """Whether all layers can be computed so: oneDNN's blocked tensors do not go through every one.
+        """Return whether every layer can be computed under `plan`: some layers do not take oneDNN's blocked tensors.
 
-        In `exact` the blocked layout must also give the bits of the contiguous one, which it does where oneDNN computes
-        with the same kernels in both.
+        In `exact` mode the blocked layout must also give the bits of the contiguous layout, which it does where oneDNN
+        computes with the same kernels in both.
         """
         if plan.memory_format != "blocked":
             return True
@@ -129,7 +142,10 @@ class Trial:
         return self._config.mode != "exact" or self._same_bits(plan)
 
     def _same_bits(self, plan: Plan) -> bool:
-        """Of losses, weights and buffers after steps with as many pictures as a run's own have."""
+        """Return whether losses, weights and buffers are the same bits in the blocked as in the contiguous layout.
+
+        Compares them after steps with as many pictures as the run's own steps have.
+        """
         rest = len(self._data.train) % self._config.batch_size
         pictures = BITS_STEPS * self._config.batch_size + rest
         order = torch.arange(min(pictures, len(self._sample.train)), device=self._device)
@@ -144,7 +160,7 @@ class Trial:
         return all(torch.equal(a, b) for a, b in zip(*outcomes, strict=True))
 
     def _fresh(self, plan: Plan) -> tuple[Network, Steps]:
-        """A network as the run's seed begins it, and what moves it."""
+        """Return a network as the run's seed initialises it, and the steps that train it under `plan`."""
         config = self._config
         seed_everything(config.seed)
         model = build(config, self._sample.info).to(self._device)
@@ -153,7 +169,7 @@ class Trial:
         return model, steps
 
     def _time(self, plan: Plan, steps: int) -> float:
-        """Seconds a step, over about so many of them."""
+        """Return the seconds a step under `plan`, measured over about `steps` steps."""
         stepping = self._stepping(plan)
         at = self._taken % self._batches
         last = min(at + steps, self._batches)
@@ -164,13 +180,16 @@ class Trial:
         return (time.perf_counter() - started) / (last - at)
 
     def _stepping(self, plan: Plan) -> Steps:
-        """One network for each layout and precision, at the beginning of an epoch, after a step with few pictures."""
+        """Return the steps of the one network for `plan`'s layout and precision, warmed up by a step with few pictures.
+
+        The steps stand at the beginning of an epoch.
+        """
         key = (plan.memory_format, plan.precision)
         if key not in self._steps:
             config, data = self._config, self._sample
             _, steps = self._fresh(plan)
             order = torch.arange(len(data.train), device=self._device)
-            if not plan.captured:  # graphed steps take their whole epoch, and have paid already
+            if not plan.captured:  # graphed steps take a whole epoch, and have warmed up already
                 order = order[: self._batches * config.batch_size + FEW]
             started = time.perf_counter()
             steps.begin_epoch(1, order, config.seed)
@@ -195,7 +214,7 @@ class Trial:
 
 
 def _sample(config: TrainingConfig, data: Data) -> Data:
-    """The data; only a part of the training set where an augmentation works on all of it at once."""
+    """Return the data to time steps on: part of the training set where an augmentation works on whole epochs."""
     if config.augmentation != "alternating":
         return data
     most = max(AUGMENTED, 2 * config.batch_size)
@@ -203,7 +222,7 @@ def _sample(config: TrainingConfig, data: Data) -> Data:
 
 
 def _races(plan: Plan, device: torch.device, threads: Sequence[int]) -> list[list[dict[str, object]]]:
-    """What may be changed of the plan, one thing after another, the usual first."""
+    """Return the changes of each part of the plan to race, the usual value first: threads, precision, layout."""
     precisions = ["float32", "bfloat16"] if plan.precision == "bfloat16" else ["float32"]
     layouts = ["channels_last", "contiguous"] if plan.memory_format == "channels_last" else [plan.memory_format]
     if device.type == "cpu":
@@ -216,7 +235,7 @@ def _races(plan: Plan, device: torch.device, threads: Sequence[int]) -> list[lis
 
 
 def _comparison(plans: Sequence[Plan], bests: Sequence[float], winner: int) -> str:
-    """ "channels last takes 8.9 ms a step, contiguous 10.4 ms." Nothing where there was no choice."""
+    """Return a sentence that compares the plans' best step times and names the winner; empty for one plan."""
     if len(plans) == 1:
         return ""
     names = _names(plans)
@@ -227,7 +246,7 @@ def _comparison(plans: Sequence[Plan], bests: Sequence[float], winner: int) -> s
 
 
 def _names(plans: Sequence[Plan]) -> list[str]:
-    """What sets them apart, in words."""
+    """Return the words that tell the plans apart: their threads, their precision or their memory layout."""
     if len({plan.threads for plan in plans}) > 1:
         return [f"on {plan.threads} thread{'s' if plan.threads > 1 else ''}" for plan in plans]
     if len({plan.precision for plan in plans}) > 1:

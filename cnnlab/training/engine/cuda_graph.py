@@ -1,4 +1,4 @@
-"""Steps whose every input and output keeps its place in memory, so that they can be recorded once and then replayed.
+"""This module records training steps as CUDA graphs and replays them; inputs and outputs keep their addresses.
 
 A GPU finishes the kernels of a small network sooner than Python can ask for them. A CUDA graph asks for all kernels of
 several steps at once. It knows addresses and nothing else: the order of the pictures, the learning rates, the number of
@@ -18,27 +18,30 @@ from cnnlab.training.engine.precision import flushing_denormals
 from cnnlab.training.seeding import random_state, restore_random_state
 
 WARM_UP_STEPS = 3
-"""Before recording: libraries choose their algorithms and allocate their workspaces, optimizers make their state."""
+"""Number of steps before recording: libraries choose algorithms and workspaces, optimizers make their state."""
 STEPS_A_REPLAY = 8
-"""Launching a graph costs about as much as one small kernel; over so many steps that is nothing."""
+"""Number of steps in one replay: a launch costs as much as one small kernel, which is little over so many steps."""
 
 Work = Callable[[], None]
 Step = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Trains `runs` networks by one step each: picture numbers int64 [runs, batch] -> losses and accuracies [runs]."""
+"""Function that trains `runs` networks by one step: picture numbers int64 [runs, batch] -> loss, accuracy [runs]."""
 
 
 class Recorder(Protocol):
-    """Where work is recorded."""
+    """A `Recorder` records work on the device so that it can be replayed."""
 
     def warm_up(self, work: Work) -> None:
-        """Do `work` until nothing in it happens for the first time any more."""
+        """Do `work` until whatever happens only the first time (choice of algorithms, allocation) has happened."""
 
     def record(self, work: Work) -> Work:
-        """What from now on does the same as `work`. The work itself is not done."""
+        """Record `work` without doing it, and return a function that does the same as `work` from now on."""
 
 
 class CudaGraphs:
-    """Recording into CUDA graphs that share one pool of memory: nothing in it outlives a replay."""
+    """A `CudaGraphs` recorder records work as CUDA graphs that share one pool of memory.
+
+    Nothing in the pool outlives a replay.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -47,7 +50,10 @@ class CudaGraphs:
         self.pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, work: Work) -> None:
-        """On the stream that will record, which waits for the current one and is waited for."""
+        """Do `work` WARM_UP_STEPS times on the stream that will record.
+
+        The recording stream waits for the current stream before, and the current stream waits for it after.
+        """
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -56,7 +62,7 @@ class CudaGraphs:
         current.wait_stream(self.stream)
 
     def record(self, work: Work) -> Work:
-        """Raises RuntimeError where something in `work` needs the CPU."""
+        """Record `work` as a CUDA graph and return its replay. Raises RuntimeError where `work` needs the CPU."""
         current = torch.cuda.current_stream(self.device)
         gc.disable()  # an older graph that is freed during a recording would break it
         try:
@@ -70,15 +76,15 @@ class CudaGraphs:
 
 
 class Unrecorded:
-    """Where nothing can be recorded, as on a CPU: a replay is the work itself."""
+    """An `Unrecorded` recorder stands in where nothing can be recorded, as on a CPU: a replay does the work itself."""
 
     def warm_up(self, work: Work) -> None:
-        """As the others do it."""
+        """Do `work` WARM_UP_STEPS times, as a recorder of CUDA graphs does."""
         for _ in range(WARM_UP_STEPS):
             work()
 
     def record(self, work: Work) -> Work:
-        """`work`, which eager steps of `fast` mode would do in this way too."""
+        """Return a function that does `work` with denormals flushed to zero, as eager steps of `fast` mode do."""
 
         def replay() -> None:
             with flushing_denormals(True):
@@ -88,10 +94,10 @@ class Unrecorded:
 
 
 class Replay:
-    """The steps of one epoch after another, for one run, or for several that are trained side by side.
+    """A `Replay` takes the steps of one run, or of several that train side by side, by replaying recorded steps.
 
-    Making it leaves no trace: weights, buffers, optimizer state and random state are as they were, and what an optimizer
-    makes of its state on the way is zero, as in its first step.
+    Making a Replay leaves no trace: weights, buffers, optimizer state and random state are as they were, and state that
+    an optimizer makes on the way is zero, as in its first step.
 
     Random numbers are those of the plain loop: each replay starts at the place in the stream where the CUDA generator
     stands, and moves it on by what was drawn while recording (torch, Note [CUDA Graph-safe RNG states]). Between two
@@ -107,7 +113,10 @@ class Replay:
         batch_size: int,
         recorder: Recorder,
     ) -> None:
-        """`trained`: every weight and buffer `step` changes. `optimizers`: one a run, all of them stepped by `step`."""
+        """Record the steps of an epoch with `pictures` pictures in batches of `batch_size`.
+
+        `trained`: every weight and buffer that `step` changes. `optimizers`: one a run, all of them stepped by `step`.
+        """
         self.step, self.batch_size = step, batch_size
         device, runs = trained[0].device, len(optimizers)
         self.full, rest = divmod(pictures, batch_size)
@@ -137,15 +146,16 @@ class Replay:
             self._short = recorder.record(self._short_step)
 
     def begin_epoch(self, orders: Tensor) -> None:
-        """The picture numbers of each run in their order: int64 [runs, pictures]."""
+        """Load the order of each run's pictures for one epoch: picture numbers int64 [runs, pictures]."""
         full = self.full * self.batch_size
         self.batches.copy_(orders[:, :full].view(len(orders), self.full, self.batch_size).transpose(0, 1))
         self.rest.copy_(orders[:, full:])
 
     def take(self, first: int, last: int, lrs: Sequence[Sequence[float]]) -> Tensor:
-        """Steps first, …, last - 1 of the epoch with lrs[run][step - first]. The device is waited for once.
+        """Take steps first, …, last - 1 of the epoch and return their losses and accuracies.
 
-        Gives losses and accuracies, float32 [last - first, 2, runs] on the CPU.
+        lrs[run][step - first] is the learning rate. Returns float32 [last - first, 2, runs] on the CPU. Waits for the
+        device once.
         """
         rows = [[lrs[run][i] * group.get("scale", 1.0) for run, group in self.groups] for i in range(last - first)]
         self.lr_table[first:last].copy_(torch.tensor(rows))
@@ -185,10 +195,11 @@ class Replay:
 
 @contextmanager
 def timing_algorithms() -> Iterator[None]:
-    """For each shape that is new in here, cuDNN tries its algorithms and keeps to the quickest in this process.
+    """Let cuDNN try its algorithms for each shape that is new inside the block, and keep the quickest in this process.
 
-    Another process may find another one quickest, and its sums are then rounded otherwise. It is for the shapes that a
-    run has at every step: for a short last batch and for measuring the search would cost more than it saves.
+    Another process may find another algorithm quickest, and its sums are then rounded otherwise. Use the block for the
+    shapes that a run has at every step: for a short last batch and for measuring the search would cost more than it
+    saves.
     """
     torch.backends.cudnn.benchmark = True
     try:
@@ -199,7 +210,7 @@ def timing_algorithms() -> Iterator[None]:
 
 @contextmanager
 def no_trace(trained: Sequence[Tensor], optimizers: Sequence[Optimizer]) -> Iterator[None]:
-    """Put back in place whatever is done to `trained`, to the optimizers' state and to the random states.
+    """Put back in place whatever the block does to `trained`, to the optimizers' state and to the random states.
 
     State that an optimizer did not have before is zero after: Adam's as it begins, momentum's too.
     """

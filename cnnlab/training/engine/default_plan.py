@@ -1,4 +1,4 @@
-"""How a run computes here, before anything has been measured."""
+"""This module decides how a run computes on this machine before anything has been measured."""
 
 import torch
 
@@ -9,7 +9,7 @@ from cnnlab.training.engine.precision import has_bfloat16, name_of
 
 
 def default_plan(config: TrainingConfig, device: torch.device, steps_per_record: int = 1) -> Plan:
-    """What is right without a self-test: the threads torch has, the usual layout, what the hardware multiplies in."""
+    """Return the plan without a self-test: torch's threads, the usual layout, a precision the hardware has."""
     has_it = config.precision == "float32" or has_bfloat16(device)
     note = (
         "" if has_it else f"bfloat16 was asked for, but {name_of(device)} has no arithmetic for it: float32 was used."

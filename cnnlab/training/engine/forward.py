@@ -1,10 +1,11 @@
-"""How a network is run while it trains: the function people read, in the order and the layout that are quickest.
+"""This module runs a network's forward pass in training, in the quickest order of layers and memory layout.
 
-Max pooling goes before the ReLU it follows: the maximum of clipped values is the clipped maximum, and the gradient
-reaches the same element (none where all are below zero), so not a bit changes, on a quarter of the values.
+Max pooling goes before the ReLU that it follows in the network: the maximum of clipped values is the clipped maximum,
+and the gradient reaches the same element (none where all are below zero), so not a bit changes, on a quarter of the
+values.
 
-On a CPU the feature-extraction base may run on oneDNN's own blocked tensors from end to end, so that nothing is put into
-another order between two layers.
+On a CPU the feature-extraction base may run on oneDNN's own blocked tensors from end to end, so that nothing is put
+into another order between two layers.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,10 @@ Forward = Callable[[Tensor], Tensor]
 
 
 def training_forward(network: Network, blocked: bool = False) -> Forward:
-    """`network`'s own forward pass with its own modules, for training; hooks on single modules are not for this one.
+    """Return the forward pass of `network` for training, with the network's own modules in the quickest order.
 
-    `blocked` needs float32 on a CPU, and layers that oneDNN knows; elsewhere the pass raises RuntimeError.
+    Hooks on single modules do not work with this pass. `blocked` needs float32 on a CPU, and layers that oneDNN knows;
+    elsewhere the pass raises RuntimeError.
     """
     modules = [*network.base, *network.head]
     for place in range(len(modules) - 1):

@@ -1,4 +1,4 @@
-"""The whole training step as a CUDA graph, and the choice between it and the plain loop."""
+"""This module takes whole training steps as CUDA graphs, and chooses between graphs and the plain loop."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,11 @@ from cnnlab.training.seeding import random_state, restore_random_state
 
 
 class GraphedSteps:
-    """Steps as `EagerSteps` takes them, with the same random numbers, from gathering the batch to the metrics, replayed.
+    """`GraphedSteps` replay recorded training steps, with the same random numbers as `EagerSteps`.
 
-    Make it after a run's state was restored: a graph keeps to the tensors it was recorded with. `optimizer` must be
-    capturable. Raises RuntimeError where the step cannot be recorded; everything is then as it was.
+    A recorded step reaches from gathering the batch to the metrics. Make the object after a run's state was restored: a
+    graph keeps to the tensors it was recorded with. `optimizer` must be capturable. Raises RuntimeError where the step
+    cannot be recorded; everything is then as it was.
     """
 
     def __init__(
@@ -55,14 +56,14 @@ class GraphedSteps:
         )
 
     def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
-        """See Steps."""
+        """Load the epoch's picture order, and the epoch's own pictures where an augmentation makes them: see Steps."""
         self.replay.begin_epoch(order.unsqueeze(0))
         images = augment_epoch(self.original, self.config.augmentation, epoch, self.config.seed, seed)
         if images is not self.original:
             self.images.copy_(images)
 
     def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """See Steps."""
+        """Replay steps first, …, last - 1 of the epoch and return the loss and accuracy of each step: see Steps."""
         losses, accuracies = self.replay.take(first, last, [lrs])[:, :, 0].T.tolist()
         return losses, accuracies
 
@@ -75,9 +76,10 @@ def make_steps(
     plan: Plan,
     recorder: Recorder | None = None,
 ) -> tuple[Steps, Plan]:
-    """Graphed steps where `plan` says captured and the step can be recorded, else eager ones; and the plan as it is kept.
+    """Return graphed steps where `plan` asks for them and they can be recorded, else eager steps; and the plan.
 
-    `optimizer` must be capturable where `plan.captured`. Sets how this process multiplies float32 (`set_float32`).
+    The plan is returned as it was kept: not captured where the recording failed. `optimizer` must be capturable where
+    `plan.captured`. Sets how this process multiplies float32 (`set_float32`).
     """
     set_float32(config.mode, data.train.labels.device)
     if not plan.captured:
@@ -90,8 +92,8 @@ def make_steps(
 
 
 def unrecorded(plan: Plan, error: RuntimeError, device: torch.device) -> Plan:
-    """After a recording that broke with `error`: make the device usable again; the plan with what happened in its note."""
-    cause = error.__context__ or error  # what broke the recording, rather than that it ended broken
+    """Make the device usable again after a failed recording; return the plan with `error` in its note."""
+    cause = error.__context__ or error  # the error that broke the recording, not the one that ended it
     reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
     if device.type == "cuda":
         # The generator may think that it still is being recorded, and then refuses to draw: a fresh one takes its place.

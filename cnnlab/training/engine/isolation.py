@@ -1,4 +1,4 @@
-"""Room to train something aside, so that the run itself has the bits it would have had without."""
+"""This module lets code train another network aside without changing the random numbers or threads of the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from cnnlab.training.seeding import random_state, restore_random_state
 
 @contextmanager
 def no_trace(device: torch.device) -> Iterator[None]:
-    """Random states and the number of threads are afterwards what they were, also where the block fails."""
+    """Put the random states and the number of CPU threads back after the block, also where the block fails."""
     random, threads = random_state(device), torch.get_num_threads()
     try:
         yield

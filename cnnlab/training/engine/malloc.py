@@ -1,8 +1,8 @@
-"""What the C library does with memory that tensors have freed.
+"""This module makes the C library (glibc) keep memory that tensors have freed, so that the next step can use it.
 
-Every step makes and frees the same tensors. glibc gives the large ones back to the system, which hands them out again page by
-page, each zeroed first: on the CPU a quarter to a third of VGGishCNN's time went there (docs/performance.md). torch has its own
-cache on a GPU, and none on the CPU.
+Every step makes and frees the same tensors. glibc gives the large ones back to the system, which hands them out again
+page by page, each zeroed first: on the CPU a quarter to a third of VGGishCNN's time went there (docs/performance.md).
+torch has its own cache on a GPU, and none on the CPU.
 """
 
 import ctypes
@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""Of mallopt(3), as in malloc.h."""
+"""Numbers of mallopt(3)'s options, as in malloc.h."""
 USUAL = {M_TRIM_THRESHOLD: 128 << 10, M_TOP_PAD: 128 << 10, M_MMAP_MAX: 65_536}
-"""As they are by default."""
+"""Default values of mallopt(3)'s options."""
 ROOM_BYTES = 64 << 20
-"""Asked of the system at once where the heap has to grow, in the block."""
+"""Bytes that the heap asks of the system at once where it has to grow inside the block."""
 
 
 @contextmanager
 def keeping_freed_memory() -> Iterator[None]:
-    """Memory that is freed inside stays with the process for the next step; afterwards it goes back to the system.
+    """Keep memory that is freed inside the block in the process; give it back to the system afterwards.
 
-    For glibc; with other C libraries nothing is changed. It holds for the whole process, and blocks do not nest.
+    The next training step then finds it there. Works with glibc; with other C libraries nothing is changed. The setting
+    holds for the whole process, and blocks do not nest.
     """
     library = _glibc()
     if library is None:

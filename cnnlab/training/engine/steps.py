@@ -1,4 +1,4 @@
-"""Optimizer steps, one after another, as Python runs them."""
+"""This module takes optimizer steps one after another, as Python runs them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -25,17 +25,29 @@ MEMORY_FORMATS = {
 
 
 class Steps(Protocol):
-    """What moves the weights. Batch i of an epoch is order[i * batch_size : (i + 1) * batch_size]; the last may be short."""
+    """A `Steps` object trains the weights of a network, one optimizer step for each batch.
+
+    Batch i of an epoch is order[i * batch_size : (i + 1) * batch_size]; the last batch may be short.
+    """
 
     def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
-        """Epoch 1, 2, …; `order` int64 [len(train)] on the device; `seed` is all an epoch-wide augmentation draws from."""
+        """Set the order of the pictures in epoch 1, 2, …: `order` int64 [len(train)] on the device.
+
+        `seed` is all that an epoch-wide augmentation draws from.
+        """
 
     def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Steps first, …, last - 1 of the epoch, each with its lr: loss and accuracy of each, in training mode."""
+        """Take steps first, …, last - 1 of the epoch, each with its lr, and return the loss and accuracy of each step.
+
+        Both are measured on the step's own batch, in training mode; accuracy is 0 to 1.
+        """
 
 
 class TrainingStep:
-    """One step of the optimizer, from pictures as they lie in the data to moved weights. It never waits for the device."""
+    """A `TrainingStep` takes one optimizer step, from a batch of pictures as the data holds them to moved weights.
+
+    A step never waits for the device.
+    """
 
     def __init__(self, config: TrainingConfig, data: Data, model: Network, optimizer: Optimizer, plan: Plan) -> None:
         self.config, self.update, self.precision = config, Update(optimizer), plan.precision
@@ -44,7 +56,10 @@ class TrainingStep:
         self.mean, self.std, self.memory_format = data.mean, data.std, MEMORY_FORMATS[plan.memory_format]
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, float32 [], and logits, float32 [N, classes], of one batch: uint8 [N, H, W, C] and int64 [N]."""
+        """Train on one batch and return its loss, float32 [], and logits, float32 [N, classes].
+
+        The batch is uint8 [N, H, W, C] with labels int64 [N].
+        """
         images = augment(images, self.config.augmentation)
         pictures = to_network(images, self.mean, self.std, self.memory_format, self.free_rounding)
         self.update.forget_gradients()
@@ -58,7 +73,10 @@ class TrainingStep:
 
 
 class EagerSteps:
-    """The plain loop. The device is waited for once a call of `take`, not once a step."""
+    """`EagerSteps` take optimizer steps in a plain Python loop.
+
+    They wait for the device once a call of `take`, not once a step.
+    """
 
     def __init__(self, config: TrainingConfig, data: Data, model: Network, optimizer: Optimizer, plan: Plan) -> None:
         self.config, self.data, self.optimizer = config, data, optimizer
@@ -66,12 +84,12 @@ class EagerSteps:
         self.images, self.order = data.train.images, torch.empty(0, dtype=torch.int64)
 
     def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
-        """See Steps."""
+        """Set the epoch's picture order, and make the epoch's own pictures where an augmentation does: see Steps."""
         self.order = order
         self.images = augment_epoch(self.data.train.images, self.config.augmentation, epoch, self.config.seed, seed)
 
     def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """See Steps."""
+        """Take steps first, …, last - 1 of the epoch and return the loss and accuracy of each step: see Steps."""
         size = self.config.batch_size
         taken = []
         with flushing_denormals(self.config.mode == "fast"):
@@ -87,6 +105,6 @@ class EagerSteps:
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """The schedule's value, times the scale of each group of parameters that has one."""
+    """Set the learning rate of each parameter group: `lr` times the group's scale, where it has one."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("scale", 1.0)

@@ -1,4 +1,4 @@
-"""The optimizers a config can name."""
+"""This module makes the optimizer that a config names."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from cnnlab.training.optim.muon import Muon
 
 
 def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = False) -> Optimizer:
-    """An optimizer of the model's trained parameters.
+    """Return the optimizer that `config` names, for the parameters of `model` that are trained.
 
     adam (Kingma & Ba 2014), adamw (Loshchilov & Hutter 2017), sgd with momentum (Polyak 1964), nesterov (the same with
     Nesterov's momentum: Sutskever et al. 2013) and muon (`cnnlab.training.optim.muon`).
 
-    `fast` takes the fused kernels (one pass over memory; another order of rounding), `exact` torch's defaults, as
-    the tutorial does. `capturable`: for a step inside a CUDA graph; every group's lr is then a tensor on the device, to
-    be changed in place. A group with a "scale" wants the schedule's rate times that.
+    `fast` mode takes the fused kernels (one pass over memory; another order of rounding), `exact` mode torch's
+    defaults, as the tutorial does. `capturable`: for a step inside a CUDA graph; every group's lr is then a tensor on
+    the device, to be changed in place. A group with a "scale" wants the schedule's rate times that scale.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     if config.optimizer == "muon":
@@ -35,10 +35,11 @@ def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = 
 
 
 def _muon(config: TrainingConfig, model: nn.Module, parameters: list[nn.Parameter], capturable: bool) -> Muon:
-    """Kernels orthogonally with lr; shifts and fully connected layers by Nesterov's momentum with lr times a scale.
+    """Return Muon for the model: kernels step orthogonally, shifts and linear layers by Nesterov's momentum.
 
-    The network says which scales suit it (`Network.shift_scale`, `Network.linear_scale`). Weight decay is
-    lr · weight_decay a step in both groups, whatever their scale.
+    Kernels step with lr, the others with lr times a scale. The network says which scales suit it
+    (`Network.shift_scale`, `Network.linear_scale`). Weight decay is lr · weight_decay a step in both groups, whatever
+    their scale.
     """
     scales = (model.shift_scale, model.linear_scale) if isinstance(model, Network) else (1.0, 1.0)
     groups: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Muon: momentum whose step is made orthogonal, for convolution kernels; Nesterov's momentum for everything else."""
+"""This module holds the optimizer Muon: orthogonal steps for convolution kernels, Nesterov's momentum for the rest."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -9,20 +9,22 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd quintic polynomial that takes singular values in (0, 1] close to 1 in few rounds (Jordan 2024)."""
+"""Coefficients of the odd quintic polynomial that takes singular values in (0, 1] near 1 (Jordan 2024)."""
 ROUNDS = 3
-"""So many are enough here: a singular value between 0.5 and 1.5 serves as well as 1."""
+"""Number of rounds of the polynomial: three are enough, as a singular value between 0.5 and 1.5 serves as well as 1."""
 
 
 class Muon(Optimizer):
-    """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024 (kellerjordan.github.io/posts/muon).
+    """`Muon` moves each convolution kernel by the orthogonal matrix nearest to its momentum.
 
-    A group of parameters carries `orthogonal`. Where it is True, each parameter is seen as the matrix
-    [out_channels, everything else]; it is scaled to the norm √out_channels, and its step is lr times the orthogonal
-    matrix nearest to its Nesterov momentum: every direction is learned equally quickly, however small its gradient.
-    Where it is False, the step is that of SGD with Nesterov's momentum, and weight decay is decoupled from the
-    gradient: lr · weight_decay of the value goes at each step (Loshchilov & Hutter 2017). An `orthogonal` parameter has
-    a fixed norm, so decay would do nothing to it.
+    Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024 (kellerjordan.github.io/posts/muon).
+
+    A group of parameters carries `orthogonal`. Where it is True, each parameter is seen as the matrix [out_channels,
+    everything else]; it is scaled to the norm √out_channels, and its step is lr times the orthogonal matrix nearest to
+    its Nesterov momentum: every direction is learned equally quickly, however small its gradient. Where it is False,
+    the step is that of SGD with Nesterov's momentum, and weight decay is decoupled from the gradient: lr · weight_decay
+    of the value goes at each step (Loshchilov & Hutter 2017). An `orthogonal` parameter has a fixed norm, so decay
+    would do nothing to it.
 
     A group's lr may be a number or a tensor on the parameters' device. A step never waits for the device.
     """
@@ -30,13 +32,16 @@ class Muon(Optimizer):
     def __init__(
         self, groups: list[dict[str, Any]], lr: float | Tensor, momentum: float, dtype: torch.dtype = torch.float32
     ) -> None:
-        """`dtype`: what the orthogonal step is computed in; bfloat16 is accurate enough where it is quicker."""
+        """Make the optimizer for `groups` of parameters; `dtype` is the number format of the orthogonal step.
+
+        bfloat16 is accurate enough where it is quicker.
+        """
         super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": 0.0, "orthogonal": False})
         self.dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move every parameter that has a gradient. Takes no closure."""
+        """Move every parameter that has a gradient by one step. Takes no closure."""
         assert closure is None
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
@@ -48,7 +53,10 @@ class Muon(Optimizer):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update * group["lr"])
 
     def _nesterov(self, parameter: Tensor, momentum: float) -> Tensor:
-        """Momentum as it will be after one more gradient like this one (Sutskever et al. 2013)."""
+        """Update the parameter's momentum and return Nesterov's step (Sutskever et al. 2013).
+
+        The step is the momentum as it will be after one more gradient like this one.
+        """
         gradient, state = parameter.grad, self.state[parameter]
         assert gradient is not None
         if "momentum_buffer" not in state:
@@ -58,7 +66,7 @@ class Muon(Optimizer):
         return gradient.add(buffer, alpha=momentum)
 
     def _step_orthogonal(self, parameters: list[Tensor], updates: list[Tensor], lr: float | Tensor) -> None:
-        """Matrices of one shape go through the polynomial together: fewer, larger multiplications."""
+        """Move kernels by orthogonal steps, all kernels of one shape together: fewer, larger multiplications."""
         alike: dict[torch.Size, list[int]] = defaultdict(list)
         for index, update in enumerate(updates):
             alike[update.flatten(1).shape].append(index)
@@ -71,9 +79,9 @@ class Muon(Optimizer):
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Singular values of [N, rows, columns] brought near 1, their directions kept: U·Vᵀ of U·S·Vᵀ, roughly.
+    """Bring the singular values of matrices [N, rows, columns] near 1 and keep their directions.
 
-    Newton and Schulz's iteration with the coefficients above, which needs nothing but matrix products.
+    Gives U·Vᵀ of U·S·Vᵀ, roughly, by Newton and Schulz's iteration with COEFFICIENTS, which needs matrix products only.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]

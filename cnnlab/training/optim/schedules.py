@@ -1,19 +1,19 @@
-"""The learning rate at each step: a function of the step alone, so that there is no scheduler state to save."""
+"""This module computes the learning rate from the number of the step alone: there is no scheduler state to save."""
 
 import math
 
 from cnnlab.schema import TrainingConfig
 
 RISE = 0.3
-"""Share of the steps that one_cycle spends rising."""
+"""Share of the steps in which the learning rate of one_cycle rises."""
 START = 25.0
-"""one_cycle starts at lr / START …"""
+"""Divisor of lr at the start of one_cycle: the rate starts at lr / START (the default of torch's OneCycleLR)."""
 END = 1e4
-"""… and ends at lr / START / END (the defaults of torch's OneCycleLR)."""
+"""Divisor from the first to the last rate of one_cycle, which ends at lr / START / END (as in torch's OneCycleLR)."""
 
 
 def lr_at(config: TrainingConfig, step: int, steps_total: int) -> float:
-    """Learning rate of step 0, 1, …, steps_total - 1.
+    """Return the learning rate of step 0, 1, …, steps_total - 1.
 
     constant: lr. linear: lr · (1 - step / steps_total), straight down to zero.
     cosine: lr · (1 + cos(π · step / steps_total)) / 2 (Loshchilov & Hutter 2016, without restarts).
