@@ -47,7 +47,10 @@ def describe(device: torch.device) -> str:
 
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself."""
+    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself.
+
+    From Linux itself: neither psutil nor the standard library knows it there.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
