@@ -2,16 +2,10 @@
 
 import os
 import platform
-from pathlib import Path
+
+from cnnlab.training.devices import processor
 
 
 def machine() -> str:
     """Processor, cores and Python in one line."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores, {processor()}, Python {platform.python_version()}"

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,6 +14,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cnnlab import failpoints
+from cnnlab.files import atomic_write, safetensors_header, sync
+from cnnlab.files.safetensors_header import TensorEntry
 
 PIECE_BYTES = 16 << 20
 """So much is hashed, written and flushed to the disk at a time."""
@@ -48,65 +50,43 @@ def write(
 ) -> WrittenFile:
     """Put `tensors` and the JSON-able `meta` at `path`, whole or not at all, also when killed midway.
 
-    Under a temporary name, fsync, rename, fsync of the folder: a crash leaves the old file or the new one. `between`
-    is called every PIECE_BYTES, with these on the disk: whoever shares the disk or this thread is not kept waiting.
+    `between` is called every PIECE_BYTES, with these on the disk: whoever shares the disk or this thread is not kept
+    waiting.
     The SHA-256 is our own, because safetensors has no checksum: a flipped bit in the data would load. The same
     content gives the same bytes, so that a file written once more still is the one that was committed.
 
     Raises OSError where the disk refuses; nothing is left of the new file then.
     """
-    temporary = path.with_name(path.name + ".tmp")
     digest, size = hashlib.sha256(), 0
     failpoints.reach("before_write")
-    try:
-        with temporary.open("wb") as file:
-            for piece in _pieces(tensors, meta):
-                if size:
-                    failpoints.reach("mid_write")
-                if size and (size + len(piece)) // PIECE_BYTES > size // PIECE_BYTES:
-                    _sync(file)
-                    between()
-                file.write(piece)
-                digest.update(piece)
-                size += len(piece)
-            failpoints.reach("before_fsync")
-            _sync(file)
-        failpoints.reach("before_rename")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    failpoints.reach("before_folder_fsync")
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with atomic_write(path, reach=failpoints.reach) as file:
+        for piece in _pieces(tensors, meta):
+            if size:
+                failpoints.reach("mid_write")
+            if size and (size + len(piece)) // PIECE_BYTES > size // PIECE_BYTES:
+                sync(file)
+                between()
+            file.write(piece)
+            digest.update(piece)
+            size += len(piece)
     return WrittenFile(path.name, digest.hexdigest(), size)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _pieces(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
     """The file, bit by bit, without a copy of it in memory: the length of the header, the header, the numbers.
 
-    As huggingface.co/docs/safetensors/index#format has it; the library itself can only write a file in one go.
+    The safetensors library itself can only write a file in one go.
     The widest numbers come first, so that every tensor lies on a multiple of its own width.
     """
     text = json.dumps({"meta": meta, "order": list(tensors)}, allow_nan=False)
-    header: dict[str, Any] = {"__metadata__": {"json": text}}
+    entries: dict[str, TensorEntry] = {}
     flat = {name: tensor.detach().cpu().contiguous().reshape(-1) for name, tensor in tensors.items()}
     laid = sorted(flat, key=lambda name: -flat[name].element_size())
     end = 0
     for name in laid:
         begin, end = end, end + flat[name].nbytes
-        kind, shape = _DTYPES[flat[name].dtype], list(tensors[name].shape)
-        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
-    packed = json.dumps(header).encode()
-    packed += b" " * (-len(packed) % 8)
-    yield len(packed).to_bytes(8, "little") + packed
+        entries[name] = TensorEntry(_DTYPES[flat[name].dtype], tuple(tensors[name].shape), (begin, end))
+    yield safetensors_header.pack(entries, {"json": text})
     for name in laid:
         numbers = flat[name].view(torch.uint8).numpy().data
         for start in range(0, len(numbers), PIECE_BYTES):
@@ -129,8 +109,7 @@ def read(path: Path, sha256: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     content = verified(path, sha256)
     try:
         tensors = safetensors.torch.load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        ours = json.loads(header["__metadata__"]["json"])
+        ours = json.loads(safetensors_header.read(BytesIO(content)).metadata["json"])
         return {name: tensors[name] for name in ours["order"]}, ours["meta"]  # safetensors itself sorts by name
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(f"The checkpoint {path.name} is not one of cnnlab's.") from error

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cnnlab.formatting import count
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
 
 MOST_RUNS = 60
@@ -131,7 +132,9 @@ def grid(base: TrainingConfig, axes: Sequence[Axis | Range]) -> list[TrainingCon
     lists = [axis.values for axis in axes if isinstance(axis, Axis)]
     if (size := math.prod(map(len, lists))) > MOST_RUNS:
         counted = " × ".join(str(len(values)) for values in lists)
-        raise SweepError(f"These are {counted} = {size:,} runs; a sweep has at most {MOST_RUNS}. Take out some values.")
+        raise SweepError(
+            f"These are {counted} = {count(size)} runs; a sweep has at most {MOST_RUNS}. Take out some values."
+        )
     return _configs(base, (dict(zip((axis.name for axis in axes), values, strict=True)) for values in product(*lists)))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 from websockets import InvalidHandshake
 
 from benchmarks.dashboard.first_point import started
@@ -212,15 +213,14 @@ async def end(lesson: Lesson, store: Store, run: Run) -> None:
 
 
 def memory_mib(process: int) -> float:
-    """What the process holds in memory, as Linux counts it (VmRSS)."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+    """What the process holds in memory."""
+    return float(psutil.Process(process).memory_info().rss) / 2**20
 
 
 def cpu_s(process: int) -> float:
     """CPU time of the process so far, all threads."""
-    after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+    times = psutil.Process(process).cpu_times()
+    return float(times.user + times.system)
 
 
 def report(lesson: Lesson, asked: argparse.Namespace) -> None:

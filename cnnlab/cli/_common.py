@@ -7,6 +7,7 @@ from enum import IntEnum
 from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg, CliToggleFlag
 
+from cnnlab import formatting
 from cnnlab.app_config import AppConfig
 from cnnlab.records import Score
 from cnnlab.runs import Run, Store, UnknownRunError
@@ -91,17 +92,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def percent(score: Score | None) -> str:
     """Accuracy as people read it; a dash where there is none."""
-    return f"{100 * score.accuracy:.1f} %" if score else "–"
+    return formatting.percent(score.accuracy) if score else "–"
 
 
 def loss(score: Score | None) -> str:
     """Four digits; a dash where there is none."""
-    return f"{score.loss:.4f}" if score else "–"
-
-
-def count(number: int) -> str:
-    """With a space between thousands."""
-    return f"{number:,}".replace(",", " ")
+    return formatting.loss4(score.loss) if score else "–"
 
 
 def say(text: str) -> None:

@@ -8,8 +8,9 @@ from pydantic_settings import CliPositionalArg
 from tqdm import tqdm
 
 from cnnlab.app_config import AppConfig
-from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, count, say, table
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, say, table
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
+from cnnlab.formatting import count
 from cnnlab.registry import UnknownNameError
 
 

@@ -62,9 +62,6 @@ def _device(app_config: AppConfig) -> Iterator[Finding]:
 
     device = pick_device("auto")
     free = free_bytes(device)
-    if free is None:
-        yield Finding("device", f"{describe(device)}; how much memory is free, it does not tell.")
-        return
     enough = free >= LITTLE_BYTES
     remedy = "" if enough else " That is little: end other programs."
     yield Finding("device", f"{describe(device)}, {in_words(free)} of memory free.{remedy}", well=enough)

@@ -9,8 +9,8 @@ from typing import Protocol
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from cnnlab.cli._common import count, loss, percent, say, table
-from cnnlab.formatting import augmented_test
+from cnnlab.cli._common import loss, percent, say, table
+from cnnlab.formatting import augmented_test, count
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
 

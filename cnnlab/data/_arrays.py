@@ -4,23 +4,16 @@ They are written beside their place, flushed to the disk and moved there whole: 
 or everything.
 """
 
-import fcntl
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from cnnlab.data._types import Arrays, DatasetInfo
-
-ASK_AGAIN_S = 0.1
-"""Whether the other holder of a lock is done."""
+from cnnlab.files import sync, sync_folder
 
 FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
 
@@ -51,39 +44,14 @@ def save_arrays(folder: Path, arrays: Arrays, info: DatasetInfo) -> None:
         new.mkdir(parents=True)
         for field in FIELDS:
             _write(new / f"{field}.npy", getattr(arrays, field))
-        _flush_folder(new)
+        sync_folder(new)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
-        _flush_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def alone(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Only one holder of `lock` at a time, over all threads and processes; a dead holder lets go.
-
-    `waiting` is called again and again while somebody else holds it; what it raises ends the wait.
-    flock and not lockf: it also keeps two threads of one process apart.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        while not _locked(file):
-            waiting()
-            time.sleep(ASK_AGAIN_S)
-        yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # a network folder may have no locks; then work is done twice, no worse
-    return True
 
 
 def _open(path: Path) -> NDArray[Any]:
@@ -109,13 +77,4 @@ def _write(path: Path, array: NDArray[np.generic]) -> None:
     with path.open("wb") as file:
         npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
         file.write(array.data)  # np.save would hide why a write failed
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(file)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnlab.data._arrays import alone, open_arrays, save_arrays
+from cnnlab.data._arrays import open_arrays, save_arrays
 from cnnlab.data._download import matches
 from cnnlab.data._types import Arrays, DatasetInfo, DataUnavailableError, Progress, SourceError
+from cnnlab.files import lock
 from cnnlab.registry import Registry
 
 
@@ -61,7 +62,7 @@ class Dataset:
         if self._is_converted(data_dir):
             return
         try:
-            with alone(folder.with_name(f"{folder.name}.lock"), lambda: tell(0, self.info.download_bytes)):
+            with lock(folder.with_name(f"{folder.name}.lock"), lambda: tell(0, self.info.download_bytes)):
                 if not self._is_converted(data_dir):  # else another process did it while this one waited
                     save_arrays(folder, self.read(data_dir, tell), self.info)
         except SourceError as fault:

@@ -4,10 +4,11 @@ torchvision's own download falls back to plain http, and for Fashion-MNIST knows
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import PARTIAL_CONTENT, REQUESTED_RANGE_NOT_SATISFIABLE, HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
@@ -15,10 +16,28 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from cnnlab.data._types import Progress, SourceError
+from cnnlab.formatting import count
 
 SCHEMES = ("https",)
 TIMEOUT_S = 30.0  # without a byte
 CHUNK_BYTES = 1 << 18
+
+WAITS_S = (1.0, 2.0, 4.0)
+"""Before the second attempt, the third, the fourth; that is the last one where none has brought anything."""
+WORTH_BYTES = 1 << 20
+"""An attempt that has brought so much begins the waits anew."""
+HEARD_S = 0.1
+"""How often somebody who wants to stop is listened to while it waits."""
+PASSING = (408, 425, 429, 500, 502, 503, 504)
+"""Answers of a server that may well send the file a moment later."""
+
+
+class _BrokenError(SourceError):
+    """The network or the server failed in a way that may pass."""
+
+
+class _NoSuchPartError(SourceError):
+    """The server's file ends before the part that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,34 +78,94 @@ def fetch(source: RemoteFile, target: Path, progress: Progress, instead_of: Iter
 def download(source: RemoteFile, target: Path, progress: Progress) -> None:
     """Fetch `source` to `target`, which appears whole and verified or not at all.
 
-    Raises SourceError (why it cannot be had) and OSError where the disk refuses.
+    What a broken connection has brought is kept beside it as "….part", and the rest alone is asked for: by the next
+    attempt, of which there are some, or by the next call. `progress` is called also while it waits between two attempts;
+    what it raises ends the download. Raises SourceError (why it cannot be had) and OSError where the disk refuses.
     """
     part = target.with_name(f"{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with part.open("wb") as file:
-            _receive(source, file, progress)
-        if not matches(part, source.digest):
+        resumed = _size(part) > 0
+        sound = _complete(source, part, progress)
+        if resumed and not sound:  # the older part was of something else
+            part.unlink()
+            sound = _complete(source, part, progress)
+        if not sound:
             raise SourceError(f"what {_host(source.url)} sent is not the published {source.name}: its hash differs")
         part.replace(target)
-    finally:
+    except _BrokenError:
+        raise
+    except (SourceError, OSError):  # the part is of no use, or in the way on a full disk
         part.unlink(missing_ok=True)
+        raise
+    finally:
+        if not _size(part):
+            part.unlink(missing_ok=True)
 
 
-def _receive(source: RemoteFile, file: IO[bytes], progress: Progress) -> None:
-    done = 0
-    progress(done, source.bytes)
-    with _open(source.url) as response:
+def _complete(source: RemoteFile, part: Path, progress: Progress) -> bool:
+    """Ask until `part` is as long as the published file; True where it is that file. Raises _BrokenError, having waited."""
+    waits, most = iter(WAITS_S), _size(part)
+    progress(min(most, source.bytes), source.bytes)
+    while _size(part) != source.bytes:
+        try:
+            _receive(source, part, progress)
+        except _BrokenError:
+            if _size(part) >= most + WORTH_BYTES:
+                waits, most = iter(WAITS_S), _size(part)
+            if (wait_s := next(waits, None)) is None:
+                raise
+            _wait(wait_s, lambda: progress(_size(part), source.bytes))
+    return matches(part, source.digest)
+
+
+def _receive(source: RemoteFile, part: Path, progress: Progress) -> None:
+    """One attempt: append what is missing to `part`, or begin anew where the server sends everything."""
+    with _answer(source, _size(part)) as response, part.open("ab") as file:
+        if response.status != PARTIAL_CONTENT:
+            file.truncate(0)
+        done = _size(part)
+        progress(done, source.bytes)
         while chunk := _read(response, source.url):
             done += len(chunk)
-            if done > source.bytes:
-                break  # whatever it is, it is not the published file, and it may never end
+            if done > source.bytes:  # whatever it is, it is not the published file, and it may never end
+                raise SourceError(f"{_host(source.url)} sent more than {count(source.bytes)} bytes of {source.name}")
             file.write(chunk)
             progress(done, source.bytes)
     if done != source.bytes:
-        more_or_less = "more than" if done > source.bytes else f"only {done:,} of"
-        sent = f"{more_or_less} {source.bytes:,}".replace(",", " ")
-        raise SourceError(f"{_host(source.url)} sent {sent} bytes of {source.name}")
+        sent = f"only {count(done)} of {count(source.bytes)} bytes of {source.name}"
+        raise _BrokenError(f"{_host(source.url)} sent {sent}")
+
+
+def _answer(source: RemoteFile, done: int) -> HTTPResponse:
+    """All but the first `done` bytes, with the status 206, where the server can, and the file is as long as was published.
+
+    Else everything, with another status. (RFC 9110, section 14.)
+    """
+    if done:
+        try:
+            response = _open(source.url, {"Range": f"bytes={done}-"})
+        except _NoSuchPartError:
+            return _open(source.url, {})
+        rest = f"bytes {done}-{source.bytes - 1}/{source.bytes}"
+        if response.status != PARTIAL_CONTENT or response.headers.get("Content-Range") == rest:
+            return response
+        response.close()
+    return _open(source.url, {})
+
+
+def _wait(seconds: float, meanwhile: Callable[[], None]) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        meanwhile()
+        time.sleep(min(left, HEARD_S))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class _SafeRedirects(HTTPRedirectHandler):
@@ -102,17 +181,18 @@ def _require_safe(url: str) -> None:
         raise SourceError(f"{url} is not a secure (https) address")
 
 
-def _open(url: str) -> HTTPResponse:
+def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
     _require_safe(url)
     opener = build_opener(_SafeRedirects())
     with _network_faults(url):
-        response: HTTPResponse = opener.open(Request(url, headers={"User-Agent": "cnnlab"}), timeout=TIMEOUT_S)
+        request = Request(url, headers={"User-Agent": "cnnlab", **headers})
+        response: HTTPResponse = opener.open(request, timeout=TIMEOUT_S)
     return response
 
 
 def _read(response: HTTPResponse, url: str) -> bytes:
     with _network_faults(url):
-        return response.read(CHUNK_BYTES)
+        return response.read1(CHUNK_BYTES)
 
 
 @contextmanager
@@ -120,11 +200,13 @@ def _network_faults(url: str) -> Iterator[None]:
     try:
         yield
     except HTTPError as fault:
-        raise SourceError(f"{_host(url)} answered {fault.code} {fault.reason}") from fault
+        no_part = fault.code == REQUESTED_RANGE_NOT_SATISFIABLE
+        kind = _NoSuchPartError if no_part else _BrokenError if fault.code in PASSING else SourceError
+        raise kind(f"{_host(url)} answered {fault.code} {fault.reason}") from fault
     except (OSError, HTTPException) as fault:
         reason = fault.reason if isinstance(fault, URLError) else fault
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise SourceError(f"{_host(url)} cannot be reached ({text})") from fault
+        raise _BrokenError(f"{_host(url)} cannot be reached ({text})") from fault
 
 
 def _host(url: str) -> str:

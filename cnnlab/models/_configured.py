@@ -1,6 +1,7 @@
 """From settings to a network: fill in what was left to the architecture, refuse what cannot be trained."""
 
 from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.formatting import count
 from cnnlab.models._network import ARCHITECTURES, Network
 from cnnlab.registry import UnknownNameError
 from cnnlab.schema import SETTINGS, TrainingConfig
@@ -68,21 +69,17 @@ def _misfits(config: TrainingConfig, info: DatasetInfo) -> list[str]:
     most, where = info.num_train, f"for {info.name}"
     left = most - config.validation_size
     if config.batch_size > most:
-        return [f"{batch} must be at most {_count(most)} {where}, not {_count(config.batch_size)}."]
+        return [f"{batch} must be at most {count(most)} {where}, not {count(config.batch_size)}."]
     if config.train_subset is not None and config.train_subset > left:
         asked = config.validation_size + config.train_subset
         both = f"{validation} and {subset[0].lower()}{subset[1:]}"
-        return [f"{both} together must be at most {_count(most)} {where}, not {_count(asked)}."]
+        return [f"{both} together must be at most {count(most)} {where}, not {count(asked)}."]
     if config.batch_size > left:
         return [
-            f"{validation} must be 0 to {_count(most - config.batch_size)} {where}, so that one batch of "
-            f"{_count(config.batch_size)} is left to train on, not {_count(config.validation_size)}."
+            f"{validation} must be 0 to {count(most - config.batch_size)} {where}, so that one batch of "
+            f"{count(config.batch_size)} is left to train on, not {count(config.validation_size)}."
         ]
     if config.train_subset is not None and config.batch_size > config.train_subset:
-        trained = f"the {_count(config.train_subset)} training pictures (train_subset)"
-        return [f"{batch} must be at most {trained}, not {_count(config.batch_size)}."]
+        trained = f"the {count(config.train_subset)} training pictures (train_subset)"
+        return [f"{batch} must be at most {trained}, not {count(config.batch_size)}."]
     return []
-
-
-def _count(number: int) -> str:
-    return f"{number:,}".replace(",", " ")

@@ -7,6 +7,7 @@ architecture has, in its shape, and the settings it states go through the same c
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import safetensors.torch
@@ -16,6 +17,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from cnnlab.data import DATASETS
+from cnnlab.files import safetensors_header
+from cnnlab.files.safetensors_header import HeaderError, TensorEntry
+from cnnlab.formatting import count
 from cnnlab.models._configured import ConfigError, build, complete
 from cnnlab.schema import SETTINGS, TrainingConfig, complaints
 
@@ -43,8 +47,7 @@ class Header:
 
     size_bytes: int
     """Of header and length together: where the numbers begin."""
-    tensors: Mapping[str, tuple[str, tuple[int, ...]]]
-    """Name to type and shape."""
+    tensors: Mapping[str, TensorEntry]
     config: TrainingConfig | None
     """The settings it says it was trained with, where cnnlab wrote it."""
     epoch: int | None
@@ -55,31 +58,24 @@ class Header:
 
 def export(content: bytes, config: TrainingConfig | None, epoch: int | None) -> bytes:
     """A weights file of a run as a file to carry away: the same numbers, with the settings they come from, if known."""
-    length = 8 + int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:length])
-    header["__metadata__"] = {"format": "pt"}
+    header, metadata = safetensors_header.read(BytesIO(content)), {"format": "pt"}
     if config:
-        stated = {"settings": config.model_dump(mode="json"), "epoch": epoch}
-        header["__metadata__"][_OURS] = json.dumps(stated)
-    packed = json.dumps(header).encode()
-    packed += b" " * (-len(packed) % 8)
-    return len(packed).to_bytes(8, "little") + packed + content[length:]
+        metadata[_OURS] = json.dumps({"settings": config.model_dump(mode="json"), "epoch": epoch})
+    return safetensors_header.pack(header.tensors, metadata) + content[header.size_bytes :]
 
 
 def read_header(file: BinaryIO) -> Header:
     """The header at the start of `file`, and no byte more. Raises WeightsError where this is no safetensors file."""
     start = file.read(8)
     stranger = next((words for magic, words in _STRANGERS.items() if start.startswith(magic)), None)
-    length = int.from_bytes(start, "little")
-    if stranger or len(start) < 8 or length > MOST_HEADER_BYTES:
+    if stranger:
         raise WeightsError(_no_safetensors(stranger))
+    file.seek(0)
     try:
-        values = json.loads(file.read(length), object_pairs_hook=_no_name_twice)
-        metadata = values.pop("__metadata__", {})
-        tensors = {name: (str(facts["dtype"]), _shape(facts["shape"])) for name, facts in values.items()}
-    except (AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        header = safetensors_header.read(file, MOST_HEADER_BYTES)
+    except HeaderError:
         raise WeightsError(_no_safetensors(None)) from None
-    return Header(8 + length, tensors, *_stated(metadata))
+    return Header(header.size_bytes, header.tensors, *_stated(header.metadata))
 
 
 def settings_for(header: Header, architecture: str, dataset: str, normalisation: str) -> tuple[TrainingConfig, bool]:
@@ -111,7 +107,7 @@ def load(file: BinaryIO, header: Header, config: TrainingConfig) -> dict[str, Te
     data = file.read(numbers + 1)
     if len(data) != numbers:
         raise WeightsError(
-            f"This file has {'more' if len(data) > numbers else 'fewer'} bytes of numbers than the {numbers:,} that its "
+            f"This file has {'more' if len(data) > numbers else 'fewer'} bytes of numbers than the {count(numbers)} that its "
             "header speaks of: it is damaged. Copy or download it again."
         )
     file.seek(0)
@@ -135,22 +131,9 @@ def _no_safetensors(what: str | None) -> str:
     )
 
 
-def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a name stands twice")
-    return values
-
-
-def _shape(sizes: Any) -> tuple[int, ...]:
-    if not isinstance(sizes, list) or not all(type(size) is int and 0 <= size < 2**31 for size in sizes):
-        raise ValueError("no shape")
-    return tuple(sizes)
-
-
-def _stated(metadata: Any) -> tuple[TrainingConfig | None, int | None, str | None]:
+def _stated(metadata: Mapping[str, Any]) -> tuple[TrainingConfig | None, int | None, str | None]:
     """Settings, epoch, and what is wrong with them."""
-    if not isinstance(metadata, dict) or _OURS not in metadata:
+    if _OURS not in metadata:
         return None, None, None
     problem = "What this file says of its settings cannot be read"
     try:
@@ -183,14 +166,14 @@ def _refuse_misfits(header: Header, wanted: Mapping[str, Tensor], config: Traini
         if names:
             raise WeightsError(f"{sentence.format(names=_names(names), network=network)} {_CHOOSE}")
     for name, tensor in wanted.items():
-        kind, shape = header.tensors[name]
-        if shape != tuple(tensor.shape):
+        entry = header.tensors[name]
+        if entry.shape != tuple(tensor.shape):
             raise WeightsError(
-                f"{name} is {_by(shape)} in this file, but {_by(tuple(tensor.shape))} in {network}. {_CHOOSE}"
+                f"{name} is {_by(entry.shape)} in this file, but {_by(tuple(tensor.shape))} in {network}. {_CHOOSE}"
             )
-        if kind != _WORDS[tensor.dtype]:
+        if entry.dtype != _WORDS[tensor.dtype]:
             raise WeightsError(
-                f"{name} holds numbers of the type {kind[:LONGEST_NAME]} in this file, but cnnlab keeps them as "
+                f"{name} holds numbers of the type {entry.dtype[:LONGEST_NAME]} in this file, but cnnlab keeps them as "
                 f"{_WORDS[tensor.dtype]}. Convert them, with model.float() say, and save them again."
             )
 

@@ -1,7 +1,8 @@
 """Who is alive: a process holds `lockf` on `<folder>/lock` as long as a run is its own.
 
 The kernel frees the lock when the process ends, however it ends (about 2 ms after SIGKILL), so nothing needs a
-heartbeat, and no process id can lie. Not `flock`: forked children would keep it.
+heartbeat, and no process id can lie. Not `flock`, which the library filelock takes: forked children would keep it. Nor can
+filelock ask about a lock without taking it.
 
 POSIX drops a process's lock when *any* of its descriptors of that file closes. So this process remembers what it
 holds, and never opens such a file a second time.

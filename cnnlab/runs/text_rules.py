@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from cnnlab.formatting import count
 from cnnlab.runs.errors import StoreError
 
 NAME_LENGTH = 60
@@ -45,7 +46,7 @@ def clean_note(note: str) -> str:
     """
     note = unicodedata.normalize("NFC", note.replace("\r\n", "\n")).strip()
     if len(note) > NOTE_LENGTH:
-        raise StoreError(f"A note has at most {NOTE_LENGTH:,} characters; this one has {len(note):,}.")
+        raise StoreError(f"A note has at most {count(NOTE_LENGTH)} characters; this one has {count(len(note))}.")
     if not note.translate(_JOINERS).translate(str.maketrans("", "", "\n\t")).isprintable():
         raise StoreError("A note is made of printable characters and line breaks.")
     return note

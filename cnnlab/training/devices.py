@@ -51,9 +51,9 @@ def describe(device: torch.device) -> str:
 
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """Return the processor's model name, such as "Intel(R) Xeon(R) Platinum 8481C".
+    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself.
 
-    Where the system does not tell the name, returns the kind of processor, such as "x86_64".
+    From Linux itself: neither psutil nor the standard library knows it there.
     """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

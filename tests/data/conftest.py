@@ -32,13 +32,62 @@ def md5(data: bytes) -> str:
 
 @dataclass
 class Server:
-    """A web server on this machine; `files` and `moved` say what it answers, `asked` what it was asked."""
+    """A web server on this machine; `files` and `moved` say what it answers, `asked` what it was asked.
+
+    `breaks` and `refuses` are used up, one a request: after how many bytes of the answer the line is cut, and which status
+    it answers instead of sending anything. `parts` sends what a Range asks for.
+    """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
+    breaks: list[int] = field(default_factory=list)
+    refuses: list[int] = field(default_factory=list)
+    parts: bool = False
     stalls: bool = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers as `site` says."""
+
+    site: Server
+    done: threading.Event
+
+    def do_GET(self) -> None:
+        name = self.path.lstrip("/")
+        self.site.asked.append(name)
+        self.site.ranges.append(self.headers["Range"])
+        if self.site.refuses:
+            self.send_error(self.site.refuses.pop(0))
+        elif name in self.site.moved:
+            self.send_response(302)
+            self.send_header("Location", self.site.moved[name])
+            self.end_headers()
+        elif name in self.site.files:
+            self._send(self.site.files[name])
+        else:
+            self.send_error(404)
+
+    def _send(self, content: bytes) -> None:
+        asked = self.headers["Range"] if self.site.parts else None
+        begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if begin and begin >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(content) - begin))
+        if begin:
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        if self.site.stalls:
+            self.done.wait(10)
+        end = begin + self.site.breaks.pop(0) if self.site.breaks else None
+        self.wfile.write(content[begin:end])
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silence."""
 
 
 @pytest.fixture
@@ -47,34 +96,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     site = Server()
     done = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            name = self.path.lstrip("/")
-            site.asked.append(name)
-            if name in site.moved:
-                self.send_response(302)
-                self.send_header("Location", site.moved[name])
-                self.end_headers()
-            elif name in site.files:
-                self.send_response(200)
-                self.end_headers()
-                if site.stalls:
-                    done.wait(10)
-                self.wfile.write(site.files[name])
-            else:
-                self.send_error(404)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence."""
-
     class QuietServer(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that hangs up is what some tests are about."""
 
-    httpd = QuietServer(("127.0.0.1", 0), Handler)
+    httpd = QuietServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site, "done": done}))
     site.url = f"http://127.0.0.1:{httpd.server_port}"
     threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(_download, "SCHEMES", ("http",))
+    monkeypatch.setattr(_download, "WAITS_S", (0.0, 0.0, 0.0))
     monkeypatch.setenv("no_proxy", "*")
     yield site
     done.set()
@@ -89,6 +119,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*args: object, **kwargs: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
+    monkeypatch.setattr(_download, "WAITS_S", (0.0,))
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
     monkeypatch.setattr(socket.socket, "connect", unreachable)
 

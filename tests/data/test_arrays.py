@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.data import Arrays, Dataset, DatasetInfo, DataUnavailableError
-from cnnlab.data._arrays import FIELDS, alone, open_arrays, save_arrays
+from cnnlab.data._arrays import FIELDS, open_arrays, save_arrays
+from cnnlab.files import lock
 
 
 def toy_arrays(info: DatasetInfo, seed: int = 0) -> Arrays:
@@ -281,8 +283,9 @@ def test_who_waits_for_another_may_give_up(toy_info: DatasetInfo, tmp_path: Path
             raise StoppedError
 
     dataset = toy(toy_info)
-    with alone(tmp_path / "arrays" / f"{toy_info.name}.lock"), pytest.raises(StoppedError):
-        dataset.prepare(tmp_path, stop)
+    with lock(tmp_path / "arrays" / f"{toy_info.name}.lock"), ThreadPoolExecutor(1) as other:
+        waiting = other.submit(dataset.prepare, tmp_path, stop)
+        assert isinstance(waiting.exception(), StoppedError)
 
     assert told == [(0, toy_info.download_bytes)] * 2
     assert len(dataset.load(tmp_path).train_labels) == toy_info.num_train

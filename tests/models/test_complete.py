@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.data import DATASETS
+from cnnlab.formatting import count
 from cnnlab.models import ARCHITECTURES, ConfigError, _configured, complete
 from cnnlab.schema import TrainingConfig
 
@@ -53,7 +54,7 @@ def test_unknown_names_are_told_together() -> None:
         (
             {"validation_size": 20_000, "train_subset": 40_000},
             "Validation pictures (validation_size) and training pictures (train_subset) together must be at most "
-            "50 000 for CIFAR-10, not 60 000.",
+            f"{count(50_000)} for CIFAR-10, not {count(60_000)}.",
         ),
         (
             {"train_subset": 100, "batch_size": 128},

@@ -4,33 +4,24 @@ import numpy as np
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.app.examples import examples
+from cnnlab.dashboard.app.examples import Examples, examples
 from cnnlab.dashboard.run import latest
 from cnnlab.dashboard.state import query_params, services
+from cnnlab.dashboard.state.polling import poll
+from cnnlab.dashboard.train import demo
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS
 from cnnlab.formatting import NARROW, count
-from cnnlab.presets import PRESETS
 
-DEMO = PRESETS[0]
-BUILT_IN = "shapes"
 PICTURES_PX = 240
+LOOK_AGAIN_S = 2.0
+"""Between two looks whether the pictures are there."""
 CARDS = (
     (navigation.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
     (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
     (navigation.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
     (navigation.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
 )
-
-
-def begin(dataset: str) -> None:
-    """Start the demo on `dataset` and go and watch it."""
-    from cnnlab.dashboard.train import start  # it loads torch, and this page must open at once
-    from cnnlab.models import complete
-
-    if run_id := start.begin(complete(DEMO.config.model_copy(update={"dataset": dataset}))):
-        query_params.go(navigation.train(), run=run_id)
-    start.problem()
 
 
 def welcome() -> None:
@@ -40,9 +31,9 @@ def welcome() -> None:
         "Train one on real pictures, watch it learn step by step, find out whether it overfits, and look inside: "
         "at what its kernels look for, and at what they find in a picture of yours."
     )
-    config = DEMO.config
+    config = demo.DEMO.config
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-        wanted = st.button(f"Train the {DEMO.name}", key="demo", type="primary", icon=":material/play_arrow:")
+        wanted = demo.button()
         query_params.link(navigation.train(), "Choose my own settings", icon=":material/tune:")
     st.caption(
         f"{config.architecture}, {config.epochs} epochs on {count(config.train_subset or 0)} pictures of "
@@ -52,19 +43,16 @@ def welcome() -> None:
     if not dataset.is_ready(services.app_config().data):
         size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
         st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
-        if st.button(f"No network? Train on {BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
-            begin(BUILT_IN)
+        if st.button(f"No network? Train on {demo.BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
+            demo.begin_and_watch(demo.BUILT_IN)
     if wanted:
-        begin(config.dataset)
+        demo.begin_and_watch()
 
 
-def pictures(waiting: bool) -> None:
-    """What a network is shown: one picture of each class, looked for again until it is there."""
-    shown = examples()
+def pictures(shown: Examples | None) -> None:
+    """What a network is shown: one picture of each class; room for them until they are there."""
     if shown is None:
         st.space(PICTURES_PX)
-    elif waiting:
-        st.rerun()  # found: this stops the clock
     else:
         tiles(
             key="examples",
@@ -98,7 +86,8 @@ def show() -> None:
             welcome()
         with right:
             waiting = examples() is None
-            st.fragment(pictures, run_every="2s" if waiting else None, key="pictures")(waiting)
+            every_s = LOOK_AGAIN_S if waiting else None
+            poll(examples, pictures, every_s=every_s, outside=lambda shown: shown is None, seen=waiting, key="pictures")
         cards()
         if runs := services.runs(store):
             latest.latest(runs)

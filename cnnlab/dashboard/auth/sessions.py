@@ -5,10 +5,10 @@ Nobody else can make or change a pass.
 
 import hashlib
 import hmac
-import os
 import secrets
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from typing import Literal
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from cnnlab.app_config import AccessConfig
+from cnnlab.files import atomic_write
 from cnnlab.runs import Actor
 
 COOKIE = "cnnlab_pass"
@@ -104,18 +105,9 @@ def kept_key(path: Path) -> bytes:
     """Return the secret key of this home, made where there is none; only its owner can read it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        new = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            if not path.exists():
-                os.link(new, path)  # of two servers that start together, the second fails here, and reads the first's
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink(missing_ok=True)
+        # Of two servers that start together the second fails here, and reads the first's.
+        with suppress(FileExistsError), atomic_write(path, mode=0o600, overwrite=False) as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
     path.chmod(0o600)
     key = path.read_bytes()
     if len(key) != KEY_BYTES:

@@ -1,6 +1,7 @@
 """The chosen runs side by side: which is better, how far apart train and test are, and how each came there."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 
 from cnnlab.analysis.diagnosis import Contender, Sign, comparison, diagnose, overfitting
 from cnnlab.dashboard.compare.table import dot, settings_that_differ, value_of
+from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
@@ -39,16 +41,34 @@ REFRESH_S = 3.0
 
 def show(store: Store, chosen: Sequence[Run]) -> None:
     """Sentence, bars, curves; looked at anew while one of the runs trains."""
-    alive = any(run.status.active for run in chosen)
     ids = [run.id for run in chosen]
-    st.fragment(_show, run_every=REFRESH_S if alive else None, key="compare")(store, ids, alive)
+
+    def read() -> list[Run]:
+        by_id = {run.id: run for run in store.list()}
+        return [by_id[id] for id in ids if id in by_id]
+
+    draw = partial(_show, store, ids)
+    poll(
+        read,
+        draw,
+        every_s=pace_s(chosen),
+        outside=how_many_at_what_pace,
+        seen=how_many_at_what_pace(chosen),
+        key="compare",
+    )
 
 
-def _show(store: Store, ids: Sequence[str], alive: bool) -> None:
-    by_id = {run.id: run for run in store.list()}
-    chosen = [by_id[id] for id in ids if id in by_id]
-    if len(chosen) < len(ids) or alive != any(run.status.active for run in chosen):
-        st.rerun()
+def pace_s(runs: Sequence[Run]) -> float | None:
+    """Seconds between two looks at these runs; None where nothing changes by itself."""
+    return REFRESH_S if any(run.status.active for run in runs) else None
+
+
+def how_many_at_what_pace(runs: Sequence[Run]) -> tuple[int, float | None]:
+    """What the page around the figures shows of the runs as well: where it changes, the page is drawn anew."""
+    return len(runs), pace_s(runs)
+
+
+def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
     when = _when() if any(run.results for run in chosen) else LAST
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):

@@ -5,7 +5,7 @@ import streamlit as st
 from cnnlab.dashboard.compare import cards, charts, table
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import results
-from cnnlab.dashboard.train import start
+from cnnlab.dashboard.train import demo
 from cnnlab.dashboard.widgets import run_labels
 
 
@@ -20,7 +20,8 @@ def show() -> None:
     if not runs:
         with st.container(border=True):
             st.markdown("There is no run to compare yet.")
-            start.demo_button()
+            if demo.button():
+                demo.begin_and_watch()
         return
     if sweep := results.choose(runs):
         results.show(store, sweep, runs)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnnlab.dashboard.inspect.selection import PLAYING, View, complain, set_widget, take
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, percent
 from cnnlab.runs import Run, Store, UnknownRunError
@@ -111,7 +112,15 @@ def pulse(store: Store, view: View) -> None:
     if view.playing:
         st.fragment(_step, run_every=_FRAME_S)(view)
     elif view.run.status.active:
-        st.fragment(_watch, run_every=_WATCH_S)(store, view)
+        seen = view.run.status, view.saved
+        poll(
+            partial(_standing, store, view.run.id),
+            _nothing,
+            every_s=_WATCH_S,
+            outside=lambda now: now,
+            seen=seen,
+            key="epochs",
+        )
 
 
 def next_epoch(epochs: Sequence[int], now: int) -> int | None:
@@ -132,13 +141,16 @@ def _step(view: View) -> None:
     st.rerun()
 
 
-def _watch(store: Store, view: View) -> None:
+def _standing(store: Store, id: str) -> tuple[object, ...]:
+    """What the whole page depends on; nothing where the run is gone."""
     try:
-        changed = store.get(view.run.id).status != view.run.status or tuple(store.weights(view.run.id)) != view.saved
+        return store.get(id).status, tuple(store.weights(id))
     except UnknownRunError:
-        changed = True
-    if changed:
-        st.rerun()
+        return ()
+
+
+def _nothing(standing: object) -> None:
+    """The page draws it."""
 
 
 def _play(begin: int) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data.images import KEPT_PX, MAX_SIDE_PX, decode
+from cnnlab.files import atomic_write
 
 MOST = 200
 """Pictures kept; the one looked at longest ago goes first."""
@@ -29,14 +29,8 @@ def add(app_config: AppConfig, data: bytes) -> str:
     name = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
     folder = _folder(app_config)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            picture.save(file, format="PNG")
-            file.flush()
-            temporary.replace(folder / f"{name}.png")
-        finally:
-            temporary.unlink(missing_ok=True)
+    with atomic_write(folder / f"{name}.png", mode=0o600) as file:
+        picture.save(file, format="PNG")
     _thin(folder)
     return name
 

@@ -11,6 +11,8 @@ import streamlit as st
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, plan, scores
 from cnnlab.dashboard.state import run_snapshot
+from cnnlab.dashboard.state.polling import poll
+from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets import live_chart, run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, duration, percent, points
@@ -47,20 +49,29 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
     """The run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
     pace = pace_s(run)
-    st.fragment(_show, run_every=pace, key="run")(store, run, parent, pace)
+
+    def read() -> Reading | StoreError:
+        try:
+            return run_snapshot.of(store, run.id, pace / 2 if pace else run_snapshot.FRESH_S)
+        except StoreError as error:
+            return error
+
+    def outside(now: Reading | StoreError) -> tuple[float | None, str, str | None]:
+        if isinstance(now, StoreError):  # it may pass, as a busy disk does
+            return seen
+        first_point = now.run.step > 0 and not curve_feed.has_points(now.run, key="run_chart")
+        shown_first = pace if first_point else pace_s(now.run)  # a first point does not wait for the page to be rerun
+        return shown_first, now.run.name, st.query_params.get("run")
+
+    seen = pace, run.name, run.id
+    poll(read, partial(_show, store, parent), every_s=pace, outside=outside, seen=seen, key="run")
 
 
-def _show(store: Store, seen: Run, parent: Run | None, pace: float | None) -> None:
-    try:
-        reading = run_snapshot.of(store, seen.id, pace / 2 if pace else run_snapshot.FRESH_S)
-        run = reading.run
-    except StoreError as error:
-        st.warning(escape(str(error)), icon=":material/link_off:")
+def _show(store: Store, parent: Run | None, reading: Reading | StoreError) -> None:
+    if isinstance(reading, StoreError):
+        st.warning(escape(str(reading)), icon=":material/link_off:")
         return
-    led_on = st.query_params.get("run") != run.id
-    first_point = run.step > 0 and not curve_feed.has_points(run, key="run_chart")  # shown before the page is rerun
-    if (pace_s(run) != pace and not first_point) or run.name != seen.name or led_on:
-        st.rerun()  # the clock of a fragment is set where the page calls it, and name and address stand there as well
+    run = reading.run
     _head(store, run, parent)
     if run.imported:
         first_kernels.show(reading, run)

@@ -1,6 +1,7 @@
 """One sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from statistics import mean
 
 import streamlit as st
@@ -8,8 +9,9 @@ import streamlit as st
 from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, means, outcome
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.compare.charts import QUIET, REFRESH_S
+from cnnlab.dashboard.compare.charts import QUIET, how_many_at_what_pace, pace_s
 from cnnlab.dashboard.state import query_params
+from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.sweep import actions, table
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
@@ -64,14 +66,16 @@ def _take_choice(known: Collection[str]) -> None:
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     """Looked at anew while one of its runs waits or trains."""
-    alive = any(run.status.active for run in runs if run.sweep == sweep)
-    st.fragment(_show, run_every=REFRESH_S if alive else None, key="sweep")(store, sweep, alive)
+    its = [run for run in runs if run.sweep == sweep]
+
+    def read() -> list[Run]:
+        return [run for run in reversed(store.list()) if run.sweep == sweep]
+
+    draw = partial(_show, store, sweep)
+    poll(read, draw, every_s=pace_s(its), outside=how_many_at_what_pace, seen=how_many_at_what_pace(its), key="sweep")
 
 
-def _show(store: Store, sweep: str, alive: bool) -> None:
-    runs = [run for run in reversed(store.list()) if run.sweep == sweep]
-    if not runs or alive != any(run.status.active for run in runs):
-        st.rerun()
+def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     judged_by = judge([run.config for run in runs])
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)

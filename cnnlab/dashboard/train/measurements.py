@@ -11,6 +11,7 @@ import streamlit as st
 from cnnlab.analysis.forecast import expected, way
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.state import services
+from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.train import form
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
@@ -48,15 +49,18 @@ _USED = "probes_used"
 
 def show(config: TrainingConfig | None, runs: Sequence[Run]) -> None:
     """Both buttons and what they have found for `config`, what stands in the form; None where that is at fault."""
-    pace = POLL_S if config and any(_under_way(kind, config) for kind in QUESTIONS) else None
     gently = any(run.status is RunStatus.RUNNING for run in runs)
-    st.fragment(_show, run_every=pace, key="probes")(config, gently, pace)
+
+    def pace_s() -> float | None:
+        return POLL_S if config and any(_under_way(kind, config) for kind in QUESTIONS) else None
+
+    now = pace_s()
+    poll(pace_s, lambda _: _show(config, gently), every_s=now, outside=lambda pace: pace, seen=now, key="probes")
 
 
-def _show(config: TrainingConfig | None, gently: bool, pace: float | None) -> None:
-    under_way = config is not None and any(_under_way(kind, config) for kind in QUESTIONS)
-    if under_way != (pace is not None) or st.session_state.pop(_USED, False):
-        st.rerun()  # the clock of a fragment is set where the page calls it, and the form stands outside
+def _show(config: TrainingConfig | None, gently: bool) -> None:
+    if st.session_state.pop(_USED, False):
+        st.rerun()  # the form stands outside
     with st.container(horizontal=True, gap="small"):
         for kind in QUESTIONS:
             _button(kind, config, gently)

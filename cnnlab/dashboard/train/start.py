@@ -5,9 +5,9 @@ from time import monotonic
 
 import streamlit as st
 
-from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.state import query_params, services
 from cnnlab.dashboard.train import form
+from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
@@ -18,9 +18,6 @@ from cnnlab.schema import TrainingConfig, differences
 
 DOUBLE_CLICK_S = 2.0
 """Within this time the same settings from the same browser are one click, not two runs."""
-
-BUILT_IN = "shapes"
-"""The dataset that is drawn here, not fetched."""
 
 _PRESET = "start_preset"
 _PROBLEM = "start_problem"
@@ -98,15 +95,6 @@ def train(parent_id: str | None = None) -> None:
     if run_id:
         st.session_state.pop(_FILLED_FROM, None)
         query_params.set_url(parent=None, run=run_id)
-
-
-def demo_button() -> None:
-    """The way out of an empty page: train the first preset, and watch."""
-    if st.button(f"Train the {PRESETS[0].name}", key="demo", type="primary", icon=":material/play_arrow:"):
-        run_id = begin(complete(PRESETS[0].config))
-        if run_id:
-            query_params.go(navigation.train(), run=run_id)
-    problem()
 
 
 def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:

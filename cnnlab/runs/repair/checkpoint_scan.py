@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnlab.files import safetensors_header
 from cnnlab.runs.run import Checkpoint
-
-_HEADER_BYTES = 100 << 20  # as much as safetensors itself allows
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,9 @@ def _read(path: Path) -> tuple[dict[str, Any], int]:
     Raises ValueError where the file is longer or shorter than its header says.
     """
     with path.open("rb") as file:
-        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
-        if length > min(size, _HEADER_BYTES):
-            raise ValueError("the header is longer than the file")
-        header = json.loads(file.read(length))
-    ours = header.pop("__metadata__")
-    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-    if 8 + length + end != size:
+        size = os.fstat(file.fileno()).st_size
+        header = safetensors_header.read(file, min(size, safetensors_header.MOST_BYTES))
+    if header.file_bytes != size:
         raise ValueError("the file is not as long as its tensors")
-    meta: dict[str, Any] = json.loads(ours["json"])["meta"]
+    meta: dict[str, Any] = json.loads(header.metadata["json"])["meta"]
     return meta, size

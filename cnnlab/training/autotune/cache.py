@@ -1,7 +1,6 @@
 """What the self-test found on this machine, kept for a day: the first loss point must not wait for it each time."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from cnnlab.data.tensors import Data
+from cnnlab.files import atomic_write
 from cnnlab.records import Plan, Record
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.autotune.memory import Need
@@ -84,14 +84,10 @@ def remember(file: Path, key: str, measured: Measured) -> None:
     """Keep it beside the newest others. Where the disk refuses, the next run measures again: nothing is lost."""
     results = _read(file).results | {key: _Entry(at=time.time(), measured=measured)}
     newest = sorted(results.items(), key=lambda item: item[1].at)[-MOST_KEPT:]
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(_File(results=dict(newest)).model_dump_json(indent=1))
-        temporary.replace(file)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        with atomic_write(file) as new:
+            new.write(_File(results=dict(newest)).model_dump_json(indent=1).encode())
 
 
 def _read(file: Path) -> _File:

@@ -4,6 +4,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -131,7 +132,7 @@ def require_fit(config: TrainingConfig, info: DatasetInfo, device: torch.device,
     """
     need = need or needed(config, info)
     free = free_bytes(device)
-    if free is None or _with_workspace(need) <= free:
+    if _with_workspace(need) <= free:
         return need
     batch = config.batch_size
     sentence = f"A batch of {batch} needs about {in_words(_with_workspace(need))}; {in_words(free)} are free."
@@ -165,25 +166,25 @@ def expected_bytes(need: Need, held: tuple[int, int], device: torch.device) -> t
 
 
 def held_bytes(device: torch.device) -> int:
-    """Return the bytes that this process holds now: GPU memory on CUDA, else main memory; 0 where unknown."""
+    """What this process holds now, of the GPU where there is one, else of main memory."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
-    return _field(Path("/proc/self/status"), "VmRSS") or 0
+    return int(psutil.Process().memory_info().rss)
 
 
-def free_bytes(device: torch.device) -> int | None:
-    """Return the bytes of memory that a run on `device` may still take; None where the machine does not tell."""
+def free_bytes(device: torch.device) -> int:
+    """Memory that a run on `device` may still take, in bytes."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    limits = [_field(Path("/proc/meminfo"), "MemAvailable"), _container_free()]
-    return min((limit for limit in limits if limit is not None), default=None)
+    free, left = int(psutil.virtual_memory().available), _container_free()
+    return free if left is None else min(free, left)
 
 
 def _container_free() -> int | None:
-    """Return the bytes left of a container's memory limit (Linux control groups, version 2); None without one."""
+    """What is left of a container's own limit (Linux control groups, version 2), which psutil does not count."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = (folder / "memory.max").read_text(), (folder / "memory.current").read_text()
@@ -199,20 +200,15 @@ def _container_free() -> int | None:
 def peak_bytes(device: torch.device) -> int | None:
     """Return the most bytes that this process has held: GPU tensors on CUDA, main memory on the CPU; None elsewhere.
 
-    Not getrusage's ru_maxrss: a child process begins with the value of the process that started it.
+    From Linux itself: psutil does not tell it, and getrusage's ru_maxrss begins with that of the process that started this.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    return _field(Path("/proc/self/status"), "VmHWM") if device.type == "cpu" else None
-
-
-def _field(path: Path, name: str) -> int | None:
-    """Return the bytes that a line "name:   1234 kB" of a file states; None where the file has no such line."""
     try:
-        lines = path.read_text().splitlines()
+        lines = Path("/proc/self/status").read_text().splitlines() if device.type == "cpu" else []
     except OSError:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def in_words(size: int) -> str:

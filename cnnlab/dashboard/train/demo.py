@@ -1,0 +1,33 @@
+"""This module offers the demo, which is the first preset: one click on an empty page trains it. It opens without torch."""
+
+import streamlit as st
+
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.state import query_params
+from cnnlab.presets import PRESETS
+
+DEMO = PRESETS[0]
+
+BUILT_IN = "shapes"
+"""The dataset that is drawn here, not fetched."""
+
+
+def button() -> bool:
+    """Draw the one button; whether it was pressed just now."""
+    return st.button(f"Train the {DEMO.name}", key="demo", type="primary", icon=":material/play_arrow:")
+
+
+def begin(dataset: str = DEMO.config.dataset) -> str | None:
+    """Queue the demo on `dataset` and give its id; None where the store refuses, and the page has said why."""
+    from cnnlab.dashboard.train import start  # it loads torch, and a page with this button must open at once
+    from cnnlab.models import complete
+
+    run_id = start.begin(complete(DEMO.config.model_copy(update={"dataset": dataset})))
+    start.problem()
+    return run_id
+
+
+def begin_and_watch(dataset: str = DEMO.config.dataset) -> None:
+    """Queue the demo, then show it on the page that trains."""
+    if run_id := begin(dataset):
+        query_params.go(navigation.train(), run=run_id)

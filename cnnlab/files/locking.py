@@ -1,0 +1,39 @@
+"""This module lets only one thread or process at a time do a thing. (Who is alive is another question: `cnnlab.runs.locks`.)"""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ASK_AGAIN_S = 0.1
+"""Whether the other holder is done."""
+
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+
+
+@contextmanager
+def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the file `path` as a lock inside the block: one holder over all threads and processes; a dead one lets go.
+
+    `waiting` is called again and again while somebody else holds it; what it raises ends the wait. On a network folder that
+    has no locks nobody is kept out: work is done twice then, no worse.
+
+    Raises OSError where the file cannot be opened, and RuntimeError where this thread holds it already.
+    """
+    from filelock import FileLock  # here, since it takes as long to import as all the rest of the bottom row
+
+    def give_up() -> bool:
+        waiting()
+        return False
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(path, poll_interval=ASK_AGAIN_S, fallback_to_soft=False)
+    try:
+        held.acquire(cancel_check=give_up)
+    except OSError as fault:
+        if fault.errno not in _NO_LOCKS_HERE:
+            raise
+    try:
+        yield
+    finally:
+        held.release()
