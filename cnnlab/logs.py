@@ -108,7 +108,7 @@ def in_use(path: Path) -> bool:
 
 
 def mark(file: Any) -> None:
-    """The file is in use as long as this process, or a child that inherits the open file, is alive.
+    """Mark the file as in use for as long as this process, or a child that inherits the open file, is alive.
 
     The library filelock has no such lock: one that many hold, on the log itself, and children go on holding.
     """

@@ -51,7 +51,7 @@ def describe(device: torch.device) -> str:
 
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """The processor's own name ("Intel(R) Xeon(R) Platinum 8481C"), or its kind where the system keeps that to itself.
+    """Return the processor's model name, such as "Intel(R) Xeon(R) Platinum 8481C".
 
     From Linux itself: neither psutil nor the standard library knows it there.
     """

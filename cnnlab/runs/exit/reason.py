@@ -46,7 +46,7 @@ def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_go
 
 
 def oom_kills() -> int | None:
-    """Processes that this machine's kernel has killed for want of memory since it started; None where it does not tell.
+    """Return how many processes the kernel has killed for lack of memory since it started; None if unknown.
 
     From Linux itself: psutil does not count them.
     """
