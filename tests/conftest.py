@@ -5,7 +5,6 @@ import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck
@@ -13,7 +12,9 @@ from hypothesis import settings as hypothesis_settings
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
-from cnnlab.data.tensors import Data, ImageSet
+from cnnlab.data.tensors import Data
+from cnnlab.runs import Store
+from tests.factories import random_data
 
 # Two tests at a time on two cores: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -47,6 +48,12 @@ def app_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppConfig:
 
 
 @pytest.fixture
+def store(app_config: AppConfig) -> Store:
+    """An empty store."""
+    return Store(app_config)
+
+
+@pytest.fixture
 def full_disk() -> Iterator[Callable[[int], None]]:
     """full_disk(bytes): from now on no file of this process grows beyond that. A full disk without being root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -58,23 +65,6 @@ def full_disk() -> Iterator[Callable[[int], None]]:
 def shapes_info() -> DatasetInfo:
     """The built-in dataset: ten classes, 32×32, colour."""
     return DATASETS.get("shapes").info
-
-
-def random_data(info: DatasetInfo, num_train: int, num_other: int = 100, seed: int = 0) -> Data:
-    """Random pictures with a trace of their class in them, so that there is something to learn."""
-    random = np.random.default_rng(seed)
-    shape = (info.size_px, info.size_px, info.channels)
-
-    def part(name: str, n: int) -> ImageSet:
-        labels = random.integers(0, len(info.classes), n)
-        images = random.integers(0, 200, (n, *shape), dtype=np.uint8)
-        images[np.arange(n), labels % info.size_px] = 255  # one bright row tells the class
-        return ImageSet(name, torch.from_numpy(images), torch.from_numpy(labels))
-
-    train = part("train", num_train)
-    sample = ImageSet("train sample", train.images[:num_other], train.labels[:num_other])
-    half = (0.5,) * info.channels
-    return Data(info, half, half, train, sample, part("validation", num_other), part("test", num_other))
 
 
 @pytest.fixture(scope="session")

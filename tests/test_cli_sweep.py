@@ -11,9 +11,10 @@ from cnnlab import worker
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.presets import PRESETS
-from cnnlab.records import EpochRecord, RunStatus, Score
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -41,9 +42,7 @@ def working(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
 
 def finish(store: Store, run: Run) -> Run:
     """A finished run whose validation accuracy grows with its seed."""
-    score = Score(loss=1.0, accuracy=0.2 + run.config.seed / 10, n=64)
-    record = EpochRecord(epoch=1, step=2, running_loss=1.0, train_sample=score, validation=score, elapsed_s=1.0)
-    store.commit(run.id, [record], [])
+    store.commit(run.id, [epoch_record(1, validation=0.2 + run.config.seed / 10)], [])
     return store.finish(run.id, RunStatus.FINISHED, "Finished.")
 
 

@@ -8,14 +8,14 @@ from cnnlab.cli import main
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
+from tests.factories import insert_run
 from tests.hostile.weights import packed, sound
-from tests.pages.conftest import insert_into
 
 
 @pytest.fixture
 def run(app_config: AppConfig) -> Run:
     """A trained run with the weights of its epochs."""
-    return insert_into(Store(app_config), RunStatus.FINISHED, 2, True, dataset="shapes", lr=0.02, name="Mine")
+    return insert_run(Store(app_config), epochs=2, weights=True, dataset="shapes", lr=0.02, name="Mine")
 
 
 def test_what_is_exported_can_be_imported(run: Run, app_config: AppConfig, tmp_path, capsys) -> None:

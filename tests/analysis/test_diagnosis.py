@@ -8,17 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.analysis.diagnosis import Contender, Sign, best_epoch, comparison, diagnose, overfitting
-from cnnlab.records import EpochRecord, FullScores, Results, Score
+from cnnlab.records import EpochRecord, FullScores, Results
+from tests.factories import epoch_record, full_scores, results, score
 
 
 def plain(sentence: str) -> str:
     """With every kind of space as a space, so that the tests can be read."""
     return " ".join(sentence.split())
-
-
-def score(accuracy: float, loss: float = 1.0, n: int = 5_000) -> Score:
-    """A score as the store would hold it."""
-    return Score(loss=loss, accuracy=accuracy, n=n)
 
 
 def curve(
@@ -29,26 +25,9 @@ def curve(
 ) -> list[EpochRecord]:
     """Epochs 1 to `epochs`, each function giving (accuracy, loss)."""
     return [
-        EpochRecord(
-            epoch=e,
-            step=100 * e,
-            running_loss=train(e)[1],
-            train_sample=score(*train(e), n),
-            validation=None if validation is None else score(*validation(e), n),
-            elapsed_s=10.0 * e,
-        )
+        epoch_record(e, train=score(*train(e), n), validation=validation and score(*validation(e), n))
         for e in range(1, epochs + 1)
     ]
-
-
-def full(train: float, test: float, validation: float | None = None, epoch: int = 10) -> FullScores:
-    """Scores on the whole sets of CIFAR-10."""
-    return FullScores(
-        epoch=epoch,
-        train=score(train, n=45_000),
-        validation=None if validation is None else score(validation),
-        test=score(test, n=10_000),
-    )
 
 
 def memorising(e: int) -> tuple[float, float]:
@@ -128,22 +107,21 @@ def test_without_validation_the_test_set_speaks_at_the_end() -> None:
     """No validation: wait while it runs; then the gap to test with its 95 % interval."""
     epochs = curve(10, memorising, None)
     assert "when it has finished" in overfitting("A", epochs, None)
-    results = Results(final=full(0.70, 0.63), best=full(0.70, 0.63))
-    sentence = plain(overfitting("A", epochs, results))
+    sentence = plain(overfitting("A", epochs, results(full_scores(0.70, 0.63))))
     assert "A is 7.0 points better on its training pictures (70.0 %) than on the test pictures (63.0 %)" in sentence
     assert "95 % interval 6.0 points to 8.0 points" in sentence
-    close = Results(final=full(0.634, 0.630), best=full(0.634, 0.630))
+    close = results(full_scores(0.634, 0.630))
     assert "no more than chance" in overfitting("A", epochs, close)
 
 
 @pytest.mark.parametrize(
     ("best", "final", "expected"),
     [
-        (full(0.7, 0.63, 0.64), full(0.7, 0.63, 0.64), "is also the best"),
-        (full(0.7, 0.66, 0.67, 4), full(0.9, 0.61, 0.62), "gives 5.0 points more test accuracy."),
-        (full(0.7, 0.621, 0.63, 4), full(0.9, 0.616, 0.62), "within what chance explains"),
-        (full(0.7, 0.63), full(0.7, 0.63), "Without a validation set"),
-        (None, full(0.9, 0.61, 0.62), "cannot be read any more"),
+        (full_scores(0.7, 0.63, 0.64), full_scores(0.7, 0.63, 0.64), "is also the best"),
+        (full_scores(0.7, 0.66, 0.67, 4), full_scores(0.9, 0.61, 0.62), "gives 5.0 points more test accuracy."),
+        (full_scores(0.7, 0.621, 0.63, 4), full_scores(0.9, 0.616, 0.62), "within what chance explains"),
+        (full_scores(0.7, 0.63), full_scores(0.7, 0.63), "Without a validation set"),
+        (None, full_scores(0.9, 0.61, 0.62), "cannot be read any more"),
     ],
 )
 def test_the_best_epoch_is_weighed_against_the_last(best: FullScores | None, final: FullScores, expected: str) -> None:
@@ -154,7 +132,9 @@ def test_the_best_epoch_is_weighed_against_the_last(best: FullScores | None, fin
 def test_a_small_difference_is_too_close_to_call() -> None:
     """0.4 points on 10,000 pictures is within chance."""
     sentence = plain(
-        comparison([Contender("A", "CIFAR-10", full(0.7, 0.634)), Contender("B", "CIFAR-10", full(0.7, 0.630))])
+        comparison(
+            [Contender("A", "CIFAR-10", full_scores(0.7, 0.634)), Contender("B", "CIFAR-10", full_scores(0.7, 0.630))]
+        )
     )
     assert sentence.startswith("A and B differ by 0.4 points on the 10 000 test pictures")
     assert sentence.endswith("too close to call.")
@@ -162,7 +142,9 @@ def test_a_small_difference_is_too_close_to_call() -> None:
 
 def test_a_large_difference_names_the_better_run() -> None:
     """The winner, its accuracy, and how far ahead it is, whatever the order given."""
-    runs = [Contender(name, "CIFAR-10", full(0.7, test)) for name, test in (("A", 0.60), ("B", 0.65), ("C", 0.55))]
+    runs = [
+        Contender(name, "CIFAR-10", full_scores(0.7, test)) for name, test in (("A", 0.60), ("B", 0.65), ("C", 0.55))
+    ]
     expected = (
         "B is better than all others; A comes next: right on 65.0 % of the 10 000 test pictures, "
         "5.0 points ahead (95 % interval 3.7 points to 6.3 points). Another seed could still move both."
@@ -172,6 +154,6 @@ def test_a_large_difference_names_the_better_run() -> None:
 
 def test_runs_on_different_datasets_do_not_compare() -> None:
     """Their accuracies are about different pictures; one run alone has nothing to compare."""
-    a, b = Contender("A", "CIFAR-10", full(0.7, 0.6)), Contender("B", "shapes", full(0.7, 0.9))
+    a, b = Contender("A", "CIFAR-10", full_scores(0.7, 0.6)), Contender("B", "shapes", full_scores(0.7, 0.9))
     assert "different pictures (CIFAR-10, shapes)" in comparison([a, b])
     assert comparison([a]) == ""

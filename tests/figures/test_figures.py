@@ -20,39 +20,22 @@ from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import network_svg
 from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import percent, points
-from cnnlab.records import EpochRecord, FullScores, Results, Score
+from cnnlab.records import EpochRecord, Results, Score
+from tests.factories import epoch_record, full_scores
 
 NASTY = '<a href="javascript:alert(1)">x</a> & <b>bold</b>'
-
-
-def score(accuracy: float, n: int = 5_000) -> Score:
-    """A score of that accuracy."""
-    return Score(loss=2.3 * (1 - accuracy), accuracy=accuracy, n=n)
 
 
 def epochs(validated: bool = True) -> list[EpochRecord]:
     """Five epochs; validation is best at the third."""
     accuracies = [0.2, 0.4, 0.6, 0.55, 0.5]
     return [
-        EpochRecord(
-            epoch=number,
-            step=number * 10,
-            running_loss=1.0,
-            train_sample=score(0.1 + 0.15 * number),
-            validation=score(accuracies[number - 1]) if validated else None,
-            elapsed_s=1.0,
-        )
+        epoch_record(number, train=0.1 + 0.15 * number, validation=accuracies[number - 1] if validated else None)
         for number in range(1, 6)
     ]
 
 
-def full(epoch: int, train: float, validation: float | None, test: float) -> FullScores:
-    """Scores of three whole sets."""
-    held_out = None if validation is None else score(validation)
-    return FullScores(epoch=epoch, train=score(train, 45_000), validation=held_out, test=score(test, 10_000))
-
-
-RESULTS = Results(final=full(5, 0.85, 0.5, 0.49), best=full(3, 0.55, 0.6, 0.58))
+RESULTS = Results(final=full_scores(0.85, 0.49, 0.5, epoch=5), best=full_scores(0.55, 0.58, 0.6, epoch=3))
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "loss"])
@@ -119,14 +102,14 @@ def test_bars_have_the_interval_and_the_gap() -> None:
 
 def test_bars_without_validation() -> None:
     """A run that held nothing out has two bars."""
-    figure = accuracy_bars([RunScores("one", full(5, 0.9, None, 0.6))])
+    figure = accuracy_bars([RunScores("one", full_scores(0.9, 0.6))])
 
     assert [bar.marker.color for bar in figure.data] == [TRAIN, TEST]
 
 
 def test_test_time_augmentation_has_its_own_bar() -> None:
     """It is named with its views, hatched, and stands outside the bracket of the gap."""
-    final = full(5, 0.95, None, 0.92)
+    final = full_scores(0.95, 0.92)
     augmented = final.model_copy(update={"test_augmented": Score(loss=0.3, accuracy=0.94, n=10_000, views=6)})
     plain_bars, figure = accuracy_bars([RunScores("one", final)]), accuracy_bars([RunScores("one", augmented)])
 

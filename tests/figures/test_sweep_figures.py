@@ -10,15 +10,11 @@ from hypothesis import strategies as some
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, outcome
 from cnnlab.figures.style import TEST, TRAIN, VALIDATION
 from cnnlab.figures.sweeps import heat_map, over_setting
-from cnnlab.records import EpochRecord, FullScores, Results, Score
+from cnnlab.records import Results
 from cnnlab.schema import SETTINGS, TrainingConfig
+from tests.factories import epoch_record, full_scores, results, score
 
 LR, DROPOUT, SEED, OPTIMIZER, DECAY = (SETTINGS[n] for n in ("lr", "dropout", "seed", "optimizer", "weight_decay"))
-
-
-def score(share: float) -> Score:
-    """Of a thousand pictures."""
-    return Score(loss=1.0, accuracy=share, n=1_000)
 
 
 def came_to(share: float, **settings: Any) -> Outcome:
@@ -26,42 +22,25 @@ def came_to(share: float, **settings: Any) -> Outcome:
     return Outcome(TrainingConfig(**settings), 3, score(share + 0.1), score(share), None)
 
 
-def record(epoch: int, share: float | None) -> EpochRecord:
-    """An epoch with its validation accuracy."""
-    return EpochRecord(
-        epoch=epoch,
-        step=epoch,
-        running_loss=1.0,
-        train_sample=score(0.9),
-        validation=None if share is None else score(share),
-        elapsed_s=1.0,
-    )
-
-
-def full(epoch: int, test: float) -> FullScores:
-    """The whole sets."""
-    return FullScores(epoch=epoch, train=score(0.8), validation=None, test=score(test))
-
-
 def test_a_run_is_judged_at_its_best_epoch() -> None:
     """With the train sample of that epoch, and the test set where that very network was measured on it."""
-    epochs = [record(1, 0.4), record(2, 0.6), record(3, 0.5)]
-    config = TrainingConfig()
+    epochs = [epoch_record(epoch, train=0.9, validation=share) for epoch, share in ((1, 0.4), (2, 0.6), (3, 0.5))]
+    config, last, best = TrainingConfig(), full_scores(test=0.1, epoch=3), full_scores(test=0.2, epoch=2)
 
     unfinished = outcome(config, 2, epochs, None, "validation")
-    finished = outcome(config, 2, epochs, Results(final=full(3, 0.1), best=full(2, 0.2)), "validation")
-    lost = outcome(config, 2, epochs, Results(final=full(3, 0.1), best=None), "validation")
+    finished = outcome(config, 2, epochs, Results(final=last, best=best), "validation")
+    lost = outcome(config, 2, epochs, Results(final=last, best=None), "validation")
 
     assert unfinished == Outcome(config, 2, score(0.9), score(0.6), None)
-    assert finished == Outcome(config, 2, score(0.9), score(0.6), score(0.2))
+    assert finished == Outcome(config, 2, score(0.9), score(0.6), best.test)
     assert lost == unfinished
 
 
 def test_a_run_without_scores_has_no_outcome() -> None:
     """Nor one without validation among others that have some."""
-    for epochs in ([], [record(1, None)]):
+    for epochs in ([], [epoch_record(1, validation=None)]):
         assert outcome(TrainingConfig(), 1 if epochs else None, epochs, None, "validation") is None
-    assert outcome(TrainingConfig(), 1, [record(1, 0.5)], None, "test") is None
+    assert outcome(TrainingConfig(), 1, [epoch_record(1)], None, "test") is None
 
 
 def test_the_test_set_judges_only_where_nothing_else_can() -> None:
@@ -70,8 +49,9 @@ def test_the_test_set_judges_only_where_nothing_else_can() -> None:
 
     assert judge([without, with_some]) == "validation"
     assert judge([without, without]) == "test"
-    found = outcome(without, 3, [record(3, None)], Results(final=full(3, 0.3), best=full(3, 0.3)), "test")
-    assert found == Outcome(without, 3, score(0.8), score(0.3), score(0.3))
+    whole = full_scores(epoch=3)
+    found = outcome(without, 3, [epoch_record(3, validation=None)], results(whole), "test")
+    assert found == Outcome(without, 3, whole.train, whole.test, whole.test)
 
 
 @given(some.lists(some.floats(-0.2, 0.2), min_size=3, max_size=3), some.floats(-0.2, 0.2))

@@ -1,6 +1,5 @@
 """The Compare page: the table, the pick, what it says, and what may be done to a run."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,14 +9,7 @@ from cnnlab.formatting import tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-
-OpenPage = Callable[..., AppTest]
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
+from tests.page_driver import OpenPage, click, fill, words
 
 
 def picked(app: AppTest) -> list[int]:
@@ -29,7 +21,7 @@ def test_an_empty_store_has_a_button_that_fills_it(open_page: OpenPage, store: S
     """One click trains the demo and leads to it."""
     app = open_page("compare")
     assert not app.exception
-    app.button(key="demo").click().run()
+    click(app, "demo")
     (run,) = store.list()
     assert run.config.train_subset == PRESETS[0].config.train_subset
     assert app.query_params["run"] == run.id
@@ -120,7 +112,7 @@ def test_the_best_epoch_can_be_judged_instead(open_page: OpenPage, insert_run: A
     run: Run = insert_run(epochs=8)
     app = open_page("compare", runs=run.id)
     assert "Accuracy of the last epoch" in words(app)
-    app.segmented_control(key="compare_when").set_value("best epoch").run()
+    fill(app, compare_when="best epoch")
     assert "Accuracy of the best epoch" in words(app)
     assert not app.exception
 
@@ -129,10 +121,10 @@ def test_a_run_is_deleted_only_after_a_question(open_page: OpenPage, insert_run:
     """The first click asks; the second deletes the run, and the page goes on without it."""
     keep, drop = insert_run(epochs=4), insert_run(epochs=4)
     app = open_page("compare", runs=f"{keep.id},{drop.id}")
-    app.button(key=f"delete_{drop.id}").click().run()
+    click(app, f"delete_{drop.id}")
     assert len(insert_run.store.list()) == 2
     assert "will be gone for good" in words(app)
-    app.button(key="delete_for_good").click().run()
+    click(app, "delete_for_good")
     assert [run.id for run in insert_run.store.list()] == [keep.id]
     assert app.query_params["runs"] == keep.id
     assert not app.exception
@@ -142,8 +134,8 @@ def test_a_run_in_training_is_not_deleted(open_page: OpenPage, insert_run: Any) 
     """The store's refusal is a sentence."""
     run: Run = insert_run(RunStatus.RUNNING, epochs=2)
     app = open_page("compare", runs=run.id)
-    app.button(key=f"delete_{run.id}").click().run()
-    app.button(key="delete_for_good").click().run()
+    click(app, f"delete_{run.id}")
+    click(app, "delete_for_good")
     assert "Stop it first" in app.toast[0].value
     assert len(insert_run.store.list()) == 1
 

@@ -24,6 +24,7 @@ from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.views import feature_maps
+from tests.page_driver import words
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 OpenPage = Callable[..., AppTest]
@@ -49,12 +50,6 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 def run(insert_run: Callable[..., Run]) -> Run:
     """SimpleCNN on shapes with the weights of epochs 0 to 2."""
     return insert_run(epochs=2, weights=True)
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
 def seen_by(store: Store, app_config: AppConfig, run: Run, epoch: int, picture: np.ndarray) -> FeatureMaps:

@@ -1,7 +1,6 @@
 """Weights from a file, on every page: brought in a drawer, looked into, and never taken for something trained here."""
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,16 +11,7 @@ from cnnlab.models import weights_file
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store
 from tests.hostile.weights import CONFIG, packed, sound
-
-OpenPage = Callable[..., AppTest]
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
-    return " ".join(
-        " ".join(str(element.value).replace("\\", "").replace("\N{WORD JOINER}", "").split()) for element in elements
-    )
+from tests.page_driver import OpenPage, click, words
 
 
 def upload(app: AppTest, content: bytes, name: str = "mine.safetensors") -> AppTest:
@@ -48,9 +38,7 @@ def test_a_file_that_says_what_it_is_needs_one_click(page: str, open_page: OpenP
     assert not app.exception
     assert app.selectbox(key="import_dataset_False").value == "shapes"
 
-    app.button(key="import_go").click().run()
-
-    assert not app.exception
+    click(app, "import_go")
     [run] = store.list()
     assert (run.status, run.config, run.step) == (RunStatus.IMPORTED, config, 0)
     assert run.id in app.query_params["run"]
@@ -63,15 +51,14 @@ def test_a_file_that_says_nothing_is_asked_about(open_page: OpenPage, store: Sto
     """Architecture and dataset are chosen; what does not fit is said, and a second try is one click."""
     app = upload(open_page("kernels"), packed(sound()))
     app.selectbox(key="import_architecture_True").set_value("VGGishCNN")
-    app.button(key="import_go").click().run()
+    click(app, "import_go")
     assert "This file lacks" in words(app)
     assert store.list() == []
 
     app.selectbox(key="import_architecture_True").set_value("SimpleCNN")
     app.selectbox(key="import_dataset_True").set_value("shapes")
     app.text_input(key="import_name").set_value("From school")
-    app.button(key="import_go").click().run()
-    assert not app.exception
+    click(app, "import_go")
     assert [(run.name, run.config.dataset) for run in store.list()] == [("From school", "shapes")]
 
 

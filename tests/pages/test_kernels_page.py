@@ -14,6 +14,7 @@ from cnnlab.inspection.kernels import kernels_of, moved
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.views import kernels
+from tests.page_driver import words
 
 OpenPage = Callable[..., AppTest]
 Drawn = dict[str, dict[str, Any]]
@@ -38,12 +39,6 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 def run(insert_run: Callable[..., Run]) -> Run:
     """SimpleCNN with the weights of epochs 0 to 3."""
     return insert_run(epochs=3, weights=True)
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
 def weights_of(store: Store, run: Run, epoch: int, layer: str) -> np.ndarray:

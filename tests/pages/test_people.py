@@ -11,7 +11,8 @@ from cnnlab.dashboard.auth.policy import door
 from cnnlab.dashboard.state import services
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, Actor, NotYoursError, Run, Store
-from tests.pages.conftest import PAGES, ROUTER, RunMaker, open_page_at
+from tests.page_driver import behind_router, click, fill, labels, open_page_at, words
+from tests.pages.conftest import RunMaker
 
 CODE, TEACHER_CODE = "four-random-words", "another-four-words"
 Enter = Callable[[str | None], None]
@@ -46,16 +47,6 @@ def actor(name: str) -> Actor:
 def insert(store: Store, name: str, status: RunStatus = RunStatus.FINISHED, **settings: Any) -> Run:
     """A run of that person."""
     return RunMaker(store.acting_as(actor(name)))(status, **settings)
-
-
-def labels(app: AppTest) -> set[str]:
-    """What can be pressed."""
-    return {button.label for button in app.button}
-
-
-def words(app: AppTest) -> str:
-    """What is read."""
-    return " ".join(str(e.value) for e in [*app.markdown, *app.caption, *app.error, *app.warning]).replace("\\", "")
 
 
 @pytest.mark.parametrize("name", ["train", "compare"])
@@ -93,7 +84,7 @@ def test_a_button_that_was_pressed_too_late_is_refused(enter: Enter, store: Stor
     enter("Ada")
     app = open_page_at("train", run=run.id)
     enter("Bob")
-    app.button(key="run_stop").click().run()
+    click(app, "run_stop")
 
     assert not app.exception
     assert "only Ada or a teacher can stop it" in app.toast[0].value
@@ -105,9 +96,9 @@ def test_what_is_started_here_is_ones_own(enter: Enter, store: Store) -> None:
     enter("Ada")
     app = open_page_at("train")
     assert "Ada" in words(app)
-    app.button(key="train").click().run()
+    click(app, "train")
     enter("Bob")
-    open_page_at("home").button(key="demo").click().run()
+    click(open_page_at("home"), "demo")
 
     assert [run.owner_name for run in store.list()] == ["Bob", "Ada"]
 
@@ -134,7 +125,7 @@ def test_only_ones_own_runs_can_be_listed(enter: Enter, store: Store) -> None:
     enter("Ada")
     app = open_page_at("compare", runs=mine.id)
     assert list(app.dataframe[0].value["Whose"]) == ["Bob's", "yours"]
-    app.toggle(key="compare_mine").set_value(True).run()
+    fill(app, compare_mine=True)
     assert list(app.dataframe[0].value["Run"]) == [mine.name]
     enter("Grace")
     app = open_page_at("compare", runs=other.id)
@@ -149,7 +140,7 @@ def test_of_a_sweep_only_ones_own_runs_are_stopped(enter: Enter, store: Store) -
         store.acting_as(actor(name)).create_many([TrainingConfig(dataset="shapes", seed=s) for s in (1, 2)], "Rates")
     enter("Ada")
     app = open_page_at("compare", sweep="Rates")
-    app.button(key="sweep_stop").click().run()
+    click(app, "sweep_stop")
 
     assert not app.toast
     assert {(run.owner_name, run.status) for run in store.list()} == {("Ada", "stopped"), ("Bob", "queued")}
@@ -200,11 +191,9 @@ def openid(store: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def open_as(claims: dict[str, Any], auth: dict[str, Any] = PROVIDER, **query: str) -> AppTest:
     """The Train page, with what the provider says of the visitor."""
-    app = AppTest.from_file(str(ROUTER), default_timeout=30)
+    app = behind_router()
     app.user, app.secrets["auth"] = dict(claims), auth
-    for parameter, value in query.items():
-        app.query_params[parameter] = value
-    return app.switch_page(str(PAGES / "train.py")).run()
+    return open_page_at("train", app, **query)
 
 
 def test_with_openid_there_is_first_a_button_to_sign_in(openid: pytest.MonkeyPatch, store: Store) -> None:
@@ -224,7 +213,7 @@ def test_who_is_on_the_list_comes_in(openid: pytest.MonkeyPatch, store: Store) -
     app = open_as(ADA)
     assert "Ada L." in words(app)
     assert door().known == {"signed-by-streamlit"}
-    app.button(key="train").click().run()
+    click(app, "train")
     (run,) = store.list()
 
     assert run.owner_name == "Ada L."
@@ -261,7 +250,7 @@ def test_who_is_not_on_it_does_not(openid: pytest.MonkeyPatch, store: Store, cha
 def test_with_openid_too_runs_have_owners(openid: pytest.MonkeyPatch, store: Store) -> None:
     """The same e-mail of another provider is somebody else; a teacher is known by address."""
     app = open_as(ADA)
-    app.button(key="train").click().run()
+    click(app, "train")
     run = store.list()[0]
     for who, claims in {
         "Ada": ADA,

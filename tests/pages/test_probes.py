@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from cnnlab.records import Forecast, LrRange, Plan, Preflight, Record, Results, 
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.measurements import Prober
 from cnnlab.runs.store import tables
+from tests.page_driver import OpenPage, click, fill, words
+from tests.waiting import eventually
 
 PLAN = Plan(threads=1, memory_format="channels_last", precision="float32", steps_per_record=5, note="It took 8.9 ms.")
 FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000), steps=40)
@@ -48,27 +49,16 @@ def answers(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     prober.stop()
 
 
-def words(app: AppTest) -> str:
-    """Everything a person reads."""
-    elements = [*app.markdown, *app.caption, *app.error]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
-
-
 def asked(app: AppTest, key: str) -> AppTest:
     """The page after the answer has come."""
     app.session_state["form_dataset"] = "shapes"
-    app.run().button(key=key).click().run()
-    assert not app.exception
-    deadline = time.monotonic() + 60
-    while any(button.icon == "spinner" or "easuring" in button.label for button in app.button):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-        app.run()
+    click(app.run(), key)
+    eventually(lambda: not any(button.icon == "spinner" or "easuring" in button.label for button in app.run().button))
     return app
 
 
 def test_how_long_it_takes_is_answered_before_training(
-    open_page: Callable[..., AppTest], store: Store, answers: Callable[..., None]
+    open_page: OpenPage, store: Store, answers: Callable[..., None]
 ) -> None:
     """Time, memory, machine and number of steps; for other settings it vanishes, for these it comes back."""
     answers(PREFLIGHT)
@@ -77,15 +67,15 @@ def test_how_long_it_takes_is_answered_before_training(
     assert said in words(app)
     assert "From 40 real training steps on CPU (2 cores): fast · 1 thread · channels last · float32" in words(app)
     assert not store.list()
-    app.number_input(key="form_batch_size").set_value(128).run()
+    fill(app, form_batch_size=128)
     assert "an epoch, " not in words(app)
-    app.number_input(key="form_batch_size").set_value(64).run()
+    fill(app, form_batch_size=64)
     assert said in words(app)
-    app.number_input(key="form_epochs").set_value(20).run()
+    fill(app, form_epochs=20)
     assert "6.1–7.5 min of training in all" in words(app)
 
 
-def test_a_batch_that_does_not_fit_is_said(open_page: Callable[..., AppTest], answers: Callable[..., None]) -> None:
+def test_a_batch_that_does_not_fit_is_said(open_page: OpenPage, answers: Callable[..., None]) -> None:
     """In the core's own words."""
     answers(None, "A batch of 8192 needs about 31 GB; 12 GB are free. A batch of 2048 fits (about 8 GB).")
     app = asked(open_page("train"), "probe_preflight")
@@ -93,7 +83,7 @@ def test_a_batch_that_does_not_fit_is_said(open_page: Callable[..., AppTest], an
 
 
 def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
-    open_page: Callable[..., AppTest], answers: Callable[..., None]
+    open_page: OpenPage, answers: Callable[..., None]
 ) -> None:
     """Never before the click; afterwards it stands in the form, and the curve stays."""
     answers(RANGE)
@@ -101,19 +91,17 @@ def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
     assert "The loss is lowest at 0.021." in words(app)
     assert "well before the turn" in words(app)
     assert app.text_input(key="form_lr").value == "0.001"
-    app.button(key="use_suggestion").click().run()
-    assert not app.exception
+    click(app, "use_suggestion")
     assert app.text_input(key="form_lr").value == "0.0021"
     assert "The loss is lowest at 0.021." in words(app)
-    app.number_input(key="form_batch_size").set_value(128).run()
+    fill(app, form_batch_size=128)
     assert "The loss is lowest at 0.021." not in words(app)
 
 
-def test_nothing_is_measured_of_a_faulty_form(open_page: Callable[..., AppTest], answers: Callable[..., None]) -> None:
+def test_nothing_is_measured_of_a_faulty_form(open_page: OpenPage, answers: Callable[..., None]) -> None:
     """Both buttons wait until it is corrected, and where the dataset is not here yet."""
     app = open_page("train")
-    app.number_input(key="form_epochs").set_value(0).run()
-    assert not app.exception
+    fill(app, form_epochs=0)
     assert app.button(key="probe_preflight").disabled
     assert app.button(key="probe_lr_range").disabled
 
@@ -130,9 +118,7 @@ def finished(store: Store, run: Run, environment: dict[str, Any], usage: Usage |
         )
 
 
-def test_predicted_and_actual_stand_side_by_side(
-    open_page: Callable[..., AppTest], insert_run: Any, store: Store
-) -> None:
+def test_predicted_and_actual_stand_side_by_side(open_page: OpenPage, insert_run: Any, store: Store) -> None:
     """On the page of a finished run, with its plan; the note is the help."""
     run = insert_run(RunStatus.FINISHED)
     environment = {"plan": PLAN.model_dump(mode="json"), "forecast": FORECAST.model_dump(mode="json")}
@@ -144,7 +130,7 @@ def test_predicted_and_actual_stand_side_by_side(
     assert any("It took 8.9 ms." in (caption.help or "").replace("\\", "") for caption in app.caption)
 
 
-def test_an_unreadable_plan_is_left_out(open_page: Callable[..., AppTest], insert_run: Any, store: Store) -> None:
+def test_an_unreadable_plan_is_left_out(open_page: OpenPage, insert_run: Any, store: Store) -> None:
     """Another cnnlab's environment, or none: the page stands."""
     run = insert_run(RunStatus.FINISHED)
     finished(store, run, {"plan": {"threads": "many"}, "forecast": 3}, None)

@@ -1,7 +1,5 @@
 """The part of the Train page that asks for many runs at once."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,20 +8,12 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.models import complete
 from cnnlab.runs import Store, StoreError
 from cnnlab.schema import SETTINGS, TrainingConfig
-
-OpenPage = Callable[..., AppTest]
-PAGE = Path(__file__).resolve().parents[2] / "pages" / "train.py"
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
+from tests.page_driver import OpenPage, click, fill, open_page_at, words
 
 
 def vary(app: AppTest, **values: list[str]) -> AppTest:
     """Choose these settings, and these values of each."""
-    app.multiselect(key="sweep_settings").set_value(list(values)).run()
+    fill(app, sweep_settings=list(values))
     for name, texts in values.items():
         app.multiselect(key=f"sweep_values_{name}").set_value(texts)
     return app.run()
@@ -38,8 +28,7 @@ def test_the_first_sight_can_be_sent(open_page: OpenPage, store: Store) -> None:
     """Three learning rates around that of the form; one click makes them, and leads to them."""
     app = open_page("train")
     assert "3 runs: 3 learning rates" in words(app).replace("*", "")
-    app.button(key="sweep_train").click().run()
-    assert not app.exception
+    click(app, "sweep_train")
     assert oldest_first(store) == [complete(TrainingConfig(lr=lr)) for lr in (0.0001, 0.001, 0.01)]
     assert [run.name for run in store.list()] == ["lr 0.01", "lr 0.001", "lr 0.0001"]
     assert app.query_params["sweep"] == "Sweep 1"
@@ -53,7 +42,7 @@ def test_a_grid_has_the_form_in_common(open_page: OpenPage, store: Store) -> Non
     app.text_input(key="sweep_name").set_value(" Mine ")
     vary(app, lr=["0.002", "0.02"], optimizer=["sgd"], batch_norm=["on", "off"])
     assert "4 runs: 2 learning rates × 1 value of optimizer × 2 batch normalisations" in words(app).replace("*", "")
-    app.button(key="sweep_train").click().run()
+    click(app, "sweep_train")
     assert [(c.lr, c.optimizer, c.batch_norm, c.epochs) for c in oldest_first(store)] == [
         (lr, "sgd", norm, 3) for lr in (0.002, 0.02) for norm in (True, False)
     ]
@@ -63,20 +52,20 @@ def test_a_grid_has_the_form_in_common(open_page: OpenPage, store: Store) -> Non
 def test_architectures_bring_their_own_values(open_page: OpenPage, store: Store) -> None:
     """Dropout follows each architecture, as it does in the form."""
     app = vary(open_page("train"), architecture=["SimpleCNN", "VGGishCNN"])
-    app.button(key="sweep_train").click().run()
+    click(app, "sweep_train")
     assert oldest_first(store) == [complete(TrainingConfig(architecture=name)) for name in ("SimpleCNN", "VGGishCNN")]
 
 
 def test_random_draws_lie_in_their_ranges(open_page: OpenPage, store: Store) -> None:
     """As many as asked for; a comma is a decimal point."""
     app = open_page("train")
-    app.segmented_control(key="sweep_how").set_value("Random").run()
-    app.multiselect(key="sweep_settings").set_value(["lr", "dropout"]).run()
+    fill(app, sweep_how="Random")
+    fill(app, sweep_settings=["lr", "dropout"])
     app.text_input(key="sweep_low_lr").set_value("0,01")
     app.text_input(key="sweep_high_lr").set_value("0,02")
-    app.number_input(key="sweep_n").set_value(4).run()
+    fill(app, sweep_n=4)
     assert "4 runs: learning rate × dropout, drawn at random" in words(app).replace("*", "")
-    app.button(key="sweep_train").click().run()
+    click(app, "sweep_train")
     configs = oldest_first(store)
     assert len(configs) == 4
     assert all(0.01 <= config.lr <= 0.02 for config in configs)
@@ -109,9 +98,9 @@ def test_what_cannot_be_trained_is_said(
 def test_a_faulty_form_is_no_base(open_page: OpenPage, store: Store) -> None:
     """But what is varied may stand in the form as it likes."""
     app = open_page("train")
-    app.text_input(key="form_lr").set_value("nonsense").run()
+    fill(app, form_lr="nonsense")
     assert not app.button(key="sweep_train").disabled
-    app.number_input(key="form_epochs").set_value(0).run()
+    fill(app, form_epochs=0)
     assert app.button(key="sweep_train").disabled
     assert "Epochs (epochs) must be 1 to 1 000, not 0." in words(app)
 
@@ -120,11 +109,10 @@ def test_every_setting_can_be_varied_as_suggested(open_page: OpenPage, store: St
     """In a grid and in a random search, whatever stands in the form."""
     app = open_page("train")
     for how in ("Grid", "Random"):
-        app.segmented_control(key="sweep_how").set_value(how).run()
+        fill(app, sweep_how=how)
         app.number_input(key="sweep_n").set_value(1) if how == "Random" else None
         for name in SETTINGS:
-            app.multiselect(key="sweep_settings").set_value([name]).run()
-            assert not app.exception
+            fill(app, sweep_settings=[name])
             assert not app.button(key="sweep_train").disabled, (how, name, words(app))
 
 
@@ -132,7 +120,7 @@ def test_without_validation_pictures_a_warning(open_page: OpenPage, store: Store
     """The test set is not for choosing."""
     app = open_page("train")
     assert "told apart by the test set" not in words(app)
-    app.number_input(key="form_validation_size").set_value(0).run()
+    fill(app, form_validation_size=0)
     assert "told apart by the test set" in words(app)
 
 
@@ -143,7 +131,7 @@ def test_the_time_is_said_where_it_is_known(open_page: OpenPage, insert_run: Any
     assert "of training" not in words(app)
     app.selectbox(key="form_dataset").set_value("shapes")
     app.number_input(key="form_train_subset").set_value(5_000)
-    app.number_input(key="form_epochs").set_value(2).run()
+    fill(app, form_epochs=2)
     assert "about 6.0 s of training" in words(app)
 
 
@@ -151,7 +139,7 @@ def test_a_name_that_is_taken_is_said(open_page: OpenPage, store: Store) -> None
     """The new runs join the old ones, which may be just what is wanted."""
     store.create_many([complete(TrainingConfig(lr=lr)) for lr in (0.1, 0.2)], "Mine")
     app = open_page("train")
-    app.text_input(key="sweep_name").set_value("Mine").run()
+    fill(app, sweep_name="Mine")
     assert "“Mine” has 2 already: these join them." in words(app)
 
 
@@ -159,8 +147,8 @@ def test_a_double_click_is_one_sweep(open_page: OpenPage, store: Store) -> None:
     """As with Train."""
     app = open_page("train")
     for _ in range(2):
-        app.button(key="sweep_train").click().run()
-        app.switch_page(str(PAGE)).run()
+        click(app, "sweep_train")
+        open_page_at("train", app)
     assert len(store.list()) == 3
 
 
@@ -172,6 +160,6 @@ def test_a_store_that_refuses_is_said(open_page: OpenPage, store: Store, monkeyp
 
     app = open_page("train")
     monkeypatch.setattr(Store, "create_many", refuse)
-    app.button(key="sweep_train").click().run()
+    click(app, "sweep_train")
     assert "The disk is full." in words(app)
     assert not app.exception

@@ -1,30 +1,26 @@
 """A sweep on the Compare page: how far it is, which run is best, which setting matters, what can be done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.models import complete
-from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.schema import TrainingConfig
 from cnnlab.sweeps import names
+from tests.factories import epoch_record, full_scores, results, score, shapes_config
+from tests.page_driver import OpenPage, click, fill, words
 
-OpenPage = Callable[..., AppTest]
 
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text, without Markdown's stars."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
-    text = " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
-    return text.replace("**", "").replace("\u202f", " ").replace("\xa0", " ")
+def plain(app: AppTest) -> str:
+    """What a person reads, without Markdown's stars."""
+    return words(app).replace("**", "")
 
 
 def sweep(store: Store, name: str, accuracies: Sequence[float | None], *settings: dict[str, Any]) -> list[Run]:
     """A sweep of these settings; each run finished with its accuracy, or still waiting."""
-    configs = [complete(TrainingConfig(**({"dataset": "shapes", "epochs": 1} | given))) for given in settings]
+    configs = [shapes_config(**({"epochs": 1} | given)) for given in settings]
     runs = store.create_many(configs, name, names(configs))
     for run, accuracy in zip(runs, accuracies, strict=True):
         if accuracy is not None:
@@ -35,12 +31,10 @@ def sweep(store: Store, name: str, accuracies: Sequence[float | None], *settings
 def finish(store: Store, run: Run, accuracy: float) -> None:
     """As its worker would have: train 10 points above, test 2 below."""
     store.take(run.id)
-    train, judged, test = (Score(loss=1.0, accuracy=a, n=1_000) for a in (accuracy + 0.1, accuracy, accuracy - 0.02))
+    train, judged, test = (score(a, n=1_000) for a in (accuracy + 0.1, accuracy, accuracy - 0.02))
     validation = judged if run.config.validation_size else None
-    record = EpochRecord(epoch=1, step=9, running_loss=1.0, train_sample=train, validation=validation, elapsed_s=2.0)
-    store.commit(run.id, [record], [])
-    scores = FullScores(epoch=1, train=train, validation=validation, test=test)
-    store.finish(run.id, RunStatus.FINISHED, "Finished.", Results(final=scores, best=scores))
+    store.commit(run.id, [epoch_record(1, 9, train, validation, elapsed_s=2.0)], [])
+    store.finish(run.id, RunStatus.FINISHED, "Finished.", results(full_scores(train, test, validation, epoch=1)))
 
 
 def rates(*lrs: float, **others: Any) -> list[dict[str, Any]]:
@@ -61,10 +55,10 @@ def test_a_sweep_is_chosen_and_left(open_page: OpenPage, store: Store) -> None:
     sweep(store, "B", [0.5, 0.6, 0.7], *rates(0.1, 0.2, 0.3))
     app = open_page("compare")
     assert len(app.dataframe[0].value) == 5
-    app.selectbox(key="compare_sweep").set_value("B").run()
+    fill(app, compare_sweep="B")
     assert app.query_params["sweep"] == "B"
     assert len(app.dataframe[0].value) == 3
-    app.selectbox(key="compare_sweep").set_value(None).run()
+    fill(app, compare_sweep=None)
     assert "sweep" not in app.query_params
     assert len(app.dataframe[0].value) == 5
     assert not app.exception
@@ -87,7 +81,7 @@ def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store
 def test_the_best_is_said_with_how_sure_it_is(open_page: OpenPage, store: Store) -> None:
     """Validation chooses; the test accuracy of the chosen is said beside it."""
     sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3))
-    said = words(open_page("compare", sweep="A"))
+    said = plain(open_page("compare", sweep="A"))
     assert "Best: learning rate 0.3, validation 70.0 % after epoch 1 (95 % interval 67.1 – 72.8 % of 1 000" in said
     assert "On the test set, which had no say in the choice: 68.0 %." in said
 
@@ -96,7 +90,7 @@ def test_seeds_are_repeats_and_the_luckiest_does_not_win(open_page: OpenPage, st
     """0.3 has the best run, 0.1 the best mean."""
     settings = [{"lr": lr, "seed": seed} for lr in (0.1, 0.3) for seed in (0, 1)]
     sweep(store, "A", [0.6, 0.64, 0.7, 0.2], *settings)
-    said = words(open_page("compare", sweep="A"))
+    said = plain(open_page("compare", sweep="A"))
     assert "Best: learning rate 0.1, validation 62.0 % (mean of 2 seeds, 60.0 – 64.0 %)." in said
     assert "had no say in the choice: 60.0 %" in said
     assert "Seed matters most here" in said
@@ -107,8 +101,8 @@ def test_without_validation_the_test_set_judges_and_that_is_said(open_page: Open
     """The sentence warns."""
     sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3, validation_size=0))
     app = open_page("compare", sweep="A")
-    assert "Best: learning rate 0.3, test 68.0 %" in words(app)
-    assert "looks better than it is" in words(app)
+    assert "Best: learning rate 0.3, test 68.0 %" in plain(app)
+    assert "looks better than it is" in plain(app)
     assert {"Test", "Train"} <= set(app.dataframe[0].value)
 
 
@@ -148,7 +142,7 @@ def test_a_sweep_that_waits_has_no_figures_yet(open_page: OpenPage, store: Store
     sweep(store, "A", [None, None], *rates(0.1, 0.2))
     app = open_page("compare", sweep="A")
     assert not app.exception
-    assert "after the first epoch" in words(app)
+    assert "after the first epoch" in plain(app)
     assert len(app.get("plotly_chart")) == 0
 
 
@@ -157,12 +151,12 @@ def test_a_sweep_is_stopped_and_continued(open_page: OpenPage, store: Store) -> 
     runs = sweep(store, "A", [0.5, None, None], *rates(0.1, 0.2, 0.3))
     store.take(runs[1].id)
     app = open_page("compare", sweep="A")
-    app.button(key="sweep_stop").click().run()
+    click(app, "sweep_stop")
     assert store.command(runs[1].id) == "stop"
     assert store.get(runs[2].id).status is RunStatus.STOPPED
     store.finish(runs[1].id, RunStatus.STOPPED, "Stopped.")
     app.run()
-    app.button(key="sweep_continue").click().run()
+    click(app, "sweep_continue")
     assert [store.get(run.id).status for run in runs] == ["finished", "queued", "queued"]
     assert not app.exception
 
@@ -172,10 +166,10 @@ def test_a_sweep_is_deleted_only_after_a_question(open_page: OpenPage, store: St
     kept = insert_run(epochs=2)
     sweep(store, "A", [0.5, 0.6], *rates(0.1, 0.2))
     app = open_page("compare", sweep="A")
-    app.button(key="sweep_delete").click().run()
-    assert "2 runs, their curves and their weights will be gone for good" in words(app)
+    click(app, "sweep_delete")
+    assert "2 runs, their curves and their weights will be gone for good" in plain(app)
     assert len(store.list()) == 3
-    app.button(key="sweep_delete_for_good").click().run()
+    click(app, "sweep_delete_for_good")
     assert [run.id for run in store.list()] == [kept.id]
     assert "sweep" not in app.query_params
     assert not app.exception
@@ -186,7 +180,7 @@ def test_a_sweep_that_is_gone_is_said(open_page: OpenPage, store: Store) -> None
     sweep(store, "A", [0.5], {})
     app = open_page("compare", sweep="<b>gone</b>")
     assert not app.exception
-    assert "There is no sweep “<b>gone</b>” any more." in words(app)
+    assert "There is no sweep “<b>gone</b>” any more." in plain(app)
     assert len(app.dataframe[0].value) == 1
 
 
@@ -194,7 +188,7 @@ def test_the_curves_of_the_best_are_a_click_away(open_page: OpenPage, store: Sto
     """The three best side by side, the best first."""
     runs = sweep(store, "A", [0.5, 0.9, 0.7, 0.6], *rates(0.1, 0.2, 0.3, 0.4))
     app = open_page("compare", sweep="A")
-    app.button(key="sweep_curves").click().run()
+    click(app, "sweep_curves")
     assert app.query_params["runs"] == ",".join(runs[place].id for place in (1, 2, 3))
     assert not app.exception
 

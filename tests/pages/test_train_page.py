@@ -1,7 +1,6 @@
 """The Train page: the form, the click, and the run in every state."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,19 +14,12 @@ from cnnlab.presets import PRESETS, Preset
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS
-
-OpenPage = Callable[..., AppTest]
+from tests.page_driver import OpenPage, click, fill, words
 
 
 def values(app: AppTest) -> dict[str, object]:
     """What stands in the form."""
     return {name: app.session_state[f"form_{name}"] for name in SETTINGS}
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader, *app.metric]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
 def test_an_empty_store_shows_a_form_that_can_be_sent(open_page: OpenPage, store: Store) -> None:
@@ -49,7 +41,7 @@ def test_the_click_creates_the_run_that_stands_in_the_form(open_page: OpenPage, 
     app.number_input(key="form_epochs").set_value(3)
     app.text_input(key="form_lr").set_value("3e-4")
     app.slider(key="form_dropout").set_value(0.25)
-    app.button(key="train").click().run()
+    click(app, "train")
     (run,) = store.list()
     assert (run.config.epochs, run.config.lr, run.config.dropout, run.config.batch_norm) == (3, 3e-4, 0.25, False)
     assert app.query_params["run"] == run.id
@@ -60,13 +52,13 @@ def test_the_click_creates_the_run_that_stands_in_the_form(open_page: OpenPage, 
 def test_a_double_click_is_one_run(open_page: OpenPage, store: Store) -> None:
     """A second click with the same settings at once meets the run of the first; other settings make another."""
     app = open_page("train")
-    app.button(key="train").click().run()
+    click(app, "train")
     del app.query_params["run"]
-    app.run().button(key="train").click().run()
+    click(app.run(), "train")
     assert len(store.list()) == 1
     del app.query_params["run"]
     app.run().number_input(key="form_epochs").set_value(7).run()
-    app.button(key="train").click().run()
+    click(app, "train")
     assert len(store.list()) == 2
 
 
@@ -89,7 +81,7 @@ def test_what_cannot_be_trained_is_said_and_kept(
     app = open_page("train")
     app.number_input(key="form_seed").set_value(42)
     getattr(app, widget)(key=key).set_value(typed)
-    app.button(key="train").click().run()  # the button was alive when the fault was typed
+    click(app, "train")  # the button was alive when the fault was typed
     assert store.list() == []
     assert sentence in words(app)
     assert app.button(key="train").disabled
@@ -101,17 +93,17 @@ def test_what_cannot_be_trained_is_said_and_kept(
 def test_a_comma_is_a_decimal_point(open_page: OpenPage, store: Store) -> None:
     """Half of Europe writes 0,01."""
     app = open_page("train")
-    app.text_input(key="form_lr").set_value("0,01").run()
-    app.button(key="train").click().run()
+    fill(app, form_lr="0,01")
+    click(app, "train")
     assert store.list()[0].config.lr == 0.01
 
 
 def test_the_slider_of_a_log_setting_writes_its_exact_value(open_page: OpenPage, store: Store) -> None:
     """Slider and exact value follow each other."""
     app = open_page("train")
-    app.select_slider(key="form_lr_mark").set_value(0.05).run()
+    fill(app, form_lr_mark=0.05)
     assert app.text_input(key="form_lr").value == "0.05"
-    app.text_input(key="form_lr").set_value("0.0047").run()
+    fill(app, form_lr="0.0047")
     assert app.select_slider(key="form_lr_mark").value == 0.005
 
 
@@ -120,15 +112,15 @@ def test_dropout_and_batch_norm_follow_the_architecture_until_changed(open_page:
     own = {architecture.name: architecture for architecture in ARCHITECTURES}
     app = open_page("train")
     for name, architecture in own.items():
-        app.selectbox(key="form_architecture").set_value(name).run()
+        fill(app, form_architecture=name)
         assert app.slider(key="form_dropout").value == architecture.dropout
         assert app.toggle(key="form_batch_norm").value == architecture.batch_norm
-    app.selectbox(key="form_architecture").set_value("SimpleCNN").run()
-    app.slider(key="form_dropout").set_value(0.35).run()
-    app.selectbox(key="form_architecture").set_value("ResNet").run()
+    fill(app, form_architecture="SimpleCNN")
+    fill(app, form_dropout=0.35)
+    fill(app, form_architecture="ResNet")
     assert app.slider(key="form_dropout").value == 0.35
-    app.slider(key="form_dropout").set_value(own["ResNet"].dropout).run()
-    app.selectbox(key="form_architecture").set_value("VGGishCNN").run()
+    fill(app, form_dropout=own["ResNet"].dropout)
+    fill(app, form_architecture="VGGishCNN")
     assert app.slider(key="form_dropout").value == own["VGGishCNN"].dropout
 
 
@@ -138,7 +130,7 @@ def test_each_preset_fills_the_form_and_trains_as_written(open_page: OpenPage, s
     app = open_page("train")
     app.pills[0].set_value(preset.name).run()
     assert " ".join(preset.summary.split()) in words(app)
-    app.button(key="train").click().run()
+    click(app, "train")
     assert store.list()[0].config == complete(preset.config)
 
 
@@ -148,9 +140,9 @@ def test_training_again_starts_from_the_parent_and_names_the_change(open_page: O
     app = open_page("train", parent=parent.id)
     assert "nothing changed yet" in words(app)
     assert "Mother *run*" in words(app)
-    app.slider(key="form_1_dropout").set_value(0.1).run()
+    fill(app, form_1_dropout=0.1)
     assert "dropout 0.3 → 0.1" in words(app)
-    app.button(key="train").click().run()
+    click(app, "train")
     child = insert_run.store.list()[0]
     assert child.parent_id == parent.id
     assert child.config == parent.config.model_copy(update={"dropout": 0.1})
@@ -191,15 +183,15 @@ def test_pause_stop_and_continue_reach_the_store(open_page: OpenPage, insert_run
     store: Store = insert_run.store
     running = insert_run(RunStatus.RUNNING)
     app = open_page("train", run=running.id)
-    app.button(key="run_pause").click().run()
+    click(app, "run_pause")
     assert store.command(running.id) == "pause"
     assert "pausing at the next step" in words(app)
     assert app.button(key="run_stop").disabled
     paused = insert_run(RunStatus.PAUSED)
     app = open_page("train", run=paused.id)
-    app.button(key="run_continue").click().run()
+    click(app, "run_continue")
     assert store.get(paused.id).status is RunStatus.QUEUED
-    app.button(key="run_stop").click().run()
+    click(app, "run_stop")
     assert store.get(paused.id).status is RunStatus.STOPPED
 
 
@@ -209,15 +201,15 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     app = open_page("train", run=run.id)
     hostile = "<img src=x onerror=alert(1)> **b** :red[r] $x$"
     app.text_input(key=f"name_{run.id}").set_value(hostile)
-    app.button(key=f"save_{run.id}").click().run()
+    click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
     assert app.subheader[0].value == escape(hostile)
     app.text_input(key=f"name_{run.id}").set_value("  ")
-    app.button(key=f"save_{run.id}").click().run()
+    click(app, f"save_{run.id}")
     assert "at least one character" in words(app)
     app.text_input(key=f"name_{run.id}").set_value("x" * 61)
-    app.button(key=f"save_{run.id}").click().run()
+    click(app, f"save_{run.id}")
     assert "at most 60 characters" in words(app)
     assert insert_run.store.get(run.id).name == hostile
 
@@ -240,7 +232,7 @@ def test_an_overfitting_run_is_tried_again_with_one_change(open_page: OpenPage, 
     app = open_page("train", run=run.id)
     assert "This run overfits" in words(app)
     assert [button.key for button in app.button if str(button.key).startswith("cure_")] == ["cure_dropout"]
-    app.button(key="cure_dropout").click().run()
+    click(app, "cure_dropout")
     child = insert_run.store.list()[0]
     assert child.config == run.config.model_copy(update={"dropout": 0.5})
     assert child.parent_id == run.id
@@ -251,7 +243,7 @@ def test_a_diverged_run_is_tried_again_with_smaller_steps(open_page: OpenPage, i
     """One click trains it with a tenth of the learning rate."""
     run: Run = insert_run(RunStatus.DIVERGED, 0, lr=0.3)
     app = open_page("train", run=run.id)
-    app.button(key="cure_lr").click().run()
+    click(app, "cure_lr")
     child = insert_run.store.list()[0]
     assert child.config == run.config.model_copy(update={"lr": 0.03})
     assert child.parent_id == run.id
@@ -300,11 +292,11 @@ def test_a_hundred_runs_do_not_crowd_the_page(open_page: OpenPage, insert_run: A
 def test_the_slider_beside_an_exact_value(open_page: OpenPage) -> None:
     """Moved, it counts; where it stands at the nearest mark, the exact value counts."""
     app = open_page("train")
-    app.text_input(key="form_lr").set_value("0.0013").run()
+    fill(app, form_lr="0.0013")
     assert app.select_slider(key="form_lr_mark").value == 0.001
-    app.select_slider(key="form_lr_mark").set_value(0.001).run()
+    fill(app, form_lr_mark=0.001)
     assert app.text_input(key="form_lr").value == "0.0013"
-    app.select_slider(key="form_lr_mark").set_value(0.005).run()
+    fill(app, form_lr_mark=0.005)
     assert app.text_input(key="form_lr").value == "0.005"
     assert not app.exception
 
@@ -320,6 +312,6 @@ def test_runs_of_one_name_are_told_apart(open_page: OpenPage, insert_run: Any) -
     assert {f"mine · run {run.number}" for run in (first, second)} <= set(choice.options)
     choice.set_value(second.id).run()
     assert second.id in app.query_params["run"]
-    app.selectbox(key="run_choice").set_value(None).run()
+    fill(app, run_choice=None)
     assert second.id in app.query_params["run"]
     assert not app.exception

@@ -15,7 +15,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.schema.config import AugmentationName, ModeName, OptimizerName, ScheduleName
 from cnnlab.training import Fit, TrainingState, fit
 from cnnlab.training.engine.default_plan import default_plan
-from tests.conftest import random_data
+from tests.factories import random_data
 
 CPU = torch.device("cpu")
 PICTURES, BATCH, EPOCHS = 11, 4, 2

@@ -13,7 +13,7 @@ from cnnlab.runs import Run, Store, locks
 from cnnlab.worker import job
 from tests.browser.conftest import Server
 from tests.reliability.runs import must_be_equal, must_hold, recipe
-from tests.worker.helpers import wait_for
+from tests.waiting import eventually
 
 LOOKING_S = 2.0
 """A server that has started says within this time what has become of a run."""
@@ -26,7 +26,7 @@ def server_ends(server: Server, store: Store, run: Run, end: Callable[[], None])
     end()
     server.start()
     assert store.training_pids() == {pid}
-    wait_for(lambda: len(store.epochs(run.id)) > len(shown) + 1, timeout_s=120)
+    eventually(lambda: len(store.epochs(run.id)) > len(shown) + 1)
     assert store.epochs(run.id)[: len(shown)] == shown
     assert (store.get(run.id).status, store.training_pids()) == (RunStatus.RUNNING, {pid})
 
@@ -41,9 +41,9 @@ def both_die(server: Server, store: Store, run: Run) -> float:
     assert store.get(run.id).status is RunStatus.RUNNING, "nobody was left to say otherwise"
     server.start()
     began = time.monotonic()
-    wait_for(lambda: store.get(run.id).status is RunStatus.INTERRUPTED, timeout_s=60)
+    eventually(lambda: store.get(run.id).status is RunStatus.INTERRUPTED)
     seconds = time.monotonic() - began
-    wait_for(lambda: not locks.is_held(store.folder(run.id)), timeout_s=60)  # with it, the server clears the folder
+    eventually(lambda: not locks.is_held(store.folder(run.id)))  # with it, the server clears the folder
     must_hold(store, run, shown)
     kept = store.epochs(run.id)  # more than `shown`, where epochs were committed before the kill
     store.resume(run.id)
@@ -60,12 +60,12 @@ def long_run(store: Store, epochs: int) -> Run:
 
 def until_it_trains(store: Store, run: Run, epochs: int) -> None:
     """Until so many can be seen."""
-    wait_for(lambda: len(store.epochs(run.id)) >= epochs, timeout_s=180)
+    eventually(lambda: len(store.epochs(run.id)) >= epochs)
 
 
 def is_as_left_alone(store: Store, run: Run) -> None:
     """Once it is finished: bit for bit the run of this process with the same plan."""
-    wait_for(lambda: not store.get(run.id).status.active, timeout_s=300)
+    eventually(lambda: not store.get(run.id).status.active, seconds=300)
     plan = Plan.model_validate(store.get(run.id).environment["plan"])
     with mock.patch.object(job, "choose", return_value=(plan, None)):
         alone = worker.work(store, store.app_config, store.create(run.config, mine=True))

@@ -8,6 +8,7 @@ from cnnlab.runs import Store, StoreError
 from tests.reliability.kills import HASTE, LEAST_S, Whole
 from tests.reliability.runs import must_be_equal, must_hold
 from tests.reliability.workers import Workers
+from tests.waiting import eventually
 
 
 def stopped_at_random(workers: Workers, store: Store, whole: Whole, chance: random.Random, n: int) -> list[float]:
@@ -39,5 +40,4 @@ def stopped_at_random(workers: Workers, store: Store, whole: Whole, chance: rand
 
 
 def _until_it_has_ended(store: Store, id: str) -> None:
-    while store.get(id).status is RunStatus.RUNNING:
-        time.sleep(0.01)
+    eventually(lambda: store.get(id).status is not RunStatus.RUNNING)

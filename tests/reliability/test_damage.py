@@ -13,7 +13,7 @@ from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.networks import load_network
 from cnnlab.runs import Store, StoreError
 from cnnlab.worker import resume
-from tests.pages.conftest import PAGES, open_page_at
+from tests.page_driver import PAGES, open_page_at
 from tests.reliability import damage
 from tests.reliability.damage import cut, flip
 

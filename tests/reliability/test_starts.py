@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from tests.pages.conftest import open_page_at
+from tests.page_driver import open_page_at
 from tests.reliability.starts import Claimers
 
 PER_CHANGE = 50

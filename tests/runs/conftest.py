@@ -8,19 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from cnnlab.app_config import PROJECT, AppConfig
-from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Run, Store
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record, step_records
 
 MakeRun = Callable[..., Run]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 ReportEpoch = Callable[..., Checkpoint]
-
-
-@pytest.fixture
-def store(app_config: AppConfig) -> Store:
-    """An empty store."""
-    return Store(app_config)
 
 
 @pytest.fixture
@@ -69,32 +64,14 @@ def report_epoch(store: Store) -> ReportEpoch:
     """Commit an epoch of ten steps with its weights: report_epoch(run, 3, accuracy=0.5, size=100)."""
 
     def report(run: Run, epoch: int, accuracy: float | None = 0.5, size: int = 100) -> Checkpoint:
-        score = Score(loss=1.0, accuracy=accuracy or 0.0, n=100)
-        record = EpochRecord(
-            epoch=epoch,
-            step=epoch * 10,
-            running_loss=1.0,
-            train_sample=score,
-            validation=None if accuracy is None else score,
-            elapsed_s=float(epoch),
-        )
+        record = epoch_record(epoch, validation=accuracy)
         name = f"weights-{epoch:04d}.safetensors"
         store.folder(run.id).joinpath(name).write_bytes(b"w" * size)
         file = Checkpoint(
             run_id=run.id, kind="weights", epoch=epoch, step=epoch * 10, name=name, sha256="0" * 64, bytes=size
         )
-        store.add_steps(run.id, [step(i) for i in range(epoch * 10 - 9, epoch * 10 + 1)], 1000.0)
+        store.add_steps(run.id, step_records(epoch * 10 - 9, epoch * 10), 1000.0)
         store.commit(run.id, [record], [file])
         return file
-
-    def step(number: int) -> StepRecord:
-        return StepRecord(
-            step=number,
-            epoch=(number - 1) // 10 + 1,
-            loss=1 / number,
-            accuracy=1 - 1 / number,
-            lr=0.001,
-            elapsed_s=number / 10,
-        )
 
     return report

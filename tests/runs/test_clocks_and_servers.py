@@ -13,7 +13,8 @@ from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
-from tests.runs.process.test_launcher import SERVER, eventually, status
+from tests.runs.process.test_launcher import SERVER, status
+from tests.waiting import eventually
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -97,7 +98,7 @@ def test_two_servers_of_two_homes_share_a_store(
     store = Store(app_config.model_copy(update=place))
     runs = [store.create(TrainingConfig(seed=seed)) for seed in range(4)]
     for number, run in enumerate(runs):
-        eventually(lambda run=run: status(store, run) is RunStatus.RUNNING, seconds=60)  # type: ignore[misc]
+        eventually(lambda run=run: status(store, run) is RunStatus.RUNNING)  # type: ignore[misc]
         assert [r.id for r in store.list() if r.status is RunStatus.RUNNING] == [run.id]
         if number == 1:
             servers[0].kill()
@@ -121,7 +122,7 @@ def test_two_servers_of_one_home_do_not_take_each_others_logs(
         assert server.stdout is not None
         server.stdout.readline()
     run: Run = store.create(TrainingConfig())
-    eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=60)
+    eventually(lambda: status(store, run) is RunStatus.RUNNING)
     logs = app_config.home / "logs"
     eventually(lambda: len(list(logs.glob("worker-*.log"))) >= 2)
     assert len(list(logs.glob("server-*.jsonl"))) == 2

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from cnnlab.data.tensors import Data, ImageSet
-from cnnlab.models import complete
 from cnnlab.records import EpochRecord, Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.ensemble import NotStackableError, fit_together
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -21,8 +21,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 def small(**changes: object) -> TrainingConfig:
     """Two epochs of six steps, the last one short."""
-    settings = {"dataset": "shapes", "epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes}
-    return complete(TrainingConfig(**settings))
+    return shapes_config(**{"epochs": 2, "batch_size": 20, "dropout": 0.0, "validation_size": 100, **changes})
 
 
 def plan_of(config: TrainingConfig) -> Plan:

@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from cnnlab.data.tensors import Data
-from cnnlab.models import ARCHITECTURES, complete
+from cnnlab.models import ARCHITECTURES
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError, Fit, TrainingState, fit
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 
 
 def small(**changes: object) -> TrainingConfig:
     """Three short epochs with dropout, so that every random state matters."""
-    settings = {"dataset": "shapes", "epochs": 3, "dropout": 0.3, "validation_size": 100, **changes}
-    return complete(TrainingConfig(**settings))
+    return shapes_config(**{"epochs": 3, "dropout": 0.3, "validation_size": 100, **changes})
 
 
 def facts(record: StepRecord | EpochRecord) -> dict[str, object]:

@@ -8,44 +8,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.data.tensors import Data
-from cnnlab.models import complete
-from cnnlab.schema import TrainingConfig
 from cnnlab.training.lr_range import FEWEST, judged, lr_range, smooth
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 rates = [1e-5 * 1.15**n for n in range(100)]
 
 
-def config(**given: object) -> TrainingConfig:
-    """A complete config."""
-    return complete(TrainingConfig.model_validate({"dataset": "shapes", **given}))
-
-
 def test_it_is_the_same_each_time_and_leaves_no_trace(small_data: Data) -> None:
     """By the seed alone; random state, threads and denormals as before. More steps than an epoch has."""
-    asked = config(dropout=0.2, augmentation="flip_crop")
+    asked = shapes_config(dropout=0.2, augmentation="flip_crop")
     random = torch.get_rng_state()
     first = lr_range(asked, small_data, CPU, steps=24)
     assert torch.equal(random, torch.get_rng_state())
     torch.manual_seed(5)
     assert lr_range(asked, small_data, CPU, steps=24) == first
-    assert lr_range(config(dropout=0.2, augmentation="flip_crop", seed=1), small_data, CPU, steps=24) != first
+    assert lr_range(shapes_config(dropout=0.2, augmentation="flip_crop", seed=1), small_data, CPU, steps=24) != first
 
 
 def test_rates_grow_by_one_factor_and_columns_are_equally_long(small_data: Data) -> None:
     """From the first rate to the last; the config's own lr and schedule play no part."""
-    test = lr_range(config(), small_data, CPU, steps=21, lowest=1e-4, highest=1e-2)
+    test = lr_range(shapes_config(), small_data, CPU, steps=21, lowest=1e-4, highest=1e-2)
     assert (test.lr[0], test.lr[-1]) == (1e-4, pytest.approx(1e-2))
     factors = [b / a for a, b in zip(test.lr, test.lr[1:], strict=False)]
     assert factors == [pytest.approx(10**0.1)] * 20
     assert len(test.lr) == len(test.loss) == len(test.smoothed)
-    same = lr_range(config(lr=0.5, schedule="one_cycle"), small_data, CPU, steps=21, lowest=1e-4, highest=1e-2)
+    same = lr_range(shapes_config(lr=0.5, schedule="one_cycle"), small_data, CPU, steps=21, lowest=1e-4, highest=1e-2)
     assert same.loss == test.loss
 
 
 def test_it_ends_where_the_loss_blows_up(small_data: Data) -> None:
     """Rates far too large: no number in the columns, fewer steps than asked for."""
-    test = lr_range(config(optimizer="sgd", batch_norm=False), small_data, CPU, steps=60, lowest=0.1, highest=10.0)
+    test = lr_range(
+        shapes_config(optimizer="sgd", batch_norm=False), small_data, CPU, steps=60, lowest=0.1, highest=10.0
+    )
     assert len(test.loss) < 60 or max(test.smoothed) <= 4 * min(test.smoothed)
     assert all(map(math.isfinite, test.loss))
 

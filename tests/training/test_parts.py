@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnlab.data.tensors import Data, to_network
-from cnnlab.models import build, complete
+from cnnlab.models import build
 from cnnlab.records import EpochRecord
 from cnnlab.schema import ScheduleName, TrainingConfig
 from cnnlab.training import evaluate, fit, full_scores
 from cnnlab.training.augmentation import CROP_PX, CUTOUT_PX, GREY, augment
 from cnnlab.training.devices import DeviceUnavailableError, available, background_threads, memory_format, pick_device
 from cnnlab.training.optim.schedules import lr_at
+from tests.factories import shapes_config
 
 
 def of_torch(schedule: str, lr: float, steps: int) -> list[float]:
@@ -109,7 +110,7 @@ def test_cutout_covers_one_square() -> None:
 
 def test_evaluation_is_the_mean_over_the_set(small_data: Data) -> None:
     """Loss and accuracy equal one forward pass over everything; dropout is off; the mode comes back."""
-    config = complete(TrainingConfig(dataset="shapes", dropout=0.5))
+    config = shapes_config(dropout=0.5)
     torch.manual_seed(0)
     model = build(config, small_data.info).train()
     state = torch.get_rng_state()
@@ -126,7 +127,7 @@ def test_evaluation_is_the_mean_over_the_set(small_data: Data) -> None:
 
 def test_full_scores_name_every_set(small_data: Data) -> None:
     """Train, validation and test, each whole."""
-    model = build(complete(TrainingConfig(dataset="shapes")), small_data.info)
+    model = build(shapes_config(), small_data.info)
     scores = full_scores(model, small_data, epoch=3)
 
     assert (scores.epoch, scores.train.n, scores.validation.n, scores.test.n) == (3, 250, 100, 100)
@@ -155,7 +156,7 @@ class NoDouble(TorchDispatchMode):
 
 def test_nothing_needs_float64(small_data: Data) -> None:
     """Apple's MPS has none: a whole epoch, its measuring included, does without."""
-    config = complete(TrainingConfig(dataset="shapes", dropout=0.5, augmentation="flip_crop", label_smoothing=0.1))
+    config = shapes_config(dropout=0.5, augmentation="flip_crop", label_smoothing=0.1)
     with NoDouble():
         records = list(islice(fit(config, small_data, torch.device("cpu")), 5))
 

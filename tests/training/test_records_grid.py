@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from cnnlab.data.tensors import Data
-from cnnlab.models import complete
 from cnnlab.records import EpochRecord, StepRecord
-from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit, TrainingState, fit
 from cnnlab.training.engine.default_plan import default_plan
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
-CONFIG = complete(TrainingConfig(dataset="shapes", epochs=2, batch_size=20, dropout=0.3, validation_size=100))
+CONFIG = shapes_config(epochs=2, batch_size=20, dropout=0.3, validation_size=100)
 
 
 def training(data: Data, every: int, state: TrainingState | None = None) -> Fit:

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnlab.data.tensors import Data, to_network
-from cnnlab.models import build, complete
-from cnnlab.schema import TrainingConfig
+from cnnlab.models import build
 from cnnlab.training import evaluate, full_scores
 from cnnlab.training.augmentation import SHIFT_PX, augment, augment_epoch
+from tests.factories import shapes_config
 
 PICTURES = torch.randint(0, 256, (120, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -64,7 +64,7 @@ def test_each_kind_changes_either_epochs_or_batches() -> None:
 
 def test_views_are_averaged_by_weight(small_data: Data) -> None:
     """Loss and accuracy are those of the mean logits: 1/4 each for plain and mirrored, 1/8 for the four shifted ones."""
-    config = complete(TrainingConfig(dataset="shapes"))
+    config = shapes_config()
     torch.manual_seed(0)
     model = build(config, small_data.info).eval()
     x = to_network(small_data.test.images, small_data.mean, small_data.std)
@@ -90,7 +90,7 @@ def test_views_are_averaged_by_weight(small_data: Data) -> None:
 
 def test_only_the_augmented_score_is_augmented(small_data: Data) -> None:
     """Test-time augmentation adds a score of its own and changes no other."""
-    model = build(complete(TrainingConfig(dataset="shapes")), small_data.info)
+    model = build(shapes_config(), small_data.info)
     plain = full_scores(model, small_data, epoch=1)
     both = full_scores(model, small_data, epoch=1, views="mirror_shift")
 
@@ -102,7 +102,7 @@ def test_only_the_augmented_score_is_augmented(small_data: Data) -> None:
 
 def test_bfloat16_measures_nearly_the_same(small_data: Data) -> None:
     """The loss in bfloat16 is near the one in float32, and not its bits: it was really used."""
-    model = build(complete(TrainingConfig(dataset="shapes")), small_data.info)
+    model = build(shapes_config(), small_data.info)
     exact = evaluate(model, small_data.test, small_data.mean, small_data.std)
     rough = evaluate(model, small_data.test, small_data.mean, small_data.std, precision="bfloat16")
 

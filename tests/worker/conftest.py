@@ -5,18 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnlab.app_config import AppConfig
 from cnnlab.records import Plan
-from cnnlab.runs import Store
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
 from cnnlab.worker.writer import Commit, Writer
-
-
-@pytest.fixture
-def store(app_config: AppConfig) -> Store:
-    """An empty store."""
-    return Store(app_config)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +10,18 @@ import torch
 
 from cnnlab import worker
 from cnnlab.app_config import PROJECT
-from cnnlab.models import complete
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
+from tests.factories import shapes_config
 
-SMALL = {"dataset": "shapes", "epochs": 3, "train_subset": 256, "validation_size": 100, "dropout": 0.2}
+SMALL = {"epochs": 3, "train_subset": 256, "validation_size": 100, "dropout": 0.2}
 OnRecord = Callable[[StepRecord | EpochRecord], None]
 
 
 def small(**changes: object) -> TrainingConfig:
     """Three epochs of four steps."""
-    return complete(TrainingConfig(**{**SMALL, **changes}))
+    return shapes_config(**{**SMALL, **changes})
 
 
 def train(store: Store, config: TrainingConfig, on_record: OnRecord | None = None) -> Run:
@@ -77,11 +76,3 @@ def named_by(store: Store, run: Run) -> set[str]:
 def serve() -> "subprocess.Popen[bytes]":
     """A warm worker in a process of its own."""
     return subprocess.Popen([sys.executable, "-m", "cnnlab", "worker"], cwd=PROJECT, env=dict(os.environ))
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 60) -> None:
-    """Look again and again."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)

@@ -24,7 +24,9 @@ from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.process.launcher import Launcher
 from cnnlab.runs.store import tables
 from cnnlab.training import Fit
-from tests.worker.helpers import facts, files_of, named_by, resume, small, train, wait_for
+from tests.factories import step_record
+from tests.waiting import eventually
+from tests.worker.helpers import facts, files_of, named_by, resume, small, train
 
 OnRecord = Callable[[StepRecord | EpochRecord], None]
 
@@ -150,7 +152,7 @@ def test_its_folder_is_deleted_while_it_trains(store: Store) -> None:
 
     def remember_and_delete() -> None:
         [running] = store.list()
-        wait_for(lambda: store.epochs(running.id))
+        eventually(lambda: store.epochs(running.id))
         kept.extend(store.steps(running.id))
         delete(store.folder(running.id))
 
@@ -177,7 +179,7 @@ def test_a_server_sees_the_folder_gone_first(store: Store, app_config: AppConfig
 
     def remove_and_recover() -> None:
         (run,) = store.list()
-        wait_for(lambda: [epoch.epoch for epoch in store.epochs(run.id)] == [1, 2])  # nothing is being written there
+        eventually(lambda: [epoch.epoch for epoch in store.epochs(run.id)] == [1, 2])  # nothing is being written there
         shutil.rmtree(store.folder(run.id))
         found = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
         seen.append(found.stdout.strip())
@@ -200,7 +202,7 @@ def test_a_process_that_was_given_up_cannot_write_into_the_run_of_the_next(store
     with store.database.writing() as connection:
         connection.execute(tables.runs.update().values(pid=os.getpid() + 1))
     with pytest.raises(StoreError, match="not in training any more"):
-        store.add_steps(run.id, [StepRecord(step=1, epoch=1, loss=1, accuracy=0, lr=1, elapsed_s=1)], 1.0)
+        store.add_steps(run.id, [step_record(1)], 1.0)
     assert store.steps(run.id) == []
 
 
@@ -365,16 +367,16 @@ def test_the_kernel_kills_for_want_of_memory(app_config: AppConfig, monkeypatch:
     after = store.create(small(epochs=1))
     server.start()
     try:
-        wait_for(lambda: store.get(big.id).status not in (RunStatus.QUEUED, RunStatus.RUNNING), timeout_s=300)
+        eventually(lambda: store.get(big.id).status not in (RunStatus.QUEUED, RunStatus.RUNNING), seconds=300)
         ended: Run = store.get(big.id)
         assert ended.status is RunStatus.INTERRUPTED
         assert "killed by the system (signal 9), most likely because the memory of the machine was full" in (
             ended.message or ""
         )
-        wait_for(lambda: store.get(after.id).status is RunStatus.FINISHED, timeout_s=300)
+        eventually(lambda: store.get(after.id).status is RunStatus.FINISHED, seconds=300)
     finally:
         server.stop()
-        wait_for(lambda: not (group / "cgroup.procs").read_text().strip(), timeout_s=60)
+        eventually(lambda: not (group / "cgroup.procs").read_text().strip())
         group.rmdir()
 
 

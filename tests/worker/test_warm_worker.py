@@ -14,7 +14,8 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.worker import data_cache, warm_worker
-from tests.worker.helpers import resume, serve, small, wait_for
+from tests.waiting import eventually
+from tests.worker.helpers import resume, serve, small
 
 
 def coming(store: Store, monkeypatch: pytest.MonkeyPatch, questions: int) -> list[Run]:
@@ -74,7 +75,7 @@ def test_a_warm_worker_trains_one_run_and_ends(store: Store) -> None:
     """It claims the run that comes, finishes it, and its process is gone."""
     process = serve()
     run = store.create(small())
-    wait_for(lambda: store.get(run.id).status is RunStatus.FINISHED, timeout_s=180)
+    eventually(lambda: store.get(run.id).status is RunStatus.FINISHED)
 
     assert process.wait(60) == 0
 
@@ -100,7 +101,7 @@ def test_a_killed_worker_leaves_an_interrupted_run_that_continues(store: Store, 
     long = small(epochs=60, train_subset=1280)
     run = store.create(long)
     process = serve()
-    wait_for(lambda: len(store.epochs(run.id)) >= 2, timeout_s=180)
+    eventually(lambda: len(store.epochs(run.id)) >= 2)
     process.send_signal(number)
     process.wait(60)
     store.recover()

@@ -17,24 +17,13 @@ import torch
 from cnnlab import checkpoints
 from cnnlab.app_config import PROJECT
 from cnnlab.checkpoints import WrittenFile
-from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Run, Store
 from cnnlab.worker import writer
 from cnnlab.worker.writer import Commit, Unwritten, Writer
-from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train, wait_for
-
-
-def step(number: int) -> StepRecord:
-    """Four an epoch."""
-    return StepRecord(step=number, epoch=(number + 3) // 4, loss=1.0, accuracy=0.5, lr=0.1, elapsed_s=number / 10)
-
-
-def epoch(number: int, accuracy: float = 0.5) -> EpochRecord:
-    """Its record."""
-    score = Score(loss=1.0, accuracy=accuracy, n=10)
-    return EpochRecord(
-        epoch=number, step=4 * number, running_loss=1.0, train_sample=score, validation=score, elapsed_s=number
-    )
+from tests.factories import epoch_record, step_record
+from tests.waiting import eventually
+from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train
 
 
 def state(number: int, size: int = 10) -> Unwritten:
@@ -84,13 +73,13 @@ def test_a_run_s_first_step_is_kept_at_once(store: Store, run: Run, monkeypatch:
     """Somebody waits for it; the next ones come in batches."""
     monkeypatch.setattr(writer, "FLUSH_S", 3600.0)
     with writing(store, run) as thread:
-        thread.add_step(step(1), 10.0)
-        wait_for(lambda: store.steps(run.id) == [step(1)])
-        thread.add_step(step(2), 10.0)
+        thread.add_step(step_record(1), 10.0)
+        eventually(lambda: store.steps(run.id) == [step_record(1)])
+        thread.add_step(step_record(2), 10.0)
         time.sleep(0.2)
-        assert store.steps(run.id) == [step(1)]
+        assert store.steps(run.id) == [step_record(1)]
         thread.drain()
-        assert store.steps(run.id) == [step(1), step(2)]
+        assert store.steps(run.id) == [step_record(1), step_record(2)]
 
 
 def test_steps_reach_the_store_in_few_transactions(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,11 +95,11 @@ def test_steps_reach_the_store_in_few_transactions(store: Store, run: Run, monke
     began = time.monotonic()
     with writing(store, run) as thread:
         for number in range(1, 201):
-            thread.add_step(step(number), 10.0)
+            thread.add_step(step_record(number), 10.0)
             time.sleep(0.003)
     took_s = time.monotonic() - began
 
-    assert store.steps(run.id) == [step(number) for number in range(1, 201)]
+    assert store.steps(run.id) == [step_record(number) for number in range(1, 201)]
     assert len([batch for batch in batches if batch]) <= took_s / writer.FLUSH_S + 2
 
 
@@ -123,13 +112,13 @@ def test_steps_do_not_wait_for_a_large_file(store: Store, run: Run, monkeypatch:
 
     def look(self: Writer) -> None:
         if not seen:
-            self.add_step(step(5), 10.0)
+            self.add_step(step_record(5), 10.0)
         between(self)
         seen.append(store.get(run.id).step)
 
     monkeypatch.setattr(Writer, "_between", look)
     with writing(store, run) as thread:
-        thread.add(Commit([epoch(1)], [state(1, size=10_000)]))
+        thread.add(Commit([epoch_record(1)], [state(1, size=10_000)]))
         thread.drain()
 
     assert seen[0] == 5
@@ -140,13 +129,13 @@ def test_an_epoch_is_shown_when_it_is_kept(store: Store, run: Run, slow_disk: Sl
     """Not before: neither in the store nor by `newly_shown`; and its steps are there no later than it."""
     with writing(store, run) as thread:
         for number in range(1, 5):
-            thread.add_step(step(number), 10.0)
-        thread.add(Commit([epoch(1)], [state(1)]))
-        wait_for(lambda: slow_disk.begun)
+            thread.add_step(step_record(number), 10.0)
+        thread.add(Commit([epoch_record(1)], [state(1)]))
+        eventually(lambda: slow_disk.begun)
         assert (thread.newly_shown(), store.epochs(run.id)) == ([], [])
         slow_disk.let(1)
         thread.drain()
-        assert thread.newly_shown() == [epoch(1)] == store.epochs(run.id)
+        assert thread.newly_shown() == [epoch_record(1)] == store.epochs(run.id)
         assert thread.newly_shown() == []
         assert len(store.steps(run.id)) == 4
 
@@ -187,10 +176,10 @@ def test_a_fault_is_raised_at_the_next_call(store: Store, run: Run, monkeypatch:
 
     monkeypatch.setattr(checkpoints, "write", fail)
     with writing(store, run) as thread:
-        thread.add(Commit([epoch(1)], [state(1)]))
+        thread.add(Commit([epoch_record(1)], [state(1)]))
         with pytest.raises(OSError, match="No space"):
             thread.drain()
-        for call in (thread.newly_shown, thread.drain, lambda: thread.add_step(step(9), 1.0)):
+        for call in (thread.newly_shown, thread.drain, lambda: thread.add_step(step_record(9), 1.0)):
             with pytest.raises(OSError, match="No space"):
                 call()
     assert store.epochs(run.id) == []
@@ -201,14 +190,14 @@ def test_what_was_handed_over_is_kept_though_training_fails(store: Store, run: R
 
     def fail() -> None:
         with writing(store, run) as thread:
-            thread.add_step(step(1), 1.0)
-            thread.add(Commit([epoch(1)], [state(1)]))
+            thread.add_step(step_record(1), 1.0)
+            thread.add(Commit([epoch_record(1)], [state(1)]))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
 
-    assert store.epochs(run.id) == [epoch(1)]
+    assert store.epochs(run.id) == [epoch_record(1)]
     assert files_of(store, run) == named_by(store, run)
 
 
@@ -224,7 +213,7 @@ def test_where_writing_takes_longer_than_an_epoch(
             trained.append(record.step)
             if record.step == 1:
                 slow_disk.let(1)
-                wait_for(lambda: len(slow_disk.begun) == 1)
+                eventually(lambda: len(slow_disk.begun) == 1)
             if record.step in (5, 32):
                 slow_disk.let(2 if record.step == 5 else 99)
 
@@ -329,4 +318,4 @@ def test_no_shown_epoch_is_lost_by_kill_9(store: Store) -> None:
 
 
 def _wait_for_epochs(store: Store, run: Run, count: int) -> None:
-    wait_for(lambda: len(store.epochs(run.id)) >= count)
+    eventually(lambda: len(store.epochs(run.id)) >= count)

@@ -11,9 +11,9 @@ import pytest
 
 from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.dashboard.state import run_snapshot
-from cnnlab.records import EpochRecord, Score, StepRecord
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record, started_run, step_records
 
 READS = ("get", "curve", "epochs", "weights")
 
@@ -36,29 +36,17 @@ def _counted(name: str, method: Any, asked: Counter[str]) -> Any:
 
 
 @pytest.fixture
-def store(app_config: AppConfig) -> Store:
-    """An empty store."""
-    return Store(app_config)
-
-
-@pytest.fixture
 def run(store: Store) -> Run:
     """A run that has taken 100 steps of 1,000."""
-    run = store.create(TrainingConfig(epochs=10), mine=True)
-    store.start(run.id, "CPU", {}, 1000)
+    run = started_run(store, 1000, epochs=10)
     take(store, run, 1, 100)
     return store.get(run.id)
 
 
 def take(store: Store, run: Run, first: int, last: int) -> None:
     """Records steps; an epoch ends with them."""
-    steps = [StepRecord(step=n, epoch=1, loss=3 / n, accuracy=0.5, lr=0.1, elapsed_s=n) for n in range(first, last + 1)]
-    store.add_steps(run.id, steps)
-    score = Score(loss=1.5, accuracy=0.5, n=100)
-    epoch = EpochRecord(
-        epoch=last // 100, step=last, running_loss=1.5, train_sample=score, validation=score, elapsed_s=1
-    )
-    store.commit(run.id, [epoch], [])
+    store.add_steps(run.id, step_records(first, last, 100))
+    store.commit(run.id, [epoch_record(last // 100, last)], [])
 
 
 def look(store: Store, run: Run, after: int) -> None:
@@ -102,7 +90,7 @@ def test_a_reading_is_of_one_moment(store: Store, run: Run) -> None:
 
     assert early.step[-1] == before.run.step == 100
     assert [*early.step, *late.step] == list(range(41, 201))
-    assert [*early.loss, *late.loss] == pytest.approx([3 / step for step in range(41, 201)])
+    assert [*early.loss, *late.loss] == pytest.approx([record.loss for record in step_records(41, 200)])
 
 
 def test_a_click_shows_at_once(store: Store, run: Run) -> None:

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.run import curve_feed
 from cnnlab.dashboard.run.curve_feed import ChartData, chart_data
 from cnnlab.dashboard.widgets import live_chart
 from cnnlab.dashboard.widgets.live_chart import Columns
-from cnnlab.records import EpochRecord, Plan, Score, StepRecord
+from cnnlab.records import Plan
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record, score, started_run, step_records
 
 TOTAL = 400
 AN_EPOCH = 100
@@ -33,17 +33,9 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(app_config: AppConfig) -> Store:
-    """An empty store."""
-    return Store(app_config)
-
-
-@pytest.fixture
 def run(store: Store) -> Run:
     """A run that has begun and has taken no step."""
-    run = store.create(TrainingConfig(epochs=TOTAL // AN_EPOCH), mine=True)
-    store.start(run.id, "CPU", {}, TOTAL)
-    return store.get(run.id)
+    return started_run(store, TOTAL, epochs=TOTAL // AN_EPOCH)
 
 
 @pytest.fixture
@@ -53,26 +45,12 @@ def take_steps(store: Store, run: Run) -> Callable[[int, int], Run]:
     def take(first: int, last: int) -> Run:
         ends = [step for step in range(first, last) if step % AN_EPOCH == 0]
         for low, high in pairwise([first - 1, *ends, last]):
-            store.add_steps(run.id, [_step(number) for number in range(low + 1, high + 1)])
+            store.add_steps(run.id, step_records(low + 1, high, AN_EPOCH))
             if high % AN_EPOCH == 0:
-                store.commit(run.id, [_epoch(high // AN_EPOCH, high)], [])
+                store.commit(run.id, [epoch_record(high // AN_EPOCH, high)], [])
         return store.get(run.id)
 
     return take
-
-
-def _loss(step: int) -> float:
-    return 2.3 - step / 300 + 0.2 * np.sin(step)
-
-
-def _step(number: int) -> StepRecord:
-    epoch = 1 + (number - 1) // AN_EPOCH
-    return StepRecord(step=number, epoch=epoch, loss=_loss(number), accuracy=0.5, lr=0.001, elapsed_s=number / 10)
-
-
-def _epoch(epoch: int, step: int) -> EpochRecord:
-    score = Score(loss=1.5, accuracy=0.5, n=100)
-    return EpochRecord(epoch=epoch, step=step, running_loss=1.5, train_sample=score, validation=score, elapsed_s=1.0)
 
 
 def browser_of(messages: list[ChartData]) -> list[int]:
@@ -99,7 +77,7 @@ def test_only_new_points_travel_and_those_of_the_last_messages(
     assert [record.epoch for record in first["epochs"]] == [1]
     assert (second["first"], list(second["steps"].step)) == (120, list(range(121, 206)))
     assert [record.epoch for record in second["epochs"]] == [2]
-    assert second["steps"].loss == pytest.approx([_loss(step) for step in range(121, 206)])
+    assert second["steps"].loss == pytest.approx([record.loss for record in step_records(121, 205)])
     assert [message["first"] for message in later] == [120, 120, 120, 120, 205, 206]
     assert (list(later[-1]["steps"].step), later[-1]["epochs"]) == (list(range(207, 212)), [])
     assert browser_of([first, second, *later]) == list(range(1, 212))
@@ -174,7 +152,9 @@ def test_smoothing_is_the_bias_corrected_exponential_average(
 ) -> None:
     """It equals pandas' `ewm(adjust=True)`, whether it was asked for at once or bit by bit."""
     alpha = 1 / curve_feed.horizon(TOTAL)
-    expected = pd.Series([_loss(step) for step in range(1, 201)]).ewm(alpha=alpha, adjust=True).mean().to_numpy()
+    expected = (
+        pd.Series([record.loss for record in step_records(1, 200)]).ewm(alpha=alpha, adjust=True).mean().to_numpy()
+    )
 
     pieces: list[float] = []
     for last in (1, 7, 120, 200):
@@ -203,7 +183,7 @@ def test_a_long_run_is_sent_in_few_points(store: Store, session: dict[str, Any])
     """However long the run, about 1,500 points, the last step among them; the legend says what a point is."""
     run = store.create(TrainingConfig(epochs=10), mine=True)
     store.start(run.id, "CPU", {}, 7040)
-    store.add_steps(run.id, [_step(number).model_copy(update={"loss": 1.0}) for number in range(1, 7041)])
+    store.add_steps(run.id, step_records(1, 7040, AN_EPOCH, loss=1.0))
 
     data = chart_data(store, store.get(run.id), key="c")
 
@@ -232,7 +212,7 @@ def test_numbers_that_json_does_not_know_become_gaps(monkeypatch: pytest.MonkeyP
     mounted: dict[str, Any] = {}
     monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
     columns = Columns([1, 2, 3], [1.0, float("inf"), float("nan")], [1.0, 1.5, float("-inf")])
-    wild = _epoch(1, 3).model_copy(update={"train_sample": Score(loss=float("inf"), accuracy=0.1, n=1)})
+    wild = epoch_record(1, 3, train=score(0.1, loss=float("inf")))
 
     live_chart.live_chart(key="c", run_id="r", first=0, steps=columns, epochs=[wild], epochs_total=1, steps_total=0)
 

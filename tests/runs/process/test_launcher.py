@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cnnlab.runs import Run, Store
 from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import Launcher, environment_of
 from cnnlab.schema import TrainingConfig
+from tests.waiting import eventually
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -39,14 +40,6 @@ while os.getppid() == parent:
     time.sleep(0.02)
 """
 COMMAND = (sys.executable, "-c", WORKER)
-
-
-def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until it is so; fails where it never is."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.02)
 
 
 def idle(app_config: AppConfig) -> set[int]:
@@ -78,7 +71,7 @@ def test_a_run_starts_and_the_next_worker_gets_warm(serving: Launcher, store: St
     eventually(lambda: len(idle(app_config)) == 1)
     (first,) = idle(app_config)
     run = store.create(TrainingConfig())
-    eventually(lambda: status(store, run) is RunStatus.RUNNING, seconds=2)
+    eventually(lambda: status(store, run) is RunStatus.RUNNING)
     eventually(lambda: len(idle(app_config) - {first}) == 1)
     second = store.create(TrainingConfig())
 
@@ -119,25 +112,29 @@ def test_a_run_whose_process_was_killed_is_said_within_seconds(serving: Launcher
 
     os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: status(store, run) is RunStatus.INTERRUPTED, seconds=5)
+    eventually(lambda: status(store, run) is RunStatus.INTERRUPTED)
     assert serving.problem is None
 
 
 def test_workers_that_die_at_their_start_are_said_and_not_hurried(
     app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log's last word is the problem; the pauses between attempts grow; stopping is quick all the same."""
+    """The log's last word is the problem; the pauses between attempts grow; stopping waits for no pause."""
     monkeypatch.setattr(launcher, "TICK_S", 0.05)
     failing = Launcher(app_config, (sys.executable, "-c", "import sys; print('x'); sys.exit('no such module: torch')"))
     failing.start()
-    eventually(lambda: failing.problem is not None)
-
+    pauses_end: list[float] = []
+    for failures in (1, 2):
+        eventually(lambda failures=failures: failing._failures == failures)  # type: ignore[misc]
+        pauses_end.append(failing._not_before)
     assert "no such module: torch" in str(failing.problem)
-    time.sleep(1.0)
-    assert len(list((app_config.home / "logs").glob("worker-*.log"))) == 1, "the second attempt comes after two seconds"
-    began = time.monotonic()
-    failing.stop()
-    assert time.monotonic() - began < 2
+    first, second = sorted(int(log.stem.removeprefix("worker-")) for log in (app_config.home / "logs").glob("worker-*"))
+    assert second - first > 2e9, "the second attempt comes after two seconds"
+    assert pauses_end[1] - pauses_end[0] >= 4, "and the third one after four more"
+    failing._not_before += 3600
+    stopping = threading.Thread(target=failing.stop, daemon=True)
+    stopping.start()
+    eventually(lambda: not stopping.is_alive())
 
 
 def test_a_store_that_cannot_be_read_is_a_problem_not_a_crash(app_config: AppConfig) -> None:
@@ -173,7 +170,7 @@ def test_a_killed_server_leaves_the_run_and_no_idle_worker(store: Store, app_con
     server.kill()
     server.wait()
 
-    eventually(lambda: idle(app_config) == set(), seconds=5)
+    eventually(lambda: idle(app_config) == set())
     assert store.recover() == []
     assert status(store, run) is RunStatus.RUNNING
     store.request(run.id, "stop")

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.records import Forecast, Plan, Preflight
 from cnnlab.runs.process.measurements import MOST_WAITING, Probe, Prober
 from cnnlab.schema import TrainingConfig
+from tests.waiting import eventually
 
 ANSWER = Preflight(
     plan=Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=1),
@@ -36,10 +36,7 @@ def prober_of(app_config: AppConfig, tmp_path: Path) -> MakeProber:
 
 def ended(*probes: Probe) -> None:
     """Wait until all are over."""
-    deadline = time.monotonic() + 60
-    while not all(probe.over for probe in probes):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: all(probe.over for probe in probes))
 
 
 def test_an_answer_comes_back(prober_of: MakeProber) -> None:
@@ -135,8 +132,7 @@ def test_stopping_ends_the_one_at_work(prober_of: MakeProber, tmp_path: Path) ->
     """The server ends, and nothing measures on."""
     prober = prober_of("open(LOG, 'w').write(str(os.getpid())); time.sleep(600)")
     probe = prober.ask("preflight", TrainingConfig())
-    while not (tmp_path / "log").exists() or not (tmp_path / "log").read_text():
-        time.sleep(0.01)
+    eventually(lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text())
     prober.stop()
     ended(probe)
     assert not Path(f"/proc/{(tmp_path / 'log').read_text()}").exists()

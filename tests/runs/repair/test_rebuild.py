@@ -11,12 +11,13 @@ import torch
 
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
-from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Run, Store, StoreError, locks
 from cnnlab.runs.repair import rebuild
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at
 from cnnlab.runs.repair.rebuild import damage
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record, step_record, step_records
 
 PAGE = 4096
 
@@ -36,12 +37,8 @@ def trained(store: Store, epochs: int = 3, steps: int = 200) -> Run:
     run = store.create(TrainingConfig(seed=epochs), mine=True)
     for epoch in range(1, epochs + 1):
         last = epoch * steps
-        taken = range(last - steps + 1, last + 1)
-        store.add_steps(
-            run.id, [StepRecord(step=s, epoch=epoch, loss=1 / s, accuracy=0.5, lr=0.1, elapsed_s=s) for s in taken], 1.0
-        )
-        score = Score(loss=1.0, accuracy=epoch / 10, n=10)
-        record = EpochRecord(epoch=epoch, step=last, running_loss=1, train_sample=score, validation=score, elapsed_s=1)
+        store.add_steps(run.id, step_records(last - steps + 1, last, steps), 1.0)
+        record = epoch_record(epoch, last, validation=epoch / 10)
         store.commit(run.id, [record], [save(store, run, kind, epoch, last) for kind in ("weights", "state")])
     return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
 
@@ -204,7 +201,7 @@ def test_what_a_living_process_trains_goes_on(full: Store) -> None:
 
     assert full.get(run.id).status is RunStatus.RUNNING
     assert full.get(other.id).status is RunStatus.INTERRUPTED
-    full.add_steps(run.id, [StepRecord(step=1, epoch=1, loss=1, accuracy=0, lr=1, elapsed_s=1)], 1.0)
+    full.add_steps(run.id, [step_record(1)], 1.0)
     full.finish(run.id, RunStatus.STOPPED, "Stopped.")
 
 

@@ -12,24 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cnnlab.app_config import AppConfig
-from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Curve, Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
+from tests.factories import epoch_record, score, step_records
+from tests.worker.helpers import files_of
 
 ReportEpoch = Callable[..., Checkpoint]
-
-
-def steps(count: int, start: int = 1, per_epoch: int = 10) -> list[StepRecord]:
-    """Falling losses."""
-    return [
-        StepRecord(step=i, epoch=(i - 1) // per_epoch + 1, loss=1 / i, accuracy=1 - 1 / i, lr=0.1 / i, elapsed_s=i / 7)
-        for i in range(start, start + count)
-    ]
-
-
-def files_of(store: Store, run: Run) -> set[str]:
-    """The files in the run's folder, but for the lock."""
-    return {path.name for path in store.folder(run.id).iterdir()} - {"lock"}
 
 
 def state(store: Store, run: Run, epoch: int, step: int) -> Checkpoint:
@@ -41,7 +30,7 @@ def state(store: Store, run: Run, epoch: int, step: int) -> Checkpoint:
 
 def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
     """Bit for bit, and only the newer ones where asked; the run's row tells how far it is."""
-    said = steps(25)
+    said = step_records(1, 25)
     store.add_steps(running.id, said[:10], 900.0)
     store.add_steps(running.id, said[10:], 1234.5)
     store.add_steps(running.id, [], 1.0)
@@ -56,7 +45,7 @@ def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
 @pytest.mark.parametrize("column", ["loss", "accuracy", "lr", "elapsed_s"])
 def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: str, bad: float) -> None:
     """SQLite would keep NaN as NULL. The sound steps of the same batch are not kept either: one transaction."""
-    batch = steps(3)
+    batch = step_records(1, 3)
     batch[1] = batch[1].model_copy(update={column: bad})
 
     with pytest.raises(StoreError, match="no finite number"):
@@ -67,8 +56,7 @@ def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: 
 
 def test_an_epoch_that_is_no_number_is_refused(store: Store, running: Run) -> None:
     """Also inside a score."""
-    score = Score(loss=math.nan, accuracy=0.1, n=10)
-    record = EpochRecord(epoch=1, step=10, running_loss=1.0, train_sample=score, validation=None, elapsed_s=1.0)
+    record = epoch_record(1, train=score(0.1, loss=math.nan))
 
     with pytest.raises(StoreError, match="no finite number"):
         store.commit(running.id, [record], [])
@@ -126,7 +114,7 @@ def test_a_late_commit_sets_no_progress_back(store: Store, running: Run, report_
     """Files are written beside the training: steps have been recorded meanwhile."""
     report_epoch(running, 1)
     (record,) = store.epochs(running.id)
-    store.add_steps(running.id, steps(15, start=11), 1.0)
+    store.add_steps(running.id, step_records(11, 25), 1.0)
     before = store.get(running.id)
 
     store.commit(running.id, [record], [state(store, running, 1, 10)])
@@ -185,10 +173,10 @@ def test_rewinding_forgets_what_came_later(store: Store, running: Run, report_ep
     assert [record.epoch for record in store.epochs(running.id)] == [1]
     assert files_of(store, running) == {"weights-0001.safetensors", "state-0002-0000015.safetensors"}
     run = store.get(running.id)
-    assert (run.epoch, run.step, run.best_epoch, run.elapsed_s) == (2, 15, 1, 1.5)
+    assert (run.epoch, run.step, run.best_epoch, run.elapsed_s) == (2, 15, 1, 15 / 7)
     assert run.last_epoch is not None
     assert run.last_epoch.epoch == 1
-    store.add_steps(running.id, steps(5, start=16), 1.0)  # and it goes on
+    store.add_steps(running.id, step_records(16, 20), 1.0)  # and it goes on
 
 
 def test_rewinding_to_the_start_leaves_nothing(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
@@ -209,7 +197,7 @@ def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, re
     store.finish(running.id, RunStatus.STOPPED, "Stopped.")
 
     for write in (
-        lambda: store.add_steps(running.id, steps(1, start=11), 1.0),
+        lambda: store.add_steps(running.id, step_records(11, 11), 1.0),
         lambda: store.commit(running.id, [record], [file]),
         lambda: store.commit(running.id, [], [file]),
         lambda: store.rewind(running.id, 0),
@@ -222,7 +210,7 @@ def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, re
 
 def test_a_short_curve_is_every_step(store: Store, running: Run) -> None:
     """Below the number of points asked for, nothing is averaged."""
-    said = steps(25)
+    said = step_records(1, 25)
     store.add_steps(running.id, said, 1.0)
 
     curve = store.curve(running.id, points=25)
@@ -233,7 +221,7 @@ def test_a_short_curve_is_every_step(store: Store, running: Run) -> None:
 
 def test_a_long_curve_is_means_of_equal_buckets(store: Store, running: Run) -> None:
     """1,003 steps in at most 100 points: numpy says the same, and the last step is there."""
-    said = steps(1_003)
+    said = step_records(1, 1_003)
     store.add_steps(running.id, said, 1.0)
 
     curve = store.curve(running.id, points=100)
@@ -260,7 +248,7 @@ def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[list[int]], poin
             said = []
             for width in widths:
                 done += width
-                said += steps(1, start=done)
+                said += step_records(done, done)
                 expected += width * said[-1].loss
             store.add_steps(run.id, said, 1.0)
             curve = store.curve(run.id, after=seen, points=points)

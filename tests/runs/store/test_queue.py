@@ -8,18 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cnnlab.app_config import AppConfig
-from cnnlab.records import FullScores, Results, RunStatus, Score
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError, locks
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import RUNS
 from cnnlab.schema import TrainingConfig
+from tests.factories import full_scores, results
 
 MakeRun = Callable[[RunStatus], Run]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 ENDED = [status for status in RunStatus if not status.active]
-SCORES = FullScores(
-    epoch=1, train=Score(loss=1.0, accuracy=0.5, n=10), validation=None, test=Score(loss=1, accuracy=0.4, n=10)
-)
+SCORES = full_scores()
 
 
 def test_a_new_run_waits(store: Store) -> None:
@@ -63,7 +62,7 @@ def test_a_claimed_run_is_locked_until_it_ends(store: Store, running: Run) -> No
     """The claim holds the lock, `finish` gives it back: nobody else has to think of it."""
     assert locks.is_held(store.folder(running.id))
 
-    ended = store.finish(running.id, RunStatus.FINISHED, "All 10 epochs done.", Results(final=SCORES, best=SCORES))
+    ended = store.finish(running.id, RunStatus.FINISHED, "All 10 epochs done.", results(SCORES))
 
     assert not locks.is_held(store.folder(running.id))
     assert (ended.status, ended.message) == (RunStatus.FINISHED, "All 10 epochs done.")

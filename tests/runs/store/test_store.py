@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from cnnlab.records import RunStatus, StepRecord
+from cnnlab.records import RunStatus
 from cnnlab.runs import Checkpoint, Run, Store, StoreError, locks
 from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
+from tests.factories import step_record
 
 MakeRun = Callable[[RunStatus], Run]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -57,7 +58,7 @@ def test_deleting_leaves_nothing_behind(store: Store, make_run: MakeRun, status:
     (store.folder(run.id) / "weights-0001.safetensors").write_bytes(b"w")
 
     if status is RunStatus.RUNNING:
-        store.add_steps(run.id, [StepRecord(step=1, epoch=1, loss=1, accuracy=0, lr=1, elapsed_s=1)], 1.0)
+        store.add_steps(run.id, [step_record(1)], 1.0)
         with pytest.raises(StoreError, match=r"is training\. Stop it first"):
             store.delete(run.id)
         assert store.folder(run.id).is_dir()
@@ -104,14 +105,14 @@ def test_many_threads_use_one_store(store: Store) -> None:
 
     def write(run: Run) -> int:
         count = 0
-        while time.monotonic() < end:
+        while not count or time.monotonic() < end:
             count += 1
-            store.add_steps(run.id, [StepRecord(step=count, epoch=1, loss=1, accuracy=0, lr=1, elapsed_s=count)], 1.0)
+            store.add_steps(run.id, [step_record(count)], 1.0)
         return count
 
     def read(_: int) -> int:
         count = 0
-        while time.monotonic() < end:
+        while not count or time.monotonic() < end:
             count += 1
             assert len(store.list()) == 4
             assert all(store.command(run.id) is None for run in runs)

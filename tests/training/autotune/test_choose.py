@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data, ImageSet
-from cnnlab.models import complete
 from cnnlab.records import Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
@@ -20,6 +19,7 @@ from cnnlab.training.autotune.choose import choose, measured_choice, remembered_
 from cnnlab.training.autotune.memory import DoesNotFitError, Need
 from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.devices import background_threads, thread_choices
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 NEED = Need(training=1, augmenting=0, measuring=1, kept=1)
@@ -27,7 +27,7 @@ NEED = Need(training=1, augmenting=0, measuring=1, kept=1)
 
 def config(**given: object) -> TrainingConfig:
     """A complete config, two epochs."""
-    return complete(TrainingConfig.model_validate({"dataset": "shapes", "epochs": 2, **given}))
+    return shapes_config(**{"epochs": 2, **given})
 
 
 @pytest.mark.parametrize("given", [{}, {"mode": "exact", "augmentation": "flip_crop"}, {"augmentation": "alternating"}])

@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.data import DATASETS, DatasetInfo
-from cnnlab.models import ARCHITECTURES, build, complete
+from cnnlab.models import ARCHITECTURES, build
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.autotune import memory
 from cnnlab.training.autotune.memory import DoesNotFitError, in_words, needed, require_fit
 from cnnlab.training.optim.factory import make_optimizer
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 
 
 def config(**settings: object) -> TrainingConfig:
     """A complete config."""
-    return complete(TrainingConfig.model_validate({"dataset": "shapes", "validation_size": 0, **settings}))
+    return shapes_config(**{"validation_size": 0, **settings})
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())
@@ -129,7 +130,7 @@ from cnnlab.models import complete
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.autotune import memory
 from cnnlab.training.fit import fit
-from tests.conftest import random_data
+from tests.factories import random_data
 torch.set_num_threads(1)
 info, cpu = DATASETS.get("shapes").info, torch.device("cpu")
 config = complete(TrainingConfig(dataset="shapes", architecture="{architecture}", batch_size={batch}, epochs=1))

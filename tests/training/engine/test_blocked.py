@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from cnnlab.data.tensors import Data
-from cnnlab.models import complete
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
 from cnnlab.training.autotune.memory import require_fit
 from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.engine.default_plan import default_plan
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
 
 
 def config(**changes: object) -> TrainingConfig:
-    return complete(TrainingConfig(dataset="shapes", epochs=1, validation_size=100, **changes))
+    return shapes_config(epochs=1, validation_size=100, **changes)
 
 
 def trial_of(chosen: TrainingConfig, data: Data) -> Trial:

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from cnnlab.data import tensors
 from cnnlab.data.tensors import Data, ImageSet
-from cnnlab.models import ARCHITECTURES, build, complete
+from cnnlab.models import ARCHITECTURES, build
 from cnnlab.records import Plan, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit, fit
@@ -22,6 +22,7 @@ from cnnlab.training.engine.graphed_steps import GraphedSteps, make_steps
 from cnnlab.training.engine.steps import EagerSteps
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import random_state
+from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
 EXACT_LR = 2**-9
@@ -32,7 +33,6 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 def small(**changes: object) -> TrainingConfig:
     """Three epochs with dropout and batch normalisation, so that every state matters; twelve steps of 20 and a short one."""
     settings = {
-        "dataset": "shapes",
         "epochs": 3,
         "batch_size": 20,
         "dropout": 0.3,
@@ -41,7 +41,7 @@ def small(**changes: object) -> TrainingConfig:
         "lr": EXACT_LR,
         **changes,
     }
-    return complete(TrainingConfig(**settings))
+    return shapes_config(**settings)
 
 
 def graphed(config: TrainingConfig, data: Data, state: object = None) -> Fit:

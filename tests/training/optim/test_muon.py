@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from cnnlab.data.tensors import Data, to_network
-from cnnlab.models import ARCHITECTURES, build, complete
+from cnnlab.models import ARCHITECTURES, build
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.muon import Muon, orthogonalised
+from tests.factories import shapes_config
 
 
 @settings(deadline=None, max_examples=30)
@@ -118,7 +119,7 @@ def test_decay_is_lr_times_weight_decay_whatever_the_scale() -> None:
 @pytest.mark.parametrize("architecture", ["SimpleCNN", "ResNet", pytest.param("SpeedNet", marks=pytest.mark.slow)])
 def test_networks_learn_with_it(architecture: str, small_data: Data) -> None:
     """Thirty steps lower the loss on the pictures that are shown."""
-    config = complete(TrainingConfig(architecture=architecture, dataset="shapes", optimizer="muon", momentum=0.6))
+    config = shapes_config(architecture=architecture, optimizer="muon", momentum=0.6)
     torch.manual_seed(0)
     model = build(config, small_data.info)
     pictures = to_network(small_data.train.images[:32], small_data.mean, small_data.std)

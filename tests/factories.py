@@ -1,0 +1,169 @@
+"""Makers of what many tests need: settings, scores, records, pictures and runs. A test names only what it is about."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnlab import checkpoints
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.data.tensors import Data, ImageSet
+from cnnlab.models import build, complete
+from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
+from cnnlab.runs import Checkpoint, Run, Store
+from cnnlab.schema import TrainingConfig
+
+STEPS_AN_EPOCH = 20
+"""Of the runs that `insert_run` makes."""
+
+
+def shapes_config(**settings: object) -> TrainingConfig:
+    """Complete settings of a run on the built-in pictures."""
+    return complete(TrainingConfig.model_validate({"dataset": "shapes", **settings}))
+
+
+def score(accuracy: float = 0.5, loss: float | None = None, n: int = 5_000) -> Score:
+    """A score of that accuracy; the loss falls as accuracy grows where none is given."""
+    return Score(loss=2.3 * (1 - accuracy) if loss is None else loss, accuracy=accuracy, n=n)
+
+
+def step_record(step: int, steps_an_epoch: int = 10, **changes: float) -> StepRecord:
+    """The record of that step, the first being 1; no two steps are alike."""
+    plain = {
+        "loss": 3 / step + 0.05 * (1 + math.sin(step)),
+        "accuracy": 1 - 1 / step,
+        "lr": 0.1 / step,
+        "elapsed_s": step / 7,
+    }
+    return StepRecord(step=step, epoch=1 + (step - 1) // steps_an_epoch, **{**plain, **changes})
+
+
+def step_records(first: int, last: int, steps_an_epoch: int = 10, **changes: float) -> list[StepRecord]:
+    """The records of the steps from `first` to `last`, both included."""
+    return [step_record(step, steps_an_epoch, **changes) for step in range(first, last + 1)]
+
+
+def epoch_record(
+    epoch: int,
+    step: int | None = None,
+    train: Score | float = 0.5,
+    validation: Score | float | None = 0.5,
+    **changes: float,
+) -> EpochRecord:
+    """The record of that epoch, after ten steps an epoch where no step is given; a number is an accuracy."""
+    plain = {"step": 10 * epoch if step is None else step, "running_loss": 1.0, "elapsed_s": float(epoch)}
+    return EpochRecord(
+        epoch=epoch,
+        train_sample=_score(train, 5_000),
+        validation=None if validation is None else _score(validation, 5_000),
+        **{**plain, **changes},
+    )
+
+
+def full_scores(
+    train: Score | float = 0.8,
+    test: Score | float = 0.7,
+    validation: Score | float | None = None,
+    epoch: int = 10,
+) -> FullScores:
+    """Scores on whole sets as large as those of CIFAR-10; a number is an accuracy."""
+    return FullScores(
+        epoch=epoch,
+        train=_score(train, 45_000),
+        validation=None if validation is None else _score(validation, 5_000),
+        test=_score(test, 10_000),
+    )
+
+
+def results(scores: FullScores) -> Results:
+    """The results of a run whose last epoch was its best."""
+    return Results(final=scores, best=scores)
+
+
+def _score(given: Score | float, n: int) -> Score:
+    return given if isinstance(given, Score) else score(given, n=n)
+
+
+def random_data(info: DatasetInfo, num_train: int, num_other: int = 100, seed: int = 0) -> Data:
+    """Random pictures with a trace of their class in them, so that there is something to learn."""
+    random = np.random.default_rng(seed)
+    shape = (info.size_px, info.size_px, info.channels)
+
+    def part(name: str, n: int) -> ImageSet:
+        labels = random.integers(0, len(info.classes), n)
+        images = random.integers(0, 200, (n, *shape), dtype=np.uint8)
+        images[np.arange(n), labels % info.size_px] = 255  # one bright row tells the class
+        return ImageSet(name, torch.from_numpy(images), torch.from_numpy(labels))
+
+    train = part("train", num_train)
+    sample = ImageSet("train sample", train.images[:num_other], train.labels[:num_other])
+    half = (0.5,) * info.channels
+    return Data(info, half, half, train, sample, part("validation", num_other), part("test", num_other))
+
+
+def started_run(store: Store, steps_total: int, **settings: Any) -> Run:
+    """A run of this process that has begun and has taken no step."""
+    run = store.create(TrainingConfig(**settings), mine=True)
+    store.start(run.id, "CPU", {}, steps_total)
+    return store.get(run.id)
+
+
+def insert_run(
+    store: Store,
+    status: RunStatus = RunStatus.FINISHED,
+    epochs: int = 5,
+    weights: bool = False,
+    name: str | None = None,
+    parent_id: str | None = None,
+    **settings: Any,
+) -> Run:
+    """A run as its worker would have left it: `epochs` epochs of plausible scores, ended with `status`."""
+    config = shapes_config(**{"epochs": max(1, epochs), **settings})
+    if status is RunStatus.QUEUED:
+        return store.create(config, name, parent_id)
+    run = store.create(config, name, parent_id, mine=True)
+    store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
+    if weights:
+        store.commit(run.id, [], [_weights(store, run, 0)])
+    for epoch in range(1, epochs + 1):
+        last = epoch * STEPS_AN_EPOCH
+        store.add_steps(run.id, _steps(last), 5_000.0)
+        files = [_weights(store, run, epoch)] if weights else []
+        store.commit(run.id, [learning_epoch(epoch, config.validation_size)], files)
+    if status is RunStatus.RUNNING:
+        return store.get(run.id)
+    finished = results(learnt(max(1, epochs), config.validation_size)) if status is RunStatus.FINISHED else None
+    return store.finish(run.id, status, f"This run is {status}.", finished)
+
+
+def learning_epoch(epoch: int, validation_size: int) -> EpochRecord:
+    """The record of an epoch in which a network goes on learning; without validation where there is no such picture."""
+    learned = 1 - math.exp(-epoch / 4)
+    return epoch_record(
+        epoch,
+        epoch * STEPS_AN_EPOCH,
+        score(0.1 + 0.6 * learned, n=validation_size or 5_000),
+        score(0.1 + 0.5 * learned, n=validation_size) if validation_size else None,
+        running_loss=2.3 * math.exp(-epoch / 6),
+        elapsed_s=0.05 * epoch * STEPS_AN_EPOCH,
+    )
+
+
+def learnt(epoch: int, validation_size: int) -> FullScores:
+    """The scores on whole sets of the network that `learning_epoch` tells of."""
+    record = learning_epoch(epoch, validation_size)
+    train = record.train_sample.accuracy
+    return full_scores(score(train, n=20_000), train - 0.05, record.validation, epoch)
+
+
+def _steps(last: int) -> list[StepRecord]:
+    steps = range(last - STEPS_AN_EPOCH + 1, last + 1)
+    return [step_record(step, STEPS_AN_EPOCH, lr=0.001, elapsed_s=0.05 * step) for step in steps]
+
+
+def _weights(store: Store, run: Run, epoch: int) -> Checkpoint:
+    network = build(run.config, DATASETS.get(run.config.dataset).info)
+    path = store.folder(run.id) / f"weights-{epoch:04}.safetensors"
+    file = checkpoints.write(path, network.state_dict(), {"epoch": epoch})
+    return Checkpoint(run_id=run.id, kind="weights", epoch=epoch, step=epoch * STEPS_AN_EPOCH, **vars(file))
