@@ -169,8 +169,8 @@ def test_our_own_csv_holds_numbers_alone(insert_run: Any) -> None:
     """And the names of our columns: nothing that anybody typed."""
     run = insert_run(name="=cmd|'/c calc'!A1")
     for text in (
-        csv_export.epochs_csv(insert_run.store.epochs(run.id)),
-        csv_export.steps_csv(insert_run.store.steps(run.id)),
+        csv_export.epochs(insert_run.store.epochs(run.id)),
+        csv_export.steps(insert_run.store.steps(run.id)),
     ):
         header, *rows = csv.reader(io.StringIO(text))
         assert all(re.fullmatch(r"[a-z_]+", name) for name in header)
