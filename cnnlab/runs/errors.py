@@ -5,6 +5,10 @@ class StoreError(Exception):
     """The store cannot do what was asked; its text is a sentence that says why and what to do."""
 
 
+class DamagedStoreError(StoreError):
+    """The file of the store is broken, or none of ours: what can be read of it can be saved into a new one."""
+
+
 class UnknownRunError(StoreError):
     """There is no such run (any more)."""
 

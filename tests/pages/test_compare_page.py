@@ -120,7 +120,7 @@ def test_the_best_epoch_can_be_judged_instead(open_page: OpenPage, insert_run: A
     run: Run = insert_run(epochs=8)
     app = open_page("compare", runs=run.id)
     assert "Accuracy of the last epoch" in words(app)
-    app.segmented_control(key="compare_when").set_value("best epoch").run()
+    app.segmented_control(key="compare_when").set_value("best").run()
     assert "Accuracy of the best epoch" in words(app)
     assert not app.exception
 

@@ -85,18 +85,12 @@ def settings(run: Run) -> None:
         for group, heading in GROUPS.items():
             if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
                 continue
-            st.table(
-                {
-                    f"**{heading}**": "",
-                    **{
-                        setting.label: escape(run_labels.setting_value(getattr(run.config, setting.name)))
-                        for setting in SETTINGS.values()
-                        if setting.group == group and run.knows(setting.name)
-                    },
-                },
-                border="horizontal",
-                alt=f"Settings: {heading}",
-            )
+            rows = [
+                (setting.label, escape(run_labels.setting_value(getattr(run.config, setting.name))))
+                for setting in SETTINGS.values()
+                if setting.group == group and run.knows(setting.name)
+            ]
+            st.table(dict([(f"**{heading}**", ""), *rows]), border="horizontal", alt=f"Settings: {heading}")
 
 
 def what_next(store: Store, run: Run, parent: Run | None) -> None:
