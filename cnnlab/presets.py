@@ -12,6 +12,7 @@ class Preset:
     """A `Preset` is a named set of settings. `config` may still leave dropout and batch_norm to the architecture."""
 
     name: str
+    """What it is called, typed and found by: no two have the same."""
     summary: str
     config: TrainingConfig
 
@@ -90,3 +91,9 @@ PRESETS: tuple[Preset, ...] = (
         ),
     ),
 )
+
+
+def named(name: str) -> Preset | None:
+    """The preset of that name, in whatever case it was typed; None where there is none."""
+    wanted = name.strip().casefold()
+    return next((preset for preset in PRESETS if preset.name.casefold() == wanted), None)

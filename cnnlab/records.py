@@ -157,7 +157,9 @@ class Preflight(Record):
     plan: Plan
     forecast: Forecast
     machine: str
-    """What measured it: "NVIDIA H200", "CPU (2 cores)"."""
+    """What measured it, for people: "NVIDIA H200", "CPU (2 cores)"."""
+    device: Literal["cpu", "cuda", "mps"]
+    """The kind of device it was, as torch names it."""
 
 
 class LrRange(Record):

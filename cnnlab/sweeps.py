@@ -93,9 +93,10 @@ def parse_axes(texts: Iterable[str]) -> list[Axis | Range]:
     return axes
 
 
-def parse_values(setting: Setting, texts: Iterable[str]) -> tuple[Any, ...]:
-    """Each value once, in the order given. Raises SweepError."""
-    values = tuple(dict.fromkeys(parse_value(setting, text) for text in texts if text.strip()))
+def parse_values(setting: Setting, given: Iterable[Any]) -> tuple[Any, ...]:
+    """Each value once, in the order given: text as `parse_value` reads it, any other value as it is. Raises SweepError."""
+    filled = (value for value in given if not isinstance(value, str) or value.strip())
+    values = tuple(dict.fromkeys(parse_value(setting, value) if isinstance(value, str) else value for value in filled))
     if not values:
         raise SweepError(f"{_called(setting)} needs at least one value.")
     return values
@@ -204,7 +205,7 @@ def names(configs: Sequence[TrainingConfig]) -> list[str]:
 
 
 def grid_words(axes: Sequence[Axis]) -> str:
-    """What makes the runs so many: "3 learning rates × 2 dropouts"."""
+    """What makes the runs so many: "3 values of learning rate × 2 values of dropout"."""
     return " × ".join(_several(SETTINGS[axis.name], len(axis.values)) for axis in axes)
 
 
@@ -216,10 +217,7 @@ def value_words(value: object) -> str:
 
 
 def _several(setting: Setting, n: int) -> str:
-    label = setting.label.lower()
-    if n == 1:
-        return f"1 value of {label}"
-    return f"{n} values of {label}" if label.endswith("s") else f"{n} {label}s"
+    return f"{n} value{'' if n == 1 else 's'} of {setting.label.lower()}"
 
 
 def _setting(name: str) -> Setting:

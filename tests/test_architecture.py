@@ -25,7 +25,7 @@ ROWS = [
 ]
 ROW = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker")}
-NO_TORCH = ROWS[0] | {"runs", "figures", "analysis", "lessons", "cli", "dashboard", "pages"}
+NO_TORCH = ROWS[0] | {"runs", "figures", "analysis", "lessons", "exports", "cli", "dashboard", "pages"}
 MOST_FILES = 12
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system"}
 FORBIDDEN_WORDS = {"unsafe_allow_html", "shell", "extractall"}

@@ -14,7 +14,7 @@ import pytest
 from cnnlab import worker
 from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.cli import main
-from cnnlab.cli._common import table
+from cnnlab.cli._common import Right, table
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
@@ -411,7 +411,7 @@ def test_training_for_a_reader_that_has_read_enough_stops(
 
 def test_tables_stand_in_line() -> None:
     """Left for words, right for numbers."""
-    text = table(["name", ">n"], [["a", "1"], ["long", "1 000"]])
+    text = table(["name", Right("n")], [["a", "1"], ["long", "1 000"]])
 
     assert text == "name      n\na         1\nlong  1 000"
 

@@ -47,6 +47,36 @@ def test_nothing_is_overwritten_and_no_epoch_invented(run: Run, tmp_path, capsys
     assert main(["export", "Nobody", str(tmp_path / "new")]) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--format", "epochs"], "Say which file to write, once: --to FILE."),
+        (["a", "--to", "b"], "Say which file to write, once: --to FILE."),
+        (["a", "--format", "picture"], "There is no export 'picture'. Choose one of: epochs, steps, weights."),
+        (["a", "--format", "epochs", "--epoch", "1"], "leave it out with --format epochs"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    run: Run, options: list[str], sentence: str, tmp_path, monkeypatch, capsys
+) -> None:
+    """In a sentence, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    assert main(["export", "Mine", *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_damaged_weights_are_a_fault_of_the_store(run: Run, app_config: AppConfig, tmp_path, capsys) -> None:
+    """Nothing is written of them."""
+    store = Store(app_config)
+    newest = store.weights(run.id)[-1]
+    store.path(newest).write_bytes(b"rubbish")
+    assert main(["export", "Mine", "--to", str(tmp_path / "new")]) == 1
+    assert "was altered or damaged" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_file_that_says_nothing_needs_to_be_told(app_config: AppConfig, tmp_path, capsys) -> None:
     """And the list and the settings then show what nobody knows as not known."""
     file = tmp_path / "plain.safetensors"

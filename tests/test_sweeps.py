@@ -259,7 +259,7 @@ def test_the_count_is_said_in_words() -> None:
     """As one would say it."""
     axes = [parse_axis(text) for text in ("lr=1,2,3", "dropout=0,0.5", "epochs=1,2", "seed=7")]
     said = grid_words([axis for axis in axes if isinstance(axis, Axis)])
-    assert said == "3 learning rates × 2 dropouts × 2 values of epochs × 1 value of seed"
+    assert said == "3 values of learning rate × 2 values of dropout × 2 values of epochs × 1 value of seed"
 
 
 def test_draws_are_no_grid() -> None:

@@ -78,7 +78,7 @@ class Cnnlab(BaseSettings):
     pause: CliSubCommand[Pause] = Field(description="pause a run that trains or waits")
     delete: CliSubCommand[Delete] = Field(description="delete a run")
     import_: CliSubCommand[Import] = Field(alias="import", description="bring weights from a file, to look inside")
-    export: CliSubCommand[Export] = Field(description="write the weights of a run to a file")
+    export: CliSubCommand[Export] = Field(description="write the weights or records of a run to a file")
     data: CliSubCommand[Data] = Field(description="list the datasets, or get one ready")
     doctor: CliSubCommand[Doctor] = Field(description="say what is wrong with this machine or store, and mend it")
     logs: CliSubCommand[Logs] = Field(description="show what happened to a run")

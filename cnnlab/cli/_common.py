@@ -79,11 +79,15 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
     raise UnknownRunError(f"There is no run “{text}”. See them all with: python -m cnnlab runs")
 
 
+class Right(str):
+    """The heading of a column that stands, with its cells, at the right: a column of numbers."""
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns in line, as wide as their widest cell; a header that begins with > stands, with its cells, right."""
-    lines = [[name.removeprefix(">") for name in header], *rows]
+    """Columns in line, as wide as their widest cell; those with a heading of the kind `Right` stand right."""
+    lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    sides = [">" if name.startswith(">") else "<" for name in header]
+    sides = [">" if isinstance(heading, Right) else "<" for heading in header]
     return "\n".join(
         "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
         for line in lines

@@ -8,7 +8,7 @@ from pydantic_settings import CliPositionalArg
 from tqdm import tqdm
 
 from cnnlab.app_config import AppConfig
-from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, say, table
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, Right, say, table
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
 from cnnlab.formatting import count
 from cnnlab.registry import UnknownNameError
@@ -23,17 +23,23 @@ class Data(Reporting):
         """List, or prepare one."""
         folder = AppConfig().data
         chosen = list(DATASETS)
-        if self.name != LEFT_OUT:
+        one = "name" in self.model_fields_set
+        if one:
             prepare(self.name, folder)
             chosen = [DATASETS.get(self.name)]
         if self.as_json:
             for dataset in chosen:
                 print(json.dumps(_facts(dataset, folder), ensure_ascii=False))
-        elif self.name != LEFT_OUT:
+        elif one:
             print(f"{self.name} is ready in {folder}.")
         else:
             print(f"In {folder}:\n")
-            print(table(["dataset", ">train", ">test", "size", "here"], (_row(dataset, folder) for dataset in chosen)))
+            print(
+                table(
+                    ["dataset", Right("train"), Right("test"), "size", "here"],
+                    (_row(dataset, folder) for dataset in chosen),
+                )
+            )
             print("\nGet one ready with: python -m cnnlab data NAME")
 
 

@@ -80,7 +80,7 @@ class PreflightOptions(ProbeOptions):
             from cnnlab.training.devices import describe
 
             plan, forecast = measured_choice(config, data, device, app_config)
-            return Preflight(plan=plan, forecast=forecast, machine=describe(device))
+            return Preflight(plan=plan, forecast=forecast, machine=describe(device), device=device.type)
 
     def _tell(self, answer: Preflight) -> None:
         config, plan = self._config(), answer.plan

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
-from cnnlab.cli._common import loss, percent, say, table
+from cnnlab.cli._common import Right, loss, percent, say, table
 from cnnlab.formatting import augmented_test, count
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
@@ -115,11 +115,11 @@ def results_table(results: Results) -> str:
     if results.best and results.best.epoch != results.final.epoch:
         wholes["best"] = results.best
     for which, scores in wholes.items():
-        sets = {"train": scores.train, "validation": scores.validation, "test": scores.test}
+        sets = [("train", scores.train), ("validation", scores.validation), ("test", scores.test)]
         if augmented := scores.test_augmented:
-            sets[augmented_test(augmented)] = augmented
-        for name, score in sets.items():
+            sets.append((augmented_test(augmented), augmented))
+        for name, score in sets:
             if score:
                 where = f"after epoch {scores.epoch} ({which})"
                 rows.append([where, name, percent(score), loss(score), count(score.n)])
-    return table(["network", "set (all of it)", ">accuracy", ">loss", ">pictures"], rows)
+    return table(["network", "set (all of it)", Right("accuracy"), Right("loss"), Right("pictures")], rows)

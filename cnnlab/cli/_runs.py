@@ -2,7 +2,7 @@
 
 import json
 
-from cnnlab.cli._common import OneRun, Reporting, loss, open_store, percent, table
+from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
@@ -20,8 +20,8 @@ class Runs(Reporting):
                 print(json.dumps(run_json(run), ensure_ascii=False))
         elif runs:
             swept = any(run.sweep for run in runs)
-            scores = [">train (sample)", ">validation", ">test", "created"]
-            header = [">run", "name", *(["sweep"] if swept else []), "status", ">epoch", *scores]
+            scores = [Right("train (sample)"), Right("validation"), Right("test"), "created"]
+            header = [Right("run"), "name", *(["sweep"] if swept else []), "status", Right("epoch"), *scores]
             print(table(header, (_row(run, swept) for run in runs)))
         else:
             print("There are no runs yet. Train one with: python -m cnnlab train --preset “60-second demo”")
@@ -77,12 +77,12 @@ def _settings(run: Run) -> str:
 def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
-        ">epoch",
-        ">mean step loss",
-        f">train loss (sample of {n})",
-        ">accuracy",
-        ">validation loss",
-        ">accuracy",
+        Right("epoch"),
+        Right("mean step loss"),
+        Right(f"train loss (sample of {n})"),
+        Right("accuracy"),
+        Right("validation loss"),
+        Right("accuracy"),
         "",
     ]
     return table(

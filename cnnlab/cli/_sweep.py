@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from cnnlab.analysis.outcomes import Outcome, judge, outcome
-from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, open_store, percent, say, table
+from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import BarReport, JsonReport, Report
 from cnnlab.cli._train import Train, TrainOptions
@@ -235,8 +235,15 @@ def _results(store: Store, runs: Sequence[Run]) -> str:
     judged_by, settings = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
-    train = ">train (sample)" if judged_by == "validation" else ">train"
-    header = [">run", *(f">{setting.name}" for setting in settings), ">epoch", train, f">{judged_by}", "status"]
+    train = Right("train (sample)") if judged_by == "validation" else Right("train")
+    header = [
+        Right("run"),
+        *(Right(setting.name) for setting in settings),
+        Right("epoch"),
+        train,
+        Right(judged_by),
+        "status",
+    ]
     return table(header, (_row(run, each, [getattr(run.config, s.name) for s in settings]) for run, each in rated))
 
 

@@ -9,7 +9,7 @@ from cnnlab import logs
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, Reporting, open_store, say
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import BarReport, JsonReport, Report
-from cnnlab.presets import PRESETS
+from cnnlab.presets import PRESETS, named
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
@@ -44,9 +44,8 @@ class TrainOptions(Reporting):
     def _start(self) -> dict[str, Any]:
         if "preset" not in self.model_fields_set:
             return {}
-        for preset in PRESETS:
-            if preset.name.casefold() == self.preset.strip().casefold():
-                return preset.config.model_dump()
+        if preset := named(self.preset):
+            return preset.config.model_dump()
         names = "; ".join(preset.name for preset in PRESETS)
         raise CommandError(Exit.SETTINGS, f"There is no preset “{self.preset}”. Choose one of: {names}.")
 

@@ -1,11 +1,14 @@
-"""import, export: weights that come from a file, and weights to carry away. Both are safetensors."""
+"""import, export: weights that come from a file, and what a run holds as a file to carry away."""
 
 from pathlib import Path
 
 from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg
 
+from cnnlab import exports
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, open_store
+from cnnlab.exports import EXPORTS, ExportError, Source
+from cnnlab.registry import UnknownNameError
 from cnnlab.runs import Imported, Run, Store
 from cnnlab.schema import TrainingConfig
 
@@ -56,29 +59,44 @@ class Import(BaseModel):
 
 
 class Export(OneRun):
-    """Write the weights of a run to a safetensors file, which says what they are of."""
+    """Write what a run holds to a file: its weights (a safetensors file, which says what they are of), or its records."""
 
-    file: CliPositionalArg[str] = Field(description="The file to write; one that exists is not overwritten.")
-    epoch: int = Field(-1, description="Of which epoch; 0 is before the first step. Left out: the last that is kept.")
+    file: CliPositionalArg[str] = Field(LEFT_OUT, description="The file to write, as --to takes it.")
+    to: str = Field(LEFT_OUT, description="The file to write; one that exists is not overwritten.")
+    format: str = Field("weights", description=f"What to write: {', '.join(EXPORTS.names())}.")
+    epoch: int = Field(
+        -1, description="Weights of which epoch; 0 is before the first step. Left out: the last that is kept."
+    )
 
     def cli_cmd(self) -> None:
         """Write it."""
+        export, path = self._export(), self._path()
         store = open_store()
-        run = self.found(store)
-        kept = {weights.epoch: weights for weights in store.weights(run.id)}
-        chosen = kept.get(max(kept, default=0) if self.epoch < 0 else self.epoch)
-        if chosen is None:
-            there = ", ".join(map(str, kept)) or "none"
-            raise CommandError(Exit.SETTINGS, f"“{run.name}” has no weights of that epoch. It has: {there}.")
-        from cnnlab import checkpoints
-        from cnnlab.models import weights_file
-
+        source = Source(store, self.found(store), None if self.epoch < 0 else self.epoch)
         try:
-            content = checkpoints.verified(store.path(chosen), chosen.sha256)
-            with Path(self.file).open("xb") as file:
-                file.write(weights_file.export(content, *run.states(chosen.epoch)))
-        except checkpoints.CheckpointError as error:
-            raise CommandError(Exit.STORE, str(error)) from None
+            content = exports.content(export, source)
+            with path.open("xb") as file:
+                file.write(content)
+        except ExportError as error:
+            raise CommandError(Exit.SETTINGS, str(error)) from None
         except OSError as error:
-            raise CommandError(Exit.SETTINGS, f"{self.file} cannot be written: {error.strerror}.") from None
-        print(f"The weights of “{run.name}” after epoch {chosen.epoch} are in {self.file}.")
+            raise CommandError(Exit.SETTINGS, f"{path} cannot be written: {error.strerror}.") from None
+        when = f" after epoch {source.weights().epoch}" if export.of_epoch else ""
+        print(f"Wrote the {export.name} of “{source.run.name}”{when} to {path}.")
+
+    def _export(self) -> exports.Export:
+        """Raises CommandError where there is no such export, or none of one epoch."""
+        try:
+            export = EXPORTS.get(self.format)
+        except UnknownNameError as error:
+            raise CommandError(Exit.SETTINGS, str(error)) from None
+        if "epoch" in self.model_fields_set and not export.of_epoch:
+            raise CommandError(Exit.SETTINGS, f"--epoch is for weights: leave it out with --format {export.name}.")
+        return export
+
+    def _path(self) -> Path:
+        """Raises CommandError where no file is named, or two are."""
+        given = [getattr(self, name) for name in ("file", "to") if name in self.model_fields_set]
+        if len(given) != 1:
+            raise CommandError(Exit.SETTINGS, "Say which file to write, once: --to FILE.")
+        return Path(given[0])

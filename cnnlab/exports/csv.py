@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from cnnlab.exports._export import EXPORTS, Export, Source
 from cnnlab.records import EpochRecord, Score, StepRecord
 
 EPOCH_COLUMNS = (
@@ -21,26 +22,60 @@ EPOCH_COLUMNS = (
 STEP_COLUMNS = tuple(StepRecord.model_fields)
 
 
-def epochs_csv(epochs: Sequence[EpochRecord]) -> str:
+def epochs(records: Sequence[EpochRecord]) -> str:
     """One line an epoch; empty fields where the run has no validation set."""
 
     def scores(score: Score | None) -> tuple[object, ...]:
         return ("", "", "") if score is None else (score.loss, score.accuracy, score.n)
 
     rows = (
-        (e.epoch, e.step, e.running_loss, *scores(e.train_sample), *scores(e.validation), e.elapsed_s) for e in epochs
+        (e.epoch, e.step, e.running_loss, *scores(e.train_sample), *scores(e.validation), e.elapsed_s) for e in records
     )
-    return _csv(EPOCH_COLUMNS, rows)
+    return _lines(EPOCH_COLUMNS, rows)
 
 
-def steps_csv(steps: Sequence[StepRecord]) -> str:
+def steps(records: Sequence[StepRecord]) -> str:
     """One line a record: loss and accuracy are means over the batches since the line before, in training mode."""
-    return _csv(STEP_COLUMNS, ([getattr(step, name) for name in STEP_COLUMNS] for step in steps))
+    return _lines(STEP_COLUMNS, ([getattr(record, name) for name in STEP_COLUMNS] for record in records))
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _no_epochs(source: Source) -> str | None:
+    return None if source.run.last_epoch else f"No epoch of “{source.run.name}” has been measured."
+
+
+def _no_steps(source: Source) -> str | None:
+    return None if source.run.step else f"“{source.run.name}” has not taken a training step here."
+
+
+EXPORTS.register(
+    "epochs",
+    Export(
+        name="epochs",
+        title="All epochs",
+        help="CSV, one line an epoch: loss and accuracy of each set.",
+        suffix="csv",
+        mime="text/csv",
+        write=lambda source: epochs(source.store.epochs(source.run.id)).encode(),
+        missing=_no_epochs,
+    ),
+)
+EXPORTS.register(
+    "steps",
+    Export(
+        name="steps",
+        title="All steps",
+        help="CSV. Each line is the mean over the steps since the line before.",
+        suffix="csv",
+        mime="text/csv",
+        write=lambda source: steps(source.store.steps(source.run.id)).encode(),
+        missing=_no_steps,
+    ),
+)

@@ -5,6 +5,10 @@ class StoreError(Exception):
     """`StoreError` says in a sentence why the run store cannot do what was asked, and what to do."""
 
 
+class DamagedStoreError(StoreError):
+    """The file of the store is broken, or none of ours: what can be read of it can be saved into a new one."""
+
+
 class UnknownRunError(StoreError):
     """`UnknownRunError` says that the store has no run with this id (any more)."""
 

@@ -6,7 +6,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.exports.csv import EPOCH_COLUMNS, STEP_COLUMNS, epochs_csv, steps_csv
+from cnnlab.exports import csv as exported
 from cnnlab.records import EpochRecord, Score, StepRecord
 
 shares = st.floats(0, 1)
@@ -35,16 +35,16 @@ epochs = st.builds(
 @given(st.lists(steps))
 def test_every_step_comes_back_as_it_was(records: list[StepRecord]) -> None:
     """Numbers lose no digit on the way through the file."""
-    header, *rows = csv.reader(io.StringIO(steps_csv(records)))
-    assert tuple(header) == STEP_COLUMNS
+    header, *rows = csv.reader(io.StringIO(exported.steps(records)))
+    assert tuple(header) == exported.STEP_COLUMNS
     assert [StepRecord.model_validate(dict(zip(header, row, strict=True))) for row in rows] == records
 
 
 @given(st.lists(epochs))
 def test_every_epoch_comes_back_as_it_was(records: list[EpochRecord]) -> None:
     """Each set's loss, accuracy and size; empty fields stand for a set that is not there."""
-    header, *rows = csv.reader(io.StringIO(epochs_csv(records)))
-    assert tuple(header) == EPOCH_COLUMNS
+    header, *rows = csv.reader(io.StringIO(exported.epochs(records)))
+    assert tuple(header) == exported.EPOCH_COLUMNS
     for row, record in zip(rows, records, strict=True):
         field = dict(zip(header, row, strict=True))
         assert float(field["running_loss"]) == record.running_loss

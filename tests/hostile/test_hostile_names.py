@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare import table
 from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.exports import csv as csv_export
 from cnnlab.figures.learning_curves import RunCurve, curves
@@ -156,21 +157,20 @@ def _labels(app: AppTest) -> list[str]:
 def test_no_formula_in_a_table_that_can_be_downloaded(first: str, insert_run: Any) -> None:
     """Streamlit's own download writes cells as they are: what a spreadsheet would compute stands behind a joiner."""
     run = insert_run(name=f"{first}cmd|'/c calc'!A1")
-    frame = table.frame([run], [], {})
-
-    cell = frame["Run"][0]
+    cell = columns.frame(table.table_of([run], [], {}))["Run"][0]
     assert cell[0] == "\N{WORD JOINER}"
     assert cell[1:] == run.name
     insert_run.store.rename(run.id, "plain = name")
-    assert table.frame([insert_run.store.get(run.id)], [], {})["Run"][0] == "plain = name"
+    renamed = table.table_of([insert_run.store.get(run.id)], [], {})
+    assert columns.frame(renamed)["Run"][0] == "plain = name"
 
 
 def test_our_own_csv_holds_numbers_alone(insert_run: Any) -> None:
     """And the names of our columns: nothing that anybody typed."""
     run = insert_run(name="=cmd|'/c calc'!A1")
     for text in (
-        csv_export.epochs_csv(insert_run.store.epochs(run.id)),
-        csv_export.steps_csv(insert_run.store.steps(run.id)),
+        csv_export.epochs(insert_run.store.epochs(run.id)),
+        csv_export.steps(insert_run.store.steps(run.id)),
     ):
         header, *rows = csv.reader(io.StringIO(text))
         assert all(re.fullmatch(r"[a-z_]+", name) for name in header)

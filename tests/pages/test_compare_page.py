@@ -112,7 +112,7 @@ def test_the_best_epoch_can_be_judged_instead(open_page: OpenPage, insert_run: A
     run: Run = insert_run(epochs=8)
     app = open_page("compare", runs=run.id)
     assert "Accuracy of the last epoch" in words(app)
-    fill(app, compare_when="best epoch")
+    fill(app, compare_when="best")
     assert "Accuracy of the best epoch" in words(app)
     assert not app.exception
 

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
+from cnnlab.exports import EXPORTS, Source, content
 from cnnlab.models import weights_file
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store
@@ -104,14 +105,12 @@ def test_every_page_treats_it_well(page: str, open_page: OpenPage, imported: Run
 
 def test_the_weights_of_a_run_can_be_carried_away(open_page: OpenPage, insert_run: Any, store: Store) -> None:
     """On the card of a run: the file that comes is read back with every setting."""
-    from cnnlab.dashboard.run import downloads
-
     run = insert_run(weights=True, dataset="shapes", lr=0.02)
     app = open_page("compare", runs=run.id)
     assert not app.exception
     assert any("Weights, epoch" in button.label for button in app.get("download_button"))
 
     newest = store.weights(run.id)[-1]
-    header = weights_file.read_header(io.BytesIO(downloads._content(store, run, newest)))
+    header = weights_file.read_header(io.BytesIO(content(EXPORTS.get("weights"), Source(store, run))))
     assert header.config == run.config
     assert header.epoch == newest.epoch

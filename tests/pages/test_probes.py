@@ -21,7 +21,7 @@ from tests.waiting import eventually
 
 PLAN = Plan(threads=1, memory_format="channels_last", precision="float32", steps_per_record=5, note="It took 8.9 ms.")
 FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000), steps=40)
-PREFLIGHT = Preflight(plan=PLAN, forecast=FORECAST, machine="CPU (2 cores)")
+PREFLIGHT = Preflight(plan=PLAN, forecast=FORECAST, machine="CPU (2 cores)", device="cpu")
 RANGE = LrRange(
     lr=tuple(1e-5 * 2**n for n in range(15)),
     loss=tuple(2.3 - 0.05 * n for n in range(15)),
@@ -73,6 +73,13 @@ def test_how_long_it_takes_is_answered_before_training(
     assert said in words(app)
     fill(app, form_epochs=20)
     assert "6.1–7.5 min of training in all" in words(app)
+
+
+def test_whose_memory_it_is_does_not_depend_on_a_name(open_page: OpenPage, answers: Callable[..., None]) -> None:
+    """A GPU of any maker has its own."""
+    answers(PREFLIGHT.model_copy(update={"machine": "AMD Instinct MI300X", "device": "cuda"}))
+    app = asked(open_page("train"), "probe_preflight")
+    assert "410–450 MB of the GPU" in words(app)
 
 
 def test_a_batch_that_does_not_fit_is_said(open_page: OpenPage, answers: Callable[..., None]) -> None:

@@ -27,7 +27,7 @@ def oldest_first(store: Store) -> list[TrainingConfig]:
 def test_the_first_sight_can_be_sent(open_page: OpenPage, store: Store) -> None:
     """Three learning rates around that of the form; one click makes them, and leads to them."""
     app = open_page("train")
-    assert "3 runs: 3 learning rates" in words(app).replace("*", "")
+    assert "3 runs: 3 values of learning rate" in words(app).replace("*", "")
     click(app, "sweep_train")
     assert oldest_first(store) == [complete(TrainingConfig(lr=lr)) for lr in (0.0001, 0.001, 0.01)]
     assert [run.name for run in store.list()] == ["lr 0.01", "lr 0.001", "lr 0.0001"]
@@ -41,7 +41,9 @@ def test_a_grid_has_the_form_in_common(open_page: OpenPage, store: Store) -> Non
     app.number_input(key="form_epochs").set_value(3)
     app.text_input(key="sweep_name").set_value(" Mine ")
     vary(app, lr=["0.002", "0.02"], optimizer=["sgd"], batch_norm=["on", "off"])
-    assert "4 runs: 2 learning rates × 1 value of optimizer × 2 batch normalisations" in words(app).replace("*", "")
+    assert "4 runs: 2 values of learning rate × 1 value of optimizer × 2 values of batch normalisation" in words(
+        app
+    ).replace("*", "")
     click(app, "sweep_train")
     assert [(c.lr, c.optimizer, c.batch_norm, c.epochs) for c in oldest_first(store)] == [
         (lr, "sgd", norm, 3) for lr in (0.002, 0.02) for norm in (True, False)
@@ -59,7 +61,7 @@ def test_architectures_bring_their_own_values(open_page: OpenPage, store: Store)
 def test_random_draws_lie_in_their_ranges(open_page: OpenPage, store: Store) -> None:
     """As many as asked for; a comma is a decimal point."""
     app = open_page("train")
-    fill(app, sweep_how="Random")
+    fill(app, sweep_how="random")
     fill(app, sweep_settings=["lr", "dropout"])
     app.text_input(key="sweep_low_lr").set_value("0,01")
     app.text_input(key="sweep_high_lr").set_value("0,02")
@@ -108,9 +110,9 @@ def test_a_faulty_form_is_no_base(open_page: OpenPage, store: Store) -> None:
 def test_every_setting_can_be_varied_as_suggested(open_page: OpenPage, store: Store) -> None:
     """In a grid and in a random search, whatever stands in the form."""
     app = open_page("train")
-    for how in ("Grid", "Random"):
+    for how in ("grid", "random"):
         fill(app, sweep_how=how)
-        app.number_input(key="sweep_n").set_value(1) if how == "Random" else None
+        app.number_input(key="sweep_n").set_value(1) if how == "random" else None
         for name in SETTINGS:
             fill(app, sweep_settings=[name])
             assert not app.button(key="sweep_train").disabled, (how, name, words(app))

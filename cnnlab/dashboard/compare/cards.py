@@ -10,7 +10,6 @@ from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.exports.csv import epochs_csv, steps_csv
 from cnnlab.runs import Run, Store, StoreError
 
 _DELETED = "compare_deleted"
@@ -40,39 +39,11 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
-        with st.popover("Download", icon=":material/download:", type="tertiary", key=f"csv_{run.id}"):
-            _downloads(store, run)
+        downloads.popover(store, run)
         if current_user.may_change(run) and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
         ):
             _confirm_delete(store, run)
-
-
-def _downloads(store: Store, run: Run) -> None:
-    """Written out only when somebody asks for them: a long run has tens of thousands of steps."""
-    for what, text, help in (
-        ()
-        if run.imported
-        else (
-            ("epochs", lambda: epochs_csv(store.epochs(run.id)), None),
-            (
-                "steps",
-                lambda: steps_csv(store.steps(run.id)),
-                "Each line is the mean over the steps since the line before.",
-            ),
-        )
-    ):
-        st.download_button(
-            f"All {what}",
-            text,
-            file_name=f"run-{run.number}-{what}.csv",
-            mime="text/csv",
-            key=f"{what}_{run.id}",
-            help=help,
-            type="tertiary",
-            on_click="ignore",
-        )
-    downloads.draw(store, run)
 
 
 @st.dialog("Delete this run?")

@@ -17,9 +17,9 @@ from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.records import FullScores
 from cnnlab.runs import Run, Store
 
-When = Literal["last epoch", "best epoch"]
-LAST: When = "last epoch"
-BEST: When = "best epoch"
+When = Literal["last", "best"]
+WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
+"""The epochs that a run can be judged by, and what they are called."""
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
 
@@ -69,7 +69,7 @@ def how_many_at_what_pace(runs: Sequence[Run]) -> tuple[int, float | None]:
 
 
 def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
-    when = _when() if any(run.results for run in chosen) else LAST
+    when = _when() if any(run.results for run in chosen) else "last"
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):
         st.markdown(f"**{escape(sentence)}**")
@@ -83,7 +83,7 @@ def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {when} on the whole of each set. The bracket is the gap between train and test; the "
+            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between train and test; the "
             "whisker is the 95 % interval that so many pictures allow."
         )
     _curves(store, chosen)
@@ -92,8 +92,9 @@ def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
 def _when() -> When:
     when: When = st.segmented_control(
         "Judged after the",
-        [LAST, BEST],
-        default=LAST,
+        list(WHEN),
+        format_func=lambda when: WHEN[when],
+        default="last",
         required=True,
         key="compare_when",
         persist_state="session",
@@ -139,7 +140,7 @@ def scores_of(run: Run, when: When) -> FullScores | None:
     """The scores on the whole sets, of the last or the best epoch; None while the run has none."""
     if run.results is None:
         return None
-    return run.results.best if when == BEST else run.results.final
+    return run.results.best if when == "best" else run.results.final
 
 
 def differences_table(chosen: Sequence[Run]) -> None:
@@ -151,10 +152,10 @@ def differences_table(chosen: Sequence[Run]) -> None:
         st.caption("The chosen runs have the same settings throughout.")
         return
     names = [escape(run.name) for run in chosen]
-    values = {s.label: [escape(value_of(run, s)) for run in chosen] for s in differing}
+    values = [[escape(value_of(run, setting)) for run in chosen] for setting in differing]
     st.markdown("**Where their settings differ**")
     st.table(
-        pd.DataFrame.from_dict(values, orient="index", columns=names),
+        pd.DataFrame(values, index=[setting.label for setting in differing], columns=names),
         border="horizontal",
         alt="The settings in which the chosen runs differ",
     )

@@ -1,18 +1,18 @@
 """All runs as a table, of which a person picks up to eight; the pick stands in the address."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-import pandas as pd
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets import columns, run_labels
+from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.dashboard.widgets.markdown import cell
 from cnnlab.figures.style import RUN_COLOURS
-from cnnlab.formatting import NARROW, duration, tenths
+from cnnlab.formatting import duration, tenths
+from cnnlab.records import Score
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS, Setting
 
@@ -20,8 +20,6 @@ MOST = len(RUN_COLOURS)
 """Runs compared at once: as many as there are colours that eyes tell apart."""
 
 FIRST_PICK = 3
-
-AUGMENTED = "Test, augmented"
 
 _TABLE = "compare_table"
 _ORDER = "compare_order"
@@ -46,16 +44,16 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
     colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
     st.session_state[_ORDER], st.session_state[_SHOWN] = [run.id for run in runs], list(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
-    differing = settings_that_differ(runs)
+    shown = table_of(runs, settings_that_differ(runs), colours)
     st.dataframe(
-        frame(runs, differing, colours),
+        columns.frame(shown),
         key=_TABLE,
         hide_index=True,
         height=38 + 35 * min(8, len(runs)),
         placeholder="–",
         on_select=_pick,
         selection_mode="multi-row",
-        column_config=_columns(differing),
+        column_config=columns.configs(shown),
         alt="All runs, the newest first, with the settings in which they differ and their final accuracies",
     )
 
@@ -80,66 +78,72 @@ def value_of(run: Run, setting: Setting) -> str:
     return run_labels.setting_value(getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
 
 
-def frame(runs: Sequence[Run], differing: Sequence[Setting], colours: dict[str, str]) -> pd.DataFrame:
-    """One row a run. Accuracies in percent: of the whole sets, after the last epoch."""
-    finals = [run.results.final if run.results else None for run in runs]
-    latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
-    columns: dict[str, list[Any]] = {
-        "●": [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs],
-        "Run": [cell(run.name) for run in runs],
-        "Status": [[run_labels.STATUS[run.status].word] for run in runs],
-    }
+def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Mapping[str, str]) -> list[Column]:
+    """One row a run. `colours`: of the chosen runs, by id."""
+    column = st.column_config
+    dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
+    return [
+        Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=150)),
+        columns.status([run.status for run in runs]),
+        *_whose(runs),
+        *_accuracies(runs),
+        *(
+            Column(
+                setting.label,
+                [value_of(run, setting) for run in runs],
+                column.TextColumn(help=setting.help, alignment="right"),
+            )
+            for setting in differing
+        ),
+        Column(
+            "Best epoch",
+            [run.best_epoch for run in runs],
+            column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
+        ),
+        Column("Epoch", [_progress(run) for run in runs]),
+        Column(
+            "Training time",
+            [duration(run.elapsed_s) if run.step else "" for run in runs],
+            column.TextColumn(alignment="right"),
+        ),
+        Column("Started", [run.created_at for run in runs], column.DatetimeColumn(format="D MMM, HH:mm")),
+    ]
+
+
+def _whose(runs: Sequence[Run]) -> Iterator[Column]:
+    """Who started them, where people sign in."""
     if any(run.owner for run in runs):
         me = current_user.who()
-        columns["Whose"] = [cell(current_user.whose(run, me)) for run in runs]
-    columns |= {
-        "Train": [tenths(final.train.accuracy) if final else None for final in finals],
-        "Validation": [tenths(score.accuracy) if score else None for score in latest],
-        "Test": [tenths(final.test.accuracy) if final else None for final in finals],
-        "Gap": [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals],
-    }
-    if any(final and final.test_augmented for final in finals):
-        columns[AUGMENTED] = [
-            tenths(final.test_augmented.accuracy) if final and final.test_augmented else None for final in finals
-        ]
-    for setting in differing:
-        columns[setting.label] = [value_of(run, setting) for run in runs]
-    columns |= {
-        "Best epoch": [run.best_epoch for run in runs],
-        "Epoch": [
-            "" if run.imported else f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}"
-            for run in runs
-        ],
-        "Training time": [duration(run.elapsed_s) if run.step else "" for run in runs],
-        "Started": [run.created_at for run in runs],
-    }
-    return pd.DataFrame(columns)
+        owners = [cell(current_user.whose(run, me)) for run in runs]
+        yield Column("Whose", owners, st.column_config.TextColumn(help="Who started it.", width=120))
 
 
-def _columns(differing: Sequence[Setting]) -> dict[str, Any]:
-    column = st.column_config
-    words = {run_labels.STATUS[status].word: run_labels.STATUS[status].colour for status in run_labels.STATUS}
-    accuracies = {
-        name: column.NumberColumn(help=f"{help} After the last epoch.", format=f"%.1f{NARROW}%%", width=76)
-        for name, help in {
-            "Train": "Accuracy on the whole training set.",
-            "Validation": "Accuracy on the whole validation set.",
-            "Test": "Accuracy on the whole test set.",
-            AUGMENTED: "Accuracy on the whole test set with test-time augmentation: the mean over several views.",
-        }.items()
-    }
-    return {
-        "●": column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True),
-        "Run": column.TextColumn(pinned=True, width=150),
-        "Status": column.MultiselectColumn(options=list(words), color=list(words.values()), width=92),
-        "Whose": column.TextColumn(help="Who started it.", width=120),
-        **{setting.label: column.TextColumn(help=setting.help, alignment="right") for setting in differing},
-        **accuracies,
-        "Gap": column.NumberColumn(help="Train minus test accuracy, in points.", format="%.1f", width=56),
-        "Best epoch": column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
-        "Training time": column.TextColumn(alignment="right"),
-        "Started": column.DatetimeColumn(format="D MMM, HH:mm"),
-    }
+def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
+    """In percent: of the whole sets, after the last epoch."""
+    finals = [run.results.final if run.results else None for run in runs]
+    latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
+
+    def accuracies(heading: str, scores: Sequence[Score | None], what: str) -> Column:
+        percents = [tenths(score.accuracy) if score else None for score in scores]
+        return columns.accuracy(heading, percents, f"Accuracy on the whole {what} After the last epoch.", width=76)
+
+    yield accuracies("Train", [final.train if final else None for final in finals], "training set.")
+    yield accuracies("Validation", latest, "validation set.")
+    yield accuracies("Test", [final.test if final else None for final in finals], "test set.")
+    gaps = [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals]
+    help = "Train minus test accuracy, in points."
+    yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f", width=56))
+    augmented = [final.test_augmented if final else None for final in finals]
+    if any(augmented):
+        what = "test set with test-time augmentation: the mean over several views."
+        yield accuracies("Test, augmented", augmented, what)
+
+
+def _progress(run: Run) -> str:
+    if run.imported:
+        return ""
+    return f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}"
 
 
 def dot(colour: str) -> str:

@@ -1,32 +1,42 @@
-"""A run's weights as a file to carry away. Loads torch only when somebody asks for them."""
+"""What a run holds as files to carry away: one button for each export that the run has something for."""
+
+from functools import partial
 
 import streamlit as st
 
+from cnnlab.exports import EXPORTS, Export, Source, content
 from cnnlab.formatting import NARROW
-from cnnlab.runs import Checkpoint, Run, Store
+from cnnlab.runs import Run, Store
 
 
-def draw(store: Store, run: Run) -> None:
-    """The weights of the last epoch that is kept."""
-    kept = store.weights(run.id)
-    if not kept:
-        return
-    newest = kept[-1]
+def popover(store: Store, run: Run) -> None:
+    """A drawer with every download; opening it looks anew, since a run in training has more from epoch to epoch."""
+    with st.popover(
+        "Download", icon=":material/download:", type="tertiary", key=f"download_{run.id}", on_change="rerun"
+    ):
+        source = Source(store, run)
+        offered = [export for export in EXPORTS if export.missing(source) is None]
+        for export in offered:
+            _button(export, source)
+        if not offered:
+            st.caption("There is nothing to download yet: nothing has been measured or kept.")
+
+
+def _button(export: Export, source: Source) -> None:
+    """The file itself is written only when somebody asks for it: a long run has tens of thousands of steps."""
+    title, help = export.title, export.help
+    if export.of_epoch:
+        newest = source.weights()
+        source = Source(source.store, source.run, newest.epoch)  # what the button says is what comes
+        title = title if source.run.imported else f"{title}, epoch {newest.epoch}"
+        help = f"{help} {newest.bytes / 1e6:.1f}{NARROW}MB."
     st.download_button(
-        "Weights" if run.imported else f"Weights, epoch {newest.epoch}",
-        lambda: _content(store, run, newest),
-        file_name=f"run-{run.number}-weights.safetensors",
-        mime="application/octet-stream",
-        key=f"weights_{run.id}",
-        help=f"safetensors, {newest.bytes / 1e6:.1f}{NARROW}MB: numbers by layer, for PyTorch or another cnnlab.",
+        title,
+        partial(content, export, source),
+        file_name=export.file_name(source.run),
+        mime=export.mime,
+        key=f"{export.name}_{source.run.id}",
+        help=help,
         type="tertiary",
         on_click="ignore",
     )
-
-
-def _content(store: Store, run: Run, weights: Checkpoint) -> bytes:
-    from cnnlab import checkpoints
-    from cnnlab.models import weights_file
-
-    content = checkpoints.verified(store.path(weights), weights.sha256)
-    return weights_file.export(content, *run.states(weights.epoch))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.run import downloads
 from cnnlab.dashboard.state import query_params, run_snapshot
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
@@ -84,22 +85,16 @@ def settings(run: Run) -> None:
         for group, heading in GROUPS.items():
             if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
                 continue
-            st.table(
-                {
-                    f"**{heading}**": "",
-                    **{
-                        setting.label: escape(run_labels.setting_value(getattr(run.config, setting.name)))
-                        for setting in SETTINGS.values()
-                        if setting.group == group and run.knows(setting.name)
-                    },
-                },
-                border="horizontal",
-                alt=f"Settings: {heading}",
-            )
+            rows = [
+                (setting.label, escape(run_labels.setting_value(getattr(run.config, setting.name))))
+                for setting in SETTINGS.values()
+                if setting.group == group and run.knows(setting.name)
+            ]
+            st.table(dict([(f"**{heading}**", ""), *rows]), border="horizontal", alt=f"Settings: {heading}")
 
 
-def what_next(run: Run, parent: Run | None) -> None:
-    """The ways on from here, each a link that carries the run; a changed run is compared with what it came from."""
+def what_next(store: Store, run: Run, parent: Run | None) -> None:
+    """The ways on from here, links that carry the run and files; a changed run is compared with what it came from."""
     st.markdown("**What next?**")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
@@ -116,3 +111,4 @@ def what_next(run: Run, parent: Run | None) -> None:
             on_click=query_params.set_url,
             kwargs={"run": None, "parent": run.id},
         )
+        downloads.popover(store, run)

@@ -3,6 +3,7 @@
 Everything has its place from the first moment on: nothing jumps when a number arrives.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -147,28 +148,28 @@ def _buttons(store: Store, run: Run) -> None:
     if not current_user.may_change(run) or not (run.status.active or run.status.resumable):
         return
     asked = run.status is RunStatus.RUNNING and run.command is not None
-    for what, icon, applies in (
-        ("Continue", ":material/play_arrow:", run.status.resumable),
-        ("Pause", ":material/pause:", run.status.active and not asked),
-        ("Stop", ":material/stop:", run.status.active and not asked),
-    ):
+    may_end = run.status.active and not asked
+    ways: list[tuple[str, str, str, bool, Callable[[str], object]]] = [
+        ("continue", "Continue", ":material/play_arrow:", run.status.resumable, store.resume),
+        ("pause", "Pause", ":material/pause:", may_end, lambda id: store.request(id, "pause")),
+        ("stop", "Stop", ":material/stop:", may_end, lambda id: store.request(id, "stop")),
+    ]
+    for name, label, icon, applies, do in ways:
         st.button(
-            what,
-            key=f"run_{what.lower()}",
+            label,
+            key=f"run_{name}",
             icon=icon,
-            type="primary" if what == "Continue" and applies else "secondary",
+            type="primary" if name == "continue" and applies else "secondary",
             disabled=not applies,
             on_click=_ask,
-            args=(store, run.id, what),
+            args=(store, run.id, do),
         )
 
 
-def _ask(store: Store, run_id: str, what: str) -> None:
+def _ask(store: Store, run_id: str, do: Callable[[str], object]) -> None:
+    """Callback: do it, or say why not."""
     try:
-        if what == "Continue":
-            store.resume(run_id)
-        else:
-            store.request(run_id, "stop" if what == "Stop" else "pause")
+        do(run_id)
     except StoreError as error:
         st.toast(escape(str(error)), icon=":material/error:")
     run_snapshot.renew(store, run_id)

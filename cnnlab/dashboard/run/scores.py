@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.analysis.diagnosis import Sign, best_epoch, diagnose, overfitting
+from cnnlab.analysis.diagnosis import best_epoch, diagnose, overfitting
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.run import next_steps
 from cnnlab.dashboard.widgets.markdown import escape
@@ -49,8 +49,7 @@ def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
         )
     for sentence in (overfitting("This run", epochs, run.results), best_epoch(run.results)):
         st.markdown(escape(sentence))
-    if diagnose(epochs).sign is Sign.OVERFITS:
-        next_steps.offer(run)
+    next_steps.offer(run, diagnose(epochs).sign)
 
 
 def _score(name: str, score: Score, help: str) -> None:

@@ -33,7 +33,8 @@ from cnnlab.sweeps import (
     value_words,
 )
 
-GRID, RANDOM = "Grid", "Random"
+HOW = {"grid": "Grid", "random": "Random"}
+"""The two ways to choose the runs, and what they are called."""
 MOST_SETTINGS = 3
 """Varied at once from the form: more than three cannot be looked at together. The command line takes any number."""
 
@@ -56,8 +57,9 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
         st.caption("The runs have the settings of the form, but for those you vary here.")
         how = st.segmented_control(
             "How to choose",
-            [GRID, RANDOM],
-            default=GRID,
+            list(HOW),
+            format_func=lambda how: HOW[how],
+            default="grid",
             required=True,
             key="sweep_how",
             help="Grid: every combination of the values you name. Random: as many draws from ranges as you like; where "
@@ -74,7 +76,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
             help=f"One to {MOST_SETTINGS}. Vary the seed as well to see how far luck alone goes.",
             persist_state="session",
         )
-        asked = _asked(how == RANDOM, chosen, typed)
+        asked = _asked(how == "random", chosen, typed)
         name = st.text_input(
             "Name",
             key="sweep_name",
@@ -135,20 +137,21 @@ def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
     now = _typed_value(setting, now)
     if at_random and setting.kind in (int, float):
         return _range(setting, now)
-    suggested = [value_words(value) for value in suggested_values.values(setting, now, offered)]
+    suggested = suggested_values.values(setting, now, offered)
     options = list(offered) or suggested
     kept = st.session_state.get(f"sweep_values_{setting.name}", [])
-    texts = st.multiselect(
+    chosen = st.multiselect(
         setting.label,
-        [*options, *(text for text in kept if text not in options)],
+        [*options, *(value for value in kept if _read(setting, value) not in options)],
         default=suggested,
+        format_func=value_words,
         key=f"sweep_values_{setting.name}",
         accept_new_options=setting.kind in (int, float),
         help=setting.help,
         placeholder="Choose values, or type one",
         persist_state="session",
     )
-    values = parse_values(setting, map(_point, texts))
+    values = parse_values(setting, (_point(value) if isinstance(value, str) else value for value in chosen))
     in_order = setting.kind in (int, float) and None not in values
     return Axis(setting.name, tuple(sorted(values)) if in_order else values)
 
@@ -172,6 +175,14 @@ def _range(setting: Setting, now: Any) -> Range:
     ]
     ends = [parse_value(setting, _point(text)) for text in texts]
     return Range(setting.name, *ends)
+
+
+def _read(setting: Setting, value: Any) -> Any:
+    """A value that was offered as it is; one that somebody typed as it reads, or as it was typed if it does not."""
+    try:
+        return parse_value(setting, _point(value)) if isinstance(value, str) else value
+    except SweepError:
+        return value
 
 
 def _typed_value(setting: Setting, now: Any) -> Any:

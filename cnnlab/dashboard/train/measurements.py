@@ -101,7 +101,7 @@ def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
 def _preflight(answer: Preflight, config: TrainingConfig, gently: bool) -> None:
     time, memory = expected(answer.forecast, config.epochs)
     steps = answer.forecast.steps
-    on = "of the GPU" if answer.machine.startswith("NVIDIA") else "of memory"
+    on = "of the GPU" if answer.device == "cuda" else "of memory"
     st.markdown(f"**{time[0].upper()}{time[1:]}** · {memory} {on}")
     beside = ", beside a run in training" if gently else ""
     st.caption(

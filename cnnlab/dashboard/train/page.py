@@ -28,7 +28,7 @@ def show() -> None:
     else:
         parent = next((other for other in runs if other.id == run.parent_id), None)
         live_view.show(store, run, parent)
-        header.what_next(run, parent)
+        header.what_next(store, run, parent)
         header.settings(run)
 
 

@@ -12,7 +12,7 @@ from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.presets import PRESETS
+from cnnlab.presets import PRESETS, named
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig, differences
 
@@ -125,10 +125,9 @@ def _use_built_in() -> None:
 
 
 def _choose() -> None:
-    for preset in PRESETS:
-        if preset.name == st.session_state[_PRESET]:
-            form.fill(preset.config)
-            _leave_parent()
+    if preset := named(st.session_state[_PRESET] or ""):
+        form.fill(preset.config)
+        _leave_parent()
 
 
 def _leave_parent() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
-from cnnlab.runs.errors import StoreError
+from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at, sha256_of
 from cnnlab.runs.repair.rebuild import adopt, damage, file_of, salvage
 from cnnlab.runs.run import Checkpoint, Run
@@ -50,7 +50,7 @@ def store_findings(app_config: AppConfig) -> Iterator[Finding]:
             return
         runs = Store(app_config).list()
     except StoreError as error:
-        damaged = "is damaged" in str(error)
+        damaged = isinstance(error, DamagedStoreError)
         yield Finding("store", str(error), well=False, mend=(lambda: salvage(app_config).sentence) if damaged else None)
         return
     yield Finding(

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
 
-from cnnlab.runs.errors import StoreError
+from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.runs.store.tables import SCHEMA_VERSION, metadata
 
@@ -78,15 +78,11 @@ class Database:
                     self._refuse_cut(connection)
                 yield connection
         except DBAPIError as error:
-            raise StoreError(self._sentence(str(error.orig))) from error
+            raise self._error(str(error.orig)) from error
         except sqlite3.DatabaseError as error:
-            raise StoreError(self._sentence(str(error))) from error
-        except (
-            DamagedError,
-            NoResultFound,
-            UnicodeDecodeError,
-        ) as error:  # SQLite's own message may quote damaged bytes
-            raise StoreError(self._sentence("malformed")) from error
+            raise self._error(str(error)) from error
+        except (DamagedError, NoResultFound, UnicodeDecodeError) as error:  # SQLite's own words may quote noise
+            raise self._error("malformed") from error
         except OSError as error:
             raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
 
@@ -141,25 +137,38 @@ class Database:
                 source.backup(target)
             unfinished.replace(kept)
 
-    def _sentence(self, fault: str) -> str:
-        for words, sentence in _SENTENCES.items():
+    def _error(self, fault: str) -> StoreError:
+        """`fault`: what the database itself said, whose words are all that tells one fault from another."""
+        for words, kind, sentence in _FAULTS:
             if any(word in fault for word in words):
-                return sentence.format(place=self.place)
-        return f"The run store {self.place} cannot be used: {fault}."
+                return kind(sentence.format(place=self.place))
+        return StoreError(f"The run store {self.place} cannot be used: {fault}.")
 
 
-_SENTENCES = {
-    ("not a database", "malformed", "no such table", "no such column"): (
+_FAULTS: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
+    (
+        ("not a database", "malformed", "no such table", "no such column"),
+        DamagedStoreError,
         "The run store {place} is damaged, or is no run store. Move it away and go on with what can be read of it with: "
-        "python -m cnnlab doctor --mend. The checkpoints of its runs stay where they are."
+        "python -m cnnlab doctor --mend. The checkpoints of its runs stay where they are.",
     ),
-    ("readonly", "unable to open", "permission"): (
+    (
+        ("readonly", "unable to open", "permission"),
+        StoreError,
         "The run store {place} cannot be opened for writing. Check who may write to it and its folder, "
-        "or set CNNLAB_HOME to another folder."
+        "or set CNNLAB_HOME to another folder.",
     ),
-    ("locked",): "The run store {place} is busy: another process has been writing for seconds. Try again.",
-    ("full", "disk I/O"): "The disk of the run store {place} is full or failing. Free some space and try again.",
-}
+    (
+        ("locked",),
+        StoreError,
+        "The run store {place} is busy: another process has been writing for seconds. Try again.",
+    ),
+    (
+        ("full", "disk I/O"),
+        StoreError,
+        "The disk of the run store {place} is full or failing. Free some space and try again.",
+    ),
+)
 
 
 def _version(connection: Connection) -> int:

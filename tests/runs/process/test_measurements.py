@@ -17,6 +17,7 @@ ANSWER = Preflight(
     plan=Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=1),
     forecast=Forecast(epoch_s=(1.0, 2.0), memory_bytes=(10, 20), steps=3),
     machine="CPU",
+    device="cpu",
 )
 SAID = json.dumps({"type": "preflight", **ANSWER.model_dump(mode="json")})
 MakeProber = Callable[..., Prober]
