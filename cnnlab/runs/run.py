@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -22,12 +22,9 @@ class Imported:
     file: str
     """What the file was called."""
     stated: bool
-    """Whether it stated all settings; if not, those of `KNOWN` alone are known."""
+    """Whether it stated all settings; if not, those that are `known_of_weights` alone are known."""
     epoch: int | None
     """The epoch that it said it was from."""
-
-    KNOWN: ClassVar[tuple[str, ...]] = ("architecture", "dataset", "normalisation", "batch_norm")
-    """What fits the weights, or was said by who brought them."""
 
     def as_environment(self) -> str:
         """As the `environment` of the run keeps it."""
@@ -101,7 +98,7 @@ class Run:
 
     def knows(self, setting: str) -> bool:
         """False for a setting of imported weights that nobody has stated: `config` has its default there."""
-        return self.imported is None or self.imported.stated or setting in Imported.KNOWN
+        return self.imported is None or self.imported.stated or SETTINGS[setting].known_of_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

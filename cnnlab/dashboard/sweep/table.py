@@ -38,7 +38,7 @@ def frame(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], 
     """One row a run, in the order given. Accuracies in percent, numbers as numbers, so that they can be sorted."""
     outcomes = [each for _, each in rated]
     columns: dict[str, list[Any]] = {
-        axis.label: [_cell(getattr(r.config, axis.name)) for r, _ in rated] for axis in axes
+        axis.label: [_cell(axis, getattr(r.config, axis.name)) for r, _ in rated] for axis in axes
     }
     columns |= {
         judged_by.capitalize(): [tenths(each.judged.accuracy) if each else None for each in outcomes],
@@ -57,10 +57,10 @@ def train_label(judged_by: Judge) -> str:
     return "Train sample" if judged_by == "validation" else "Train"
 
 
-def _cell(value: Any) -> Any:
+def _cell(axis: Setting, value: Any) -> Any:
     """A number as it is; a word as people read it."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else run_labels.setting_value(value)
+    return value if number else run_labels.setting_value(axis, value)
 
 
 def _columns(axes: Sequence[Setting], judged_by: Judge) -> dict[str, Any]:
