@@ -26,7 +26,6 @@ _DIGITS = 3
 _TRIES_A_RUN = 50
 _BOOLS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 _OWN = ("default", "all")
-_FOLLOWS = ("dropout", "batch_norm")
 
 
 class SweepError(ValueError):
@@ -179,7 +178,7 @@ def completed(
 def varied(configs: Sequence[TrainingConfig]) -> list[Setting]:
     """The settings that not all have in common, in the order of the form; but not what only follows the architecture."""
     differing = [s for s in SETTINGS.values() if len({getattr(config, s.name) for config in configs}) > 1]
-    return [s for s in differing if s.name not in _FOLLOWS or not _follows(configs, s.name)]
+    return [s for s in differing if not s.follows_architecture or not _follows(configs, s.name)]
 
 
 def _follows(configs: Sequence[TrainingConfig], name: str) -> bool:

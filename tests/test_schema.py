@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cnnlab.presets import PRESETS
-from cnnlab.schema import GROUPS, SETTINGS, TrainingConfig, complaints, differences
+from cnnlab.schema import GROUPS, SETTINGS, TrainingConfig, complaints, differences, field, names_affecting, narrowed
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_every_setting_explains_itself(setting) -> None:
-    """Label, one sentence of help, group, and a range in words, for the form and the command line."""
+    """Label, one sentence of help, group, and a range in words, for the form and the command line.
+
+    The form can leave a whole number empty; another value can be left out only where the architecture has its own.
+    """
     assert setting.label
     assert setting.help.endswith(".")
     assert setting.group in GROUPS
@@ -21,6 +24,26 @@ def test_every_setting_explains_itself(setting) -> None:
     if setting.kind in (int, float):
         assert setting.low is not None
         assert setting.high is not None
+    assert set(setting.words) <= set(setting.choices)
+    assert setting.optional or not setting.follows_architecture
+    assert setting.follows_architecture or not setting.optional or setting.kind is int
+
+
+def test_a_field_that_does_not_say_affects_everything() -> None:
+    """So that what was kept before is not used again; a word that nothing asks for is refused at once."""
+    assert field.setting("main", "Shade", "How dark it is.").json_schema_extra["affects"] == sorted(field.EVERYTHING)
+    with pytest.raises(ValueError, match="Shade cannot affect colour"):
+        field.setting("main", "Shade", "How dark it is.", affects={"speed", "colour"})
+
+
+@pytest.mark.parametrize("what", sorted(field.EVERYTHING))
+def test_a_narrowed_config_differs_only_in_what_affects_it(what) -> None:
+    """Configs that differ in one setting are alike, once narrowed, exactly where it does not affect that."""
+    base = TrainingConfig()
+    for name in SETTINGS:
+        changed = base.model_copy(update={name: "another"})
+        assert (narrowed(changed, what) != narrowed(base, what)) == (name in names_affecting(what))
+    assert names_affecting(what)
 
 
 FAULTS = {

@@ -4,7 +4,7 @@ from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.formatting import count
 from cnnlab.models._network import ARCHITECTURES, Network
 from cnnlab.registry import UnknownNameError
-from cnnlab.schema import SETTINGS, TrainingConfig
+from cnnlab.schema import FOLLOWING, SETTINGS, TrainingConfig
 
 
 class ConfigError(ValueError):
@@ -16,7 +16,7 @@ class ConfigError(ValueError):
 
 
 def complete(config: TrainingConfig) -> TrainingConfig:
-    """The same settings with dropout and batch_norm filled in from the architecture.
+    """The same settings, with those that were left to the architecture filled in from it.
 
     Raises ConfigError where the architecture or the dataset is unknown, or where the validation pictures, the
     training pictures and the batch do not fit into the dataset's training set.
@@ -53,12 +53,8 @@ def build(config: TrainingConfig, info: DatasetInfo) -> Network:
 
 def _filled(config: TrainingConfig) -> TrainingConfig:
     architecture = ARCHITECTURES.get(config.architecture)
-    return config.model_copy(
-        update={
-            "dropout": architecture.dropout if config.dropout is None else config.dropout,
-            "batch_norm": architecture.batch_norm if config.batch_norm is None else config.batch_norm,
-        }
-    )
+    left = [name for name in FOLLOWING if getattr(config, name) is None]
+    return config.model_copy(update={name: architecture.own(name) for name in left})
 
 
 def _misfits(config: TrainingConfig, info: DatasetInfo) -> list[str]:

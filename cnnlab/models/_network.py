@@ -1,11 +1,12 @@
 """What every architecture builds, and the table they register in."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from cnnlab.registry import Registry
+from cnnlab.schema import SETTINGS
 
 
 class Network(nn.Module):
@@ -57,6 +58,10 @@ class Architecture:
     dropout: float
     batch_norm: bool
     build: Builder
+
+    def own(self, setting: str) -> Any:
+        """Its value of a setting that follows the architecture: zero or off where it has no field of that name."""
+        return getattr(self, setting, SETTINGS[setting].kind(0))
 
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture", "cnnlab.models")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -22,12 +22,9 @@ class Imported:
     file: str
     """Name of the file that the weights came in."""
     stated: bool
-    """Whether the file stated all settings; if not, only those of `KNOWN` are known."""
+    """Whether the file states all settings; if not, only those that are `known_of_weights` are known."""
     epoch: int | None
     """Epoch that the file says its weights are from; None where the file does not say."""
-
-    KNOWN: ClassVar[tuple[str, ...]] = ("architecture", "dataset", "normalisation", "batch_norm")
-    """Settings that are always known: they fit the weights, or were said by who imported them."""
 
     def as_environment(self) -> str:
         """Return this import as JSON, as the run's `environment` column keeps it."""
@@ -103,11 +100,11 @@ class Run:
         return (self.config, self.imported.epoch) if self.imported.stated else (None, None)
 
     def knows(self, setting: str) -> bool:
-        """Return whether the value of `setting` is known; it may not be for imported weights.
+        """Return whether the value of `setting` is known.
 
-        `config` has its default for a setting of imported weights that nobody has stated.
+        For a setting of imported weights that nobody has stated it is not: `config` has its default there.
         """
-        return self.imported is None or self.imported.stated or setting in Imported.KNOWN
+        return self.imported is None or self.imported.stated or SETTINGS[setting].known_of_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,14 @@ from cnnlab.schema.config import (
     TrainingConfig,
     ViewsName,
 )
-from cnnlab.schema.describe import SETTINGS, Setting, complaints, differences
+from cnnlab.schema.describe import FOLLOWING, SETTINGS, Setting, complaints, differences, names_affecting, narrowed
+from cnnlab.schema.field import Affected
 
 __all__ = [
+    "FOLLOWING",
     "GROUPS",
     "SETTINGS",
+    "Affected",
     "AugmentationName",
     "DeviceName",
     "ModeName",
@@ -29,4 +32,6 @@ __all__ = [
     "ViewsName",
     "complaints",
     "differences",
+    "names_affecting",
+    "narrowed",
 ]

@@ -1,12 +1,13 @@
-"""What a run is asked to do: every setting with its range, unit, default and help.
+"""What a run is asked to do: every setting with its range, unit, default and help, and what it affects.
 
-The form, the command line and the validation are all made from these fields; nothing repeats them.
+The form, the command line, the validation, the sweeps and the caches are all made from these fields; nothing repeats them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
+
+from cnnlab.schema.field import setting
 
 OptimizerName = Literal["adam", "adamw", "sgd", "nesterov", "muon"]
 ScheduleName = Literal["constant", "linear", "cosine", "one_cycle"]
@@ -18,12 +19,6 @@ PrecisionName = Literal["float32", "bfloat16"]
 ViewsName = Literal["none", "mirror", "mirror_shift"]
 
 
-def _setting(group: str, label: str, help: str, *, unit: str = "", log: bool = False) -> FieldInfo:
-    """What people read of a setting; pydantic keeps it beside the range."""
-    extra: dict[str, Any] = {"group": group, "label": label, "unit": unit, "log": log}
-    return Field(description=help, json_schema_extra=extra)  # type: ignore[no-any-return]
-
-
 class TrainingConfig(BaseModel):
     """All settings of one run. Frozen; an unknown, missing or out-of-range value raises ValidationError."""
 
@@ -32,164 +27,236 @@ class TrainingConfig(BaseModel):
     architecture: Annotated[
         str,
         Field(min_length=1, max_length=60),
-        _setting("main", "Architecture", "The kind of network: how its layers follow each other."),
+        setting(
+            "main",
+            "Architecture",
+            "The kind of network: how its layers follow each other.",
+            affects={"shape"},
+            registry="architecture",
+            known_of_weights=True,
+        ),
     ] = "SimpleCNN"
     epochs: Annotated[
         int,
         Field(ge=1, le=1000),
-        _setting("main", "Epochs", "How many times the network sees every training picture."),
+        setting("main", "Epochs", "How many times the network sees every training picture.", affects={"course"}),
     ] = 10
     lr: Annotated[
         float,
         Field(ge=1e-7, le=10.0),
-        _setting(
+        setting(
             "main",
             "Learning rate",
             "How far each step moves the weights: too small learns slowly, too large never settles.",
             log=True,
+            affects={"course"},
+            side_by_side=True,
         ),
     ] = 0.001
     dropout: Annotated[
         Annotated[float, Field(ge=0.0, le=0.95)] | None,
-        _setting(
+        setting(
             "main",
             "Dropout",
             "Share of the classifier head's activations set to zero at each training step, against overfitting. "
             "Left out: as the architecture has it.",
+            affects={"shape"},
+            tries=(0.0, 0.25, 0.5),
+            follows_architecture=True,
         ),
     ] = None
     dataset: Annotated[
         str,
         Field(min_length=1, max_length=60),
-        _setting("data", "Dataset", "The pictures the network learns from."),
+        setting(
+            "data",
+            "Dataset",
+            "The pictures the network learns from.",
+            affects={"data", "shape"},
+            tries="itself",
+            registry="dataset",
+            known_of_weights=True,
+        ),
     ] = "CIFAR-10"
     validation_size: Annotated[
         int,
         Field(ge=0, le=30_000),
-        _setting(
+        setting(
             "data",
             "Validation pictures",
             "Taken out of the training set to choose by, so that the test set stays unseen. "
             "0 trains on everything, as the tutorial does.",
             unit="pictures",
+            affects={"data"},
+            tries=(1_000, 5_000, 10_000),
         ),
     ] = 5_000
     train_subset: Annotated[
         Annotated[int, Field(ge=10, le=60_000)] | None,
-        _setting(
+        setting(
             "data",
             "Training pictures",
             "Train on so many pictures only, chosen by the seed: faster, and easier to overfit. Left out: all.",
             unit="pictures",
+            affects={"data"},
+            tries=(1_000, 5_000, 20_000),
         ),
     ] = None
     normalisation: Annotated[
         NormalisationName,
-        _setting(
+        setting(
             "data",
             "Normalisation",
             "half: (value - 0.5) / 0.5, as in the tutorial. dataset: each channel's own mean and deviation.",
+            affects={"contents"},
+            known_of_weights=True,
         ),
     ] = "half"
     augmentation: Annotated[
         AugmentationName,
-        _setting(
+        setting(
             "data",
             "Augmentation",
             "Changes each training picture a little each time: mirrored (flip), or mirrored and shifted by up to "
             "4 pixels (flip_crop), with a square covered as well (flip_crop_cutout). alternating: mirrored in every "
             "other epoch, and shifted by up to 2 pixels.",
+            affects={"speed", "step"},
+            words={"flip_crop": "flip + crop", "flip_crop_cutout": "flip + crop + cutout"},
         ),
     ] = "none"
     batch_norm: Annotated[
         bool | None,
-        _setting(
+        setting(
             "network",
             "Batch normalisation",
             "Normalises each channel over the batch after every convolution. Left out: as the architecture has it.",
+            affects={"shape"},
+            follows_architecture=True,
+            known_of_weights=True,
         ),
     ] = None
     optimizer: Annotated[
         OptimizerName,
-        _setting(
-            "optimizer", "Optimizer", "The rule that turns gradients into steps. sgd, nesterov and muon use momentum."
+        setting(
+            "optimizer",
+            "Optimizer",
+            "The rule that turns gradients into steps. sgd, nesterov and muon use momentum.",
+            affects={"speed", "step"},
+            side_by_side=True,
         ),
     ] = "adam"
     momentum: Annotated[
         float,
         Field(ge=0.0, le=0.999),
-        _setting(
+        setting(
             "optimizer",
             "Momentum",
             "How much of the last step sgd, nesterov and muon keep; the Adam family ignores it.",
+            affects={"step"},
+            tries=(0.0, 0.9, 0.99),
+            side_by_side=True,
         ),
     ] = 0.9
     weight_decay: Annotated[
         float,
         Field(ge=0.0, le=1.0),
-        _setting(
+        setting(
             "optimizer",
             "Weight decay",
             "Pulls every weight towards zero a little at each step, against overfitting.",
             log=True,
+            affects={"step"},
+            tries=(0.0, 0.001, 0.01),
+            side_by_side=True,
         ),
     ] = 0.0
     batch_size: Annotated[
         int,
         Field(ge=2, le=8192),
-        _setting("optimizer", "Batch size", "Pictures averaged into one step.", unit="pictures"),
+        setting(
+            "optimizer",
+            "Batch size",
+            "Pictures averaged into one step.",
+            unit="pictures",
+            affects={"speed", "step"},
+        ),
     ] = 64
     schedule: Annotated[
         ScheduleName,
-        _setting(
+        setting(
             "optimizer",
             "Learning-rate schedule",
             "constant; linear: falls straight to zero; cosine: falls smoothly to zero; "
             "one_cycle: rises for the first 30 % of steps, then falls.",
+            affects={"course"},
+            words={"one_cycle": "one-cycle"},
+            side_by_side=True,
         ),
     ] = "constant"
     label_smoothing: Annotated[
         float,
         Field(ge=0.0, le=0.5),
-        _setting(
+        setting(
             "optimizer",
             "Label smoothing",
             "Asks for slightly less than certainty: shares this much among all classes.",
+            affects={"step"},
+            tries=(0.0, 0.05, 0.1),
         ),
     ] = 0.0
     seed: Annotated[
         int,
         Field(ge=0, le=2**31 - 1),
-        _setting("machine", "Seed", "Start of every random choice: the same seed repeats the same run."),
+        setting(
+            "machine",
+            "Seed",
+            "Start of every random choice: the same seed repeats the same run.",
+            affects={"contents", "step"},
+            tries="next",
+            side_by_side=True,
+        ),
     ] = 0
     device: Annotated[
         DeviceName,
-        _setting("machine", "Device", "Where to compute. auto: the GPU where there is one."),
+        setting(
+            "machine",
+            "Device",
+            "Where to compute. auto: the GPU where there is one.",
+            affects={"speed", "step"},
+            tries="itself",
+            side_by_side=True,
+        ),
     ] = "auto"
     mode: Annotated[
         ModeName,
-        _setting(
+        setting(
             "machine",
             "Arithmetic",
             "exact: bit for bit the plain tutorial loop on the CPU. fast: the same mathematics with freer rounding.",
+            affects={"speed", "step"},
+            tries="itself",
         ),
     ] = "fast"
     precision: Annotated[
         PrecisionName,
-        _setting(
+        setting(
             "machine",
             "Precision",
             "bfloat16 multiplies with 8 instead of 24 significant bits: quicker, and a little rougher. Used only where "
             "the hardware has it; the run says what it used.",
+            affects={"speed", "step"},
+            tries="itself",
         ),
     ] = "float32"
     test_time_augmentation: Annotated[
         ViewsName,
-        _setting(
+        setting(
             "data",
             "Test-time augmentation",
             "At the end, also measures the test set on several views of each picture: mirrored, or mirrored and "
             "shifted by a pixel. Always shown beside the plain accuracy, under its own name.",
+            affects={"measure"},
+            side_by_side=True,
         ),
     ] = "none"
 
@@ -197,7 +264,8 @@ class TrainingConfig(BaseModel):
     @classmethod
     def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Python counts True as 1; a person who sends it meant something else."""
-        if isinstance(value, bool) and info.field_name != "batch_norm":
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
             raise ValueError("a number or text, not true or false")
         return value
 

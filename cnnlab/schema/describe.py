@@ -1,13 +1,14 @@
 """The settings as the form, the command line and the table of runs need them, made from the fields of TrainingConfig."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from cnnlab.schema.config import TrainingConfig
+from cnnlab.schema.field import Affected, Tries
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,20 @@ class Setting:
     high: float | None
     log: bool
     default: Any
+    affects: frozenset[Affected]
+    """What has to be made or measured again when it changes; everything, where the field does not say."""
+    tries: Tries
+    """What a sweep offers to try."""
+    words: Mapping[str, str] = field(hash=False)
+    """Choices whose name in code is not how people write them."""
+    registry: str
+    """The registry that names its values, "architecture" or "dataset"; empty for most."""
+    follows_architecture: bool
+    """True where None means the architecture's own value."""
+    side_by_side: bool
+    """True where runs that are trained side by side may each have a value of their own."""
+    known_of_weights: bool
+    """True where it is known of weights from a file: the file shows it, or who brings the file is asked for it."""
 
     @property
     def range(self) -> str:
@@ -39,41 +54,61 @@ class Setting:
         return "true or false" if self.kind is bool else "text"
 
 
-def _setting_of(name: str, field: FieldInfo) -> Setting:
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict)
-    arguments = [a for a in get_args(field.annotation) if a is not type(None)]
+def _setting_of(name: str, about: FieldInfo) -> Setting:
+    said = dict(cast("dict[str, Any]", about.json_schema_extra))
+    affects, tries = frozenset(said.pop("affects")), cast("Tries", said.pop("tries"))
+    arguments = [a for a in get_args(about.annotation) if a is not type(None)]
     choices = tuple(a for a in arguments if isinstance(a, str))
-    optional = type(None) in get_args(field.annotation)
-    bounds = list(field.metadata)
-    inner = arguments[0] if optional else field.annotation
+    optional = type(None) in get_args(about.annotation)
+    bounds = list(about.metadata)
+    inner = arguments[0] if optional else about.annotation
     if optional and get_args(inner):  # Annotated[float, Field(ge=…)] | None keeps its bounds inside
         inner, *inside = get_args(inner)
         bounds += [m for f in inside for m in f.metadata]
-
-    def bound(attribute: str) -> float | None:
-        return next((getattr(m, attribute) for m in bounds if hasattr(m, attribute)), None)
-
     kind = str if choices else inner
     assert isinstance(kind, type)
+
+    def exact(value: Any) -> Any:
+        """A slider refuses to mix 1 and 0.5: numbers in the setting's own kind."""
+        return kind(value) if kind in (int, float) and value is not None else value
+
+    def bound(attribute: str) -> Any:
+        return exact(next((getattr(m, attribute) for m in bounds if hasattr(m, attribute)), None))
+
     return Setting(
         name=name,
-        label=str(extra["label"]),
-        help=field.description or "",
-        group=str(extra["group"]),
-        unit=str(extra["unit"]),
+        help=about.description or "",
         kind=kind,
         optional=optional,
         choices=choices,
         low=bound("ge"),
         high=bound("le"),
-        log=bool(extra["log"]),
-        default=field.default,
+        default=exact(about.default),
+        affects=affects,
+        tries=tries if isinstance(tries, str) else tuple(tries),
+        **said,
     )
 
 
 SETTINGS: dict[str, Setting] = {n: _setting_of(n, f) for n, f in TrainingConfig.model_fields.items()}
 """Every setting by name, in the order of the form."""
+
+FOLLOWING = tuple(setting.name for setting in SETTINGS.values() if setting.follows_architecture)
+"""The names of the settings that every architecture has a value of its own for."""
+
+
+def names_affecting(*what: Affected) -> tuple[str, ...]:
+    """The names of the settings that affect any of these, in the order of the form."""
+    return tuple(setting.name for setting in SETTINGS.values() if not setting.affects.isdisjoint(what))
+
+
+def narrowed(config: TrainingConfig, *what: Affected) -> TrainingConfig:
+    """`config` with the defaults of all settings that affect none of these.
+
+    Two configs with equal narrowed ones give the same: a cache's key is the config narrowed to what it keeps.
+    """
+    kept = names_affecting(*what)
+    return config.model_copy(update={name: s.default for name, s in SETTINGS.items() if name not in kept})
 
 
 def complaints(error: ValidationError) -> list[str]:

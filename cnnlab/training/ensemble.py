@@ -28,11 +28,6 @@ from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state
 
-MAY_DIFFER = (
-    "seed", "lr", "schedule", "optimizer", "momentum", "weight_decay", "test_time_augmentation", "device",
-)  # fmt: skip
-"""Settings that are each run's own; all others shape the stack."""
-
 News = StepRecord | EpochRecord | Exception
 """A run's record, or what ended its training: the others go on."""
 
@@ -45,7 +40,7 @@ def why_not(configs: Sequence[TrainingConfig]) -> str:
     """One sentence why `configs` cannot be stacked, or an empty one. The configs must be complete."""
     first = configs[0]
     for setting in SETTINGS.values():
-        if setting.name not in MAY_DIFFER and len({getattr(config, setting.name) for config in configs}) > 1:
+        if not setting.side_by_side and len({getattr(config, setting.name) for config in configs}) > 1:
             return f"Runs trained side by side must agree in {setting.label} ({setting.name})."
     if first.mode != "fast":
         return "Side by side, sums are rounded in another order: that is no exact arithmetic."

@@ -7,14 +7,13 @@ import torch
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import Data, prepare_sets
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import TrainingConfig, narrowed
 
 Progress = Callable[[int, int], None]
 
-_CUT_BY = ("dataset", "seed", "validation_size", "train_subset", "normalisation")
-"""The settings that the sets depend on."""
+_Key = tuple[torch.device, TrainingConfig]
 
-_kept: dict[tuple[object, ...], Data] = {}
+_kept: dict[_Key, Data] = {}
 
 
 def keep(config: TrainingConfig, app_config: AppConfig, device: torch.device) -> Data:
@@ -37,8 +36,8 @@ def _cut(config: TrainingConfig, app_config: AppConfig, device: torch.device, pr
     return prepare_sets(config, dataset.load(app_config.data), dataset.info, device)
 
 
-def _key(config: TrainingConfig, device: torch.device) -> tuple[object, ...]:
-    return (device, *(getattr(config, name) for name in _CUT_BY))
+def _key(config: TrainingConfig, device: torch.device) -> _Key:
+    return device, narrowed(config, "data", "contents")
 
 
 class Sets:
@@ -46,7 +45,7 @@ class Sets:
 
     def __init__(self, app_config: AppConfig, device: torch.device) -> None:
         self._app_config, self._device = app_config, device
-        self._cut: dict[tuple[object, ...], Data] = {}
+        self._cut: dict[_Key, Data] = {}
 
     def of(self, config: TrainingConfig) -> Data:
         """The same object for the same sets. Raises DataUnavailableError."""

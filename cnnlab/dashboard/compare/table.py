@@ -75,7 +75,7 @@ def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
 
 def value_of(run: Run, setting: Setting) -> str:
     """As people read it; a dash where nobody knows it."""
-    return run_labels.setting_value(getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
+    return run_labels.setting_value(setting, getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
 
 
 def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Mapping[str, str]) -> list[Column]:

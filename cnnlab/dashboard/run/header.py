@@ -86,7 +86,7 @@ def settings(run: Run) -> None:
             if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
                 continue
             rows = [
-                (setting.label, escape(run_labels.setting_value(getattr(run.config, setting.name))))
+                (setting.label, escape(run_labels.setting_value(setting, getattr(run.config, setting.name))))
                 for setting in SETTINGS.values()
                 if setting.group == group and run.knows(setting.name)
             ]

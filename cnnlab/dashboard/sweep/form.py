@@ -133,7 +133,7 @@ def _number(label: str, default: int, key: str, help: str) -> int:
 
 def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
     """The widgets of one setting. Raises SweepError."""
-    offered = tuple(form.REGISTRIES[setting.name]()) if setting.name in form.REGISTRIES else setting.choices
+    offered = form.offered(setting)
     now = _typed_value(setting, now)
     if at_random and setting.kind in (int, float):
         return _range(setting, now)
@@ -146,7 +146,7 @@ def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
         default=suggested,
         format_func=value_words,
         key=f"sweep_values_{setting.name}",
-        accept_new_options=setting.kind in (int, float),
+        accept_new_options=setting.kind is not bool and not offered,
         help=setting.help,
         placeholder="Choose values, or type one",
         persist_state="session",

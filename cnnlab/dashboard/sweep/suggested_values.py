@@ -4,16 +4,6 @@ from typing import Any
 
 from cnnlab.schema import Setting
 
-TRIED: dict[str, tuple[float | int, ...]] = {
-    "dropout": (0.0, 0.25, 0.5),
-    "momentum": (0.0, 0.9, 0.99),
-    "label_smoothing": (0.0, 0.05, 0.1),
-    "weight_decay": (0.0, 0.001, 0.01),
-    "validation_size": (1_000, 5_000, 10_000),
-    "train_subset": (1_000, 5_000, 20_000),
-}
-"""Where the form's own value says little about what to try beside it."""
-
 MOST_CHOICES = 3
 
 
@@ -23,16 +13,25 @@ def values(setting: Setting, now: Any, offered: tuple[str, ...] = ()) -> list[An
         return [False, True]
     if setting.kind is str:
         return _choices(setting, now, list(setting.choices or offered))
-    if setting.name in TRIED:
-        return list(TRIED[setting.name])
-    now = setting.default if now is None else now
-    if setting.name == "seed":
+    now = next(value for value in (now, setting.default, setting.low) if value is not None)
+    if not isinstance(setting.tries, str):
+        around = list(setting.tries)
+    elif setting.tries == "itself":
+        around = [now]
+    elif setting.tries == "next":
         around = [now, now + 1, now + 2]
-    elif setting.log:
-        around = [float(f"{now * factor:.3g}") for factor in (0.1, 1, 10)]
     else:
-        around = [now // 2, now, now * 2] if setting.kind is int else [now]
+        around = _around(setting, now)
     return sorted({_within(setting, value) for value in around})
+
+
+def _around(setting: Setting, now: Any) -> list[Any]:
+    """`now` and a value on either side: a tenth and ten times where the setting multiplies, half and double a count."""
+    if setting.log:
+        return [float(f"{now * factor:.3g}") for factor in (0.1, 1, 10)]
+    if setting.kind is int:
+        return [now // 2, now, now * 2 or 1]
+    return [float(f"{(now + end) / 2:.3g}") for end in (setting.low, now, setting.high)]
 
 
 def ends(setting: Setting, now: Any) -> tuple[Any, Any]:
@@ -47,8 +46,7 @@ def ends(setting: Setting, now: Any) -> tuple[Any, Any]:
 def _choices(setting: Setting, now: str | None, offered: list[str]) -> list[Any]:
     """What stands in the form first; alone where every other would change more than one means to compare."""
     known = [now, *(choice for choice in offered if choice != now)] if now in offered else offered
-    alone = setting.group == "machine" or setting.name == "dataset"
-    chosen = known[:1] if alone else known[:MOST_CHOICES]
+    chosen = known[: 1 if setting.tries == "itself" else MOST_CHOICES]
     return sorted(chosen, key=offered.index)
 
 

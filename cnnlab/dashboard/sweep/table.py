@@ -42,7 +42,10 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     epochs = [each.epoch if each else None for each in outcomes]
     times = [duration(run.elapsed_s) if run.step else "" for run in runs]
     return [
-        *(Column(axis.label, [_cell(getattr(run.config, axis.name)) for run in runs], _look(axis)) for axis in axes),
+        *(
+            Column(axis.label, [_cell(axis, getattr(run.config, axis.name)) for run in runs], _look(axis))
+            for axis in axes
+        ),
         *_accuracies(outcomes, judged_by),
         Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
         columns.status([run.status for run in runs]),
@@ -66,10 +69,10 @@ def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterato
     yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f"))
 
 
-def _cell(value: Any) -> Any:
+def _cell(axis: Setting, value: Any) -> Any:
     """A number as it is; a word as people read it."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else run_labels.setting_value(value)
+    return value if number else run_labels.setting_value(axis, value)
 
 
 def _look(axis: Setting) -> Any:

@@ -6,6 +6,7 @@ browser that sends something else meets the same sentences as a person who misty
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import log10
 from typing import Any
 
@@ -15,15 +16,12 @@ from pydantic import ValidationError
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.data import DATASETS
 from cnnlab.models import ARCHITECTURES, ConfigError, complete
-from cnnlab.schema import GROUPS, SETTINGS, Setting, TrainingConfig, complaints
-
-FOLLOWS = ("dropout", "batch_norm")
-"""Settings that an architecture has values of its own for: the form shows them until a person changes them."""
+from cnnlab.schema import FOLLOWING, GROUPS, SETTINGS, Setting, TrainingConfig, complaints
 
 _FILLED = "form_filled"
 """How many times the form has been filled in this session."""
 
-REGISTRIES: dict[str, Callable[[], list[str]]] = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
+_REGISTRIES: dict[str, Callable[[], list[str]]] = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
 
 GROUP_ICONS = {
     "data": ":material/image:",
@@ -58,7 +56,7 @@ def fill(config: TrainingConfig) -> None:
     st.session_state[_FILLED] = st.session_state.get(_FILLED, 0) + 1
     for setting in SETTINGS.values():
         value = getattr(config, setting.name)
-        if setting.name in FOLLOWS:
+        if setting.follows_architecture:
             _changed()[setting.name] = value is not None and value != _own(config.architecture, setting.name)
             value = _own(config.architecture, setting.name) if value is None else value
         st.session_state[key(setting.name)] = f"{value:g}" if setting.log else value
@@ -81,9 +79,9 @@ def draw_folded() -> None:
 
 
 def typed() -> dict[str, Any]:
-    """What stands in the form, as typed; a setting that follows its architecture is left to it (None)."""
+    """What stands in the form, as typed; what follows the architecture is left to it (None) until a person changes it."""
     values = {name: st.session_state.get(key(name), setting.default) for name, setting in SETTINGS.items()}
-    return values | {name: None for name in FOLLOWS if not _changed().get(name)}
+    return values | {name: None for name in FOLLOWING if not _changed().get(name)}
 
 
 def check(values: Mapping[str, Any]) -> Checked:
@@ -95,6 +93,11 @@ def check(values: Mapping[str, Any]) -> Checked:
         return Checked(None, complaints(error))
     except ConfigError as error:
         return Checked(None, error.sentences)
+
+
+def offered(setting: Setting) -> tuple[str, ...]:
+    """The values that there are to choose from: the setting's own choices, or the names in its registry."""
+    return tuple(_REGISTRIES[setting.registry]()) if setting.registry else setting.choices
 
 
 def log_marks(setting: Setting) -> list[float]:
@@ -122,16 +125,16 @@ def nearest_mark(setting: Setting, text: str) -> float:
 
 def _draw(setting: Setting) -> None:
     st.session_state.setdefault(key(setting.name), _first_value(setting))
-    if setting.name in FOLLOWS and not _changed().get(setting.name):
+    if setting.follows_architecture and not _changed().get(setting.name):
         architecture = st.session_state.get(key("architecture"), SETTINGS["architecture"].default)
         st.session_state[key(setting.name)] = _own(architecture, setting.name)
-    if setting.name in REGISTRIES:
-        _draw_names(setting, REGISTRIES[setting.name]())
+    if setting.registry:
+        _draw_names(setting)
     elif setting.choices:
         st.segmented_control(
             setting.label,
             setting.choices,
-            format_func=run_labels.setting_value,
+            format_func=partial(run_labels.setting_value, setting),
             key=key(setting.name),
             help=setting.help,
             required=True,
@@ -150,13 +153,16 @@ def _draw(setting: Setting) -> None:
         _draw_log(setting)
     elif setting.kind is float:
         _draw_share(setting)
+    elif setting.kind is str:
+        st.text_input(setting.label, key=key(setting.name), help=setting.help, persist_state="session")
     else:
         _draw_count(setting)
 
 
-def _draw_names(setting: Setting, names: list[str]) -> None:
+def _draw_names(setting: Setting) -> None:
     # A run of a plug-in that has gone can still be cloned; `check` then says which names there are.
     now = st.session_state[key(setting.name)]
+    names = list(offered(setting))
     options = names if now in names or now is None else [*names, now]
     st.selectbox(setting.label, options, key=key(setting.name), help=setting.help, persist_state="session")
 
@@ -227,7 +233,7 @@ def _take_mark(name: str, exact: str) -> None:
 
 def _remember(name: str) -> None:
     """A person moved a setting that follows its architecture: from now on it stays, until it is moved back."""
-    if name in FOLLOWS:
+    if SETTINGS[name].follows_architecture:
         architecture = st.session_state.get(key("architecture"), SETTINGS["architecture"].default)
         _changed()[name] = st.session_state[key(name)] != _own(architecture, name)
 
@@ -242,7 +248,7 @@ def _own(architecture: str, name: str) -> Any:
     """The architecture's own value; that of no architecture is nothing at all."""
     if architecture not in ARCHITECTURES.names():
         return SETTINGS[name].kind(0)
-    return getattr(ARCHITECTURES.get(architecture), name)
+    return ARCHITECTURES.get(architecture).own(name)
 
 
 def _first_value(setting: Setting) -> Any:

@@ -20,7 +20,7 @@ from cnnlab.formatting import NARROW, count
 from cnnlab.records import LrRange, Preflight, RunStatus
 from cnnlab.runs import Run
 from cnnlab.runs.process.measurements import Kind, Probe, Prober
-from cnnlab.schema import SETTINGS, TrainingConfig
+from cnnlab.schema import Affected, TrainingConfig, narrowed
 
 POLL_S = 0.5
 QUESTIONS: dict[Kind, tuple[str, str, str]] = {
@@ -35,14 +35,11 @@ QUESTIONS: dict[Kind, tuple[str, str, str]] = {
         "Learning-rate range test: a hundred real steps, each with a larger rate. It changes no setting by itself.",
     ),
 }
-INDIFFERENT: dict[Kind, tuple[str, ...]] = {
-    "preflight": (
-        *("epochs", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "seed"),
-        *("normalisation", "test_time_augmentation"),
-    ),
-    "lr_range": ("epochs", "lr", "schedule", "test_time_augmentation"),
+DEPENDS: dict[Kind, tuple[Affected, ...]] = {
+    "preflight": ("data", "shape", "speed"),
+    "lr_range": ("data", "contents", "shape", "speed", "step"),
 }
-"""Settings that the answer does not depend on: changing them, it still holds."""
+"""What the answer depends on: when a setting changes that affects none of this, it still holds."""
 _ASKED = "probes_asked"
 _USED = "probes_used"
 
@@ -138,7 +135,7 @@ def _lr_range(answer: LrRange) -> None:
 
 def _ask(kind: Kind, config: TrainingConfig, gently: bool) -> None:
     """Callback: begin, and remember that this browser wants to see the answer."""
-    asked = _of(kind, config)
+    asked = relevant(kind, config)
     prober().ask(kind, asked, gently)
     st.session_state.setdefault(_ASKED, set()).add((kind, asked.model_dump_json()))
 
@@ -151,7 +148,7 @@ def _use(rate: float) -> None:
 
 def _asked(kind: Kind, config: TrainingConfig) -> Probe | None:
     """What this browser has asked for with these settings."""
-    asked = _of(kind, config)
+    asked = relevant(kind, config)
     if (kind, asked.model_dump_json()) not in st.session_state.get(_ASKED, set()):
         return None
     return prober().find(kind, asked)
@@ -162,9 +159,9 @@ def _under_way(kind: Kind, config: TrainingConfig) -> bool:
     return probe is not None and not probe.over
 
 
-def _of(kind: Kind, config: TrainingConfig) -> TrainingConfig:
-    """The same settings, but for those that make no difference to the answer."""
-    return config.model_copy(update={name: SETTINGS[name].default for name in INDIFFERENT[kind]})
+def relevant(kind: Kind, config: TrainingConfig) -> TrainingConfig:
+    """What an answer belongs to: the settings without those that make no difference to it."""
+    return narrowed(config, *DEPENDS[kind])
 
 
 def prober() -> Prober:

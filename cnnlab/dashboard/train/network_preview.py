@@ -14,12 +14,9 @@ from cnnlab.figures.network_diagram import network_svg
 from cnnlab.formatting import count, duration
 from cnnlab.inspection.summary import LayerRow, summarise, totals
 from cnnlab.runs import Run
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import TrainingConfig, names_affecting, narrowed
 
 BYTES_A_WEIGHT = 4
-SHAPING = ("architecture", "dataset", "dropout", "batch_norm")
-"""The settings that the network's shape depends on."""
-
 MOST_ROWS = 13
 """Of the layer table; that of a deep network scrolls."""
 
@@ -27,13 +24,11 @@ MOST_ROWS = 13
 def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     """Diagram, totals, layer table of what stands in the form; other faults in it do not matter here."""
     sound = form.check(typed).config
-    config = sound or form.check({name: typed[name] for name in SHAPING}).config
+    config = sound or form.check({name: typed[name] for name in names_affecting("shape")}).config
     if config is None:
         return
-    assert config.dropout is not None
-    assert config.batch_norm is not None
     info = DATASETS.get(config.dataset).info
-    rows = layers(config.architecture, config.dataset, config.dropout, config.batch_norm)
+    rows = layers(config)
     svg = network_svg(rows, (info.channels, info.size_px, info.size_px))
     drawing(svg, key="network", description=f"Diagram of {config.architecture}, layer by layer")
     _totals(rows, config, info, runs)
@@ -41,26 +36,28 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     _table(rows)
 
 
-@st.cache_data(show_spinner=False, max_entries=128)
-def layers(architecture: str, dataset: str, dropout: float, batch_norm: bool) -> list[LayerRow]:
-    """The network's layers. Kept, because every touch of the form asks for them again."""
-    config = TrainingConfig(architecture=architecture, dropout=dropout, batch_norm=batch_norm)
-    return summarise(config, DATASETS.get(dataset).info)
+def layers(config: TrainingConfig) -> list[LayerRow]:
+    """The network's layers. Kept by its shape, because every touch of the form asks for them again."""
+    return _layers(narrowed(config, "shape"))
+
+
+@st.cache_data(show_spinner=False, max_entries=128, hash_funcs={TrainingConfig: TrainingConfig.model_dump_json})
+def _layers(config: TrainingConfig) -> list[LayerRow]:
+    return summarise(config, DATASETS.get(config.dataset).info)
 
 
 def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
-    """Training time of one epoch, from how fast runs of the same network and pictures went here; None without any."""
-    speeds = [
-        run.images_per_s
-        for run in runs
-        if run.images_per_s
-        and run.config.architecture == config.architecture
-        and run.config.dataset == config.dataset
-        and run.config.batch_norm == config.batch_norm
-        and run.config.device == config.device
-    ]
+    """Training time of one epoch, from how fast runs of equal steps went here; None without any."""
+    step = _step(config)
+    speeds = [run.images_per_s for run in runs if run.images_per_s and _step(run.config) == step]
     pictures = config.train_subset or info.num_train - config.validation_size
     return pictures / median(speeds[:5]) if speeds else None
+
+
+def _step(config: TrainingConfig) -> TrainingConfig:
+    """What the time of a step depends on: all that affects it, but for how many pictures an epoch has."""
+    every_picture = config.model_copy(update={"train_subset": None, "validation_size": 0})
+    return narrowed(every_picture, "data", "shape", "speed")
 
 
 def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:

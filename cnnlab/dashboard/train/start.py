@@ -68,7 +68,7 @@ def parent_line(parent: Run, config: TrainingConfig | None) -> None:
     """What has been changed of the parent so far, and the way out."""
     changes = [] if config is None else list(differences(parent.config, config))
     said = " · ".join(
-        f"{setting.label.lower()} {run_labels.setting_value(before)} → {run_labels.setting_value(after)}"
+        f"{setting.label.lower()} {run_labels.setting_value(setting, before)} → {run_labels.setting_value(setting, after)}"
         for setting, before, after in changes
     )
     advice = " One change at a time tells what it does." if len(changes) != 1 else ""

@@ -10,7 +10,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
-from cnnlab.schema import differences
+from cnnlab.schema import Setting, differences
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,7 @@ STATUS: dict[RunStatus, StatusLook] = {
 }
 
 
-CHOICES = {"flip_crop": "flip + crop", "flip_crop_cutout": "flip + crop + cutout", "one_cycle": "one-cycle"}
-"""Choices whose name in code is not how people write them."""
-
-
-def setting_value(value: object) -> str:
+def setting_value(setting: Setting, value: object) -> str:
     """A setting's value as people read it."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -47,7 +43,7 @@ def setting_value(value: object) -> str:
         return f"{value:g}"
     if isinstance(value, int):
         return count(value)
-    return "all" if value is None else CHOICES.get(str(value), str(value))
+    return "all" if value is None else setting.words.get(str(value), str(value))
 
 
 def difference_line(run: Run, parent: Run | None) -> str:
@@ -59,7 +55,7 @@ def difference_line(run: Run, parent: Run | None) -> str:
         epochs = f"{count(config.epochs)} epoch{'s' if config.epochs > 1 else ''}"
         return f"{config.architecture} · {config.dataset} · {epochs} · lr {config.lr:g}"
     changes = [
-        f"{setting.label.lower()} {setting_value(before)} → {setting_value(after)}"
+        f"{setting.label.lower()} {setting_value(setting, before)} → {setting_value(setting, after)}"
         for setting, before, after in differences(parent.config, config)
         if setting.name != "architecture" and parent.knows(setting.name)
     ]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from cnnlab.data.tensors import Data
 from cnnlab.files import atomic_write
 from cnnlab.records import Plan, Record
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import TrainingConfig, names_affecting
 from cnnlab.training.autotune.memory import Need
 from cnnlab.training.devices import describe, processor
 
@@ -21,17 +21,6 @@ STALE_S = 86_400.0
 """Machines change: another graphics driver, a laptop on battery, a neighbour on the same host."""
 MOST_KEPT = 200
 """Results; the oldest go first."""
-SPEED = (
-    "architecture",
-    "dropout",
-    "batch_norm",
-    "optimizer",
-    "batch_size",
-    "augmentation",
-    "mode",
-    "precision",
-)
-"""The settings that the time and the memory of a step depend on; the dataset counts by its shape."""
 
 
 class Measured(Record):
@@ -58,17 +47,20 @@ class _File(BaseModel):
 
 
 def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int]) -> str:
-    """Everything a result depends on, so that another machine, torch or batch asks under another key."""
+    """Everything a result depends on, so that another machine, torch or batch asks under another key.
+
+    Of the settings, those that affect the network's shape or the speed of a step; but the dataset counts by its
+    pictures' shape and its number of classes, and the device by what it is.
+    """
     facts = {
-        "torch": torch.__version__,
+        **{name: getattr(config, name) for name in names_affecting("shape", "speed")},
+        "dataset": [list(data.train.images.shape[1:]), len(data.info.classes)],
+        "made an epoch": len(data.train) if config.augmentation == "alternating" else 0,
         "device": describe(device),
         "processor": processor(),
         "system": platform.platform(),
         "threads": list(threads),
-        "picture": list(data.train.images.shape[1:]),
-        "made an epoch": len(data.train) if config.augmentation == "alternating" else 0,
-        "classes": len(data.info.classes),
-        **{name: getattr(config, name) for name in SPEED},
+        "torch": torch.__version__,
     }
     return json.dumps(facts, sort_keys=True)
 
