@@ -95,8 +95,8 @@ def test_the_rooms_without_torch_open_without_it() -> None:
 
 @pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_stay_small(path: Path) -> None:
-    """300 lines a file, 100 a page, 40 the entry: a file has one idea."""
-    most = {"pages": 100, "streamlit_app": 40}.get(room_of(path), 300)
+    """300 lines a file, 30 a page, 40 the entry: a file has one idea."""
+    most = {"pages": 30, "streamlit_app": 40}.get(room_of(path), 300)
 
     assert len(path.read_text().splitlines()) <= most
 

@@ -1,29 +1,108 @@
-"""Pieces of the Feature maps page: the picture twice, the verdict, the numbers of one map."""
-
-from collections.abc import Sequence
+"""The Feature maps view shows every layer's answer to one picture, and what the network makes of it in the end."""
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect.choosers import window
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import View
-from cnnlab.dashboard.widgets.color_scales import Scale, short
+from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale, short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DatasetInfo
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.figures.class_probabilities import probability_bars
 from cnnlab.formatting import MINUS, percent
+from cnnlab.inspection import feature_maps
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
-from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 
 Floats = npt.NDArray[np.float32]
 
 _SHOWN_PX = 160
 _COLUMN_PX = 168
-_LONG_STRIP = 8
+
+
+def compute(subject: Subject) -> FeatureMaps:
+    """Give the maps of all layers for one picture: the layer on the screen is only one of them."""
+    if subject.picture is None:
+        raise TypeError("Feature maps are those of one picture.")
+    return feature_maps.compute(subject.network(), subject.picture, *subject.normalisation)
+
+
+def draw(screen: Screen, seen: FeatureMaps) -> None:
+    """Draw the picture and the verdict; below, the layer's maps as a grid and the chosen one large."""
+    picture, info, run = screen.chosen_picture, screen.subject.info, screen.selection.run
+    with screen.above:
+        left, right = st.columns(2, gap="large")
+        with left.container(horizontal=True, gap="small"):
+            draw_given(picture)
+            draw_received(run, info, seen)
+        with right:
+            draw_verdict(screen.selection, info, picture, seen)
+    with screen.controls:
+        scope = st.segmented_control(
+            "Colour scale",
+            list(MAP_SCOPES),
+            default="layer",
+            format_func=MAP_SCOPES.__getitem__,
+            required=True,
+            key="map_scope",
+            wrap=True,
+            persist_state="session",
+        )
+    layer = next(one for one in seen.layers if one.name == screen.layer.name)
+    scale = map_scale(layer, seen, scope or "layer")
+    grid, side = st.columns([3, 2], gap="large")
+    with grid:
+        draw_grid(layer, scale, screen.channel, picture)
+    with side:
+        draw_one(layer, scale, screen.channel)
+
+
+def draw_grid(layer: LayerMaps, scale: Scale, chosen: int, picture: Picture) -> None:
+    """All maps of the layer; a click chooses one."""
+    st.subheader(title(layer), anchor=False)
+    with window(len(layer.maps)):
+        tiles(
+            key="maps",
+            values=layer.maps,
+            limits=scale.limits,
+            palette=scale.palette,
+            labels=[f"channel {index}" for index in range(len(layer.maps))],
+            selected=chosen,
+            colour_bar="value",
+            description=f"The {len(layer.maps)} feature maps of {layer.label} for {picture.words}.",
+            on_pick=lambda tile: url.keep(channel=tile),
+        )
+    st.caption(f"{how_to_read(layer, scale)} {scale.sentence}")
+
+
+def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
+    """The chosen map, large, with its numbers."""
+    st.subheader(f"Channel {chosen}", anchor=False)
+    tiles(
+        key="map_alone",
+        values=layer.maps[chosen][np.newaxis],
+        limits=scale.of_tile(chosen),
+        palette=scale.palette,
+        labels=[f"channel {chosen}"],
+        columns=1,
+        tile_px=280,
+        colour_bar="value",
+        description=f"Feature map {chosen} of {layer.label}, large",
+    )
+    draw_statistics(layer.maps[chosen])
+    url.link(
+        navigation.kernels(),
+        "The kernel behind it",
+        icon=":material/grid_view:",
+        **(url.view() | {"layer": layer.label, "channel": str(chosen)}),
+    )
 
 
 def draw_given(picture: Picture) -> None:
@@ -54,11 +133,13 @@ def draw_received(run: Run, info: DatasetInfo, seen: FeatureMaps) -> None:
         st.caption(_normalisation_words(run, info))
 
 
-def draw_verdict(view: View, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
+def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
     """What the network says, how sure it is, and whether that is so."""
     said = int(seen.probabilities.argmax())
     sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
-    when = "Untrained, it guesses" if view.epoch == 0 else f"{view.when[0].upper()}{view.when[1:]} it says"
+    when = (
+        "Untrained, it guesses" if selection.epoch == 0 else f"{selection.when[0].upper()}{selection.when[1:]} it says"
+    )
     if picture.label is None:
         truth = "Only you know what it is."
     elif picture.label == said:
@@ -72,14 +153,6 @@ def draw_verdict(view: View, info: DatasetInfo, picture: Picture, seen: FeatureM
         config={"displayModeBar": False},
         alt=f"Probability of each class; the highest is {info.classes[said]}",
     )
-
-
-def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
-    """The network from left to right: what each button of the strip reads. A long strip leaves out the shapes."""
-    words = {row.label: row.label for row in rows}
-    if len(rows) <= _LONG_STRIP:
-        words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
-    return {label: text if number == 0 else f"▸ {text}" for number, (label, text) in enumerate(words.items())}
 
 
 def title(layer: LayerMaps) -> str:
@@ -138,3 +211,20 @@ def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _width(picture: npt.NDArray[np.uint8]) -> int:
     height, width = picture.shape[:2]
     return max(1, _SHOWN_PX * int(min(width, height)) // int(height))
+
+
+FEATURE_MAPS = register(
+    View(
+        name="feature_maps",
+        title="Feature maps",
+        page="feature_maps",
+        compute=compute,
+        draw=draw,
+        needs=frozenset({"epoch", "picture"}),
+        shows=frozenset({"layer", "channel"}),
+        cost="instant",
+        source="The output of each layer for this one picture, in eval mode: the very numbers that the next layer receives. "
+        "Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (2014). Probabilities: the softmax of "
+        "the network's last numbers, $p_c = e^{z_c} / \\sum_k e^{z_k}$.",
+    )
+)

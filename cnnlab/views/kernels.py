@@ -1,4 +1,4 @@
-"""Pieces of the Kernels page: which input channel, how far each kernel has moved, one kernel before and after."""
+"""The Kernels view shows each convolution's weights as pictures, and how far each kernel has moved since epoch 0."""
 
 from collections.abc import Sequence
 
@@ -8,20 +8,81 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect.cache import kernels_of
-from cnnlab.dashboard.inspect.selection import View, complain, set_widget
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect.choosers import window
+from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget
+from cnnlab.dashboard.inspect.view import LayerChoice, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.state import services
-from cnnlab.dashboard.widgets.color_scales import short
+from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, kernel_scale, short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import MINUS
-from cnnlab.inspection.kernels import moved, symmetric_limit
+from cnnlab.inspection.kernels import kernels_of, moved, symmetric_limit
 from cnnlab.inspection.summary import LayerRow
 
 Floats = npt.NDArray[np.float32]
 
 _INPUT = "kernel_input"
 _COLOURS = {"all": "all, as colours", "0": "red", "1": "green", "2": "blue"}
+
+
+def compute(subject: Subject) -> Floats:
+    """Give the kernels of one convolution: [out, in, height, width]."""
+    if subject.weights is None or subject.sha256 is None or subject.layer is None:
+        raise TypeError("Kernels are those of one layer at one epoch.")
+    return kernels_of(subject.weights, subject.sha256)[subject.layer]
+
+
+def draw(screen: Screen, kernels: Floats) -> None:
+    """Draw the grid of kernels; beside it the chosen one, and how far each has moved."""
+    layer, selection, chosen = screen.layer, screen.selection, screen.channel
+    number, inputs = kernels.shape[:2]
+    first = layer is next(row for row in selection.layers if convolution(row))
+    with screen.controls:
+        channel = choose_input(inputs, first)
+        scope = st.segmented_control(
+            "Colour scale",
+            list(KERNEL_SCOPES),
+            default="layer",
+            format_func=KERNEL_SCOPES.__getitem__,
+            required=True,
+            key="kernel_scope",
+            wrap=True,
+            persist_state="session",
+        )
+    screen.address["input"] = channel
+    scale = kernel_scale(kernels, scope or "layer", layer.label)
+    start = at_the_start(screen)
+    grid, side = st.columns([3, 2], gap="large")
+    with grid:
+        st.subheader(title(layer.label, kernels.shape, channel), anchor=False)
+        with window(number):
+            tiles(
+                key="kernels",
+                values=slices(kernels, channel),
+                limits=scale.limits,
+                palette=scale.palette,
+                labels=[f"kernel {index}" for index in range(number)],
+                selected=chosen,
+                colour_bar="weight",
+                description=f"The {number} kernels of {layer.label} {selection.when}.",
+                on_pick=lambda tile: url.keep(channel=tile),
+            )
+        st.caption(f"{how_to_read(channel, first)} {scale.sentence}")
+    with side:
+        st.subheader(f"Kernel {chosen}", anchor=False)
+        draw_one(selection, layer, kernels, start, chosen, channel)
+        url.link(
+            navigation.feature_maps(),
+            "See what it answers to a picture",
+            icon=":material/layers:",
+            **(url.view() | {"layer": layer.label, "channel": str(chosen)}),
+        )
+        draw_movement(selection, layer, kernels, start, chosen)
+
+
+def convolution(row: LayerRow) -> bool:
+    """True for the layers that have kernels."""
+    return row.kind == "convolution"
 
 
 def choose_input(inputs: int, first: bool) -> int | None:
@@ -60,19 +121,21 @@ def choose_input(inputs: int, first: bool) -> int | None:
     return asked or 0
 
 
-def at_the_start(view: View, layer: LayerRow) -> Floats | None:
+def at_the_start(screen: Screen) -> Floats | None:
     """The layer before the first step; None where it cannot be read, and the page has said so."""
-    if view.run.imported:
+    selection = screen.selection
+    if selection.run.imported:
         st.caption("A file has one state of the network: how its kernels have moved cannot be told.")
         return None
-    if view.epochs[0] != 0:
+    if selection.epochs[0] != 0:
         st.caption("The weights of epoch 0 are not kept for this run.")
         return None
     try:
-        return kernels_of(services.app_config(), view.saved[0], layer.name)
+        kernels: Floats = screen.arrays_at(selection.saved[0])
     except CheckpointError as error:
         st.caption(f"Epoch 0 cannot be read, so nothing can be compared with it. {error}")
         return None
+    return kernels
 
 
 def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
@@ -109,7 +172,7 @@ def how_to_read(channel: int | None, first: bool) -> str:
     )
 
 
-def draw_movement(view: View, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int) -> None:
+def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int) -> None:
     """How far each kernel is from where it began, the farthest first."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("How far each has moved", anchor=False, width="content")
@@ -136,7 +199,7 @@ def draw_movement(view: View, layer: LayerRow, kernels: Floats, start: Floats | 
         },
         alt=f"How far each kernel of {layer.label} has moved since epoch 0",
     )
-    if view.epoch == 0:
+    if selection.epoch == 0:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")
     else:
         st.caption(
@@ -146,15 +209,15 @@ def draw_movement(view: View, layer: LayerRow, kernels: Floats, start: Floats | 
 
 
 def draw_one(
-    view: View, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int, channel: int | None
+    selection: Selection, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int, channel: int | None
 ) -> None:
     """One kernel as it began, as it is, and the difference, in the same colours."""
     now = slices(kernels, channel)[chosen]
     if start is None:
-        shown, labels = [now], [view.when.removeprefix("at ")]
+        shown, labels = [now], [selection.when.removeprefix("at ")]
     else:
         before = slices(start, channel)[chosen]
-        shown, labels = [before, now, now - before], ["epoch 0", f"epoch {view.epoch}", "change"]
+        shown, labels = [before, now, now - before], ["epoch 0", f"epoch {selection.epoch}", "change"]
     values = np.stack(shown)
     size = symmetric_limit(values)
     tiles(
@@ -175,3 +238,21 @@ def draw_one(
 def _take(key: str) -> None:
     chosen = st.session_state[key]
     url.keep(input=None if chosen == "all" else chosen)
+
+
+KERNELS = register(
+    View(
+        name="kernels",
+        title="Kernels",
+        page="kernels",
+        compute=compute,
+        draw=draw,
+        needs=frozenset({"epoch", "layer"}),
+        shows=frozenset({"channel"}),
+        cost="instant",
+        source="The weights are read from the checkpoint as they are: no network is built and nothing is computed. "
+        "Pictures of first-layer kernels: Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* "
+        "(2014), figure 6; the colours are ours.",
+        layers=LayerChoice("Convolution", convolution, strip_words),
+    )
+)

@@ -18,7 +18,7 @@ def load_torch() -> None:
         from cnnlab.training.devices import describe, pick_device
 
         _device.append(describe(pick_device("auto")))
-        for page in ("train.network_preview", "run.live_view", "inspect.bar"):
+        for page in ("train.network_preview", "run.live_view", "inspect.page"):
             import_module(f"cnnlab.dashboard.{page}")
 
     threading.Thread(target=load, name="cnnlab-torch", daemon=True).start()

@@ -1,14 +1,13 @@
-"""The bar on top of every page that looks inside: which run, which of its epochs, and below it which layer."""
+"""The bar on top of every page that looks inside: which run, and which of its epochs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import epochs, import_weights
 from cnnlab.dashboard.inspect.cache import layers_of
-from cnnlab.dashboard.inspect.selection import View, complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.train import start
@@ -22,11 +21,9 @@ from cnnlab.registry import UnknownNameError
 from cnnlab.runs import Run, Store, UnknownRunError
 
 _RUN = "looking_run"
-_MANY = 48
-"""More tiles than this are a large grid."""
 
 
-def looking() -> View | None:
+def looking() -> Selection | None:
     """Draw the bar and give what it has chosen; None where there is nothing to see yet, and the page has said why."""
     store = services.store()
     runs = [run for run in services.runs(store) if run.step or run.imported]
@@ -44,58 +41,20 @@ def looking() -> View | None:
         return None
     layers = _layers(run)
     weights, follows = epochs.pick(run, saved)
-    view = View(run, saved, weights, layers or [], follows)
+    selection = Selection(run, saved, weights, layers or [], follows)
     with st.container(border=True, gap="small"):
-        _draw(store, runs, view)
-    return view if layers else None
+        _draw(store, runs, selection)
+    return selection if layers else None
 
 
-def choose_layer(view: View, layers: Sequence[LayerRow], label: str, words: Mapping[str, str]) -> LayerRow:
-    """One of `layers` as a strip of buttons; `words` names them by label.
-
-    Where the address names another layer of the network (the pages show different ones), it is the one before that.
-    """
-    asked = url.asked("layer")
-    named = next((row for row in view.layers if asked in (row.label, row.name)), None)
-    if named is None and url.from_outside("layer"):
-        complain(f"This network has no layer “{asked}”. Here is its first one.")
-    until = view.layers.index(named) + 1 if named else 0
-    chosen = next((row for row in reversed(view.layers[:until]) if row in layers), layers[0])
-    key = f"looking_layer_of_{len(layers)}"
-    set_widget(key, chosen.label)
-    st.segmented_control(
-        label,
-        [row.label for row in layers],
-        key=key,
-        format_func=lambda name: words[name],
-        required=True,
-        on_change=take,
-        args=("layer", key),
-        wrap=True,
-    )
-    return chosen
-
-
-def choose_channel(channels: int) -> int:
-    """The output channel that the address names, where the layer has it; else the first."""
-    asked = url.number("channel")
-    if asked is not None and asked < channels:
-        return asked
-    if url.asked("channel") and url.from_outside("channel"):
-        complain(f"This layer has the channels 0 to {channels - 1}, not {url.asked('channel')}. Here is the first.")
-    return 0
-
-
-def window(tiles: int) -> DeltaGenerator:
-    """Where a grid of so many tiles goes: a large one scrolls within, so that the chosen tile beside it stays in sight."""
-    large = tiles > _MANY
-    return st.container(height=620 if large else "content", border=large)
-
-
-def unreadable(view: View, error: Exception) -> None:
+def unreadable(selection: Selection, error: Exception) -> None:
     """Say that this epoch cannot be shown, and that the others can."""
-    what = escape(view.run.name) if view.run.imported else f"Epoch {view.epoch} of {escape(view.run.name)}"
-    way_out = "" if view.run.imported else " Every epoch has a file of its own: choose another one."
+    what = (
+        escape(selection.run.name)
+        if selection.run.imported
+        else f"Epoch {selection.epoch} of {escape(selection.run.name)}"
+    )
+    way_out = "" if selection.run.imported else " Every epoch has a file of its own: choose another one."
     st.error(
         f"{what} cannot be shown. {escape(str(error))}{way_out}",
         icon=":material/broken_image:",
@@ -132,11 +91,11 @@ def _take_run(known: Collection[str]) -> None:
         take("run", _RUN)
 
 
-def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
-    by_id = {run.id: run for run in (*runs, view.run)}
+def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
+    by_id = {run.id: run for run in (*runs, selection.run)}
     names = run_labels.names(by_id.values())
     left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
-    set_widget(_RUN, view.run.id)
+    set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",
         list(by_id),
@@ -146,12 +105,12 @@ def _draw(store: Store, runs: Sequence[Run], view: View) -> None:
         args=(frozenset(by_id),),
     )
     with middle:
-        epochs.draw_slider(view)
+        epochs.draw_slider(selection)
     with right.container(horizontal=True, gap="xsmall"):
-        epochs.draw_buttons(view)
+        epochs.draw_buttons(selection)
         import_weights.draw(store)
-    st.caption(epochs.numbers(store, view))
-    epochs.pulse(store, view)
+    st.caption(epochs.numbers(store, selection))
+    epochs.pulse(store, selection)
 
 
 def _run_words(name: str, status: RunStatus) -> str:

@@ -1,25 +1,30 @@
 """What the pages that look inside compute, kept as arrays for all visitors.
 
-Never a model: `load_network` makes a fresh one each time, so two browsers cannot share it. Each key holds the SHA-256 of
-the weights, so that a cache cannot show what another file once held. Everything here raises CheckpointError.
+Never a model: a Subject loads a fresh network each time, so two browsers cannot share it. Each key holds the SHA-256 of
+the weights, so that a cache cannot show what another file once held, and of the rest only what the view needs.
 """
 
-from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from cnnlab.app_config import AppConfig
-from cnnlab.data import DATASETS, DatasetInfo
-from cnnlab.data.tensors import normalisation_of
-from cnnlab.inspection import feature_maps, kernels, networks, summary
-from cnnlab.inspection.feature_maps import FeatureMaps
+from cnnlab.dashboard.inspect.view import VIEWS, Subject, View
+from cnnlab.data import DATASETS
+from cnnlab.inspection import summary
 from cnnlab.inspection.summary import LayerRow
-from cnnlab.runs import Checkpoint, Run
+from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig
 
-Floats = npt.NDArray[np.float32]
+MOST_BYTES = 256 << 20
+"""Of all visitors together; the answer not asked for longest goes first."""
+
+A = TypeVar("A")
+
+
+class TooLongForAPageError(TypeError):
+    """A view of a whole dataset was about to be computed inside a page; a process of its own has to do it."""
 
 
 def layers_of(run: Run) -> list[LayerRow]:
@@ -27,35 +32,22 @@ def layers_of(run: Run) -> list[LayerRow]:
     return _layers_of(run.config.model_dump_json())
 
 
-def kernels_of(app_config: AppConfig, weights: Checkpoint, layer: str) -> Floats:
-    """The kernels of one convolution: [out, in, height, width]."""
-    return _kernels_of(str(app_config.runs / weights.run_id / weights.name), weights.sha256, layer)
-
-
-def maps_of(app_config: AppConfig, run: Run, weights: Checkpoint, picture: npt.NDArray[np.uint8]) -> FeatureMaps:
-    """What the network with these weights makes of a picture uint8 [size_px, size_px, channels]."""
-    path = str(app_config.runs / weights.run_id / weights.name)
-    return _maps_of(path, weights.sha256, run.config.model_dump_json(), picture)
+def arrays_of(view: View[A], subject: Subject) -> A:
+    """The view's arrays, computed once for all visitors. Raises what `view.compute` raises."""
+    if view.cost == "dataset":
+        raise TooLongForAPageError(f"{view.title} looks at a whole set of pictures: a page may not compute it.")
+    seen = subject.only(view.needs)
+    arrays: A = _arrays_of(view.name, seen.key, seen.picture, seen)
+    return arrays
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _layers_of(config_json: str) -> list[LayerRow]:
-    config, info = _read(config_json)
-    return summary.summarise(config, info)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _kernels_of(path: str, sha256: str, layer: str) -> Floats:
-    return kernels.kernels_of(Path(path), sha256)[layer]
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _maps_of(path: str, sha256: str, config_json: str, picture: npt.NDArray[np.uint8]) -> FeatureMaps:
-    config, info = _read(config_json)
-    network = networks.load_network(config, info, Path(path), sha256)
-    return feature_maps.compute(network, picture, *normalisation_of(config, info))
-
-
-def _read(config_json: str) -> tuple[TrainingConfig, DatasetInfo]:
     config = TrainingConfig.model_validate_json(config_json)
-    return config, DATASETS.get(config.dataset).info
+    return summary.summarise(config, DATASETS.get(config.dataset).info)
+
+
+@st.cache_data(max_size=MOST_BYTES, show_spinner=False)
+def _arrays_of(name: str, key: str, picture: npt.NDArray[np.uint8] | None, _subject: Subject) -> Any:
+    del key, picture  # parts of the key only
+    return VIEWS.get(name).compute(_subject)

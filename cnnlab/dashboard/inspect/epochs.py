@@ -7,7 +7,7 @@ from time import monotonic
 
 import streamlit as st
 
-from cnnlab.dashboard.inspect.selection import PLAYING, View, complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import PLAYING, Selection, complain, set_widget, take
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets.markdown import escape
@@ -38,45 +38,45 @@ def pick(run: Run, saved: Sequence[Checkpoint]) -> tuple[Checkpoint, bool]:
     return nearest, False
 
 
-def draw_slider(view: View) -> None:
+def draw_slider(selection: Selection) -> None:
     """All epochs that are kept."""
-    if view.run.imported:
+    if selection.run.imported:
         st.caption("One state of the network: that of the file.")
         return
-    if len(view.epochs) == 1:
-        st.caption(f"Only epoch {view.epoch} is here so far.")
+    if len(selection.epochs) == 1:
+        st.caption(f"Only epoch {selection.epoch} is here so far.")
         return
-    set_widget(_EPOCH, view.epoch)
+    set_widget(_EPOCH, selection.epoch)
     st.select_slider(
         "Epoch",
-        view.epochs,
+        selection.epochs,
         key=_EPOCH,
-        format_func=partial(_words, best=view.run.best_epoch),
+        format_func=partial(_words, best=selection.run.best_epoch),
         on_change=take,
         args=("epoch", _EPOCH),
         help="How often the network had seen every training picture. Epoch 0 is before its first step.",
     )
 
 
-def draw_buttons(view: View) -> None:
+def draw_buttons(selection: Selection) -> None:
     """Steps, play, the best epoch; and the newest one while training goes on."""
-    epochs, place = view.epochs, view.epochs.index(view.epoch)
+    epochs, place = selection.epochs, selection.epochs.index(selection.epoch)
     if len(epochs) == 1:
         return
     last = place == len(epochs) - 1
     before, after = epochs[max(place - 1, 0)], epochs[min(place + 1, len(epochs) - 1)]
     _goto("back", "Back", ":material/skip_previous:", "One epoch back", before, disabled=place == 0)
-    if view.playing:
-        _goto("pause", "Pause", ":material/pause:", "Stop here", view.epoch)
+    if selection.playing:
+        _goto("pause", "Pause", ":material/pause:", "Stop here", selection.epoch)
     else:
-        begin = epochs[0] if last else view.epoch
+        begin = epochs[0] if last else selection.epoch
         why = "Walk through the epochs and watch it learn"
         st.button("Play", key="looking_play", icon=":material/play_arrow:", help=why, on_click=_play, args=(begin,))
     _goto("on", "Next", ":material/skip_next:", "One epoch on", after, disabled=last)
-    best = view.run.best_epoch
+    best = selection.run.best_epoch
     if best in epochs:
-        _goto("best", "Best", ":material/star:", f"To the best epoch: {best}", best, disabled=view.epoch == best)
-    if view.run.status.active and not view.follows:
+        _goto("best", "Best", ":material/star:", f"To the best epoch: {best}", best, disabled=selection.epoch == best)
+    if selection.run.status.active and not selection.follows:
         _goto("live", "Live", ":material/sensors:", "Follow the training: always the newest epoch", None)
 
 
@@ -84,37 +84,37 @@ def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disable
     st.button(label, key=f"looking_{name}", icon=icon, help=why, on_click=_go_to, args=(epoch,), disabled=disabled)
 
 
-def numbers(store: Store, view: View) -> str:
+def numbers(store: Store, selection: Selection) -> str:
     """How good the network was at this epoch, and on which set; as Markdown."""
-    if view.run.imported:
-        return escape(view.run.message or "")
-    record = next((record for record in store.epochs(view.run.id) if record.epoch == view.epoch), None)
-    words = [f"**Epoch {view.epoch}** of {count(view.run.config.epochs)}"]
-    if view.epoch == 0:
+    if selection.run.imported:
+        return escape(selection.run.message or "")
+    record = next((record for record in store.epochs(selection.run.id) if record.epoch == selection.epoch), None)
+    words = [f"**Epoch {selection.epoch}** of {count(selection.run.config.epochs)}"]
+    if selection.epoch == 0:
         words.append("untrained: its weights are still random")
     if record:
         words.append(f"train sample {percent(record.train_sample.accuracy)}")
         if record.validation:
             words.append(f"validation {percent(record.validation.accuracy)}")
-    if view.run.best_epoch is not None:
-        judged = "validation accuracy" if view.run.config.validation_size else "the last, without validation"
-        words.append(f"best epoch {view.run.best_epoch} ({judged})")
-    if len(view.saved) <= view.saved[-1].epoch:
-        words.append(f"{len(view.saved)} of {view.saved[-1].epoch + 1} epochs are kept")
-    if view.follows:
+    if selection.run.best_epoch is not None:
+        judged = "validation accuracy" if selection.run.config.validation_size else "the last, without validation"
+        words.append(f"best epoch {selection.run.best_epoch} ({judged})")
+    if len(selection.saved) <= selection.saved[-1].epoch:
+        words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept")
+    if selection.follows:
         words.append("following the training")
     return " · ".join(words)
 
 
-def pulse(store: Store, view: View) -> None:
+def pulse(store: Store, selection: Selection) -> None:
     """The next picture of the walk, or the next epoch of the training; nothing where nothing moves."""
     st.session_state[_DRAWN] = monotonic()
-    if view.playing:
-        st.fragment(_step, run_every=_FRAME_S)(view)
-    elif view.run.status.active:
-        seen = view.run.status, view.saved
+    if selection.playing:
+        st.fragment(_step, run_every=_FRAME_S)(selection)
+    elif selection.run.status.active:
+        seen = selection.run.status, selection.saved
         poll(
-            partial(_standing, store, view.run.id),
+            partial(_standing, store, selection.run.id),
             _nothing,
             every_s=_WATCH_S,
             outside=lambda now: now,
@@ -130,12 +130,12 @@ def next_epoch(epochs: Sequence[int], now: int) -> int | None:
     return None if place == len(epochs) - 1 else epochs[min(place + stride, len(epochs) - 1)]
 
 
-def _step(view: View) -> None:
-    if not view.playing or monotonic() - st.session_state[_DRAWN] < _FRAME_S / 2:
+def _step(selection: Selection) -> None:
+    if not selection.playing or monotonic() - st.session_state[_DRAWN] < _FRAME_S / 2:
         return  # drawn with the page just now, not by the clock
-    following = next_epoch(view.epochs, view.epoch)
+    following = next_epoch(selection.epochs, selection.epoch)
     if following is None:
-        _go_to(view.epoch)
+        _go_to(selection.epoch)
     else:
         st.session_state[PLAYING] = following
     st.rerun()

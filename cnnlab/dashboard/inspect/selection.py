@@ -15,8 +15,8 @@ PLAYING = "looking_playing"
 
 
 @dataclass(frozen=True)
-class View:
-    """What the bar has chosen."""
+class Selection:
+    """What the bar has chosen: a run and one of its epochs."""
 
     run: Run
     saved: tuple[Checkpoint, ...]

@@ -1,4 +1,4 @@
-"""What is being looked at, as it stands in the URL: ?run=…&epoch=…&layer=…&channel=…&input=…&picture=…
+"""What is being looked at, as it stands in the URL: ?run=…&epoch=…&layer=…&picture=… (`NAMES`)
 
 The URL is the truth and the widgets follow it, so a link, a reload and the browser's Back button all show the same view.
 A page opened by the sidebar has a bare URL; then the session's last view counts, and one view serves both pages.
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-NAMES = ("run", "epoch", "layer", "channel", "input", "picture")
+NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell")
 _LONGEST = 200
 _MEMORY = "looking"
 

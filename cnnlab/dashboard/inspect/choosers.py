@@ -1,0 +1,142 @@
+"""The choosers below the bar: which view of the page, layer, channel, set of pictures and class."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
+from cnnlab.dashboard.inspect.view import SetName, View
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION
+from cnnlab.formatting import count
+from cnnlab.inspection.summary import LayerRow
+from cnnlab.runs import Run
+
+_MANY = 48
+"""More tiles than this are a large grid."""
+_SET, _CLASS = "looking_set", "looking_class"
+
+
+def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
+    """One of the views of a page, as a strip of buttons where there are several; the first where none is asked for."""
+    asked = url.asked("view")
+    view = next((view for view in views if view.name == asked), views[0])
+    if asked and asked != view.name and url.from_outside("view"):
+        complain(f"This page has no view “{asked}”. Here is: {view.title}.")
+    if len(views) > 1:
+        key = f"looking_view_of_{page}"
+        set_widget(key, view.name)
+        titles = {one.name: one.title for one in views}
+        st.segmented_control(
+            "View",
+            list(titles),
+            key=key,
+            format_func=titles.__getitem__,
+            required=True,
+            on_change=take,
+            args=("view", key),
+            wrap=True,
+            label_visibility="collapsed",
+        )
+    return view
+
+
+def choose_layer(selection: Selection, layers: Sequence[LayerRow], label: str, words: Mapping[str, str]) -> LayerRow:
+    """One of `layers` as a strip of buttons; `words` names them by label.
+
+    Where the address names another layer of the network (the pages show different ones), it is the one before that.
+    """
+    asked = url.asked("layer")
+    named = next((row for row in selection.layers if asked in (row.label, row.name)), None)
+    if named is None and url.from_outside("layer"):
+        complain(f"This network has no layer “{asked}”. Here is its first one.")
+    until = selection.layers.index(named) + 1 if named else 0
+    chosen = next((row for row in reversed(selection.layers[:until]) if row in layers), layers[0])
+    key = f"looking_layer_of_{len(layers)}"
+    set_widget(key, chosen.label)
+    st.segmented_control(
+        label,
+        [row.label for row in layers],
+        key=key,
+        format_func=lambda name: words[name],
+        required=True,
+        on_change=take,
+        args=("layer", key),
+        wrap=True,
+    )
+    return chosen
+
+
+def choose_channel(channels: int) -> int:
+    """The output channel that the address names, where the layer has it; else the first."""
+    asked = url.number("channel")
+    if asked is not None and asked < channels:
+        return asked
+    if url.asked("channel") and url.from_outside("channel"):
+        complain(f"This layer has the channels 0 to {channels - 1}, not {url.asked('channel')}. Here is the first.")
+    return 0
+
+
+def window(tiles: int) -> DeltaGenerator:
+    """Where a grid of so many tiles goes: a large one scrolls within, so that the chosen tile beside it stays in sight."""
+    large = tiles > _MANY
+    return st.container(height=620 if large else "content", border=large)
+
+
+def choose_set(run: Run, info: DatasetInfo) -> SetName:
+    """One of the run's sets. The test set is the first choice only where there is no validation set."""
+    sizes = set_sizes(run, info)
+    asked = url.asked("set")
+    chosen = next((name for name in sizes if name == asked), next(iter(sizes)))
+    if asked and asked != chosen and url.from_outside("set"):
+        complain(f"This run has no set “{asked}” to look at. Here is: {chosen}.")
+    set_widget(_SET, chosen)
+    st.segmented_control(
+        "Set of pictures",
+        list(sizes),
+        key=_SET,
+        format_func=lambda name: f"{name} · {count(sizes[name])}",
+        required=True,
+        on_change=take,
+        args=("set", _SET),
+        wrap=True,
+        help="Validation chooses between epochs and settings. Open the test set at the end, to see how well the choice does.",
+    )
+    return chosen
+
+
+def set_sizes(run: Run, info: DatasetInfo) -> dict[SetName, int]:
+    """How many pictures each set of the run has that can be looked at, the first choice first."""
+    if not run.knows("validation_size"):  # weights from a file: which pictures they were trained on is not known
+        return {"test": info.num_test}
+    sizes: dict[SetName, int] = {}
+    left = info.num_train - run.config.validation_size
+    train = min(left, run.config.train_subset or left)
+    if run.config.validation_size:
+        sizes["validation"] = run.config.validation_size
+    sizes["test"] = info.num_test
+    sizes["train sample"] = min(train, run.config.validation_size or SAMPLE_WITHOUT_VALIDATION)
+    return sizes
+
+
+def choose_class(info: DatasetInfo) -> int | None:
+    """One of the classes; None means the one that the network says."""
+    asked = url.asked("class")
+    chosen = asked if asked in info.classes else None
+    if asked and chosen is None and url.from_outside("class"):
+        complain(f"{info.name} has no class “{asked}”. Here is the one that the network says.")
+    set_widget(_CLASS, chosen)
+    st.selectbox(
+        "Class",
+        [None, *info.classes],
+        key=_CLASS,
+        format_func=lambda name: name or "what it says",
+        on_change=take,
+        args=("class", _CLASS),
+        width=190,
+        help="Which class to explain: the one that the network says, or any other.",
+    )
+    return None if chosen is None else info.classes.index(chosen)

@@ -1,0 +1,129 @@
+"""What a view of a whole dataset has found, measured once by a process of its own and kept on the disk for everybody."""
+
+import hashlib
+import json
+import sys
+import uuid
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import streamlit as st
+
+from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.inspect.view import Screen, Subject, View
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.formatting import count, percent
+from cnnlab.inspection import kept_arrays
+from cnnlab.records import RunStatus
+from cnnlab.runs.process.jobs import Job, JobQueue
+
+POLL_S = 0.5
+_VISITOR = "measured_visitor"
+
+A = TypeVar("A")
+
+
+def kind_of(view: View[A]) -> type[A]:
+    """The dataclass of arrays that the view's `compute` says it returns."""
+    kind: type[A] = get_type_hints(view.compute)["return"]
+    return kind
+
+
+def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
+    """Where the answer lies, named by all that it depends on: weights, settings, set, and what is kept of it."""
+    kept = [field.name for field in fields(kind_of(view))]
+    key = json.dumps([view.name, kept, subject.only(view.needs).key])
+    return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+
+def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:
+    """The answer, where somebody has had it measured before."""
+    return kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
+
+
+def arrays_of(view: View[A], screen: Screen) -> A | None:
+    """The answer; None while there is none, and the page offers to measure it or says how far that is."""
+    here = services.app_config()
+    found = find(here, view, screen.subject)
+    if found is not None:
+        return found
+    pictures = len(screen.subject.pictures())  # raises where they are not on this machine
+    key = path_of(here, view, screen.subject).name
+    job = queue().find(key)
+    if job and not job.over and _visitor() in job.waiting:
+        st.fragment(_wait, run_every=POLL_S)(job)
+        return None
+    if job and job.over and job.problem:
+        st.error(escape(job.problem), icon=":material/error:")
+    with st.container(border=True, gap="small"):
+        name = screen.subject.set
+        st.markdown(f"Nobody has had this measured yet {screen.selection.when}, on the **{name}** pictures.")
+        st.button(
+            f"Measure: {count(pictures)} pictures",
+            key="measured_ask",
+            icon=":material/play_arrow:",
+            type="primary",
+            help="A process beside this page shows every picture to the network once. The answer is kept for everybody.",
+            on_click=_ask,
+            args=(view, screen.subject),
+        )
+    return None
+
+
+def _ask(view: View[Any], subject: Subject) -> None:
+    """Callback: begin to measure, or join those who wait for it."""
+    here = services.app_config()
+    gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
+    queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), _visitor(), gently)
+
+
+def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
+    """What the process is told, as `python -m cnnlab.views` takes it."""
+    options = {
+        "config": subject.config.model_dump_json(),
+        "weights": subject.weights,
+        "sha256": subject.sha256,
+        "layer": subject.layer,
+        "channel": subject.channel,
+        "set": subject.set,
+        "class-index": subject.class_index,
+    }
+    return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
+
+
+def _wait(job: Job) -> None:
+    """How far it is, and a way out; the page is drawn anew once it is over."""
+    if job.over or _visitor() not in job.waiting:
+        st.rerun()
+    with st.container(border=True, gap="small"):
+        if job.started is None:
+            st.progress(0.0, "Waiting for another measurement to end …")
+        elif not job.total:
+            st.progress(0.0, "Loading the network …")
+        else:
+            words = f"{count(job.done)} of {count(job.total)} pictures, {percent(job.share)}"
+            st.progress(job.share, words)
+        st.button("Cancel", key="measured_cancel", icon=":material/close:", on_click=_cancel, args=(job.key,))
+
+
+def _cancel(key: str) -> None:
+    queue().cancel(key, _visitor())
+
+
+def _visitor() -> str:
+    """This browser session: whoever cancels takes the answer from nobody else who waits for it."""
+    visitor: str = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
+    return visitor
+
+
+def queue() -> JobQueue:
+    """The one queue of this server."""
+    here = services.app_config()
+    return _queue(here.model_dump_json(), here)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _queue(app_config: str, _app_config: AppConfig) -> JobQueue:
+    return JobQueue(_app_config, (sys.executable, "-m", "cnnlab.views"))

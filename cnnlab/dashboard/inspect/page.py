@@ -1,0 +1,87 @@
+"""The frame of every page that looks inside: run and epoch, which view, what the view needs, then the view itself."""
+
+from typing import Any
+
+import streamlit as st
+
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard.inspect import bar, choosers, measured
+from cnnlab.dashboard.inspect.cache import arrays_of
+from cnnlab.dashboard.inspect.picture import choose_picture
+from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.data import DATASETS, DataUnavailableError
+from cnnlab.runs import Checkpoint
+
+
+def show(page: str, title: str, sentence: str) -> None:
+    """Draw a page: its question, one sentence, and the view of that page which the address names, else its first."""
+    run_labels.page_header(title, sentence)
+    selection = bar.looking()
+    if selection is None:
+        return
+    views = views_of(page)
+    view = choosers.choose_view(page, views)
+    screen = _screen(view, selection)
+    if screen is None:
+        return
+    try:
+        arrays = measured.arrays_of(view, screen) if view.cost == "dataset" else arrays_of(view, screen.subject)
+        if arrays is not None:
+            view.draw(screen, arrays)
+    except CheckpointError as error:
+        bar.unreadable(selection, error)
+        return
+    except DataUnavailableError as error:
+        st.warning(escape(str(error)), icon=":material/image_not_supported:")
+        return
+    with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
+        st.markdown(view.source)
+    selection.keep(view=None if view is views[0] else view.name, **screen.address)
+
+
+def _screen(view: View[Any], selection: Selection) -> Screen | None:
+    """Draw the choosers of the view; None where there is nothing to choose from, and the page has said so."""
+    run = selection.run
+    info = DATASETS.get(run.config.dataset).info
+    chosen: dict[str, Any] = {}  # fields of the Subject
+    address: dict[str, str | int | None] = {}
+    picture = row = None
+    if "picture" in view.chooses:
+        picture = choose_picture(info.name)
+        if picture is None:
+            return None
+        chosen["picture"], address["picture"] = picture.sized, picture.key
+    above = st.container()
+    controls = st.container(horizontal=True, gap="small")
+    with controls:
+        if "layer" in view.chooses:
+            rows = [row for row in selection.layers if view.layers.among(row)]
+            row = choosers.choose_layer(selection, rows, view.layers.label, view.layers.words(rows))
+            chosen["layer"], address["layer"] = row.name, row.label
+        if "set" in view.chooses:
+            chosen["set"] = address["set"] = choosers.choose_set(run, info)
+        if "class" in view.chooses:
+            number = choosers.choose_class(info)
+            chosen["class_index"], address["class"] = number, None if number is None else info.classes[number]
+    if "channel" in view.chooses and row:
+        chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
+
+    def subject(weights: Checkpoint) -> Subject:
+        here = services.app_config()
+        path = here.runs / weights.run_id / weights.name
+        return Subject(run.config, info, here.data, path, weights.sha256, weights.epoch, **chosen)
+
+    return Screen(
+        selection=selection,
+        subject=subject(selection.weights),
+        picture=picture,
+        row=row,
+        above=above,
+        controls=controls,
+        address=address,
+        arrays_at=lambda weights: arrays_of(view, subject(weights)),
+    )

@@ -1,0 +1,62 @@
+"""Arrays that took long to compute, kept on the disk: a frozen dataclass of NumPy arrays a file, never pickled."""
+
+import dataclasses
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
+
+MOST_FILES = 500
+MOST_BYTES = 500_000_000
+"""Of all files together; the one used longest ago goes first."""
+
+A = TypeVar("A")
+
+
+def write(path: Path, arrays: Any) -> None:
+    """Put a dataclass whose fields are all arrays at `path` (.npz), whole or not at all; thin out its folder.
+
+    Raises OSError where the disk refuses.
+    """
+    fields = {field.name: np.asarray(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            np.savez_compressed(file, allow_pickle=False, **fields)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    _thin(path.parent)
+
+
+def read(path: Path, kind: type[A]) -> A | None:
+    """The `kind` that `write` put there; None where there is none, or what is there cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = kind(**{field.name: file[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+    with suppress(OSError):  # only the order of thinning depends on it
+        os.utime(path)
+    return arrays
+
+
+def _thin(folder: Path) -> None:
+    """Delete the files used longest ago until the others are few and small enough."""
+    found = []
+    for path in folder.glob("*.npz"):
+        with suppress(FileNotFoundError):  # another process has just thinned it away
+            facts = path.stat()
+            found.append((facts.st_mtime, facts.st_size, path))
+    kept_bytes = 0
+    for place, (_, size, path) in enumerate(sorted(found, reverse=True)):
+        kept_bytes += size
+        if place and (place >= MOST_FILES or kept_bytes > MOST_BYTES):
+            path.unlink(missing_ok=True)

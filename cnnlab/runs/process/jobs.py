@@ -1,0 +1,170 @@
+"""A JobQueue runs long computations of the dashboard in processes of their own, one at a time, with progress and cancel.
+
+Who asks while the same is being computed shares the process. Imports no torch.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnnlab.app_config import PROJECT, AppConfig, without_codes
+from cnnlab.runs.process.launcher import environment_of
+
+LIMIT_S = 1800.0
+"""A process that takes longer is ended."""
+MOST_WAITING = 8
+KEPT = 64
+"""Jobs that are over and can still be asked about."""
+UNREADABLE = "It ended without an answer; the log of the server may say why. Try it once more."
+
+
+@dataclass
+class Job:
+    """One computation: waiting, at work, or over. Where `problem` is None in the end, its answer has been written."""
+
+    key: str
+    arguments: tuple[str, ...]
+    gently: bool
+    """On one CPU thread, because a run is in training beside it."""
+    waiting: set[str] = field(default_factory=set)
+    """The visitors who want it."""
+    started: float | None = None
+    """When its process began, by time.monotonic()."""
+    done: int = 0
+    total: int = 0
+    over: bool = False
+    problem: str | None = None
+    """Why there is no answer, in a sentence."""
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+    @property
+    def cancelled(self) -> bool:
+        """True when nobody wants it any more."""
+        return not self.waiting
+
+
+class JobQueue:
+    """The jobs of one server, whose `command` gets each job's arguments. Safe to use from many threads.
+
+    The process prints a JSON object a line: {"done": 500, "total": 5000} as it gets on, {"type": "refused",
+    "sentences": [...]} where it cannot, {"type": "written"} once the answer lies where the asker will look for it.
+    """
+
+    def __init__(self, app_config: AppConfig, command: Sequence[str], limit_s: float = LIMIT_S) -> None:
+        self._app_config, self._command, self._limit_s = app_config, tuple(command), limit_s
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._guard = threading.Lock()
+        self._turn = threading.Lock()
+        atexit.register(self.stop)
+
+    def find(self, key: str) -> Job | None:
+        """The newest job of that key; None where nobody has asked, or where it was cancelled."""
+        with self._guard:
+            return self._jobs.get(key)
+
+    def ask(self, key: str, arguments: Sequence[str], visitor: str, gently: bool = False) -> Job:
+        """Begin, and come back at once; `visitor` joins those who wait for a job of this key that is under way."""
+        with self._guard:
+            known = self._jobs.get(key)
+            if known and not known.over:
+                known.waiting.add(visitor)
+                return known
+            job = Job(key, tuple(arguments), gently, {visitor})
+            under_way = sum(not other.over for other in self._jobs.values())
+            self._jobs.pop(key, None)
+            self._jobs[key] = job
+            if under_way >= MOST_WAITING:
+                job.over, job.problem = True, f"{MOST_WAITING} others are waiting. Try it again in a minute."
+                return job
+            for old in [k for k, other in self._jobs.items() if other.over][: max(0, len(self._jobs) - KEPT)]:
+                del self._jobs[old]
+        threading.Thread(target=self._serve, args=(job,), name="cnnlab-job", daemon=True).start()
+        return job
+
+    def cancel(self, key: str, visitor: str) -> None:
+        """This visitor no longer wants it; its process ends when nobody does."""
+        with self._guard:
+            job = self._jobs.get(key)
+            if job is None or job.over:
+                return
+            job.waiting.discard(visitor)
+            if job.cancelled:
+                del self._jobs[key]
+                _end(job)
+
+    def stop(self) -> None:
+        """End what is at work."""
+        with self._guard:
+            for job in self._jobs.values():
+                job.waiting.clear()
+                _end(job)
+
+    def _serve(self, job: Job) -> None:
+        with self._turn:
+            try:
+                if not job.cancelled:
+                    job.problem = self._run(job)
+            except Exception as error:  # whatever it is, a page that waits must hear of it
+                job.problem = f"Nothing could be computed: {error} ({type(error).__name__})."
+            finally:
+                job.over = True
+
+    def _run(self, job: Job) -> str | None:
+        """Run the process to its end; why there is no answer, None where there is one."""
+        threads = {"CNNLAB_THREADS": "1", "OMP_NUM_THREADS": "1"} if job.gently else {}
+        process = subprocess.Popen(
+            [*self._command, *job.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=PROJECT,
+            env=without_codes(os.environ) | environment_of(self._app_config) | threads,
+        )
+        with self._guard:
+            job.started, job.process = time.monotonic(), process
+            if job.cancelled:  # in the moment before the process began
+                _end(job)
+        late = threading.Timer(self._limit_s, process.kill)
+        late.daemon = True
+        late.start()
+        problem: str | None = UNREADABLE
+        with process:
+            for line in process.stdout or ():
+                match _said(line):
+                    case {"done": int(done), "total": int(total)}:
+                        job.done, job.total = done, total
+                    case {"type": "written"}:
+                        problem = None
+                    case {"type": "refused", "sentences": [*sentences]}:
+                        problem = " ".join(map(str, sentences))
+        late.cancel()
+        if problem is UNREADABLE and time.monotonic() - job.started >= self._limit_s:
+            return f"It took longer than {self._limit_s / 60:g} minutes, so it was given up."
+        if problem is UNREADABLE and process.returncode < 0:
+            return f"{UNREADABLE} It was killed: perhaps the memory of the machine is full."
+        return problem
+
+
+def _said(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _end(job: Job) -> None:
+    if job.process and job.process.poll() is None:
+        job.process.kill()

@@ -1,0 +1,76 @@
+"""`python -m cnnlab.views VIEW ...` computes a view of a whole dataset and keeps its answer for the dashboard."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cnnlab.app_config import AppConfig
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard.inspect import measured
+from cnnlab.dashboard.inspect.view import VIEWS, Subject
+from cnnlab.data import DATASETS, DataUnavailableError
+from cnnlab.inspection import kept_arrays
+from cnnlab.schema import TrainingConfig
+from cnnlab.training.devices import thread_choices
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compute and keep one answer; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
+    options = _options(arguments)
+    app_config = AppConfig()
+    torch.set_num_threads(thread_choices(os.cpu_count() or 1, app_config.threads)[-1])
+    view = VIEWS.get(options.view)
+    config = TrainingConfig.model_validate_json(options.config)
+    subject = Subject(
+        config=config,
+        info=DATASETS.get(config.dataset).info,
+        data_dir=app_config.data,
+        weights=options.weights,
+        sha256=options.sha256,
+        layer=options.layer,
+        channel=options.channel,
+        set=options.set,
+        class_index=options.class_index,
+        progress=lambda done, total: _say(done=done, total=total),
+    )
+    try:
+        if measured.find(app_config, view, subject) is None:  # else another server has just had it measured
+            arrays = view.compute(subject.only(view.needs))
+            kept_arrays.write(measured.path_of(app_config, view, subject), arrays)
+    except (CheckpointError, DataUnavailableError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"The answer could not be kept: {error.strerror or error}.")
+    _say(type="written")
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m cnnlab.views", description=__doc__)
+    parser.add_argument("view", choices=[view.name for view in VIEWS if view.cost == "dataset"])
+    parser.add_argument("--config", required=True, help="the run's settings, as JSON")
+    parser.add_argument("--weights", required=True, type=Path, help="the checkpoint's file")
+    parser.add_argument("--sha256", required=True, help="of that file")
+    parser.add_argument("--layer")
+    parser.add_argument("--channel", type=int)
+    parser.add_argument("--set", choices=["train sample", "validation", "test"])
+    parser.add_argument("--class-index", type=int)
+    return parser.parse_args(arguments)
+
+
+def _say(**facts: Any) -> None:
+    print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def _refuse(sentence: str) -> int:
+    _say(type="refused", sentences=[sentence])
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
