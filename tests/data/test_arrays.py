@@ -212,7 +212,7 @@ def test_processes_that_convert_at_once_all_succeed(tmp_path):
         process.stdin.write("go\n")
         process.stdin.flush()
 
-    assert [process.communicate(timeout=30)[0] for process in processes] == [f"{9 * 6 * 16}\n"] * 4
+    assert [process.communicate(timeout=180)[0] for process in processes] == [f"{9 * 6 * 16}\n"] * 4
     assert (tmp_path / "log").read_text() == "made\n"
 
 
