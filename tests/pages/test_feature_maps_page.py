@@ -81,7 +81,7 @@ def test_an_empty_store_offers_a_run_that_fills_the_page(open_page: OpenPage, st
     """As on the Kernels page: one button, and the page waits."""
     app = open_page("feature_maps")
     assert not app.exception
-    app.button(key="looking_demo").click().run()
+    app.button(key="demo").click().run()
     assert not app.exception
     assert len(store.list()) == 1
     assert "has not begun yet" in words(app)

@@ -52,7 +52,7 @@ def test_an_empty_store_offers_a_run_that_fills_the_page(open_page: OpenPage, st
     app = open_page("kernels")
     assert not app.exception
     assert "no trained network" in words(app)
-    app.button(key="looking_demo").click().run()
+    app.button(key="demo").click().run()
     (run,) = store.list()
     assert not app.exception
     assert app.query_params["run"] == run.id

@@ -1,6 +1,7 @@
 """The bar on top of every page that looks inside: which run, and which of its epochs."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,17 +11,19 @@ from cnnlab.dashboard.inspect.cache import layers_of
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
-from cnnlab.dashboard.train import start
+from cnnlab.dashboard.state.polling import poll
+from cnnlab.dashboard.train import demo
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.summary import LayerRow
-from cnnlab.models import ConfigError, complete
-from cnnlab.presets import PRESETS
+from cnnlab.models import ConfigError
 from cnnlab.records import RunStatus
 from cnnlab.registry import UnknownNameError
 from cnnlab.runs import Run, Store, UnknownRunError
 
 _RUN = "looking_run"
+WAIT_S = 1.0
+"""Between two looks at a run that has no weights yet."""
 
 
 def looking() -> Selection | None:
@@ -118,26 +121,15 @@ def _run_words(name: str, status: RunStatus) -> str:
 
 
 def _invite(store: Store) -> None:
-    """The page without any run: one button fills it."""
-    demo = PRESETS[0]
+    """Draw the page without any run: one button fills it."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader("There is no trained network to look into yet", anchor=False, text_alignment="center")
-        st.markdown(f"{demo.summary} This page then fills by itself, from epoch 0 on.", text_alignment="center")
-        st.button(
-            f"Train the {demo.name}",
-            key="looking_demo",
-            icon=":material/play_arrow:",
-            type="primary",
-            on_click=_begin_demo,
-        )
+        st.markdown(f"{demo.DEMO.summary} This page then fills by itself, from epoch 0 on.", text_alignment="center")
+        wanted = demo.button()
         import_weights.draw(store)
-    start.problem()
-
-
-def _begin_demo() -> None:
-    run_id = start.begin(complete(PRESETS[0].config))
-    if run_id:
+    if wanted and (run_id := demo.begin()):
         url.keep(run=run_id, epoch=None)
+        st.rerun()
 
 
 def _wait(store: Store, run: Run) -> None:
@@ -146,16 +138,26 @@ def _wait(store: Store, run: Run) -> None:
         run_labels.status_badge(run.status)
         if run.status.active:
             st.markdown(f"{run_labels.run_line(run)} has not begun yet. Its first weights are here as soon as it does.")
-            st.fragment(_wait_on, run_every=1.0)(store, run)
+            poll(
+                partial(_standing, store, run.id),
+                _drawn_outside,
+                every_s=WAIT_S,
+                outside=lambda now: now,
+                seen=(run.status, False),
+                key="first weights",
+            )
         else:
             st.markdown(f"{run_labels.run_line(run)} ended before it had any weights. {escape(run.message or '')}")
         url.link(navigation.train(), "See how the run goes", icon=":material/model_training:", run=run.id)
 
 
-def _wait_on(store: Store, run: Run) -> None:
+def _standing(store: Store, id: str) -> tuple[object, ...]:
+    """Return what the waiting page depends on: the run's status, and whether it has weights; nothing where it is gone."""
     try:
-        changed = store.weights(run.id) or store.get(run.id).status != run.status
+        return store.get(id).status, bool(store.weights(id))
     except UnknownRunError:
-        changed = True
-    if changed:
-        st.rerun()
+        return ()
+
+
+def _drawn_outside(standing: object) -> None:
+    """Draw nothing: the page around says all there is."""
