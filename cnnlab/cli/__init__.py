@@ -1,4 +1,6 @@
-"""The command line: the same settings, runs and sentences as the dashboard. Imports torch only where it trains."""
+"""This room is the command line: the same settings, runs and sentences as the dashboard. It imports torch only where it
+trains.
+"""
 
 import os
 import re
@@ -48,7 +50,7 @@ class Worker(BaseModel):
     """Wait, warm, for one queued run, train it and end. The dashboard keeps one of these; nobody need start it."""
 
     def cli_cmd(self) -> None:
-        """Until a run is trained, or the parent process is gone."""
+        """Serve until a run is trained, or the parent process is gone."""
         app_config = AppConfig()
         from cnnlab import worker
 
@@ -56,7 +58,7 @@ class Worker(BaseModel):
 
 
 class Cnnlab(BaseSettings):
-    """The whole command line."""
+    """`Cnnlab` is the whole command line."""
 
     model_config = SettingsConfigDict(
         cli_prog_name="python -m cnnlab",
@@ -93,11 +95,11 @@ class Cnnlab(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The command line alone: an environment variable named RUNS is not for us."""
+        """Read the command line alone: an environment variable named RUNS is not for us."""
         return (init_settings,)
 
     def cli_cmd(self) -> None:
-        """Do what was asked."""
+        """Run the command that was asked for."""
         if get_subcommand(self, is_required=False) is None:
             CliApp.print_help(self, file=sys.stderr)
             raise CommandError(Exit.SETTINGS, "Say which of these commands to run.")
@@ -105,7 +107,7 @@ class Cnnlab(BaseSettings):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns its exit code, and says on stderr what is wrong."""
+    """Run a command and return its exit code; say on stderr what is wrong."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         CliApp.run(Cnnlab, cli_args=[_with_dashes(argument) for argument in given])
@@ -134,5 +136,5 @@ def _refuse(code: Exit, *sentences: str) -> int:
 
 
 def _with_dashes(argument: str) -> str:
-    """--batch_size is what the setting is called, so it may be typed so."""
+    """Write an option with dashes: --batch_size is what the setting is called, so it may be typed so."""
     return re.sub(r"^--[a-z_]+", lambda option: option[0].replace("_", "-"), argument)

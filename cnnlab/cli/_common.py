@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, finding a run, tables of text."""
+"""This module holds what the commands share: exit codes, finding a run, tables of text."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ LEFT_OUT = "left out"
 
 
 class Exit(IntEnum):
-    """What the exit code means; told in the help of `python -m cnnlab`."""
+    """An `Exit` is the meaning of an exit code; told in the help of `python -m cnnlab`."""
 
     DONE = 0
     STORE = 1
@@ -30,7 +30,7 @@ class Exit(IntEnum):
 
 
 class CommandError(Exception):
-    """The command ends here, with these sentences on stderr and this exit code."""
+    """`CommandError` ends the command, with these sentences on stderr and this exit code."""
 
     def __init__(self, code: Exit, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -38,7 +38,7 @@ class CommandError(Exception):
 
 
 class Reporting(BaseModel):
-    """A command that can speak to machines."""
+    """A `Reporting` command can speak to machines."""
 
     as_json: CliToggleFlag[bool] = Field(
         False, validation_alias="json", description="Print JSON, one object a line, and nothing else."
@@ -46,24 +46,24 @@ class Reporting(BaseModel):
 
 
 class OneRun(BaseModel):
-    """A command about one run."""
+    """A `OneRun` command is about one run."""
 
     run: CliPositionalArg[str] = Field(description="Its number, its name, or the beginning of its id.")
 
     def found(self, store: Store) -> Run:
-        """Raises UnknownRunError where no run, or more than one, is meant."""
+        """Return the run that was meant. Raises UnknownRunError where no run, or more than one, is meant."""
         return find_run(store.list(), self.run)
 
 
 def open_store() -> Store:
-    """The store, with every run that died without a word marked so."""
+    """Open the run store, with every run that died without a word marked so."""
     store = Store(AppConfig())
     store.recover()
     return store
 
 
 def find_run(runs: Sequence[Run], text: str) -> Run:
-    """By number, else by name, else by the beginning of the id. Raises UnknownRunError."""
+    """Find a run by number, else by name, else by the beginning of the id. Raises UnknownRunError."""
     ways: list[Callable[[Run], bool]] = [
         lambda run: str(run.number) == text.removeprefix("#"),
         lambda run: run.name == text,
@@ -95,15 +95,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def percent(score: Score | None) -> str:
-    """Accuracy as people read it; a dash where there is none."""
+    """Write an accuracy as people read it; a dash where there is none."""
     return formatting.percent(score.accuracy) if score else "–"
 
 
 def loss(score: Score | None) -> str:
-    """Four digits; a dash where there is none."""
+    """Write a loss with four digits; a dash where there is none."""
     return formatting.loss4(score.loss) if score else "–"
 
 
 def say(text: str) -> None:
-    """For people, beside what the command prints."""
+    """Print a sentence for people on stderr, beside what the command prints."""
     print(text, file=sys.stderr, flush=True)

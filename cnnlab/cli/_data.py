@@ -1,4 +1,4 @@
-"""data: what the datasets are, whether they are here, and getting one."""
+"""This module is the command `data`: what the datasets are, whether they are here, and getting one."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ class Data(Reporting):
     name: CliPositionalArg[str] = Field(LEFT_OUT, description="The dataset to get ready.")
 
     def cli_cmd(self) -> None:
-        """List, or prepare one."""
+        """List the datasets, or prepare one."""
         folder = AppConfig().data
         chosen = list(DATASETS)
         one = "name" in self.model_fields_set
@@ -67,7 +67,7 @@ def _row(dataset: Dataset, folder: Path) -> list[str]:
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Make the dataset ready, with a bar where it takes time. Raises CommandError."""
+    """Make the dataset ready, with a progress bar where it takes time. Raises CommandError."""
     try:
         dataset = DATASETS.get(name)
     except UnknownNameError as error:

@@ -1,4 +1,4 @@
-"""doctor: what is wrong with this machine or this store, in words; and mending it."""
+"""This module is the command `doctor`: what is wrong with this machine or this store, in words; and mending it."""
 
 import json
 
@@ -35,7 +35,7 @@ class Doctor(Reporting):
             print("\nAll is well.")
 
     def _tell(self, finding: Finding) -> bool:
-        """Print it, and mend it where that was asked for; whether it is well now."""
+        """Print the finding, and mend it where that was asked for; return whether it is well now."""
         done, well = None, finding.well
         if not well and self.mend and finding.mend:
             try:

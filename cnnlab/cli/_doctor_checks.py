@@ -1,4 +1,6 @@
-"""What doctor looks at beside the store: programs, device, memory, disks, rights, datasets, who may come in, logs."""
+"""This module looks at what doctor examines beside the store: programs, device, memory, disks, rights, datasets, who
+may come in, logs.
+"""
 
 import os
 import shutil
@@ -31,7 +33,7 @@ UPLOAD_MB = 8
 
 
 def findings(app_config: AppConfig) -> Iterator[Finding]:
-    """One after the other; none of them stops the others."""
+    """Yield the findings one after the other; none of the checks stops the others."""
     looks: list[Callable[[AppConfig], Iterator[Finding]]] = [_programs, _device, _places, _datasets, _server, _logs]
     for look in looks:
         try:

@@ -1,4 +1,4 @@
-"""logs: what happened to a run, from the logs of every process that had to do with it."""
+"""This module is the command `logs`: what happened to a run, from the logs of every process that had to do with it."""
 
 import json
 
@@ -12,7 +12,7 @@ class Logs(OneRun, Reporting):
     """Show what happened to a run: when it was queued, claimed, interrupted, and by which process."""
 
     def cli_cmd(self) -> None:
-        """Print its lines."""
+        """Print the log lines of the run."""
         store = open_store()
         lines = logs.read(store.app_config.home, self.found(store).id)
         for line in lines:

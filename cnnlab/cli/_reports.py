@@ -1,4 +1,6 @@
-"""How a training shows in the terminal: a bar and a line an epoch for people, one JSON object a line for machines."""
+"""This module shows a training in the terminal: a bar and a line an epoch for people, one JSON object a line for
+machines.
+"""
 
 import json
 import os
@@ -18,26 +20,26 @@ _RUN = TypeAdapter(Run)
 
 
 def run_json(run: Run) -> dict[str, object]:
-    """All of a run, as JSON has it."""
+    """Return all of a run, as JSON has it."""
     shown: dict[str, object] = _RUN.dump_python(run, mode="json")
     return shown
 
 
 class Report(Protocol):
-    """Told what happens, in this order."""
+    """A `Report` is told how a training goes: first `begin`, then `record` for each record, then `end`."""
 
     def begin(self, run: Run) -> None:
-        """The run is this process's own."""
+        """Report that the run begins in this process."""
 
     def record(self, record: StepRecord | EpochRecord) -> None:
-        """Steps have been taken, or an epoch is kept."""
+        """Report that steps have been taken, or that an epoch is committed."""
 
     def end(self, run: Run) -> None:
-        """It has ended, one way or another."""
+        """Report that the run has ended, one way or another."""
 
 
 class JsonReport:
-    """{"type": "run" | "step" | "epoch" | "end", …} on stdout."""
+    """A `JsonReport` prints {"type": "run" | "step" | "epoch" | "end", …}, one object a line, on stdout."""
 
     def begin(self, run: Run) -> None:
         self._print("run", run_json(run))
@@ -57,7 +59,9 @@ class JsonReport:
 
 
 class BarReport:
-    """A bar on stderr where that is a terminal; a line an epoch on stderr; the final table on stdout."""
+    """A `BarReport` draws a bar on stderr where that is a terminal, a line an epoch on stderr, and the final table on
+    stdout.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -109,7 +113,7 @@ class BarReport:
 
 
 def results_table(results: Results) -> str:
-    """Accuracy and loss of each whole set, after the last epoch and after the best."""
+    """Write accuracy and loss of each whole set, after the last epoch and after the best."""
     rows = []
     wholes = {"last": results.final}
     if results.best and results.best.epoch != results.final.epoch:

@@ -1,4 +1,4 @@
-"""runs, show, stop, pause, delete: the runs in the store. Imports no torch."""
+"""This module holds the commands about runs in the store: runs, show, stop, pause, delete. It imports no torch."""
 
 import json
 
@@ -13,7 +13,7 @@ class Runs(Reporting):
     """List all runs, the newest first."""
 
     def cli_cmd(self) -> None:
-        """Print them."""
+        """Print the runs."""
         runs = open_store().list()
         if self.as_json:
             for run in runs:
@@ -46,7 +46,7 @@ class Show(OneRun, Reporting):
     """Show one run: how it stands, its settings, its epochs, its scores."""
 
     def cli_cmd(self) -> None:
-        """Print it."""
+        """Print the run."""
         store = open_store()
         run = self.found(store)
         epochs = store.epochs(run.id)
@@ -106,7 +106,7 @@ class Stop(OneRun):
     """Stop a run, wherever it trains: its state is saved, and it can be continued."""
 
     def cli_cmd(self) -> None:
-        """Ask its process, or end it in the queue."""
+        """Ask the run's process to stop, or end the run in the queue."""
         store = open_store()
         print(_asked(store.request(self.found(store).id, "stop")))
 
@@ -115,7 +115,7 @@ class Pause(OneRun):
     """Pause a run, wherever it trains: its state is saved, and it can be continued."""
 
     def cli_cmd(self) -> None:
-        """Ask its process, or end it in the queue."""
+        """Ask the run's process to pause, or end the run in the queue."""
         store = open_store()
         print(_asked(store.request(self.found(store).id, "pause")))
 
@@ -128,7 +128,7 @@ class Delete(OneRun):
     """Delete a run for good, with all its weights. One that trains must be stopped first."""
 
     def cli_cmd(self) -> None:
-        """No question is asked."""
+        """Delete the run. No question is asked."""
         store = open_store()
         run = self.found(store)
         store.delete(run.id)

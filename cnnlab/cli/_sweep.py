@@ -1,4 +1,4 @@
-"""sweep: many runs with a common name, trained here one after another."""
+"""This module is the command `sweep`: many runs with a common name, trained here one after another."""
 
 import signal
 import socket
@@ -55,7 +55,7 @@ class SweepOptions(TrainOptions):
     resume: str = Field(LEFT_OUT, description="Go on with the sweep of that name: what was stopped, or never begun.")
 
     def cli_cmd(self) -> None:
-        """Everything that can be refused is refused before there is a run."""
+        """Queue the runs and train them. Everything that can be refused is refused before there is a run."""
         try:
             self._sweep(open_store())
         except SweepError as error:
@@ -80,7 +80,7 @@ class SweepOptions(TrainOptions):
         return grid(self._config(), axes)
 
     def _resumed(self, store: Store) -> list[Run]:
-        """Its runs that can still be trained, in their order."""
+        """Return the runs of an earlier sweep that can still be trained, in their order."""
         sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
         if not sweep:
             known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
@@ -96,7 +96,9 @@ Sweep: type[BaseModel] = create_model("Sweep", __base__=(SweepOptions, Train), _
 
 
 def _axes(given: Sequence[str]) -> list[Axis | Range]:
-    """The option reader splits at each comma; what has no `=` is one more value of the setting before it."""
+    """Return the axes that were typed. The option reader splits at each comma; what has no `=` is one more value of the
+    setting before it.
+    """
     joined: list[str] = []
     for part in given:
         if "=" in part or not joined:
@@ -115,7 +117,7 @@ def _count(option: str, text: str) -> int:
 
 
 def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConfig]:
-    """All settings complete and possible, every device and dataset there."""
+    """Return the configs once all settings are complete and possible, and every device and dataset is there."""
     say("Loading PyTorch …")
     import torch  # seconds: here, so that a wrong option or `--help` is answered at once
 
@@ -136,7 +138,7 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
 
 
 def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
-    """All of them, to the table at the end and the exit code."""
+    """Train all runs of the sweep, to the table at the end and the exit code."""
     ids, sweep = [run.id for run in runs], runs[0].sweep
     say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all, the one in training with its state saved.")
     try:
@@ -158,7 +160,7 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
 
 
 def _train_each(store: Store, ids: Sequence[str], interrupted: Callable[[], bool], as_json: bool) -> None:
-    """One after another; then wait for what other processes have taken."""
+    """Train the runs one after another; then wait for those that other processes have taken."""
     for place, id in enumerate(ids, 1):
         _train_one(store, id, JsonReport() if as_json else _RunReport(store, f"{place} of {len(ids)}"))
         if interrupted():
@@ -182,14 +184,14 @@ def _train_one(store: Store, id: str, report: Report) -> None:
 
 
 def _still(store: Store, ids: Sequence[str]) -> list[Run]:
-    """Those that nobody has deleted meanwhile, as they stand now."""
+    """Return the runs that nobody has deleted meanwhile, as they stand now."""
     by_id = {run.id: run for run in store.list()}
     return [by_id[id] for id in ids if id in by_id]
 
 
 @contextmanager
 def _interrupted() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed, or the process was asked to end in another way, within the block.
+    """Tell whether Ctrl-C was pressed, or the process was asked to end in another way, within the block.
 
     The worker has the handlers while it trains, and a run that it stopped may as well have been stopped by somebody
     at the dashboard, which is no reason to end the others.
@@ -213,7 +215,7 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
 
 
 class _RunReport(BarReport):
-    """One run of many: no table of its own."""
+    """A `_RunReport` reports one run of many: it prints no table of its own."""
 
     def __init__(self, store: Store, place: str) -> None:
         super().__init__(store)
@@ -230,7 +232,7 @@ class _RunReport(BarReport):
 
 
 def _results(store: Store, runs: Sequence[Run]) -> str:
-    """The varied settings and the accuracy, the best first; then those without one."""
+    """Write the varied settings and the accuracy, the best first; then the runs without one."""
     configs = [run.config for run in runs]
     judged_by, settings = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]

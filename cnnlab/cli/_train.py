@@ -1,4 +1,4 @@
-"""train, resume: a run in this process, from its settings to its scores."""
+"""This module holds the commands that train in this process: train, resume."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -29,7 +29,7 @@ class TrainOptions(Reporting):
     )
 
     def cli_cmd(self) -> None:
-        """Create the run, train it, exit by how it ended."""
+        """Create the run, train it, and exit by how it ended."""
         name = self.name if "name" in self.model_fields_set else None
         train_here(self._config(), lambda store, config: store.create(config, name, mine=True), self.as_json)
 
@@ -51,7 +51,7 @@ class TrainOptions(Reporting):
 
 
 def _number(setting: Setting, text: Any) -> Any:
-    """What was typed, as the number it is where a number is wanted; else as it was typed, to be complained about."""
+    """Return what was typed as a number where a number is wanted; else as it was typed, to be complained about."""
     if setting.kind in (int, float) and isinstance(text, str):
         for kind in (int, float):
             try:
@@ -62,7 +62,9 @@ def _number(setting: Setting, text: Any) -> Any:
 
 
 def _option(setting: Setting) -> tuple[Any, Any]:
-    """The setting as an option: its words and its range are the form's. Its value is checked by TrainingConfig alone."""
+    """Make an option of a setting: its words and its range are the form's. Its value is checked by TrainingConfig
+    alone.
+    """
     kind: Any = Literal[setting.choices] if setting.choices else setting.kind
     ranged = not setting.choices and setting.low is not None
     unit = f" {setting.unit}" if setting.unit else ""
@@ -79,13 +81,13 @@ class Resume(OneRun, Reporting):
     """Go on here with a run that was paused, stopped or interrupted, or that failed, from its newest saved state."""
 
     def cli_cmd(self) -> None:
-        """Take the run, train it, exit by how it ended."""
+        """Take the run, train it, and exit by how it ended."""
         run = self.found(open_store())
         train_here(run.config, lambda store, _: store.take(run.id), self.as_json)
 
 
 def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], Run], as_json: bool) -> None:
-    """Everything that can be refused is refused before there is a run."""
+    """Create a run and train it in this process. Everything that can be refused is refused before there is a run."""
     store = open_store()
     say("Loading PyTorch …")
     import torch  # seconds: here, so that a wrong option or `--help` is answered at once

@@ -1,4 +1,4 @@
-"""The datasets: one a file. Imports no torch.
+"""This room holds the datasets, one a file. It imports no torch.
 
 To add one, write a file that registers a `Dataset` in `DATASETS`; it then has its place in the form, its conversion to
 memory-mapped arrays, its sentences when something is missing, and the contract tests.

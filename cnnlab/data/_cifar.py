@@ -1,4 +1,6 @@
-"""What CIFAR-10 and CIFAR-100 share: an archive of pickles that nothing may open before its hash is right."""
+"""This module reads what CIFAR-10 and CIFAR-100 share: an archive of pickles that nothing may open before its hash is
+right.
+"""
 
 import shutil
 import tarfile
@@ -15,7 +17,7 @@ from cnnlab.data._types import Arrays, Progress, SourceError
 
 @dataclass(frozen=True)
 class Cifar:
-    """One of the two, as torchvision lays it out on disk."""
+    """A `Cifar` is CIFAR-10 or CIFAR-100, as torchvision lays it out on disk."""
 
     torchvision_class: Literal["CIFAR10", "CIFAR100"]
     archive: RemoteFile
@@ -26,17 +28,19 @@ class Cifar:
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
-        """The archive, or what it unpacks to."""
+        """Return the names of the archive, or of the files it unpacks to."""
         return (self.archive.name,), tuple(f"{self.folder}/{name}" for name in self.digests)
 
     @property
     def published(self) -> dict[str, str]:
-        """Digests of all these files."""
+        """Return the published digests of all these files."""
         unpacked = {f"{self.folder}/{name}": digest for name, digest in self.digests.items()}
         return {self.archive.name: self.archive.digest} | unpacked
 
     def read(self, data_dir: Path, progress: Progress) -> Arrays:
-        """The arrays, from the files in `data_dir`; they are downloaded and unpacked where missing or altered."""
+        """Read the arrays from the files in `data_dir`; files that are missing or altered are downloaded and unpacked
+        first.
+        """
         self._provide(data_dir, progress)
         import torchvision  # here, since a list of datasets must not cost the seconds it takes
 
@@ -59,7 +63,7 @@ class Cifar:
 
 
 def _wrong(folder: Path, digests: Mapping[str, str]) -> list[Path]:
-    """The files that are missing or altered."""
+    """Return the files that are missing or altered."""
     return [folder / name for name, digest in digests.items() if not matches(folder / name, digest)]
 
 

@@ -1,4 +1,4 @@
-"""The table of datasets, and what all of them do alike: get ready once, be read at once ever after."""
+"""This module holds the table of datasets, and what all of them do alike: get ready once, be read at once ever after."""
 
 import errno
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from cnnlab.registry import Registry
 
 
 def _silent(done_bytes: int, total_bytes: int) -> None:
-    """Progress that nobody watches."""
+    """Take progress that nobody watches."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One dataset: what it is (`info`) and how its pixels are come by (`read`).
+    """A `Dataset` says what it is (`info`) and how its pixels are come by (`read`).
 
     `read(data_dir, progress)` gives the arrays; it downloads and verifies what is missing, and raises SourceError where
     that cannot be had.
@@ -33,7 +33,9 @@ class Dataset:
     """Of those files, as they were published."""
 
     def fault(self, data_dir: Path) -> str | None:
-        """What is wrong with what lies there, in half a sentence; None where nothing is, or nothing lies there."""
+        """Return what is wrong with the files of the dataset, in half a sentence; None where nothing is, or no file is
+        there.
+        """
         folder = self._folder(data_dir)
         if self._is_converted(data_dir):
             return None
@@ -45,7 +47,9 @@ class Dataset:
         return None
 
     def is_ready(self, data_dir: Path) -> bool:
-        """True where `load` needs no network: converted already, or its files lie there. Hashes nothing."""
+        """Return True where `load` needs no network: the dataset is converted already, or its files are there. Hashes
+        nothing.
+        """
         try:
             here = any(all((data_dir / file).is_file() for file in files) for files in self.sources)
         except OSError:
@@ -53,7 +57,8 @@ class Dataset:
         return here or self._is_converted(data_dir)
 
     def prepare(self, data_dir: Path, progress: Progress | None = None) -> None:
-        """Download, verify and convert, unless that is done already; any number of processes may ask at once.
+        """Download, verify and convert the dataset, unless that is done already; any number of processes may ask at
+        once.
 
         Calls `progress(done_bytes, total_bytes)`, also while another process is at it. Raises DataUnavailableError
         (one sentence).
@@ -71,7 +76,9 @@ class Dataset:
             raise self._unavailable(*_disk_trouble(fault, data_dir)) from fault
 
     def load(self, data_dir: Path) -> Arrays:
-        """The pixels, as read-only memory maps; prepares them where needed. Raises DataUnavailableError."""
+        """Return the dataset's pixels as read-only memory maps, and prepare them where needed. Raises
+        DataUnavailableError.
+        """
         self.prepare(data_dir)
         arrays = open_arrays(self._folder(data_dir), self.info)
         if arrays is None:
@@ -99,7 +106,9 @@ class Dataset:
 
 
 def _disk_trouble(fault: OSError, data_dir: Path) -> tuple[str, str]:
-    """What is wrong, and what to do about it. (Shapes is no way out: it, too, is kept in that folder.)"""
+    """Write what is wrong with the disk, and what to do about it. (Shapes is no way out: it, too, is kept in that
+    folder.)
+    """
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"there is no room left for it in {data_dir}", "free some, or let CNNLAB_DATA_DIR name another folder"
     return (

@@ -1,4 +1,4 @@
-"""Signed distances of ten simple shapes: what `shapes` is drawn with.
+"""This module computes the signed distances of ten simple shapes, which the dataset `shapes` is drawn with.
 
 Each takes coordinates x, y (any equal shape; x to the right, y downwards, the shape about one unit large round the
 origin) and gives the distance to the outline, negative inside. Distances rather than masks make smooth edges
@@ -17,19 +17,19 @@ Distance = Callable[[Field, Field], Field]
 
 
 def both(a: Field, b: Field) -> Field:
-    """The part that two shapes share."""
+    """Return the distance to the part that two shapes share."""
     shared: Field = np.maximum(a, b)
     return shared
 
 
 def either(a: Field, b: Field) -> Field:
-    """Two shapes together."""
+    """Return the distance to two shapes together."""
     together: Field = np.minimum(a, b)
     return together
 
 
 def radius(x: Field, y: Field) -> Field:
-    """Distance to the origin. (The square root has the same digits on every machine; np.hypot has not.)"""
+    """Return the distance to the origin. (The square root has the same digits on every machine; np.hypot has not.)"""
     length: Field = np.sqrt(x * x + y * y)
     return length
 
@@ -47,7 +47,9 @@ def triangle(x: Field, y: Field) -> Field:
 
 
 def star(x: Field, y: Field) -> Field:
-    """A pentagon where a point may lie beyond one of the five sides: that gives the five tips."""
+    """Return the distance to a star: a pentagon where a point may lie beyond one of the five sides, which gives the
+    tips.
+    """
     return _polygon(x, y, 5, 0.42, beyond=1)
 
 
@@ -64,7 +66,7 @@ def crescent(x: Field, y: Field) -> Field:
 
 
 def heart(x: Field, y: Field) -> Field:
-    """A square on its corner, with half a disc on each of its two upper sides."""
+    """Return the distance to a heart: a square on its corner, with half a disc on each of its two upper sides."""
     y = y + 0.15
     half, diagonal = 0.52, 0.70711
     a, b = (x + y) * diagonal, (y - x) * diagonal
@@ -96,7 +98,7 @@ SHAPES: dict[str, Distance] = {
 
 
 def _polygon(x: Field, y: Field, sides: int, inner_radius: float, beyond: int = 0) -> Field:
-    """A regular polygon that stands on one of its sides; a point may lie beyond so many of them."""
+    """Return the distance to a regular polygon that stands on one of its sides; a point may lie beyond so many of them."""
     angles = [2 * math.pi * i / sides for i in range(sides)]
     outside = [x * _steady(math.sin(a)) + y * _steady(math.cos(a)) - inner_radius for a in angles]
     distance: Field = np.sort(outside, axis=0)[-1 - beyond]
@@ -104,11 +106,11 @@ def _polygon(x: Field, y: Field, sides: int, inner_radius: float, beyond: int = 
 
 
 def _bars(x: Field, period: float) -> Field:
-    """Distance to bars half a period wide, one of them just right of the origin."""
+    """Return the distance to bars half a period wide, one of them just right of the origin."""
     position = x / period - 0.25
     return (abs(position - position.round()) - 0.25) * period
 
 
 def _steady(value: float) -> float:
-    """Sines differ in their last digit from one machine to the next; their first six do not."""
+    """Round sines to six digits: their last digit differs from one machine to the next."""
     return round(value, 6)

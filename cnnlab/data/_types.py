@@ -1,4 +1,4 @@
-"""What a dataset is, without any of its pixels. Imports no torch."""
+"""This module says what a dataset is, without any of its pixels. It imports no torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +11,20 @@ Progress = Callable[[int, int], None]
 
 
 class DataUnavailableError(Exception):
-    """A dataset cannot be had. Its text is one sentence for people: why, and what to do."""
+    """`DataUnavailableError` says that a dataset cannot be had. Its text is one sentence for people: why, and what to
+    do.
+    """
 
 
 class SourceError(Exception):
-    """Why a dataset's published files cannot be had: the middle of a DataUnavailableError's sentence."""
+    """`SourceError` says why a dataset's published files cannot be had: the middle of a DataUnavailableError's
+    sentence.
+    """
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What people and networks need to know of a dataset before it is there."""
+    """A `DatasetInfo` is what people and networks need to know of a dataset before its pictures are there."""
 
     name: str
     classes: tuple[str, ...]
@@ -43,7 +47,7 @@ class DatasetInfo:
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """A dataset's pixels and classes; after `Dataset.load`, read-only memory maps."""
+    """`Arrays` are a dataset's pixels and classes; after `Dataset.load`, read-only memory maps."""
 
     train_images: NDArray[np.uint8]
     """uint8 [N, H, W, C]."""

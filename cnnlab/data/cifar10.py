@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 small photographs of ten kinds of things."""
+"""This module registers CIFAR-10: 60,000 small photographs of ten kinds of things."""
 
 from cnnlab.data._cifar import Cifar
 from cnnlab.data._dataset import DATASETS, Dataset

@@ -1,4 +1,4 @@
-"""CIFAR-100: like CIFAR-10, with a hundred kinds of things and a tenth of the pictures of each."""
+"""This module registers CIFAR-100: like CIFAR-10, with a hundred kinds of things and a tenth of the pictures of each."""
 
 from cnnlab.data._cifar import Cifar
 from cnnlab.data._dataset import DATASETS, Dataset

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 grey pictures of clothes.
+"""This module registers Fashion-MNIST: 70,000 grey pictures of clothes.
 
 Read from the four .gz files that torchvision, too, keeps in `FashionMNIST/raw`: their hashes are published, those of
 the unpacked files are not.
@@ -85,12 +85,14 @@ def _read(data_dir: Path, progress: Progress) -> Arrays:
 
 
 def _after(progress: Progress, before: int, done_bytes: int, total_bytes: int) -> None:
-    """Progress of one file as progress of all."""
+    """Return a function that tells the progress of one file as the progress of all."""
     progress(before + done_bytes, INFO.download_bytes)
 
 
 def _idx(data: bytes, dimensions: int) -> NDArray[np.uint8]:
-    """An array in the format of MNIST: four bytes of type, four of each dimension (big end first), then the values."""
+    """Read an array in the format of MNIST: four bytes of type, four of each dimension (big end first), then the
+    values.
+    """
     shape = np.frombuffer(data, ">i4", count=dimensions, offset=4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 

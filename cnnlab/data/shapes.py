@@ -1,4 +1,4 @@
-"""shapes: ten kinds of drawn shapes, made here in a second or two. Needs no download."""
+"""This module registers shapes: ten kinds of drawn shapes, made on this machine in a second or two, without a download."""
 
 from pathlib import Path
 
@@ -29,26 +29,30 @@ PICTURE_BYTES = INFO.size_px**2 * INFO.channels
 
 
 class _Dice:
-    """Uniform numbers from the raw bits of PCG64: NumPy promises these for good, but not what it makes of them."""
+    """`_Dice` makes uniform numbers from the raw bits of PCG64: NumPy promises these bits for good, but not what it
+    makes of them.
+    """
 
     def __init__(self, seed: int) -> None:
         self._bits = np.random.PCG64(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Field:
-        """Float32 [*shape, 1, 1]: a number for each picture and channel."""
+        """Return float32 [*shape, 1, 1]: a uniform number for each picture and channel."""
         raw = self._bits.random_raw(int(np.prod(shape)))
         share = (raw >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
         return (low + (high - low) * share).reshape(*shape, 1, 1)
 
     def grain(self, *shape: int) -> NDArray[np.int16]:
-        """int16 [*shape]: the sum of two dice from -128 to 127, the noise of a cheap camera."""
+        """Return int16 [*shape]: the sum of two dice from -128 to 127, the noise of a cheap camera."""
         raw = self._bits.random_raw(int(np.prod(shape)) // 4).astype("<u8")
         grain: NDArray[np.int16] = raw.view(np.int8).reshape(2, *shape).sum(axis=0, dtype=np.int16)
         return grain
 
 
 def draw(count: int, seed: int, progress: Progress) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`count` pictures uint8 [count, 32, 32, 3] and their classes int64 [count], every class in turn."""
+    """Draw `count` pictures uint8 [count, 32, 32, 3] and return them with their classes int64 [count], every class in
+    turn.
+    """
     images = np.empty((count, INFO.size_px, INFO.size_px, INFO.channels), np.uint8)
     labels = np.arange(count, dtype=np.int64) % len(SHAPES)
     dice = _Dice(seed)
@@ -60,7 +64,7 @@ def draw(count: int, seed: int, progress: Progress) -> tuple[NDArray[np.uint8], 
 
 
 def _pictures(labels: NDArray[np.int64], dice: _Dice) -> NDArray[np.uint8]:
-    """One picture a label, uint8 [N, 3, 32, 32]: a shape on a ground, a small disc in the way, noise over all."""
+    """Draw one picture a label, uint8 [N, 3, 32, 32]: a shape on a ground, a small disc in the way, noise over all."""
     n = len(labels)
     x, y = PIXELS[None, :], PIXELS[:, None]
     paper = dice.uniform(0, 256, n, 3)
@@ -75,7 +79,7 @@ def _pictures(labels: NDArray[np.int64], dice: _Dice) -> NDArray[np.uint8]:
 
 
 def _shape_masks(labels: NDArray[np.int64], x: Field, y: Field, dice: _Dice) -> Field:
-    """How much of each pixel the shape covers, 0 to 1: float32 [N, 1, 32, 32]."""
+    """Return how much of each pixel the shape covers, 0 to 1: float32 [N, 1, 32, 32]."""
     n = len(labels)
     size_px, stretch, tilt = dice.uniform(6.5, 13, n, 1), dice.uniform(0.85, 1.18, n, 1), dice.uniform(-0.5, 0.5, n, 1)
     room = INFO.size_px / 2 - 0.9 * size_px  # a tip may leave the picture, the shape may not
@@ -91,7 +95,7 @@ def _shape_masks(labels: NDArray[np.int64], x: Field, y: Field, dice: _Dice) -> 
 
 
 def _steady(values: NDArray[np.float64]) -> Field:
-    """The last digit of a sine differs from one machine to the next; its first eight do not."""
+    """Round sines to eight digits: their last digit differs from one machine to the next."""
     return values.round(8).astype(np.float32)
 
 
@@ -101,17 +105,17 @@ def _disc_masks(x: Field, y: Field, dice: _Dice, n: int) -> Field:
 
 
 def _slope(x: Field, y: Field, dice: _Dice, n: int) -> Field:
-    """A soft change of light across the picture: float32 [N, 1, 32, 32]."""
+    """Return a soft change of light across the picture: float32 [N, 1, 32, 32]."""
     return x * dice.uniform(-2, 2, n, 1) + y * dice.uniform(-2, 2, n, 1)
 
 
 def _cover(distance_px: Field) -> Field:
-    """A pixel whose centre lies on the outline is half covered: smooth edges."""
+    """Return how much of a pixel is covered at this distance from the outline; half on the outline, for smooth edges."""
     return (0.5 - distance_px).clip(0, 1)
 
 
 def _lay(pictures: Field, colour: Field, mask: Field) -> None:
-    """Paint over the pictures in place (they are most of the work), as much as the mask covers."""
+    """Paint a colour over the pictures in place (they are most of the work), as much as the mask covers."""
     colour = colour - pictures
     colour *= mask
     pictures += colour

@@ -1,4 +1,4 @@
-"""The whole dataset as tensors on the device that trains, and the three sets cut from it.
+"""This module holds the whole dataset as tensors on the device that trains, and cuts the three sets from it.
 
 The reference loop spends most of an epoch decoding one picture at a time; here a batch is one gather from
 a resident uint8 tensor and one conversion.
@@ -20,7 +20,7 @@ SAMPLE_WITHOUT_VALIDATION = 5_000
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures and their classes, on one device."""
+    """An `ImageSet` holds pictures and their classes on one device."""
 
     name: str
     """What a screen calls it: "train", "train sample", "validation" or "test"."""
@@ -35,7 +35,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run trains on and is measured by."""
+    """A `Data` holds what a run trains on and is measured by."""
 
     info: DatasetInfo
     mean: tuple[float, ...]
@@ -54,7 +54,8 @@ def to_network(
     memory_format: torch.memory_format = torch.contiguous_format,
     free_rounding: bool = False,
 ) -> Tensor:
-    """The one way from pictures to a network: uint8 [N, H, W, C] -> float32 [N, C, H, W], (v / 255 - mean) / std.
+    """Turn pictures into what a network takes: uint8 [N, H, W, C] -> float32 [N, C, H, W], (v / 255 - mean) / std.
+    There is no other way.
 
     In this order of operations it gives the bits of torchvision's ToTensor and Normalize. `free_rounding`: multiplied out,
     two passes over the pictures for four, so that the last digits may differ.
@@ -77,7 +78,9 @@ def to_network(
 def _constants(
     mean: tuple[float, ...], std: tuple[float, ...], repeats: int, free_rounding: bool, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Kept: a transfer a batch would make a GPU wait for the CPU at every step."""
+    """Return the constants of the normalisation on the device. They are kept: a transfer a batch would make a GPU wait
+    for the CPU.
+    """
     a, b = mean, std
     if free_rounding:
         a, b = tuple(1 / (255 * s) for s in std), tuple(-m / s for m, s in zip(mean, std, strict=True))
@@ -85,7 +88,7 @@ def _constants(
 
 
 def normalisation_of(config: TrainingConfig, info: DatasetInfo) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation a channel, in 0..1, that the config asks for."""
+    """Return the mean and standard deviation a channel, in 0..1, that the config asks for."""
     if config.normalisation == "half":
         return (0.5,) * info.channels, (0.5,) * info.channels
     return info.mean, info.std
@@ -93,7 +96,7 @@ def normalisation_of(config: TrainingConfig, info: DatasetInfo) -> tuple[tuple[f
 
 @dataclass(frozen=True)
 class Split:
-    """Which of the dataset's training pictures go where: sorted indices."""
+    """A `Split` says which of the dataset's training pictures go into which set: sorted indices."""
 
     train: np.ndarray
     train_sample: np.ndarray
@@ -114,7 +117,7 @@ def split(config: TrainingConfig, num_train: int) -> Split:
 
 
 def prepare_sets(config: TrainingConfig, arrays: Arrays, info: DatasetInfo, device: torch.device) -> Data:
-    """Cut the sets and lay them on the device."""
+    """Cut the sets of a run and lay them on the device."""
     parts = split(config, len(arrays.train_labels))
     mean, std = normalisation_of(config, info)
 

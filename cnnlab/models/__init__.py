@@ -1,4 +1,4 @@
-"""The architectures, one a file, and the way from settings to a network."""
+"""This room holds the architectures, one a file, and the way from settings to a network."""
 
 from cnnlab.models._configured import ConfigError, build, complete
 from cnnlab.models._network import ARCHITECTURES, Architecture, Network

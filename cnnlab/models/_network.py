@@ -1,4 +1,4 @@
-"""What every architecture builds, and the table they register in."""
+"""This module says what every architecture builds, and holds the table they register in."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from cnnlab.schema import SETTINGS
 
 
 class Network(nn.Module):
-    """A feature-extraction base followed by a classifier head.
+    """A `Network` is a feature-extraction base followed by a classifier head.
 
     Every operation is a module with a name of its own, none works in place, and none runs twice in one
     forward pass: so a hook sees every value, and what it saw stays what it was.
@@ -27,19 +27,19 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits [N, num_classes] of normalised pictures [N, in_channels, size_px, size_px]."""
+        """Return the logits [N, num_classes] of normalised pictures [N, in_channels, size_px, size_px]."""
         logits: Tensor = self.head(self.base(pictures))
         return logits
 
     def fit_to_data(self, pictures: Tensor) -> None:
-        """Set before the first step what depends on the data; here nothing.
+        """Set before the first step what depends on the training pictures; here nothing does.
 
         `pictures`: normalised training pictures [N, in_channels, size_px, size_px].
         """
 
 
 class Builder(Protocol):
-    """Builds a network with fresh weights from torch's global random state."""
+    """A `Builder` builds a network with fresh weights from torch's global random state."""
 
     def __call__(
         self, in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool
@@ -48,7 +48,7 @@ class Builder(Protocol):
 
 @dataclass(frozen=True)
 class Architecture:
-    """A named kind of network, with the dropout and batch normalisation that are its own."""
+    """An `Architecture` is a named kind of network, with the dropout and batch normalisation that are its own."""
 
     name: str
     summary: str

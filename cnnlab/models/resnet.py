@@ -1,4 +1,4 @@
-"""ResNet: three residual blocks for small pictures.
+"""This module registers ResNet: three residual blocks for small pictures.
 
 Laid out like the paper's ImageNet networks (a convolution, pooling, then blocks), but with one block a width, so that
 a CPU gets somewhere too: 13 million multiply-adds a picture, where the paper's ResNet-20 for CIFAR-10 takes 41 million.
@@ -14,7 +14,8 @@ WIDTHS = (32, 64, 128)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions, whose result is added to the block's own input (He et al. 2015, figure 2).
+    """A `ResidualBlock` is two 3×3 convolutions, whose result is added to the block's own input (He et al. 2015, figure
+    2).
 
     Where shape changes, the input passes a 1×1 convolution of the same stride first (their option B).
     """
@@ -34,7 +35,7 @@ class ResidualBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N, out_channels, H/stride, W/stride] of [N, in_channels, H, W]."""
+        """Return [N, out_channels, H/stride, W/stride] of [N, in_channels, H, W]."""
         y = self.relu1(_through(x, self.conv1, self.bn1))
         y = _through(y, self.conv2, self.bn2)
         result: Tensor = self.relu2(self.add(y, _through(x, self.shortcut, self.shortcut_bn)))
@@ -49,7 +50,7 @@ def _through(x: Tensor, *modules: nn.Module | None) -> Tensor:
 
 
 def build(in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool) -> Network:
-    """A 3×3 convolution, pooling, three residual blocks, the mean of each channel, one fully connected layer.
+    """Build a 3×3 convolution, pooling, three residual blocks, the mean of each channel, one fully connected layer.
 
     0.31 million parameters for 3×32×32 pictures of 10 classes. Dropout stands before the last layer.
     """

@@ -1,4 +1,6 @@
-"""SimpleCNN: the network of PyTorch's "Training a Classifier" tutorial, a LeNet-5 with ReLU and max pooling."""
+"""This module registers SimpleCNN: the network of PyTorch's "Training a Classifier" tutorial, a LeNet-5 with ReLU and
+max pooling.
+"""
 
 from torch import nn
 
@@ -7,7 +9,7 @@ from cnnlab.models._network import ARCHITECTURES, Architecture, Network
 
 
 def build(in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool) -> Network:
-    """Two 5×5 convolutions without padding, each halved by pooling, then three fully connected layers.
+    """Build two 5×5 convolutions without padding, each halved by pooling, then three fully connected layers.
 
     62,006 parameters for 3×32×32 pictures of 10 classes. Without dropout and batch normalisation the parameters
     are made in the tutorial's order, so the same seed gives the tutorial's weights bit for bit.

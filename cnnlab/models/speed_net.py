@@ -1,4 +1,5 @@
-"""SpeedNet: a network of 2 million parameters that learns CIFAR-10 in a few epochs, for the "speedrun" recipe.
+"""This module registers SpeedNet: a network of 2 million parameters that learns CIFAR-10 in a few epochs, for the
+"speedrun" recipe.
 
 After the networks of Page, "How to Train Your ResNet" (myrtle.ai, 2019), and of Jordan, "94% on CIFAR-10 in 3.29
 seconds on a single GPU" (arXiv:2404.00498; widths, whitening and initialisation as in airbench94_muon). What each idea
@@ -25,7 +26,7 @@ weights move far in each (torch calls it momentum)."""
 
 
 class SpeedNetwork(Network):
-    """A network whose first layer is set from the training pictures, and not trained.
+    """A `SpeedNetwork` is a network whose first layer is set from the training pictures, and not trained.
 
     The scales are airbench94_muon's learning rates (kernels 0.24, biases 0.053, head 0.67), carried over to a loss that
     is the mean over the batch, to one momentum (0.6) for all, and to logits that are not divided by 256: its sums over
@@ -51,7 +52,9 @@ class SpeedNetwork(Network):
 
 
 def whitening_kernels(pictures: Tensor) -> Tensor:
-    """[2 · channels · 4, channels, 2, 2] for float pictures [N, channels, height, width], largest variance first."""
+    """Return whitening kernels [2 · channels · 4, channels, 2, 2] for float pictures [N, channels, height, width],
+    largest variance first.
+    """
     channels = pictures.shape[1]
     patches = pictures.cpu().unfold(2, WHITENING_PX, 1).unfold(3, WHITENING_PX, 1)
     rows = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, channels * WHITENING_PX**2)
@@ -62,7 +65,7 @@ def whitening_kernels(pictures: Tensor) -> Tensor:
 
 
 def group(number: int, in_channels: int, out_channels: int, batch_norm: bool) -> Layers:
-    """Convolution, pooling, batch normalisation, GELU; then the same without pooling.
+    """Return the layers of a group: convolution, pooling, batch normalisation, GELU; then the same without pooling.
 
     Pooling stands before the normalisation, so that everything after it works on a quarter of the values.
     """
@@ -79,7 +82,9 @@ def group(number: int, in_channels: int, out_channels: int, batch_norm: bool) ->
 
 
 def _convolution(in_channels: int, out_channels: int, batch_norm: bool) -> nn.Conv2d:
-    """3×3, whose first kernels pass their input on as it is, so that the untrained network already transmits the picture."""
+    """Make a 3×3 convolution whose first kernels pass their input on as it is, so that the untrained network already
+    transmits the picture.
+    """
     convolution = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=not batch_norm)
     with torch.no_grad():
         nn.init.dirac_(convolution.weight[:in_channels])
@@ -87,7 +92,9 @@ def _convolution(in_channels: int, out_channels: int, batch_norm: bool) -> nn.Co
 
 
 def _normalisation(number: int, channels: int, batch_norm: bool) -> Layers:
-    """Batch normalisation with a trained shift and the scale left at 1: what follows can scale as well as it could."""
+    """Make a batch normalisation with a trained shift and the scale left at 1: what follows can scale as well as it
+    could.
+    """
     if not batch_norm:
         return {}
     normalisation = nn.BatchNorm2d(channels, momentum=NEW_STATISTICS)
@@ -96,7 +103,8 @@ def _normalisation(number: int, channels: int, batch_norm: bool) -> Layers:
 
 
 def build(in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool) -> Network:
-    """A whitening 2×2 convolution, three groups of two 3×3 convolutions, the maximum of each channel, one linear layer.
+    """Build a whitening 2×2 convolution, three groups of two 3×3 convolutions, the maximum of each channel, one linear
+    layer.
 
     1,972,768 parameters for 3×32×32 pictures of 10 classes. Dropout stands before the last layer.
     """

@@ -1,4 +1,4 @@
-"""VGGishCNN: VGG's idea, nothing but 3×3 convolutions in groups, at the size of small pictures."""
+"""This module registers VGGishCNN: VGG's idea, nothing but 3×3 convolutions in groups, at the size of small pictures."""
 
 from itertools import count
 
@@ -12,7 +12,7 @@ GROUPS = ((64, 64), (128, 128), (256, 256, 256))
 
 
 def build(in_channels: int, size_px: int, num_classes: int, dropout: float, batch_norm: bool) -> Network:
-    """Seven 3×3 convolutions in three groups, then two hidden layers of 4096.
+    """Build seven 3×3 convolutions in three groups, then two hidden layers of 4096.
 
     35,339,082 parameters for 3×32×32 pictures of 10 classes, 34 million of them in the classifier head.
     """

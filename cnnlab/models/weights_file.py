@@ -1,4 +1,5 @@
-"""Weights that leave cnnlab as a file, or come in from one: safetensors, read as the work of a stranger.
+"""This module writes weights that leave cnnlab as a file, and reads those that come in: safetensors, read as the work
+of a stranger.
 
 Nothing of such a file is run or believed: its header is measured before it is parsed, every tensor must be one that the
 architecture has, in its shape, and the settings it states go through the same checks as typed ones.
@@ -38,7 +39,9 @@ _STRANGERS = {
 
 
 class WeightsError(ValueError):
-    """The file cannot be taken. Its text is one or two sentences for people: why, and what to do."""
+    """`WeightsError` says that a weights file cannot be taken. Its text is one or two sentences for people: why, and
+    what to do.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class Header:
 
 
 def export(content: bytes, config: TrainingConfig | None, epoch: int | None) -> bytes:
-    """A weights file of a run as a file to carry away: the same numbers, with the settings they come from, if known."""
+    """Write a weights file of a run as a file to carry away: the same numbers, with the settings they come from, if
+    known.
+    """
     header, metadata = safetensors_header.read(BytesIO(content)), {"format": "pt"}
     if config:
         metadata[_OURS] = json.dumps({"settings": config.model_dump(mode="json"), "epoch": epoch})
@@ -79,7 +84,7 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def settings_for(header: Header, architecture: str, dataset: str, normalisation: str) -> tuple[TrainingConfig, bool]:
-    """The settings of a run with these weights, and whether the file states all of them.
+    """Return the settings of a run with these weights, and whether the file states all of them.
 
     Where it does not, only these three and the batch normalisation are known, and the rest stands at its defaults.
     Raises WeightsError where there is no such architecture, dataset or normalisation.
@@ -98,8 +103,9 @@ def settings_for(header: Header, architecture: str, dataset: str, normalisation:
 
 
 def load(file: BinaryIO, header: Header, config: TrainingConfig) -> dict[str, Tensor]:
-    """The weights, in the network's own order. `file` stands behind its header. Raises WeightsError where they are not
-    exactly those of the architecture, or hold a value that is no finite number; nothing large is read before that is sure.
+    """Read the weights, in the network's own order. `file` stands behind its header. Raises WeightsError where they are
+    not exactly those of the architecture, or hold a value that is no finite number; nothing large is read before
+    that is sure.
     """
     wanted = _wanted(config)
     _refuse_misfits(header, wanted, config)
@@ -132,7 +138,7 @@ def _no_safetensors(what: str | None) -> str:
 
 
 def _stated(metadata: Mapping[str, Any]) -> tuple[TrainingConfig | None, int | None, str | None]:
-    """Settings, epoch, and what is wrong with them."""
+    """Return the settings and the epoch that the file states, and what is wrong with them."""
     if _OURS not in metadata:
         return None, None, None
     problem = "What this file says of its settings cannot be read"
@@ -150,7 +156,7 @@ def _stated(metadata: Mapping[str, Any]) -> tuple[TrainingConfig | None, int | N
 
 
 def _wanted(config: TrainingConfig) -> dict[str, Tensor]:
-    """What the network has, without any memory for it."""
+    """Return the names, shapes and types of the network's tensors, without any memory for them."""
     with torch.device("meta"):
         network = build(config, DATASETS.get(config.dataset).info)
     return dict(network.state_dict())

@@ -1,4 +1,4 @@
-"""Tells the browser where the server is, so that a deep link does not begin with two failed guesses.
+"""This module tells the browser where the server is, so that a deep link does not begin with two failed guesses.
 
 Opened at /train, Streamlit's front end first asks for /train/_stcore/health; the 404 stands in the console. It does
 not have to guess where the page says `window.__streamlit.BACKEND_BASE_URL`.
@@ -15,7 +15,7 @@ OF_THE_FILE = ("content-length", "etag", "last-modified", "accept-ranges")
 
 
 class SayBaseUrl:
-    """Puts one line of script into the head of the HTML page.
+    """`SayBaseUrl` is a middleware that puts one line of script into the head of the HTML page.
 
     Pure ASGI: Starlette's BaseHTTPMiddleware raises where a browser leaves before it is answered.
     """
@@ -24,7 +24,7 @@ class SayBaseUrl:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Every other answer passes as it is."""
+        """Answer a request; every answer but an HTML page passes as it is."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,6 +65,6 @@ def _script() -> bytes:
 
 
 def base_path() -> str:
-    """Where the server is: "/", or "/cnnlab/" with server.baseUrlPath."""
+    """Return the path where the server is: "/", or "/cnnlab/" with server.baseUrlPath."""
     path = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{path}/" if path else "/"

@@ -1,4 +1,4 @@
-"""What a visitor reads when a page fails: a sentence, never a traceback; the log has the rest."""
+"""This module shows a sentence, never a traceback, when a page fails; the log has the rest."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 
 
 def say(error: Exception) -> bool:
-    """Show the error in place of the rest of the page; True, because it has been shown.
+    """Show the error in place of the rest of the page, and return True, because it has been shown.
 
     The text of every error of ours is a sentence for people. Any other error is a fault of ours.
     """

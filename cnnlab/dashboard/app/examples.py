@@ -1,4 +1,4 @@
-"""One picture of each class, for the landing page: read in the background, so that nobody waits for it."""
+"""This module reads one picture of each class for the first page, in the background, so that nobody waits for it."""
 
 import logging
 import threading
@@ -16,7 +16,7 @@ _log = logging.getLogger("cnnlab.dashboard")
 
 @dataclass(frozen=True)
 class Examples:
-    """The first test picture of each of the first ten classes."""
+    """`Examples` are the first test picture of each of the first ten classes of a dataset."""
 
     dataset: str
     classes: tuple[str, ...]
@@ -28,12 +28,14 @@ _ready: list[Examples] = []
 
 
 def examples() -> Examples | None:
-    """None until they are ready. Never waits."""
+    """Return the example pictures; None until they are ready. Never waits."""
     return _ready[0] if _ready else None
 
 
 def prepare(dataset: str, built_in: str) -> None:
-    """Begin to read them: of `dataset` where it is on this machine, else of `built_in`, which needs no network."""
+    """Begin to read example pictures: of `dataset` where it is on this machine, else of `built_in`, which needs no
+    network.
+    """
     data = AppConfig().data
 
     def read() -> None:
@@ -46,7 +48,7 @@ def prepare(dataset: str, built_in: str) -> None:
 
 
 def read_examples(name: str) -> Examples:
-    """Of the dataset `name`. Raises DataUnavailableError."""
+    """Read the example pictures of the dataset `name`. Raises DataUnavailableError."""
     known = DATASETS.get(name)
     arrays = known.load(AppConfig().data)
     classes = known.info.classes[:MOST]

@@ -1,4 +1,5 @@
-"""GET /health, for a monitor: is the server well? Needs no code, tells nothing private, costs next to nothing.
+"""This module answers GET /health, which tells a monitor whether the server is well. It needs no code, tells nothing
+private and costs next to nothing.
 
     {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
 
@@ -29,13 +30,13 @@ Answer = dict[str, str]
 
 
 async def health(_request: Request) -> JSONResponse:
-    """The endpoint."""
+    """Answer a request for the health of the server."""
     answer = await anyio.to_thread.run_sync(_recent)
     return JSONResponse(answer, 200 if answer["status"] == "ok" else 503, {"Cache-Control": "no-store"})
 
 
 def route() -> Route:
-    """Where it is."""
+    """Return the route under which the health of the server is told."""
     return Route(f"{base_path()}health", health)
 
 
@@ -52,7 +53,7 @@ def _recent() -> Answer:
 
 
 def examine() -> Answer:
-    """Look at everything now."""
+    """Examine every part of the server's health now."""
     parts = {"store": _store, "launcher": _launcher, "disk": _disk}
     try:
         app_config = AppConfig()

@@ -1,4 +1,6 @@
-"""The pages by name: one place for titles, icons and addresses, so that every link is an object and never a string."""
+"""This module names the pages: one place for titles, icons and addresses, so that every link is an object and never a
+string.
+"""
 
 from pathlib import Path
 
@@ -9,7 +11,7 @@ PAGES = Path(__file__).resolve().parents[3] / "pages"
 
 
 def home() -> StreamlitPage:
-    """What this is, and where to begin."""
+    """Return the first page: what cnnlab is, and where to begin."""
     return st.Page(
         PAGES / "home.py",
         title="Start",
@@ -20,7 +22,7 @@ def home() -> StreamlitPage:
 
 
 def train() -> StreamlitPage:
-    """How does a network learn? Takes `?run=`."""
+    """Return the page "How does a network learn?". Takes `?run=`."""
     return st.Page(
         PAGES / "train.py",
         title="Train",
@@ -30,7 +32,7 @@ def train() -> StreamlitPage:
 
 
 def compare() -> StreamlitPage:
-    """Which run is better, and does it overfit?"""
+    """Return the page "Which run is better, and does it overfit?"."""
     return st.Page(
         PAGES / "compare.py",
         title="Compare",
@@ -40,7 +42,7 @@ def compare() -> StreamlitPage:
 
 
 def kernels() -> StreamlitPage:
-    """What has it learnt to look for? Takes `?run=&epoch=&layer=`."""
+    """Return the page "What has it learnt to look for?". Takes `?run=&epoch=&layer=`."""
     return st.Page(
         PAGES / "kernels.py",
         title="Kernels",
@@ -50,7 +52,7 @@ def kernels() -> StreamlitPage:
 
 
 def feature_maps() -> StreamlitPage:
-    """What does it see in this picture? Takes `?run=&epoch=&layer=&picture=`."""
+    """Return the page "What does it see in this picture?". Takes `?run=&epoch=&layer=&picture=`."""
     return st.Page(
         PAGES / "feature_maps.py",
         title="Feature maps",
@@ -60,5 +62,5 @@ def feature_maps() -> StreamlitPage:
 
 
 def all_pages() -> list[StreamlitPage]:
-    """Every page, in the order of the navigation."""
+    """Return every page, in the order of the navigation."""
     return [home(), train(), compare(), kernels(), feature_maps()]

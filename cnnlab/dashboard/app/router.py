@@ -1,4 +1,6 @@
-"""The script Streamlit runs for every visitor: navigation, the status beneath it, then the page that was asked for."""
+"""This module is the script Streamlit runs for every visitor: navigation, the status beneath it, then the page that was
+asked for.
+"""
 
 import streamlit as st
 

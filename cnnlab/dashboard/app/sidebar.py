@@ -15,7 +15,7 @@ SIDEBAR_S = 4.37
 
 @st.fragment(run_every=SIDEBAR_S)
 def sidebar_status(store: Store) -> None:
-    """Device, runs training, runs waiting; re-read gently, from a reading all visitors share."""
+    """Draw the device, the number of runs in training and of those waiting, from a reading that all visitors share."""
     runs = services.runs(store)
     training = [run for run in runs if run.status == RunStatus.RUNNING]
     waiting = sum(run.status == RunStatus.QUEUED for run in runs)

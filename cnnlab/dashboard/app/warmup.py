@@ -7,7 +7,7 @@ _device: list[str] = []
 
 
 def device() -> str | None:
-    """What a run trains on here ("NVIDIA H200"); None until torch has been loaded. Never waits."""
+    """Return what a run trains on here ("NVIDIA H200"); None until torch has been loaded. Never waits."""
     return _device[0] if _device else None
 
 

@@ -25,7 +25,7 @@ CARDS = (
 
 
 def welcome() -> None:
-    """What this is, and the one button to begin with."""
+    """Draw what cnnlab is, and the one button to begin with."""
     st.title("See what a convolutional network learns", anchor=False)
     st.markdown(
         "Train one on real pictures, watch it learn step by step, find out whether it overfits, and look inside: "
@@ -68,7 +68,7 @@ def pictures(shown: Examples | None) -> None:
 
 
 def cards() -> None:
-    """The four questions, each the title of its page."""
+    """Draw the questions of the pages, each a card with a link to its page."""
     with st.grid(4, min_column_width=180, border=True) as grid:
         for page, question, answer in CARDS:
             with grid.cell(), st.container(gap="xsmall"):
@@ -78,7 +78,7 @@ def cards() -> None:
 
 
 def show() -> None:
-    """Draw the page."""
+    """Draw the first page."""
     store = services.store()
     with st.container(horizontal_alignment="center"), st.container(width=1120, gap="large"):
         left, right = st.columns([6, 5], gap="large", vertical_alignment="center")

@@ -1,4 +1,4 @@
-"""One card a chosen run: what it shows, where to go with it, and what may be done to it."""
+"""This module draws one card a chosen run: what the run shows, where to go with it, and what may be done to it."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _DELETED = "compare_deleted"
 
 
 def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
-    """The cards side by side, as many as there is room for."""
+    """Draw the cards of the chosen runs side by side, as many as there is room for."""
     with st.grid(2, min_column_width=340):
         for run in chosen:
             with st.container(border=True, height="stretch"):

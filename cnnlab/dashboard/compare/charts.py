@@ -1,4 +1,6 @@
-"""The chosen runs side by side: which is better, how far apart train and test are, and how each came there."""
+"""This module draws the chosen runs side by side: which is better, how far apart train and test are, and how each came
+there.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -40,7 +42,7 @@ REFRESH_S = 3.0
 
 
 def show(store: Store, chosen: Sequence[Run]) -> None:
-    """Sentence, bars, curves; looked at anew while one of the runs trains."""
+    """Draw the sentence, the bars and the curves of the chosen runs, again and again while one of them trains."""
     ids = [run.id for run in chosen]
 
     def read() -> list[Run]:
@@ -104,7 +106,7 @@ def _when() -> When:
 
 
 def _verdict(store: Store, run: Run, colour: str) -> None:
-    """Whether the run overfits, after its dot."""
+    """Write whether the run overfits, after its coloured dot."""
     epochs = store.epochs(run.id)
     sign = diagnose(epochs).sign
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
@@ -137,14 +139,14 @@ def _curves(store: Store, chosen: Sequence[Run]) -> None:
 
 
 def scores_of(run: Run, when: When) -> FullScores | None:
-    """The scores on the whole sets, of the last or the best epoch; None while the run has none."""
+    """Return the scores on the whole sets, of the last or the best epoch; None while the run has none."""
     if run.results is None:
         return None
     return run.results.best if when == "best" else run.results.final
 
 
 def differences_table(chosen: Sequence[Run]) -> None:
-    """Only the settings in which the chosen runs differ, one column a run."""
+    """Draw a table of the settings in which the chosen runs differ, one column a run."""
     if len(chosen) < 2:
         return
     differing = settings_that_differ(chosen)

@@ -10,7 +10,7 @@ from cnnlab.dashboard.widgets import run_labels
 
 
 def show() -> None:
-    """Draw the page."""
+    """Draw the page that compares runs."""
     store = services.store()
     runs = store.list()
     run_labels.page_header(

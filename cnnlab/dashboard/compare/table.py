@@ -1,4 +1,4 @@
-"""All runs as a table, of which a person picks up to eight; the pick stands in the address."""
+"""This module draws all runs as a table, of which a person picks up to eight; the pick stands in the address."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -28,7 +28,7 @@ _PICKED = "compare_picked"
 
 
 def chosen_runs(runs: Sequence[Run]) -> list[Run]:
-    """The runs that `?runs=` names, in that order; on a bare address the newest that have something to show."""
+    """Return the runs that `?runs=` names, in that order; on a bare address the newest that have something to show."""
     if _PICKED in st.session_state:
         query_params.set_url(runs=st.session_state.pop(_PICKED))
     if "runs" not in st.query_params:
@@ -39,7 +39,7 @@ def chosen_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
-    """The table; touching a row adds the run to the pick or takes it out."""
+    """Draw the table of runs; touching a row adds the run to the pick or takes it out."""
     runs = _mine(runs, chosen)
     colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
     st.session_state[_ORDER], st.session_state[_SHOWN] = [run.id for run in runs], list(colours)
@@ -59,7 +59,9 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
 
 
 def _mine(runs: Sequence[Run], chosen: Sequence[Run]) -> Sequence[Run]:
-    """A class has many runs: those of this visitor alone, and what is picked already, where they want it so."""
+    """Return the runs of this visitor alone, and what is picked already, where the visitor wants it so: a class has
+    many runs.
+    """
     me = current_user.who()
     mine = {run.id for run in runs if current_user.is_mine(run, me)}
     if not mine or len(mine) == len(runs):
@@ -69,12 +71,12 @@ def _mine(runs: Sequence[Run], chosen: Sequence[Run]) -> Sequence[Run]:
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
-    """The settings that not all runs have in common, in the order of the form."""
+    """Return the settings that not all runs have in common, in the order of the form."""
     return [s for s in SETTINGS.values() if len({value_of(run, s) for run in runs}) > 1]
 
 
 def value_of(run: Run, setting: Setting) -> str:
-    """As people read it; a dash where nobody knows it."""
+    """Return a setting's value of a run as people read it; a dash where nobody knows it."""
     return run_labels.setting_value(setting, getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
 
 
@@ -147,7 +149,7 @@ def _progress(run: Run) -> str:
 
 
 def dot(colour: str) -> str:
-    """A disc of that colour, as the source of a picture."""
+    """Return a disc of that colour, as the source of a picture."""
     circle = f'<circle cx="10" cy="10" r="7" fill="{colour}"/>'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">{circle}</svg>'
     return f"data:image/svg+xml,{quote(svg)}"
@@ -157,7 +159,7 @@ NO_DOT = dot("none")
 
 
 def _pick() -> None:
-    """Rows to runs: those still picked keep their order and colour, new ones come last."""
+    """Turn rows into runs: those still picked keep their order and colour, new ones come last."""
     order = st.session_state[_ORDER]
     picked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
     shown = st.session_state[_SHOWN]

@@ -1,4 +1,4 @@
-"""Weights from a file, to look inside: which file, what they are of, and whether they fit."""
+"""This module brings weights from a file, to look inside them: which file, what they are of, and whether they fit."""
 
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ _CHOICES = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
 
 
 def draw(store: Store) -> None:
-    """A quiet drawer: a file, what its weights are of, and a look inside."""
+    """Draw a quiet drawer: a weights file, what its weights are of, and a look inside."""
     with st.popover(
         "Weights from a file", icon=":material/upload_file:", type="tertiary", key=_DRAWER, on_change="rerun"
     ):
@@ -77,7 +77,7 @@ def _complain(sentence: str) -> None:
 
 
 def _bring(store: Store, file_name: str, silent: bool) -> None:
-    """Callback: keep the weights and look at them, or say why not."""
+    """Keep the weights and look at them, or say why not. Callback."""
     file = st.session_state.get(_FILE)
     if file is None:
         return
@@ -93,7 +93,7 @@ def _bring(store: Store, file_name: str, silent: bool) -> None:
 
 
 def _run_from(store: Store, file: BinaryIO, file_name: str, chosen: dict[str, str]) -> Run:
-    """Read anew: between two clicks a browser may have sent another file."""
+    """Return the run of the uploaded file, read anew: between two clicks a browser may have sent another file."""
     file.seek(0)
     header = weights_file.read_header(file)
     config, stated = weights_file.settings_for(header, **chosen)

@@ -1,4 +1,6 @@
-"""The picture to look at: one of the test set, or a person's own. It stands in the URL: test:123 or upload:<hash>."""
+"""This module chooses the picture to look at: one of the test set, or a person's own. It stands in the URL: test:123 or
+upload:<hash>.
+"""
 
 import random
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ _ALL = "all classes"
 
 @dataclass(frozen=True)
 class Picture:
-    """What was chosen."""
+    """A `Picture` is what was chosen: its pixels, and where they come from."""
 
     key: str
     """As it stands in the URL."""
@@ -40,20 +42,20 @@ class Picture:
 
     @property
     def words(self) -> str:
-        """Whose picture it is."""
+        """Write whose picture it is."""
         kind, _, which = self.key.partition(":")
         return f"test picture {which}" if kind == "test" else "your picture"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
 def _arrays(name: str, data_dir: str) -> Arrays:
-    """Read-only memory maps: safe to share."""
+    """Return the dataset's arrays. They are read-only memory maps: safe to share."""
     del data_dir  # part of the key only
     return DATASETS.get(name).load(services.app_config().data)
 
 
 def choose_picture(dataset_name: str) -> Picture | None:
-    """Draw the choice and give the picture; None where there is none to show, and the page has said why."""
+    """Draw the choice and return the picture; None where there is none to show, and the page has said why."""
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
@@ -67,7 +69,7 @@ def choose_picture(dataset_name: str) -> Picture | None:
 
 
 def _test_set(dataset: Dataset) -> Arrays | None:
-    """The arrays, if they are here: a page that looks does not download."""
+    """Return the test set, if it is on this machine: a page that looks does not download."""
     data_dir = services.app_config().data
     try:
         if dataset.info.download_bytes == 0 or dataset.is_ready(data_dir):
@@ -80,7 +82,7 @@ def _test_set(dataset: Dataset) -> Arrays | None:
 
 
 def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
-    """The picture of the address, else the first one of the test set."""
+    """Return the picture of the address, else the first one of the test set."""
     kind, _, which = (url.asked("picture") or "test:0").partition(":")
     info = dataset.info
     if kind == "upload":
@@ -161,7 +163,7 @@ def _draw_upload() -> None:
 
 
 def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
-    """A page of thumbnails, the one the picture is on."""
+    """Draw a page of thumbnails, the one the picture is on."""
     members = _members(dataset, arrays)
     now = _index_of(picture)
     place = int(np.searchsorted(members, now or 0))
@@ -184,7 +186,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
 
 
 def _members(dataset: Dataset, arrays: Arrays) -> npt.NDArray[np.int64]:
-    """Numbers of the test pictures of the chosen class."""
+    """Return the numbers of the test pictures of the chosen class."""
     chosen = st.session_state.get(_CLASS, _ALL)
     if chosen not in dataset.info.classes:
         return np.arange(dataset.info.num_test)

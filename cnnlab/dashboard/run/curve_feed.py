@@ -17,7 +17,7 @@ AGAIN = 5
 
 
 class ChartData(TypedDict):
-    """What `live_chart` takes, but for its key and height."""
+    """`ChartData` holds what `live_chart` takes, but for its key, height and callback."""
 
     run_id: str
     first: int
@@ -30,7 +30,7 @@ class ChartData(TypedDict):
 
 
 def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
-    """What the chart `key` of this session does not have of `run` yet, and what it was sent last: see AGAIN.
+    """Return what the chart `key` of this session does not have of `run` yet, and what it was sent last: see AGAIN.
 
     Raises StoreError where the store cannot be read.
     """
@@ -58,18 +58,18 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
 
 
 def has_points(run: Run, *, key: str) -> bool:
-    """Whether the chart `key` of this session has been sent points of `run`."""
+    """Return whether the chart `key` of this session has been sent points of `run`."""
     sent: deque[_Sent] | None = st.session_state.get(_memory(key))
     return bool(sent and sent[-1].run_id == run.id and sent[-1].step > 0)
 
 
 def forget(key: str) -> None:
-    """The chart `key` has lost what it was sent: the next message holds everything."""
+    """Forget what the chart `key` was sent: the next message holds everything."""
     st.session_state.pop(_memory(key), None)
 
 
 def steps_per_record(run: Run) -> int:
-    """Over how many steps the run averages each of its records; 1 where it was made before there were plans."""
+    """Return over how many steps the run averages each of its records; 1 where it was made before there were plans."""
     try:
         return Plan.model_validate(run.environment.get("plan")).steps_per_record
     except ValidationError:
@@ -77,13 +77,13 @@ def steps_per_record(run: Run) -> int:
 
 
 def horizon(steps_total: int) -> int:
-    """Over about how many steps the smoothed line averages: a fiftieth of the run, 10 to 200."""
+    """Return over about how many steps the smoothed line averages: a fiftieth of the run, 10 to 200."""
     return min(200, max(10, steps_total // 50))
 
 
 @dataclass
 class _Sent:
-    """How far one chart of one session had been sent one run, after one message."""
+    """A `_Sent` says how far one chart of one session had been sent one run, after one message."""
 
     run_id: str
     step: int = 0
@@ -92,7 +92,7 @@ class _Sent:
     weight: float = 0.0
 
     def take(self, step: int, loss: float, steps: int) -> float:
-        """The smoothed loss with this point taken in, which stands for all steps since the last.
+        """Return the smoothed loss with this point taken in, which stands for all steps since the last point.
 
         Total and weight decay alike, so nothing pulls the line's beginning towards zero (D. P. Kingma and J. Ba,
         "Adam", ICLR 2015, section 3: the same correction).

@@ -1,4 +1,4 @@
-"""The first layer's kernels as they are now, redrawn after each epoch."""
+"""This module draws the first layer's kernels as they are now, again after each epoch."""
 
 from pathlib import Path
 
@@ -19,13 +19,15 @@ HEIGHT_PX = 200
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def first_kernels(path: Path, sha256: str) -> tuple[str, npt.NDArray[np.float32]]:
-    """Name and kernels [out, in, height, width] of the first convolution in a weights file. Raises CheckpointError."""
+    """Return name and kernels [out, in, height, width] of the first convolution in a weights file. Raises
+    CheckpointError.
+    """
     name, kernels = next(iter(kernels_of(path, sha256).items()))
     return name, kernels
 
 
 def show(store: Store | Reading, run: Run) -> None:
-    """One tile a kernel, in colour where the pictures are."""
+    """Draw one tile a kernel, in colour where the pictures are."""
     weights = store.weights(run.id)
     if not weights:
         if run.status.active:

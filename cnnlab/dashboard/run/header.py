@@ -1,4 +1,6 @@
-"""What a person does with a run whatever its state: find it, name it, note something, read its settings, go on from it."""
+"""This module draws what a person does with a run whatever its state: find it, name it, note something, read its
+settings, go on from it.
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -17,7 +19,7 @@ MOST_LISTED = 50
 
 
 def switch(runs: Sequence[Run], run: Run | None) -> None:
-    """The newest runs to jump to, and the way to a new one."""
+    """Draw the list of the newest runs to jump to, and the way to a new one."""
     labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -38,13 +40,15 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
 
 
 def _open_choice(known: Collection[str]) -> None:
-    """Where a quick click cut the drawing of a page short, Streamlit calls this with nothing, or with a mere label."""
+    """Open the run that was chosen. Where a quick click cut the drawing of a page short, Streamlit calls this with
+    nothing, or with a mere label.
+    """
     if (chosen := st.session_state["run_choice"]) in known:
         query_params.set_url(run=chosen, parent=None)
 
 
 def owner(run: Run) -> None:
-    """Whose run it is, where people sign in."""
+    """Draw whose run it is, where people sign in."""
     if whose := current_user.whose(run):
         allowed = current_user.may_change(run)
         help = None if allowed else f"Only {run.owner_name} or a teacher can stop, continue, rename or delete it."
@@ -52,7 +56,7 @@ def owner(run: Run) -> None:
 
 
 def describe(store: Store, run: Run) -> None:
-    """Name and note, in a drawer that shuts once they are kept; only for whom they are theirs to change."""
+    """Draw the run's name and note in a drawer that shuts once they are kept; only for whom they are theirs to change."""
     if not current_user.may_change(run):
         return
     drawer = f"describe_{run.id}"
@@ -77,7 +81,7 @@ def _describe(store: Store, run_id: str, drawer: str) -> None:
 
 
 def settings(run: Run) -> None:
-    """Every setting that is known, folded away, in the groups of the form."""
+    """Draw every setting of the run that is known, folded away, in the groups of the form."""
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
         if run.imported:
             stated = run.imported.stated

@@ -1,4 +1,4 @@
-"""The latest runs, a line each, for the landing page."""
+"""This module draws the latest runs, a line each, for the first page."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ LATEST = 5
 
 
 def latest(runs: Sequence[Run]) -> None:
-    """The newest runs, each a link."""
+    """Draw the newest runs, each a link."""
     by_id = {run.id: run for run in runs}
     with st.container(gap="xsmall"):
         st.subheader("Latest runs", anchor=False)
@@ -33,7 +33,7 @@ def latest(runs: Sequence[Run]) -> None:
 
 
 def standing(run: Run) -> str:
-    """How it stands, or how well it did, with the set."""
+    """Write how a run stands, or how well it did, with the set."""
     if run.results:
         return f"test {percent(run.results.final.test.accuracy)}"
     word = run_labels.STATUS[run.status].word

@@ -1,4 +1,5 @@
-"""A run on the screen, from the queue to its last word. One fragment, which asks the store again while something may change.
+"""This module draws a run, from the queue to its last word, in one fragment that asks the store again while something
+may change.
 
 Everything has its place from the first moment on: nothing jumps when a number arrives.
 """
@@ -39,7 +40,7 @@ NO_VALIDATION = (
 
 
 def pace_s(run: Run) -> float | None:
-    """Seconds between two looks at the run; None where nothing changes by itself."""
+    """Return the seconds between two looks at the run; None where nothing changes by itself."""
     if not run.status.active:
         return None
     age_s = (datetime.now(UTC) - run.created_at).total_seconds()
@@ -47,7 +48,7 @@ def pace_s(run: Run) -> float | None:
 
 
 def show(store: Store, run: Run, parent: Run | None) -> None:
-    """The run, alive."""
+    """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
     pace = pace_s(run)
 
@@ -112,7 +113,7 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
 
 
 def _pace_line(store: Store, run: Run) -> str:
-    """How far it has come and how fast it goes, or what it waits for. Markdown."""
+    """Write how far the run has come and how fast it goes, or what it waits for. Markdown."""
     if run.status is RunStatus.QUEUED:
         place = store.queue_position(run.id) or 1
         wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
@@ -133,14 +134,14 @@ def _pace_line(store: Store, run: Run) -> str:
 
 
 def _ending(run: Run) -> str:
-    """Why it ended, in its own words; for a run that went well, what that took. Markdown."""
+    """Write why the run ended, in its own words; for a run that went well, what that took. Markdown."""
     said = escape(run.message or "")
     took = f" :gray[· {duration(run.elapsed_s)} of training]" if run.step else ""
     return f"**{said}**{took}" if run.status is RunStatus.FINISHED else f"{said}{took}"
 
 
 def _buttons(store: Store, run: Run) -> None:
-    """What can be asked of a run that has not ended for good, by whom it belongs to.
+    """Draw what can be asked of a run that has not ended for good, by whom it belongs to.
 
     All three stand there all the time, in grey where they do not apply: Streamlit shows the buttons of a moment ago
     beside new ones until the page is drawn to its end, and a button that moves slips away from under the pointer.
@@ -176,7 +177,7 @@ def _ask(store: Store, run_id: str, do: Callable[[str], object]) -> None:
 
 
 def _numbers(run: Run) -> None:
-    """The newest scores, each with its set and how many pictures were measured."""
+    """Draw the run's newest scores, each with its set and how many pictures were measured."""
     last, final = run.last_epoch, run.results.final if run.results else None
     yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
     sample = last.train_sample if last else None

@@ -1,4 +1,4 @@
-"""How a run computes on its machine, what was expected of it, and what came of that."""
+"""This module says how a run computes on its machine, what was expected of the run, and what came of that."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,9 @@ R = TypeVar("R", bound=Record)
 
 
 def show(run: Run) -> None:
-    """One quiet line: the plan, and predicted beside actual as soon as there is one. Nothing for runs without a plan."""
+    """Draw one quiet line: the plan, and predicted beside actual as soon as there is one. Nothing for runs without a
+    plan.
+    """
     plan = _read(Plan, run.environment.get("plan"))
     forecast = _read(Forecast, run.environment.get("forecast"))
     usage = run.results.usage if run.results else None
@@ -29,7 +31,7 @@ def show(run: Run) -> None:
 
 
 def _read(kind: type[R], values: Any) -> R | None:
-    """None too where another cnnlab wrote it."""
+    """Return the record that `values` hold; None too where another cnnlab wrote them."""
     try:
         return kind.model_validate(values) if values else None
     except ValidationError:

@@ -1,4 +1,4 @@
-"""What a finished run is worth: the whole of each set, with what the number of pictures can tell."""
+"""This module draws what a finished run is worth on the whole of each set, with what the number of pictures can tell."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ VIEWS = {
 
 
 def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
-    """Scores of the last epoch on the whole sets, and what they mean in sentences."""
+    """Draw the scores of the last epoch on the whole sets, and what they mean in sentences."""
     assert run.results is not None
     final = run.results.final
     st.subheader("How good is it?", anchor=False)

@@ -15,28 +15,28 @@ _MEMORY = "looking"
 
 
 def asked(name: str) -> str | None:
-    """What the link asks for under `name`; on a bare URL, what this session looked at last; else None."""
+    """Return what the link asks for under `name`; on a bare URL, what this session looked at last; else None."""
     return view().get(name)
 
 
 def from_outside(name: str) -> bool:
-    """True where a value came with a link, not from a widget: only then is a wrong one worth a sentence."""
+    """Return True where a value came with a link, not from a widget: only then is a wrong value worth a sentence."""
     value = asked(name)
     return value is not None and value != _memory().get(name)
 
 
 def number(name: str) -> int | None:
-    """`asked` as a whole number >= 0; None where it is missing or no such number."""
+    """Return what `asked` returns as a whole number >= 0; None where it is missing or no such number."""
     return whole(asked(name) or "")
 
 
 def whole(text: str) -> int | None:
-    """`text` as a whole number >= 0 of at most nine digits; else None."""
+    """Return `text` as a whole number >= 0 of at most nine digits; else None."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def keep(**values: str | int | None) -> None:
-    """Put the values into the URL and the session's memory; None takes one out.
+    """Put the values into the URL and the session's memory; None takes a value out.
 
     One step of the browser's history, and none where nothing changes.
     """
@@ -53,7 +53,7 @@ def keep(**values: str | int | None) -> None:
 
 
 def view() -> dict[str, str]:
-    """All values that count now: what a link to the other page should carry along."""
+    """Return all values of the address that count now: what a link to another page should carry along."""
     url, memory = _in_url(), _memory()
     if not url:
         return dict(memory)
@@ -72,7 +72,7 @@ def _in_url() -> dict[str, str]:
 
 
 def set_url(**params: Any) -> None:
-    """Write `params` into the address without a rerun, so that the view is a link; None takes one out."""
+    """Write `params` into the address without a rerun, so that what is seen is a link; None takes a parameter out."""
     for name, value in params.items():
         if value is None:
             st.query_params.pop(name, None)
@@ -81,7 +81,7 @@ def set_url(**params: Any) -> None:
 
 
 def link(page: StreamlitPage, label: str, *, icon: str | None = None, **params: Any) -> None:
-    """A link to `page` with `params` (run, epoch, layer, picture) in its address."""
+    """Draw a link to `page` with `params` (run, epoch, layer, picture) in its address."""
     st.page_link(page, label=label, icon=icon, query_params=_texts(params))
 
 

@@ -1,4 +1,5 @@
-"""What a live run's page asks the store: one reading, half a second old at most, serves every visitor of that run.
+"""This module shares what a live run's page asks the store: one reading, half a second old at most, serves every
+visitor of that run.
 
 Thirty visitors ask once a second each. Without this the store would be read 120 times a second for the same numbers,
 which took a third of the server's time.
@@ -21,7 +22,8 @@ T = TypeVar("T")
 
 
 class Reading:
-    """A run as it stood at one moment, and the part of the store that belongs to it, asked once for each thing.
+    """A `Reading` is a run as it stood at one moment, with the part of the store that belongs to it, asked once for
+    each thing.
 
     Its methods are the store's own of these names, and raise what those raise.
     """
@@ -34,19 +36,21 @@ class Reading:
         self._lock = threading.Lock()
 
     def curve(self, id: str, after: int = 0, points: int = 1_500) -> Curve:
-        """Up to the run's step in this reading: whoever asks of it goes on from the same place, and shares again."""
+        """Return the curve up to the run's step in this reading: whoever asks with its last step goes on from the same
+        place, and shares again.
+        """
         return self._once(("curve", after, points), lambda: self._store.curve(id, after, points, until=self.run.step))
 
     def epochs(self, id: str) -> list[EpochRecord]:
-        """The epochs in order, from 1."""
+        """Return the epoch records in order, from epoch 1."""
         return self._once("epochs", lambda: self._store.epochs(id))
 
     def weights(self, id: str) -> list[Checkpoint]:
-        """The weights to look inside, in the order of their epochs."""
+        """Return the weights to look inside, in the order of their epochs."""
         return self._once("weights", lambda: self._store.weights(id))
 
     def path(self, checkpoint: Checkpoint) -> Path:
-        """Where the file is."""
+        """Return the path of a checkpoint's file."""
         return self._store.path(checkpoint)
 
     def _once(self, what: Hashable, ask: Callable[[], T]) -> T:
@@ -58,7 +62,7 @@ class Reading:
 
 
 def of(store: Store, id: str, fresh_s: float = FRESH_S) -> Reading:
-    """The reading all visitors share, at most `fresh_s` old (FRESH_S or less). Raises StoreError."""
+    """Return the reading of a run that all visitors share, at most `fresh_s` old (FRESH_S or less). Raises StoreError."""
     reading = _reading(store.app_config.model_dump_json(), id, store)
     if time.monotonic() - reading.made_s > fresh_s:
         renew(store, id)
@@ -67,12 +71,14 @@ def of(store: Store, id: str, fresh_s: float = FRESH_S) -> Reading:
 
 
 def renew(store: Store, id: str) -> None:
-    """Have the next look read afresh: after a person's own click, which must show at once."""
+    """Have the next look at a run read the store afresh: after a person's own click, which must show at once."""
     _reading.clear(store.app_config.model_dump_json(), id)
 
 
 def is_fresh(reading: Reading) -> bool:
-    """In place of Streamlit's ttl, whose cache looks whether an entry is there and then takes it: in between it may expire."""
+    """Return True while a reading is young enough. Takes the place of Streamlit's ttl, whose cache looks whether an
+    entry is there and then takes it: in between it may expire.
+    """
     return time.monotonic() - reading.made_s <= FRESH_S
 
 

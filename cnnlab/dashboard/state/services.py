@@ -1,4 +1,6 @@
-"""What pages reach for: settings, the store, the runs, the launcher, and the run that the address names."""
+"""This module gives pages what they reach for: the app_config, the store, the runs, the launcher, and the run that the
+address names.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,12 +20,12 @@ LISTING_FRESH_S = 1.0
 
 
 def app_config() -> AppConfig:
-    """Read afresh: it is cheap, and every test and every server has its own."""
+    """Return the app_config, read afresh: it is cheap, and every test and every server has its own."""
     return AppConfig()
 
 
 def store() -> Store:
-    """The runs. Where they cannot be read, the page says why and what to do, and ends."""
+    """Return the run store. Where it cannot be read, the page says why and what to do, and ends."""
     here = app_config()
     try:
         store = _store(here.model_dump_json(), here)
@@ -35,7 +37,7 @@ def store() -> Store:
 
 
 def runs(store: Store) -> list[Run]:
-    """All runs, the newest first, at most a second old: one reading serves every visitor."""
+    """Return all runs, the newest first, at most a second old: one reading serves every visitor."""
     try:
         return list(_runs(store.app_config.model_dump_json(), store).runs)
     except StoreError as error:
@@ -50,7 +52,7 @@ def _give_up(error: StoreError) -> NoReturn:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _store(app_config: str, _app_config: AppConfig) -> Store:
-    """One for all visitors: it asks at each change who it is that changes something."""
+    """Return the one store of all visitors: it asks at each change who it is that changes something."""
     return Store(_app_config, current_user.who)
 
 
@@ -60,7 +62,9 @@ class _Listing:
     made_s: float
 
     def is_fresh(self) -> bool:
-        """In place of Streamlit's ttl: see `readings.is_fresh`."""
+        """Return True while the listing is young enough. Takes the place of Streamlit's ttl: see
+        `run_snapshot.is_fresh`.
+        """
         return monotonic() - self.made_s <= LISTING_FRESH_S
 
 
@@ -71,7 +75,7 @@ def _runs(app_config: str, _store: Store) -> _Listing:
 
 
 def run_from_url(store: Store) -> Run | None:
-    """The run that `?run=` names; None without one. Where it names none there is, the page says so."""
+    """Return the run that `?run=` names; None without one. Where the address names no run there is, the page says so."""
     wanted = st.query_params.get("run")
     if not wanted:
         return None
@@ -87,10 +91,10 @@ def run_from_url(store: Store) -> Run | None:
 
 @lru_cache(maxsize=1)
 def launcher() -> Launcher:
-    """The one launcher of this server, which starts and stops it."""
+    """Return the one launcher of this server, which the server starts and stops."""
     return Launcher(app_config())
 
 
 def launcher_problem() -> str | None:
-    """Why no run will start by itself, in a sentence; None while all is well."""
+    """Return the sentence that says why no run will start by itself; None while all is well."""
     return launcher().problem

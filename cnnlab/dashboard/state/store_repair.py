@@ -1,4 +1,4 @@
-"""Where the store is damaged: the way out, for whoever may act on everybody's runs."""
+"""This module offers the way out of a damaged store, to whoever may act on everybody's runs."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ _SAID = "repair_said"
 
 
 def offer(app_config: AppConfig) -> None:
-    """A button, if something within the store's file is broken and this visitor may mend it."""
+    """Offer a button that repairs the store, if something within its file is broken and this visitor may mend it."""
     try:
         broken = current_user.who().teacher and damage(app_config)
     except StoreError:
@@ -29,7 +29,7 @@ def offer(app_config: AppConfig) -> None:
 
 
 def report() -> None:
-    """What came of it, once."""
+    """Show once what came of a repair."""
     if said := st.session_state.pop(_SAID, None):
         st.success(escape(said), icon=":material/healing:")
 

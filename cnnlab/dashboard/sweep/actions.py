@@ -1,4 +1,4 @@
-"""What may be done to a whole sweep: stop what is left of it, go on with it, delete it."""
+"""This module draws what may be done to a whole sweep: stop what is left of it, go on with it, delete it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _DELETED = "sweep_deleted"
 
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """Only what makes sense now, for the runs that are this visitor's to change."""
+    """Draw the buttons that make sense now, for the runs that are this visitor's to change."""
     runs = [run for run in runs if current_user.may_change(run)]
     if not runs:
         return
@@ -42,7 +42,9 @@ def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 
 def _each(store: Store, runs: Sequence[Run], what: str) -> None:
-    """The waiting ones first: else a worker would begin the next while the one before it is being stopped."""
+    """Do `action` to each run of a sweep, the waiting ones first: else a worker would begin the next while the one
+    before it is being stopped.
+    """
     for run in sorted(runs, key=lambda run: run.step > 0):
         try:
             if what == "stop":

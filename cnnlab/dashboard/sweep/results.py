@@ -1,4 +1,4 @@
-"""One sweep: how far it is, which of its runs is best, and which of its settings matters."""
+"""This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -31,7 +31,7 @@ _CHOICE = "compare_sweep"
 
 
 def choose(runs: Sequence[Run]) -> str | None:
-    """The sweep that `?sweep=` names, and a way to another; None for all runs."""
+    """Return the sweep that `?sweep=` names, and draw a way to another; None for all runs."""
     known: dict[str, int] = {}
     for run in runs:
         if run.sweep:
@@ -59,13 +59,15 @@ def choose(runs: Sequence[Run]) -> str | None:
 
 
 def _take_choice(known: Collection[str]) -> None:
-    """Where a quick click cut the drawing of a page short, Streamlit calls this with a label that is no sweep."""
+    """Open the sweep that was chosen. Where a quick click cut the drawing of a page short, Streamlit calls this with a
+    label that is no sweep.
+    """
     if (chosen := st.session_state[_CHOICE]) is None or chosen in known:
         query_params.set_url(sweep=chosen, runs=None)
 
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """Looked at anew while one of its runs waits or trains."""
+    """Draw the sweep, again and again while one of its runs waits or trains."""
     its = [run for run in runs if run.sweep == sweep]
 
     def read() -> list[Run]:
@@ -88,7 +90,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 
 def _standing(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """How many are where, and what can be done to all of them."""
+    """Draw how many runs of the sweep are where, and what can be done to all of them."""
     ended = sum(not run.status.active for run in runs)
     words = [
         f":{run_labels.STATUS[status].colour}[●] {n} {run_labels.STATUS[status].word}"
@@ -103,7 +105,7 @@ def _standing(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 
 def _best(rated: Rated, axes: Sequence[Setting], judged_by: Judge) -> None:
-    """The best settings; where seeds repeat them, by their mean, since the luckiest seed is no setting to choose."""
+    """Draw the best settings; where seeds repeat them, by their mean, since the luckiest seed is no setting to choose."""
     outcomes = [each for _, each in rated if each]
     if not outcomes:
         st.caption("The first accuracies come after the first epoch.")
@@ -130,7 +132,9 @@ def _best(rated: Rated, axes: Sequence[Setting], judged_by: Judge) -> None:
 
 
 def _sureness(best: Sequence[Outcome]) -> str:
-    """Between what the number lies: other seeds where there are some, else what so many pictures allow."""
+    """Write between what the best accuracy lies: by other seeds where there are some, else by what so many pictures
+    allow.
+    """
     if len(best) > 1:
         levels = [each.judged.accuracy for each in best]
         return f"(mean of {len(best)} seeds, {_between(min(levels), max(levels))})"
@@ -140,7 +144,7 @@ def _sureness(best: Sequence[Outcome]) -> str:
 
 
 def _between(low: float, high: float) -> str:
-    """On one line: no break at the dash."""
+    """Write two accuracies on one line, without a break at the dash."""
     return f"{100 * low:.1f}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
 
 
@@ -158,12 +162,14 @@ def _links(rated: Rated, marked: Sequence[Run]) -> None:
 
 
 def to_choose(axes: Sequence[Setting]) -> list[Setting]:
-    """What varies but the seed, which repeats the same settings; the seed itself where nothing else varies."""
+    """Return the settings that vary but the seed, which repeats the same settings; the seed itself where nothing else
+    varies.
+    """
     return [axis for axis in axes if axis.name != "seed"] or list(axes)
 
 
 def _figures(runs: Sequence[Run], outcomes: Sequence[Outcome], axes: Sequence[Setting], judged_by: Judge) -> None:
-    """Which setting matters."""
+    """Draw which setting of the sweep matters."""
     chosen = to_choose(axes)
     if not outcomes or not chosen:
         return

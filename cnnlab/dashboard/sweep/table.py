@@ -1,4 +1,4 @@
-"""The runs of a sweep as a table: what varies and what came of it, the best first."""
+"""This module draws the runs of a sweep as a table: what varies and what came of it, the best first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ MOST_ROWS = 13
 
 
 def show(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], judged_by: Judge) -> list[Run]:
-    """Gives the runs whose rows are marked, at most as many as Compare has colours."""
+    """Draw the table and return the runs whose rows are marked, at most as many as Compare has colours."""
     shown = table_of(rated, axes, judged_by)
     marked = st.dataframe(
         columns.frame(shown),
@@ -70,7 +70,7 @@ def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterato
 
 
 def _cell(axis: Setting, value: Any) -> Any:
-    """A number as it is; a word as people read it."""
+    """Return a number as it is, and a word as people read it."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if number else run_labels.setting_value(axis, value)
 

@@ -1,4 +1,4 @@
-"""From numbers to colours: the limits of the colour scale, and the sentence that says what they are."""
+"""This module turns numbers into colours: the limits of the colour scale, and the sentence that says what they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAP_SCOPES = {"map": "Each its own", "layer": "For the layer", "network": "For t
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become colours."""
+    """A `Scale` says how values become colours."""
 
     limits: tuple[float, float] | Floats
     """(low, high) for all tiles, or one pair a tile: [n, 2]."""
@@ -28,18 +28,18 @@ class Scale:
     sentence: str
 
     def of_tile(self, index: int) -> tuple[float, float]:
-        """The limits of one tile."""
+        """Return the colour limits of one tile."""
         low, high = self.limits if isinstance(self.limits, tuple) else self.limits[index]
         return float(low), float(high)
 
 
 def short(value: float) -> str:
-    """Three significant digits: enough for a caption; the exact value stands under the pointer."""
+    """Write a number with three significant digits: enough for a caption; the exact value stands under the pointer."""
     return f"{value:.3g}".replace("-", MINUS)
 
 
 def kernel_scale(kernels: Floats, scope: str, layer: str) -> Scale:
-    """Symmetric about zero, for the kernels [out, in, h, w] of one layer; also across its input channels."""
+    """Return a scale symmetric about zero for the kernels [out, in, h, w] of one layer, also across its input channels."""
     if scope == "kernel":
         sizes = [symmetric_limit(kernel) for kernel in kernels]
         limits = np.array([(-size, size) for size in sizes], dtype=np.float32)
@@ -51,7 +51,9 @@ def kernel_scale(kernels: Floats, scope: str, layer: str) -> Scale:
 
 
 def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
-    """Symmetric about zero where the layer has negative values; else from zero to the largest."""
+    """Return the scale of feature maps: symmetric about zero where the layer has negative values; else from zero to the
+    largest.
+    """
     signed = bool((layer.maps < 0).any())
     palette: Palette = "diverging" if signed else "viridis"
 

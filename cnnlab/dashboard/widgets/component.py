@@ -1,4 +1,4 @@
-"""Components (Streamlit's v2) whose code and styles the browser fetches once and keeps.
+"""This module makes components (Streamlit's v2) whose code and styles the browser fetches once and keeps.
 
 Streamlit sends a component's inline code again with every message; a poll each second should carry data alone.
 So the inline code is a few lines that import `static/<name>/<name>.js`.
@@ -31,7 +31,7 @@ export default function (component) {{
 
 
 def component(name: str, *styles: str, css: str) -> Callable[..., Any]:
-    """The mount callable of `static/<name>/<name>.js`, which exports `render(component)` and `unmount(place)`.
+    """Return the mount callable of `static/<name>/<name>.js`, which exports `render(component)` and `unmount(place)`.
 
     `styles`: its style sheets, as paths in static/. `css` holds the room open until they have arrived; more than a line of it.
     """

@@ -1,4 +1,5 @@
-"""Live curves: an element round uPlot that is given only new points, and so keeps the reader's zoom and never blinks.
+"""This module draws live curves by an element round uPlot that is given only new points, and so keeps the reader's zoom
+and never blinks.
 
 On a page, inside its polling fragment, with `cnnlab.dashboard.run.curve_feed`::
 
@@ -28,7 +29,7 @@ _chart = component(
 
 @dataclass(frozen=True)
 class Columns:
-    """Steps as columns of equal length, ready to be drawn."""
+    """`Columns` hold steps as columns of equal length, ready to be drawn."""
 
     step: Sequence[int]
     loss: Sequence[float]
@@ -51,7 +52,8 @@ def live_chart(
     height_px: int = 320,
     on_resync: Callable[[], None] | None = None,
 ) -> None:
-    """Loss by step on the left, accuracy by epoch on the right; one below the other where there is no room.
+    """Draw the loss by step on the left and the accuracy by epoch on the right; one below the other where there is no
+    room.
 
     `steps_per_record`: what a point stands for where the run is short enough for all of them.
     `validation`: False for a run without such a set, whose legend is then without it as well.
@@ -83,7 +85,7 @@ def _nothing() -> None:
 
 
 def _numbers(values: Sequence[float]) -> list[float | None]:
-    """JSON knows no infinity; six digits are more than a screen shows."""
+    """Return numbers that JSON can carry: it knows no infinity, and six digits are more than a screen shows."""
     return [float(f"{value:.6g}") if isfinite(value) else None for value in values]
 
 

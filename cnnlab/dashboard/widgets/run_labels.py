@@ -15,7 +15,9 @@ from cnnlab.schema import Setting, differences
 
 @dataclass(frozen=True)
 class StatusLook:
-    """How a status is shown: `word` for people, `colour` by Streamlit's palette name, `icon` a Material symbol."""
+    """A `StatusLook` says how a status is shown: `word` for people, `colour` by Streamlit's palette name, `icon` a
+    Material symbol.
+    """
 
     word: str
     colour: str
@@ -36,7 +38,7 @@ STATUS: dict[RunStatus, StatusLook] = {
 
 
 def setting_value(setting: Setting, value: object) -> str:
-    """A setting's value as people read it."""
+    """Write a setting's value as people read it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
@@ -47,7 +49,7 @@ def setting_value(setting: Setting, value: object) -> str:
 
 
 def difference_line(run: Run, parent: Run | None) -> str:
-    """The run in one line, as plain text: "SimpleCNN · dropout 0.5 → 0.2", or its main settings without a parent."""
+    """Write the run in one line, as plain text: "SimpleCNN · dropout 0.5 → 0.2", or its main settings without a parent."""
     config = run.config
     if run.imported:
         return f"{config.architecture} · {config.dataset} · weights from a file, not trained here"
@@ -63,29 +65,31 @@ def difference_line(run: Run, parent: Run | None) -> str:
 
 
 def names(runs: Iterable[Run]) -> dict[str, str]:
-    """The runs' names by id, with their number where two share a name: Streamlit tells options apart by their words."""
+    """Return the runs' names by id, with their number where two share a name: Streamlit tells options apart by their
+    words.
+    """
     by_id = {run.id: run for run in runs}
     times = Counter(run.name for run in by_id.values())
     return {id: run.name if times[run.name] == 1 else f"{run.name} · run {run.number}" for id, run in by_id.items()}
 
 
 def status_dot(status: RunStatus) -> str:
-    """A coloured dot, as Markdown."""
+    """Return a dot in the colour of the status, as Markdown."""
     return f":{STATUS[status].colour}[●]"
 
 
 def run_line(run: Run) -> str:
-    """A run's dot and name, as Markdown; the name is shown as it was typed."""
+    """Return a run's dot and name, as Markdown; the name is shown as it was typed."""
     return f"{status_dot(run.status)} **{escape(run.name)}**"
 
 
 def status_badge(status: RunStatus) -> None:
-    """The status as a coloured chip with its word."""
+    """Draw the status as a coloured chip with its word."""
     look = STATUS[status]
     st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
 
 
 def page_header(title: str, sentence: str) -> None:
-    """The question a page answers, and one sentence under it."""
+    """Draw the question a page answers, and one sentence under it."""
     st.title(title, anchor=False)
     st.markdown(f":gray[{sentence}]")

@@ -1,4 +1,6 @@
-"""An SVG of ours on the page, in the page's own font and colours, scrolling sideways where there is no room."""
+"""This module shows an SVG of ours on the page, in the page's own font and colours; it scrolls sideways where there is
+no room.
+"""
 
 from cnnlab.dashboard.widgets.component import component
 

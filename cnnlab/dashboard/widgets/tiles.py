@@ -1,4 +1,6 @@
-"""Many small pictures of numbers on one canvas: kernels, feature maps. Hover reads a value, a click picks a tile."""
+"""This module draws many small pictures of numbers on one canvas: kernels, feature maps. Hover reads a value, a click
+picks a tile.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -34,7 +36,7 @@ def tiles(
     pick: bool = True,
     on_pick: Callable[[int], None] | None = None,
 ) -> int | None:
-    """Draw `values`; returns the tile that was clicked, in the one run that follows the click.
+    """Draw `values` as tiles and return the tile that was clicked, in the one run that follows the click.
 
     `values`: [n, h, w], or [n, h, w, 3] drawn as red, green and blue. The browser gets these float32 and no others,
     so what it reads out is the array itself.
@@ -82,7 +84,7 @@ def tiles(
 
 
 def _shape(values: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
-    """(n, height, width, channels)."""
+    """Return (n, height, width, channels) of the tiles. Raises ValueError for another shape."""
     if values.size and (values.ndim == 3 or (values.ndim == 4 and values.shape[3] == 3)):
         n, height, width = values.shape[:3]
         return n, height, width, 3 if values.ndim == 4 else 1

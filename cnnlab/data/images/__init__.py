@@ -1,4 +1,5 @@
-"""A stranger's bytes -> a picture. Only PNG and JPEG, nothing larger than can be shown, and no metadata survives.
+"""This room turns a stranger's bytes into a picture: only PNG and JPEG, nothing larger than can be shown, and no
+metadata survives.
 
 Decoding is what attackers aim at, so a process of its own does it (`_decoder.py`), with little memory and little time. What
 that process says is believed only within bounds: this many bytes, of a picture of this size.
@@ -38,11 +39,13 @@ _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class PictureError(ValueError):
-    """These bytes are no picture cnnlab can show. Its text is one sentence for people: why, and what to do."""
+    """`PictureError` says that these bytes are no picture cnnlab can show. Its text is one sentence for people: why,
+    and what to do.
+    """
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """The picture in `data`, a PNG or JPEG: uint8 [H, W, 3], upright, transparent parts on white.
+    """Decode the picture in `data`, a PNG or JPEG: uint8 [H, W, 3], upright, transparent parts on white.
 
     A larger one is scaled down to KEPT_PX on its shortest side. Waits for others up to MOST_WAIT_S; then takes up to
     LIMIT_S and, on Linux, 300 MB of address space in a process of its own (elsewhere the time alone is sure).
@@ -63,7 +66,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 
 
 def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[np.uint8]:
-    """What a network gets to see of a picture: uint8 [H, W, 3] -> uint8 [size_px, size_px, channels].
+    """Return what a network gets to see of a picture: uint8 [H, W, 3] -> uint8 [size_px, size_px, channels].
 
     The largest square in the middle, scaled with Lanczos' filter (which averages where it shrinks); for one channel,
     the luma of ITU-R 601 (0.299 R + 0.587 G + 0.114 B).
@@ -78,13 +81,17 @@ def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[n
 
 
 def command() -> list[str]:
-    """The decoder as a process: isolated from the environment and from everything installed but Pillow."""
+    """Return the command of the decoder's process: isolated from the environment and from everything installed but
+    Pillow.
+    """
     packages = Path(PIL.__file__).parents[1]
     return [sys.executable, "-I", "-S", "-B", _decoder.__file__, str(packages)]
 
 
 def _answer(data: bytes) -> bytes:
-    """What the decoder says of `data`. By files: nobody can be kept waiting at a pipe, or be flooded through it."""
+    """Return what the decoder says of `data`. It goes by files: nobody can be kept waiting at a pipe, or be flooded
+    through it.
+    """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(data)
         given.seek(0)
@@ -113,7 +120,7 @@ def _run(given: IO[bytes], said: IO[bytes]) -> int:
 
 
 def believed(answer: bytes) -> NDArray[np.uint8]:
-    """What the decoder answered as a picture, if it is one in every byte. Raises PictureError."""
+    """Return what the decoder answered as a picture, if the answer is one in every byte. Raises PictureError."""
     damaged = PictureError("This picture is damaged or cut short: save it again and try once more.")
     if len(answer) < HEADER.size:
         raise damaged

@@ -1,4 +1,5 @@
-"""Run as a script, and by nothing else: a stranger's bytes on stdin -> a small RGB picture, or why not, on stdout.
+"""This script turns a stranger's bytes on stdin into a small RGB picture, or says why not, on stdout. Nothing imports
+it to decode.
 
 This process has the least a process can have: limits on memory, time and files that it sets before it reads a byte, no
 environment, and of all packages Pillow alone. It answers with HEADER, and after PICTURE with width × height × 3 bytes.
@@ -27,7 +28,7 @@ MOST_BYTES = HEADER.size + KEPT_PX * MAX_SIDE_PX * 3
 
 
 def limit() -> None:
-    """Before anything is read or imported: what this process may take, for good."""
+    """Limit what this process may take, for good, before anything is read or imported."""
     try:
         import resource
     except ImportError:
@@ -41,7 +42,7 @@ def limit() -> None:
 
 
 def answer(data: bytes) -> bytes:
-    """What the parent reads."""
+    """Return the bytes that the parent reads."""
     try:
         return _picture(data)
     except MemoryError:
@@ -74,7 +75,7 @@ _END_OF_IMAGE = b"\xd9"
 
 
 def _jpeg_segments(data: bytes) -> int:
-    """How many segments a JPEG has (as far as they matter), those within another one, a thumbnail's say, left out."""
+    """Count the segments of a JPEG (as far as they matter); those within another one, a thumbnail's say, are left out."""
     count, at = 0, 0
     while (segment := _JPEG_SEGMENT.search(data, at)) and segment[1] != _END_OF_IMAGE and count <= MAX_JPEG_SEGMENTS:
         count += 1
@@ -83,7 +84,9 @@ def _jpeg_segments(data: bytes) -> int:
 
 
 def _open(data: bytes) -> Any:
-    """The two decoders by name: none of Pillow's forty others can be reached. Reads the head only."""
+    """Open the picture with one of two decoders by name: none of Pillow's forty others can be reached. Reads the head
+    only.
+    """
     import io
 
     from PIL import Image
@@ -99,7 +102,9 @@ def _open(data: bytes) -> Any:
 
 
 def _small(picture: Any) -> Any:
-    """Scaled down to what is kept, on white, upright: RGB. No step holds more than three full copies of the picture."""
+    """Scale the picture down to what is kept, on white, upright: RGB. No step holds more than three full copies of the
+    picture.
+    """
     from PIL import Image
 
     times = KEPT_PX / min(picture.size)
@@ -127,7 +132,7 @@ def _on_white(picture: Any) -> Any:
 
 
 def _upright(flat: Any, picture: Any) -> Any:
-    """Turned as the EXIF data of `picture` say; as it is where they cannot be read."""
+    """Turn the picture as its EXIF data say; leave it as it is where they cannot be read."""
     from PIL.Image import Transpose
 
     turns = {  # EXIF 2.32, 4.6.4; 1 is upright
