@@ -112,15 +112,9 @@ def pulse(store: Store, view: View) -> None:
     if view.playing:
         st.fragment(_step, run_every=_FRAME_S)(view)
     elif view.run.status.active:
-        seen = view.run.status, view.saved
-        poll(
-            partial(_standing, store, view.run.id),
-            _nothing,
-            every_s=_WATCH_S,
-            outside=lambda now: now,
-            seen=seen,
-            key="epochs",
-        )
+        drawn: tuple[object, ...] = (view.run.status, view.saved)
+        read = partial(_standing, store, view.run.id)
+        poll(read, _nothing, drawn, every_s=lambda _: _WATCH_S, outside=lambda now: now, key="epochs")
 
 
 def next_epoch(epochs: Sequence[int], now: int) -> int | None:
