@@ -42,6 +42,9 @@ with right:
 
 by_name = {layer.name: layer for layer in seen.layers}
 spatial = [row for row in view.layers if row.name in by_name]
+if not spatial:
+    st.info("No layer of this network's base makes feature maps.", icon=":material/grid_off:")
+    st.stop()
 with st.container(horizontal=True, gap="small"):
     row = bar.choose_layer(view, spatial, "Layer", maps.strip_words(spatial))
     scope = st.segmented_control(

@@ -20,12 +20,15 @@ view = bar.looking()
 if view is None:
     st.stop()
 
-convolutions = [row for row in view.layers if row.kind == "convolution"]
+convolutions = [row for row in view.layers if row.has_kernels]
+if not convolutions:
+    st.info("This network has no convolutions, so it has no kernels to look at.", icon=":material/grid_off:")
+    st.stop()
 controls = st.container(horizontal=True, gap="small")
 with controls:
     layer = bar.choose_layer(view, convolutions, "Convolution", kernels.strip_words(convolutions))
 try:
-    weights = kernels_of(services.app_config(), view.weights, layer.name)
+    weights = kernels_of(services.app_config(), view.weights, layer)
 except CheckpointError as error:
     bar.unreadable(view, error)
     st.stop()

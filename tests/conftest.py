@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
+from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
 
 # Two tests at a time on two cores: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -85,7 +85,7 @@ def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
 def title(layer: LayerMaps) -> str:
     """How many maps of what size, after what."""
     channels, height, width = layer.maps.shape
-    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind}"
+    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind.words}"
 
 
 def how_to_read(layer: LayerMaps, scale: Scale) -> str:

@@ -69,7 +69,7 @@ def at_the_start(view: View, layer: LayerRow) -> Floats | None:
         st.caption("The weights of epoch 0 are not kept for this run.")
         return None
     try:
-        return kernels_of(services.app_config(), view.saved[0], layer.name)
+        return kernels_of(services.app_config(), view.saved[0], layer)
     except CheckpointError as error:
         st.caption(f"Epoch 0 cannot be read, so nothing can be compared with it. {error}")
         return None

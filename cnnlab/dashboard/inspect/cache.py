@@ -27,7 +27,7 @@ def layers_of(run: Run) -> list[LayerRow]:
     return _layers_of(run.config.model_dump_json())
 
 
-def kernels_of(app_config: AppConfig, weights: Checkpoint, layer: str) -> Floats:
+def kernels_of(app_config: AppConfig, weights: Checkpoint, layer: LayerRow) -> Floats:
     """The kernels of one convolution: [out, in, height, width]."""
     return _kernels_of(str(app_config.runs / weights.run_id / weights.name), weights.sha256, layer)
 
@@ -45,8 +45,8 @@ def _layers_of(config_json: str) -> list[LayerRow]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _kernels_of(path: str, sha256: str, layer: str) -> Floats:
-    return kernels.kernels_of(Path(path), sha256)[layer]
+def _kernels_of(path: str, sha256: str, layer: LayerRow) -> Floats:
+    return kernels.kernels_of(Path(path), sha256, [layer])[layer.name]
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
