@@ -158,7 +158,7 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
 def title(layer: LayerMaps) -> str:
     """How many maps of what size, after what."""
     channels, height, width = layer.maps.shape
-    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind}"
+    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind.words}"
 
 
 def how_to_read(layer: LayerMaps, scale: Scale) -> str:

@@ -29,7 +29,7 @@ def compute(subject: Subject) -> Floats:
     """Give the kernels of one convolution: [out, in, height, width]."""
     if subject.weights is None or subject.sha256 is None or subject.layer is None:
         raise TypeError("Kernels are those of one layer at one epoch.")
-    return kernels_of(subject.weights, subject.sha256)[subject.layer]
+    return kernels_of(subject.weights, subject.sha256, [subject.row])[subject.layer]
 
 
 def draw(screen: Screen, kernels: Floats) -> None:
@@ -82,7 +82,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
 
 def convolution(row: LayerRow) -> bool:
     """True for the layers that have kernels."""
-    return row.kind == "convolution"
+    return row.has_kernels
 
 
 def choose_input(inputs: int, first: bool) -> int | None:

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.analysis.layers import LayerRow, Part
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
-from cnnlab.inspection._layers import BASE
 from cnnlab.inspection.networks import load_network
-from cnnlab.inspection.summary import LayerRow
+from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
 from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
@@ -96,6 +96,11 @@ class Subject:
         return json.dumps([self.config.model_dump_json(), *named])
 
     @property
+    def row(self) -> LayerRow:
+        """Return what is known of the chosen layer before any weight: kind, shapes, kernel."""
+        return next(row for row in summarise(self.config, self.info) if row.name == self.layer)
+
+    @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation a channel with which the network was trained."""
         return normalisation_of(self.config, self.info)
@@ -132,7 +137,7 @@ def shapes(rows: Sequence[LayerRow]) -> dict[str, str]:
 
 def spatial(row: LayerRow) -> bool:
     """True for a layer of the base whose output is maps: (channels, height, width)."""
-    return row.part == BASE and len(row.output_shape) == 3
+    return row.part is Part.BASE and len(row.output_shape) == 3
 
 
 @dataclass(frozen=True)
