@@ -59,6 +59,16 @@ def feature_maps() -> StreamlitPage:
     )
 
 
+def predictions() -> StreamlitPage:
+    """Where is it wrong, and how sure is it? Takes `?run=&epoch=&set=&cell=`."""
+    return st.Page(
+        PAGES / "predictions.py",
+        title="Predictions",
+        icon=":material/fact_check:",
+        help="Where is it wrong, and how sure is it? Which classes it takes for which, on a whole set of pictures.",
+    )
+
+
 def all_pages() -> list[StreamlitPage]:
     """Every page, in the order of the navigation."""
-    return [home(), train(), compare(), kernels(), feature_maps()]
+    return [home(), train(), compare(), kernels(), feature_maps(), predictions()]
