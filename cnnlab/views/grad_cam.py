@@ -46,7 +46,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
         _draw_map(screen, seen)
         _draw_overlay(screen, seen)
     last = next(row for row in reversed(screen.selection.layers) if spatial(row))
-    deeper = "" if last.label == layer.label else f" Deep layers tell it best: choose {last.label}, the last one."
+    deeper = "" if last.name == layer.name else f" Deep layers tell it best: choose {last.label}, the last one."
     st.caption(
         f"Bright: where the network found something that makes its number for {name} larger. Dark: no matter, or it speaks "
         f"against {name}. One map says where, not why, and a network can be right for a wrong reason.{deeper}"

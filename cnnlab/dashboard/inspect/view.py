@@ -127,12 +127,12 @@ class Subject:
         return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
 
 
-def shapes(rows: Sequence[LayerRow]) -> dict[str, str]:
-    """Words for the strip of layers: the network from left to right. A long strip leaves out the shapes."""
-    words = {row.label: row.label for row in rows}
+def shapes(rows: Sequence[LayerRow]) -> list[str]:
+    """Return the words for the strip of layers: the network from left to right. A long strip leaves out the shapes."""
+    words = [row.label for row in rows]
     if len(rows) <= 8:
-        words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
-    return {label: text if number == 0 else f"▸ {text}" for number, (label, text) in enumerate(words.items())}
+        words = [f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows]
+    return [text if number == 0 else f"▸ {text}" for number, text in enumerate(words)]
 
 
 def spatial(row: LayerRow) -> bool:
@@ -146,8 +146,10 @@ class LayerChoice:
 
     label: str = "Layer"
     among: Callable[[LayerRow], bool] = spatial
-    words: Callable[[Sequence[LayerRow]], dict[str, str]] = shapes
-    """The text of each button, by the layer's label."""
+    words: Callable[[Sequence[LayerRow]], list[str]] = shapes
+    """The text of each button."""
+    none: str = "No layer of this network's base makes feature maps."
+    """What the page says of a network that has no such layer."""
 
 
 @dataclass(frozen=True)
