@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
-from cnnlab.dashboard.app import errors, examples, health, warmup
+from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
 from cnnlab.dashboard.app.base_url import SayBaseUrl
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
@@ -22,6 +22,7 @@ from cnnlab.runs import StoreError
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
+    config_watch.slow_down()
     warmup.load_torch()
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
