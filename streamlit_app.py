@@ -1,7 +1,4 @@
-"""The server: `streamlit run streamlit_app.py`.
-
-The router lies in cnnlab/dashboard/app/, away from pages/: beside it, a deep link would skip it (docs/architecture.md).
-"""
+"""The server: `streamlit run streamlit_app.py`. Its router is not beside pages/, where a deep link would skip it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
