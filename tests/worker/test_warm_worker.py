@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -181,8 +182,18 @@ def test_a_run_that_is_queued_between_looking_and_waiting_is_heard(
     assert waits == [3600.0]
 
 
-def test_two_workers_and_two_runs_with_one_ring(app_config: AppConfig, waits: list[float]) -> None:
+def test_two_workers_and_two_runs_with_one_ring(
+    app_config: AppConfig, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both reach for the same run; who does not get it looks again by itself."""
+    take, both, reached = Store._take, threading.Barrier(2), threading.local()
+
+    def together(self: Store, *arguments: Any) -> bool:
+        if not hasattr(reached, "once"):
+            reached.once = both.wait(60)
+        return take(self, *arguments)
+
+    monkeypatch.setattr(Store, "_take", together)
     store = Store(app_config.model_copy(update={"slots": 2}))
     found: list[Run | None] = []
     workers = [waiting_worker(store, found) for _ in range(2)]
