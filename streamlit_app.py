@@ -1,7 +1,4 @@
-"""The server: `streamlit run streamlit_app.py`.
-
-The router lies in cnnlab/dashboard/app/, away from pages/: beside it, a deep link would skip it (docs/architecture.md).
-"""
+"""The server: `streamlit run streamlit_app.py`. Its router is not beside pages/, where a deep link would skip it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,7 +8,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
-from cnnlab.dashboard.app import errors, examples, health, warmup
+from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
 from cnnlab.dashboard.app.base_url import SayBaseUrl
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
@@ -22,6 +19,7 @@ from cnnlab.runs import StoreError
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """The launcher lives as long as the server; a run that trains outlives both."""
+    config_watch.slow_down()
     warmup.load_torch()
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
