@@ -48,7 +48,7 @@ def is_extension(folder: Path) -> bool:
 
 def registers(path: Path) -> bool:
     """A thing of an extension room."""
-    return ".register(" in path.read_text() and not path.name.startswith("_")
+    return "register(" in path.read_text() and not path.name.startswith("_")
 
 
 def test_the_picture_has_every_folder_and_no_other() -> None:

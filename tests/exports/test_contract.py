@@ -18,15 +18,16 @@ from cnnlab.exports import EXPORTS, ExportError, Source, content
 from cnnlab.models import weights_file
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store
+from tests.factories import insert_run
 from tests.hostile.weights import CONFIG, packed, sound
-from tests.pages.conftest import insert_into, open_page, store
+from tests.pages.conftest import open_page, store
 
 __all__ = ["open_page", "store"]  # the pages' own fixtures
 
 
 def finished(store: Store) -> Run:
     """A run with everything."""
-    return insert_into(store, RunStatus.FINISHED, 2, weights=True, name="Mine")
+    return insert_run(store, RunStatus.FINISHED, 2, weights=True, name="Mine")
 
 
 def imported(store: Store) -> Run:
@@ -39,12 +40,12 @@ def imported(store: Store) -> Run:
 
 def without_validation(store: Store) -> Run:
     """A run that has no validation pictures."""
-    return insert_into(store, RunStatus.FINISHED, 2, weights=True, name="Mine", validation_size=0)
+    return insert_run(store, RunStatus.FINISHED, 2, weights=True, name="Mine", validation_size=0)
 
 
 def nothing_measured(store: Store) -> Run:
     """A run that was interrupted before its first step."""
-    return insert_into(store, RunStatus.INTERRUPTED, 0, name="Mine")
+    return insert_run(store, RunStatus.INTERRUPTED, 0, name="Mine")
 
 
 STATES = [finished, imported, without_validation, nothing_measured]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.analysis.layers import Part
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection import summary
-from cnnlab.inspection._layers import BASE
 from cnnlab.inspection.grad_cam import compute, stretched
 from cnnlab.models import ARCHITECTURES, Network, build, complete
 from cnnlab.schema import TrainingConfig
@@ -58,7 +58,7 @@ def test_against_numeric_differences_on_every_architecture(architecture: str) ->
     """Adding e to all places of map k moves the logit by e * places * alpha_k: measured in double precision, no autograd."""
     config = config_of(architecture)
     network = network_of(config).eval()
-    spatial = [row for row in summary.summarise(config, INFO) if row.part == BASE and len(row.output_shape) == 3]
+    spatial = [row for row in summary.summarise(config, INFO) if row.part is Part.BASE and len(row.output_shape) == 3]
     x = to_network(torch.from_numpy(picture())[None], *HALF).double()
     answers = {row.name: compute(network, picture(), *HALF, row.name) for row in spatial}
     network.double()

@@ -25,7 +25,7 @@ from cnnlab.models import ARCHITECTURES, Network, build, complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from tests.pages.conftest import insert_into
+from tests.factories import insert_run
 
 ROOT = Path(__file__).resolve().parents[2]
 INFO = DATASETS.get("shapes").info
@@ -173,7 +173,7 @@ print(strip.options, [one.value for one in app.markdown], dict(app.query_params)
 
 def test_a_file_is_all_that_a_view_takes(app_config: AppConfig, tmp_path: Path) -> None:
     """Dropped into a copy of the tree, it stands on its page, in the strip and in the address."""
-    run = insert_into(Store(app_config), RunStatus.FINISHED, epochs=1, weights=True).id
+    run = insert_run(Store(app_config), RunStatus.FINISHED, epochs=1, weights=True).id
     for name in ("cnnlab", "pages"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "cnnlab" / "views" / "mean.py").write_text(VIEW)

@@ -144,7 +144,7 @@ def test_a_waiting_worker_hears_of_a_run(store: Store, waits: list[float], ask: 
     store.finish(store.create(small(), mine=True).id, RunStatus.STOPPED, "Stopped.")
     found: list[Run | None] = []
     thread = waiting_worker(store, found)
-    wait_for(lambda: waits == [3600.0])
+    eventually(lambda: waits == [3600.0])
     ask(store)
     thread.join(60)
 
@@ -157,7 +157,7 @@ def test_a_waiting_worker_hears_that_a_place_is_free(store: Store, waits: list[f
     second = store.create(small())
     found: list[Run | None] = []
     thread = waiting_worker(store, found)
-    wait_for(lambda: waits == [3600.0])
+    eventually(lambda: waits == [3600.0])
     store.finish(first.id, RunStatus.FINISHED, "Done.")
     thread.join(60)
 
@@ -198,7 +198,7 @@ def test_two_workers_and_two_runs_with_one_ring(
     store = Store(app_config.model_copy(update={"slots": 2}))
     found: list[Run | None] = []
     workers = [waiting_worker(store, found) for _ in range(2)]
-    wait_for(lambda: waits == [3600.0, 3600.0])
+    eventually(lambda: waits == [3600.0, 3600.0])
     runs = store.create_many([small(), small()])
     for thread in workers:
         thread.join(60)
@@ -212,7 +212,7 @@ def test_a_lost_ring_costs_no_run(store: Store, waits: list[float], monkeypatch:
     monkeypatch.setattr(doorbell, "ring", lambda runs: None)
     found: list[Run | None] = []
     thread = waiting_worker(store, found)
-    wait_for(lambda: len(waits) > 1)
+    eventually(lambda: len(waits) > 1)
     store.create(small())
     thread.join(60)
 
@@ -228,7 +228,7 @@ def test_a_waiting_worker_hears_that_its_parent_has_gone(
     monkeypatch.setattr(os, "getppid", lambda: parent.pid if parent.poll() is None else 1)
     found: list[Run | None] = []
     thread = waiting_worker(store, found, parent.pid)
-    wait_for(lambda: waits == [3600.0])
+    eventually(lambda: waits == [3600.0])
     parent.kill()
     thread.join(60)
     parent.communicate()
