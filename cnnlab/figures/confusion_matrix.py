@@ -13,7 +13,10 @@ MOST_NAMED = 20
 """With more classes than this, names and numbers stand in the read-out alone."""
 RIGHT = [[0.0, "#D6E8F3"], [1.0, "#0072B2"]]
 WRONG = [[0.0, "#F9E3D5"], [1.0, "#D55E00"]]
-"""Light to full colour; a cell without pictures has none, in the light and in the dark theme."""
+"""Light to full colour, so that a number can be read on it; a cell without pictures has no colour."""
+RIGHT_SMALL = [[0.0, "rgba(0,114,178,0.3)"], [1.0, "rgba(0,114,178,1)"]]
+WRONG_SMALL = [[0.0, "rgba(213,94,0,0.25)"], [1.0, "rgba(213,94,0,1)"]]
+"""For cells too small for a number: faint to full colour, on white and on black alike."""
 
 
 def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
@@ -25,8 +28,9 @@ def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> g
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     diagonal = np.eye(len(counts), dtype=bool)
     named = len(classes) <= MOST_NAMED
+    right, wrong = (RIGHT, WRONG) if named else (RIGHT_SMALL, WRONG_SMALL)
     figure = go.Figure()
-    for colours, cells, top in ((RIGHT, diagonal, 1.0), (WRONG, ~diagonal, float(share[~diagonal].max(initial=0.0)))):
+    for colours, cells, top in ((right, diagonal, 1.0), (wrong, ~diagonal, float(share[~diagonal].max(initial=0.0)))):
         shown = np.where(cells & (counts > 0), share, np.nan)
         figure.add_heatmap(
             z=shown,
@@ -71,7 +75,7 @@ def _lay_out(figure: go.Figure, names: Sequence[str], named: bool) -> None:
         figure.update_xaxes(tickangle=-90)
     figure.update_layout(
         template=TEMPLATE,
-        height=min(620, 110 + 34 * len(names)),
+        height=110 + 34 * len(names) if named else 460,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         font_color=INK,
         dragmode=False,

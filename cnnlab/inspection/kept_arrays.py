@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,8 @@ import numpy as np
 MOST_FILES = 500
 MOST_BYTES = 500_000_000
 """Of all files together; the one used longest ago goes first."""
+_ABANDONED_S = 3600.0
+"""A temporary file so old belongs to a process that was ended while it wrote."""
 
 A = TypeVar("A")
 
@@ -49,7 +52,11 @@ def read(path: Path, kind: type[A]) -> A | None:
 
 
 def _thin(folder: Path) -> None:
-    """Delete the files used longest ago until the others are few and small enough."""
+    """Delete the files used longest ago until the others are few and small enough, and what killed processes left."""
+    for path in folder.glob("*.tmp"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
     found = []
     for path in folder.glob("*.npz"):
         with suppress(FileNotFoundError):  # another process has just thinned it away

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import measured
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Compute and keep one answer; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
     options = _options(arguments)
     app_config = AppConfig()
+    logs.begin(app_config.home, "command")
     torch.set_num_threads(thread_choices(os.cpu_count() or 1, app_config.threads)[-1])
     view = VIEWS.get(options.view)
     config = TrainingConfig.model_validate_json(options.config)
@@ -46,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"The answer could not be kept: {error.strerror or error}.")
+    except Exception as error:
+        logs.event("a view failed", error=error, view=view.name)
+        raise
     _say(type="written")
     return 0
 

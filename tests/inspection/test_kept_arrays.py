@@ -1,6 +1,7 @@
 """Kept arrays come back as they were, or not at all; and there are never too many of them."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,3 +78,13 @@ def test_the_one_used_longest_ago_goes_first(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(kept_arrays, "MOST_BYTES", 1)
     kept_arrays.write(tmp_path / "4.npz", PAIR)
     assert [file.name for file in tmp_path.iterdir()] == ["4.npz"]
+
+
+def test_what_a_killed_process_left_goes_too(tmp_path: Path) -> None:
+    """Once it is an hour old: a younger one may still be written."""
+    for name, age_s in (("old.tmp", 4000), ("young.tmp", 0)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    kept_arrays.write(tmp_path / "pair.npz", PAIR)
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["pair.npz", "young.tmp"]

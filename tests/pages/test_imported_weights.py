@@ -103,6 +103,14 @@ def test_every_page_treats_it_well(page: str, open_page: OpenPage, imported: Run
         assert "how its kernels have moved cannot be told" in said
 
 
+def test_it_is_measured_on_the_test_set_alone(open_page: OpenPage, imported: Run) -> None:
+    """Which pictures it was trained on is not known, so there is no validation set to offer."""
+    app = open_page("predictions", run=imported.id)
+    assert not app.exception
+    assert app.segmented_control(key="looking_set").options == ["test · 3\N{NARROW NO-BREAK SPACE}000"]
+    assert "as the file has it, on the **test** pictures" in words(app)
+
+
 def test_the_weights_of_a_run_can_be_carried_away(open_page: OpenPage, insert_run: Any, store: Store) -> None:
     """On the card of a run: the file that comes is read back with every setting."""
     run = insert_run(weights=True, dataset="shapes", lr=0.02)

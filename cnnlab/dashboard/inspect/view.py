@@ -117,7 +117,10 @@ class Subject:
             raise TypeError("A view that looks at many pictures must need the set.")
         dataset = DATASETS.get(self.info.name)
         if self.info.download_bytes and not dataset.is_ready(self.data_dir):  # whoever looks does not download
-            raise DataUnavailableError(f"The pictures of {self.info.name} are not on this machine.")
+            raise DataUnavailableError(
+                f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
+                f"python -m cnnlab data {self.info.name}"
+            )
         arrays = dataset.load(self.data_dir)
         if self.set == "test":
             places = np.arange(len(arrays.test_labels))
