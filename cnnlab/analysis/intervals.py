@@ -4,7 +4,7 @@ from math import sqrt
 
 
 def interval95(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where nothing was measured.
+    """Return the 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where `n` is 0.
 
     Wilson's score interval: unlike accuracy ± 1.96 standard errors it stays between 0 and 1 and is not empty at
     either end. Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
