@@ -1,4 +1,4 @@
-"""The server: `streamlit run streamlit_app.py`.
+"""This script starts the dashboard's server: `streamlit run streamlit_app.py`.
 
 The router lies in cnnlab/dashboard/app/, away from pages/: beside it, a deep link would skip it (docs/architecture.md).
 """
@@ -21,7 +21,7 @@ from cnnlab.runs import StoreError
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
-    """The launcher lives as long as the server; a run that trains outlives both."""
+    """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
     warmup.load_torch()
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")

@@ -61,12 +61,12 @@ def show(store: Store, chosen: Sequence[Run]) -> None:
 
 
 def pace_s(runs: Sequence[Run]) -> float | None:
-    """Seconds between two looks at these runs; None where nothing changes by itself."""
+    """Return the seconds between two looks at these runs; None where nothing changes by itself."""
     return REFRESH_S if any(run.status.active for run in runs) else None
 
 
 def how_many_at_what_pace(runs: Sequence[Run]) -> tuple[int, float | None]:
-    """What the page around the figures shows of the runs as well: where it changes, the page is drawn anew."""
+    """Return what the page around the figures also shows of the runs: where that changes, the page is drawn anew."""
     return len(runs), pace_s(runs)
 
 
