@@ -1,6 +1,6 @@
-"""This script starts the dashboard's server: `streamlit run streamlit_app.py`.
+"""This script starts the server: `streamlit run streamlit_app.py`.
 
-The router lies in cnnlab/dashboard/app/, away from pages/: beside it, a deep link would skip it (docs/architecture.md).
+Its router is not beside pages/, where a deep link would skip it.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
-from cnnlab.dashboard.app import errors, examples, health, warmup
+from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
 from cnnlab.dashboard.app.base_url import SayBaseUrl
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
@@ -22,6 +22,7 @@ from cnnlab.runs import StoreError
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
+    config_watch.slow_down()
     warmup.load_torch()
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")

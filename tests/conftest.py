@@ -15,6 +15,7 @@ from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data
 from cnnlab.runs import Store
 from tests.factories import random_data
+from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
 
 # Two tests at a time on two cores: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"

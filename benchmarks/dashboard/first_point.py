@@ -46,17 +46,15 @@ def main() -> None:
     print(f"click to first point on the screen: median {statistics.median(times):.2f} s, worst {max(times):.2f} s")
 
 
-def started(app_config: AppConfig) -> tuple[subprocess.Popen[bytes], str]:
-    """A dashboard on a free port."""
+def started(app_config: AppConfig, at: Path = ROOT) -> tuple[subprocess.Popen[bytes], str]:
+    """A dashboard on a free port, of the checkout `at`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"CNNLAB_HOME": str(app_config.home), "CNNLAB_DATA_DIR": str(app_config.data)}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     log = (app_config.home / "server.log").open("wb")
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
+    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=at, env=environment, stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     for _ in range(300):
         try:

@@ -1,17 +1,16 @@
 """The network as textbooks draw it: stacks of feature maps that shrink, then columns of neurons. One inline SVG.
 
-Sizes mean something: the side of a stack is the side of its feature maps, its depth grows with the logarithm of their
-number; a column's height grows with the logarithm of its units.
+Sizes mean something: height and width of a stack are those of its feature maps, its depth grows with the logarithm of
+their number; a column's height grows with the logarithm of its units.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
-from math import log2
-from typing import Protocol
+from math import log2, prod
 
+from cnnlab.analysis.layers import LayerKind, LayerRow, Part
 from cnnlab.formatting import count
 
 BASE = ("#56B4E9", "#2E86BF")
@@ -26,19 +25,12 @@ MIDDLE_PX = 108.0
 FOOT_PX = 202.0
 
 
-class Layer(Protocol):
-    """What this figure asks of a layer: `cnnlab.inspection.summary.LayerRow` has it."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def part(self) -> str: ...
-    @property
-    def output_shape(self) -> tuple[int, ...]: ...
-    @property
-    def arithmetic(self) -> str: ...
+DRAWN = {
+    LayerKind.CONVOLUTION, LayerKind.TRANSPOSED_CONVOLUTION, LayerKind.POOLING, LayerKind.UPSAMPLING, LayerKind.LINEAR,
+}  # fmt: skip
+"""Layers that have a stack or column of their own, also where they leave the shape as it is."""
+NOT_TOLD = {LayerKind.FLATTEN, LayerKind.SUM}
+"""Layers that the drawing itself shows."""
 
 
 @dataclass
@@ -46,10 +38,11 @@ class _Block:
     """A stack or a column, and what happens to it before the next one."""
 
     label: str
-    part: str
+    part: Part | None
+    """None: the picture."""
     shape: tuple[int, ...]
-    window_px: int = 0
-    """Side of the square of the block before that one value of this one sees."""
+    window: tuple[int, int] = (0, 0)
+    """Height and width of the rectangle of the block before that one value of this one is made from."""
     then: list[str] = field(default_factory=list)
     skips_from: int | None = None
     """Index of the block whose values are added to this one's (a shortcut)."""
@@ -62,33 +55,41 @@ class _Block:
 
     @property
     def flat(self) -> bool:
-        return len(self.shape) == 1
+        return len(self.shape) != 3
 
-    def side(self, largest: int) -> float:
-        """Of the front sheet, in SVG pixels; half the height of a column."""
+    def height(self, largest: int) -> float:
+        """Of the front sheet, in SVG pixels; of a column."""
         if self.flat:
-            return 9.0 * log2(max(2, self.shape[0])) / 2 + 14
+            return 9.0 * log2(max(2, prod(self.shape))) + 28
         return max(6.0, SIDE_PX * self.shape[1] / largest)
 
+    def drawn(self, largest: int) -> float:
+        """Width of all sheets together, or of a column, in SVG pixels."""
+        return 26.0 if self.flat else self.front(largest) + SHEET_PX * (self.sheets - 1)
 
-def network_svg(rows: Sequence[Layer], picture: tuple[int, int, int]) -> str:
+    def front(self, largest: int) -> float:
+        """Width of the front sheet."""
+        return max(6.0, SIDE_PX * self.shape[2] / largest)
+
+
+def network_svg(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> str:
     """The layers as an SVG element, as wide as its place but never so narrow that its text cannot be read.
 
     `picture`: (channels, height, width) of what goes in. Text takes the colour of the page, so it reads in any theme.
     """
     blocks = _blocks(rows, picture)
-    largest = picture[1]
+    largest = max(side for block in blocks if not block.flat for side in block.shape[1:])
     x = 8.0
     for block in blocks:
-        drawn = 26.0 if block.flat else block.side(largest) + SHEET_PX * (block.sheets - 1)
+        drawn = block.drawn(largest)
         block.width = max(drawn, _text_px(block))
         block.left = x + (block.width - drawn) / 2
         x += block.width + GAP_PX
     width = x - GAP_PX + 8
     pairs = list(pairwise(blocks))
-    marks = [_fan(a, b, largest) for a, b in pairs if b.flat]
+    marks = [_fan(a, b, largest) for a, b in pairs if a.flat or b.flat]
     marks += [_drawn(block, largest) + _texts(block, largest) for block in blocks]
-    marks += [_link(a, b, largest) for a, b in pairs if not b.flat]
+    marks += [_link(a, b, largest) for a, b in pairs if not (a.flat or b.flat)]
     marks += [_shortcut(blocks[b.skips_from], b, largest) for b in blocks if b.skips_from is not None]
     marks += [_brace(blocks, part) for part in dict.fromkeys(row.part for row in rows)]
     said = escape(" → ".join(f"{block.label} {_shape(block)}" for block in blocks))
@@ -101,31 +102,27 @@ def network_svg(rows: Sequence[Layer], picture: tuple[int, int, int]) -> str:
     )
 
 
-def _blocks(rows: Sequence[Layer], picture: tuple[int, int, int]) -> list[_Block]:
-    """The picture, then one block a layer that changes the shape or has kernels; the rest is told beneath them."""
-    blocks = [_Block("picture", "", picture)]
+def _blocks(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> list[_Block]:
+    """The picture, then one block a layer that changes the shape or has weights to slide; the rest is told beneath them."""
+    blocks, block_of, shapes = [_Block("picture", None, picture)], {"": 0}, dict[str, tuple[int, ...]]({"": picture})
     for row in rows:
-        group, _, name = row.label.rpartition(".")
-        if row.kind in ("convolution", "pooling", "linear") and not name.startswith("shortcut"):
-            before = blocks[-1].shape
-            blocks.append(_Block(row.label, row.part, row.output_shape, _window(row, before)))
-        elif row.kind == "sum":
-            first = next(i for i, block in enumerate(blocks) if block.label.startswith(f"{group}."))
-            blocks[-1].skips_from = first - 1
-        elif row.kind != "flatten" and not name.startswith("shortcut"):
-            blocks[-1].then.append(re.sub(r"\d+$", "", name))
+        shapes[row.name] = row.output_shape
+        if row.on_shortcut:
+            continue
+        if row.kind not in NOT_TOLD:
+            if row.kind in DRAWN or row.output_shape != shapes[row.inputs[0]]:
+                blocks.append(_Block(row.label, row.part, row.output_shape, row.window or (0, 0)))
+            else:
+                blocks[-1].then.append(row.word)
+        last = len(blocks) - 1
+        block_of[row.name] = last
+        if row.skips_from is not None and block_of.get(row.skips_from, last) < last:
+            blocks[last].skips_from = block_of[row.skips_from]
     return blocks
 
 
-def _window(row: Layer, before: tuple[int, ...]) -> int:
-    """A convolution's side stands first in its arithmetic ("5×5×3×6 + 6"); pooling divides what it is given."""
-    if row.kind == "convolution":
-        return int(row.arithmetic.split("×")[0])
-    return before[1] // row.output_shape[1] if row.kind == "pooling" else 0
-
-
 def _shape(block: _Block) -> str:
-    return count(block.shape[0]) if block.flat else "×".join(map(str, block.shape))
+    return count(block.shape[0]) if len(block.shape) == 1 else "×".join(map(str, block.shape))
 
 
 def _text_px(block: _Block) -> float:
@@ -134,13 +131,14 @@ def _text_px(block: _Block) -> float:
 
 
 def _colours(block: _Block) -> tuple[str, str]:
-    return HEAD if block.part == "classifier head" else BASE
+    return HEAD if block.part is Part.HEAD else BASE
 
 
-def _front(block: _Block, largest: int) -> tuple[float, float, float]:
-    """Left, top and side of the nearest sheet."""
-    side = block.side(largest)
-    return block.left, MIDDLE_PX - side / 2 + SHEET_PX * (block.sheets - 1) / 2, side
+def _front(block: _Block, largest: int) -> tuple[float, float, float, float]:
+    """Left, top, width and height of the nearest sheet."""
+    height = block.height(largest)
+    top = MIDDLE_PX - height / 2 + SHEET_PX * (block.sheets - 1) / 2
+    return block.left, top, block.front(largest), height
 
 
 def _drawn(block: _Block, largest: int) -> str:
@@ -148,7 +146,7 @@ def _drawn(block: _Block, largest: int) -> str:
 
 
 def _stack(block: _Block, largest: int) -> str:
-    left, top, side = _front(block, largest)
+    left, top, width, height = _front(block, largest)
     fill, line = _colours(block)
     sheets = []
     for depth in reversed(range(block.sheets)):
@@ -157,16 +155,16 @@ def _stack(block: _Block, largest: int) -> str:
         if not block.part:
             colour = COLOUR_SHEETS[depth] if block.shape[0] == 3 else "#9AA0AC"
         sheets.append(
-            f'<rect x="{left + shift:.1f}" y="{top - shift:.1f}" width="{side:.1f}" height="{side:.1f}" rx="1.5" '
+            f'<rect x="{left + shift:.1f}" y="{top - shift:.1f}" width="{width:.1f}" height="{height:.1f}" rx="1.5" '
             f'fill="{colour}" stroke="{line if block.part else "#FFFFFF"}" stroke-width="0.8"/>'
         )
     return "".join(sheets)
 
 
 def _column(block: _Block, largest: int) -> str:
-    half = block.side(largest)
+    half = block.height(largest) / 2
     fill, line = _colours(block)
-    dots = min(block.shape[0], int((2 * half - 6) / 9))
+    dots = min(prod(block.shape), int((2 * half - 6) / 9))
     first = MIDDLE_PX - (dots - 1) * 4.5
     x = block.left + 13
     box = (
@@ -178,23 +176,24 @@ def _column(block: _Block, largest: int) -> str:
 
 def _fan(a: _Block, b: _Block, largest: int) -> str:
     """Everything to everything."""
-    reach_a, reach_b = a.side(largest) * (1.0 if a.flat else 0.5), b.side(largest)
-    x0 = a.left + (22 if a.flat else a.side(largest) + SHEET_PX * (a.sheets - 1))
-    y0, x1 = MIDDLE_PX, b.left + 4
+    reach_a, reach_b = a.height(largest) / 2, b.height(largest) / 2
+    x0 = a.left + (22 if a.flat else a.drawn(largest))
+    y0, x1 = MIDDLE_PX, b.left + (4 if b.flat else 0)
     corners = f"{x0:.1f},{y0 - reach_a:.1f} {x1:.1f},{y0 - reach_b:.1f} {x1:.1f},{y0 + reach_b:.1f} "
     return f'<polygon points="{corners}{x0:.1f},{y0 + reach_a:.1f}" fill-opacity="0.1"/>'
 
 
 def _link(a: _Block, b: _Block, largest: int) -> str:
     """A window of `a`, in its true size, that narrows to one value of `b`."""
-    left, top, side = _front(a, largest)
-    window = max(3.0, side * b.window_px / a.shape[1])
-    x, y = left + 0.62 * (side - window), top + 0.5 * (side - window)
-    to_left, to_top, to_side = _front(b, largest)
-    to_x, to_y = to_left + 0.25 * to_side, to_top + 0.5 * to_side
-    lines = f"M{x + window:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}L{x + window:.1f} {y + window:.1f}"
+    left, top, width, height = _front(a, largest)
+    high = max(3.0, height * min(1, b.window[0] / a.shape[1]))
+    wide = max(3.0, width * min(1, b.window[1] / a.shape[2]))
+    x, y = left + 0.62 * (width - wide), top + 0.5 * (height - high)
+    to_left, to_top, to_width, to_height = _front(b, largest)
+    to_x, to_y = to_left + 0.25 * to_width, to_top + 0.5 * to_height
+    lines = f"M{x + wide:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}L{x + wide:.1f} {y + high:.1f}"
     return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{window:.1f}" height="{window:.1f}" fill="#FFFFFF" fill-opacity="0.6" '
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="#FFFFFF" fill-opacity="0.6" '
         f'stroke="#1B2430" stroke-width="0.9"/>'
         f'<path d="{lines}" stroke="#1B2430" stroke-width="2" stroke-opacity="0.25" fill="none"/>'
         f'<path d="{lines}" stroke="#F4F6F9" stroke-width="0.9" fill="none"/>'
@@ -202,16 +201,16 @@ def _link(a: _Block, b: _Block, largest: int) -> str:
 
 
 def _shortcut(a: _Block, b: _Block, largest: int) -> str:
-    x0, x1 = (block.left + block.side(largest) / 2 for block in (a, b))
+    x0, x1 = (block.left + (13 if block.flat else block.front(largest) / 2) for block in (a, b))
     y = 20.0
-    tops = [MIDDLE_PX - block.side(largest) / 2 - SHEET_PX * (block.sheets - 1) / 2 - 3 for block in (a, b)]
+    sheets = [0 if block.flat else block.sheets - 1 for block in (a, b)]
+    tops = [MIDDLE_PX - (b.height(largest) + SHEET_PX * n) / 2 - 3 for b, n in zip((a, b), sheets, strict=True)]
     path = f"M{x0:.1f} {tops[0]:.1f}C{x0:.1f} {y:.1f} {x1:.1f} {y:.1f} {x1:.1f} {tops[1]:.1f}"
     return f'<path d="{path}" stroke="{BASE[1]}" stroke-width="1.4" stroke-dasharray="4 3" fill="none"/>'
 
 
 def _texts(block: _Block, largest: int) -> str:
-    drawn = 26.0 if block.flat else block.side(largest) + SHEET_PX * (block.sheets - 1)
-    x = block.left + drawn / 2
+    x = block.left + block.drawn(largest) / 2
     lines = [(FOOT_PX - 14, 'font-weight="600"', block.label), (FOOT_PX + 2, 'opacity="0.75"', _shape(block))]
     if block.then:
         lines.append((FOOT_PX + 18, 'opacity="0.75"', ", ".join(block.then)))
@@ -220,8 +219,8 @@ def _texts(block: _Block, largest: int) -> str:
     )
 
 
-def _brace(blocks: Sequence[_Block], part: str) -> str:
-    mine = [block for block in blocks if block.part == part]
+def _brace(blocks: Sequence[_Block], part: Part) -> str:
+    mine = [block for block in blocks if block.part is part]
     if not mine:
         return ""
     x0 = min(b.left - (b.width - 26 if b.flat else 0) / 2 for b in mine)
@@ -230,5 +229,5 @@ def _brace(blocks: Sequence[_Block], part: str) -> str:
     y = FOOT_PX + 34
     return (
         f'<path d="M{x0:.1f} {y - 6:.0f}V{y:.0f}H{x1:.1f}V{y - 6:.0f}" stroke="{colour}" stroke-width="1.6" fill="none"/>'
-        f'<text x="{(x0 + x1) / 2:.1f}" y="{y + 18:.0f}" text-anchor="middle" font-weight="600">{escape(part)}</text>'
+        f'<text x="{(x0 + x1) / 2:.1f}" y="{y + 18:.0f}" text-anchor="middle" font-weight="600">{escape(part.words)}</text>'
     )

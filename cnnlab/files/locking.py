@@ -23,7 +23,7 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[Non
 
     Raises OSError where the file cannot be opened, and RuntimeError where this thread holds it already.
     """
-    from filelock import FileLock  # here, since it takes as long to import as all the rest of the bottom row
+    from filelock import FileLock  # here, because importing it takes tens of milliseconds
 
     def give_up() -> bool:
         waiting()

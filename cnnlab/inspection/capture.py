@@ -12,11 +12,15 @@ from cnnlab.inspection._layers import leaves_of
 
 
 @contextmanager
-def capture(model: nn.Module, names: Collection[str] | None = None) -> Iterator[dict[str, Tensor]]:
+def capture(
+    model: nn.Module, names: Collection[str] | None = None, gradients: bool = False
+) -> Iterator[dict[str, Tensor]]:
     """Within the context every forward pass of `model` fills the mapping: layer name -> output, in execution order.
 
     `names` are full names of modules without children ("base.conv1"); None: all of them. The model is in eval mode
-    and records no gradients. Afterwards, also after an exception, all is as before: the mode of every submodule,
+    and records no gradients. With `gradients`, the outputs stay part of the graph from there on, so that
+    `torch.autograd.grad(logits[0, 3], seen["base.conv1"])` works within the context; no parameter wants a gradient
+    meanwhile. Afterwards, also after an exception, all is as before: the mode of every submodule,
     the gradients and who wants them, the hooks, torch's random state. The tensors stay.
 
     Raises LookupError, before it touches anything, where a name is no such layer.
@@ -28,9 +32,12 @@ def capture(model: nn.Module, names: Collection[str] | None = None) -> Iterator[
         restore.enter_context(torch.random.fork_rng(devices=_cuda_devices(model)))
         restore.enter_context(_kept(model))
         for name, layer in chosen.items():
-            restore.callback(layer.register_forward_hook(partial(_note, seen, name)).remove)
+            note = _note_with_graph if gradients else _note
+            restore.callback(layer.register_forward_hook(partial(note, seen, name)).remove)
         model.eval()
-        restore.enter_context(torch.no_grad())
+        restore.enter_context(torch.set_grad_enabled(gradients))
+        if gradients:
+            model.requires_grad_(False)
         yield seen
 
 
@@ -46,12 +53,21 @@ def _note(seen: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, out
     seen[name] = output.detach()
 
 
+def _note_with_graph(seen: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    """Where nothing before it wants a gradient, the graph begins at a twin of the output: that may be the caller's own."""
+    del layer, inputs
+    seen[name] = output if output.requires_grad else output.detach().requires_grad_()
+    return seen[name]
+
+
 @contextmanager
 def _kept(model: nn.Module) -> Iterator[None]:
     """Put back the mode of every submodule, and every parameter's gradient and requires_grad."""
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
     try:
+        for parameter, _, _ in gradients:
+            parameter.grad = None  # else a backward pass would add to the very tensor that is to be put back
         yield
     finally:
         for module, training in modes:

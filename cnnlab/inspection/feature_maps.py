@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cnnlab.analysis.layers import LayerKind, Part
 from cnnlab.data.tensors import to_network
-from cnnlab.inspection._layers import BASE, kind_of, label_of, leaves_of, part_of
+from cnnlab.inspection._formulas import kind_of
+from cnnlab.inspection._layers import label_of, leaves_of, part_of
 from cnnlab.inspection.capture import capture
 from cnnlab.models import Network
 
@@ -22,8 +24,7 @@ class LayerMaps:
     """Full name: "base.conv1"."""
     label: str
     """Name within the network: "conv1"."""
-    kind: str
-    """In words: convolution, batch norm, activation, pooling, sum."""
+    kind: LayerKind
     maps: Floats
     """[channels, height, width]."""
 
@@ -53,7 +54,7 @@ def compute(
     device = next(network.parameters()).device
     pixels = torch.from_numpy(np.array(picture)).to(device)  # a copy: memory-mapped pictures are read-only
     x = to_network(pixels[None], mean, std)
-    with capture(network, [name for name in leaves if part_of(name) == BASE]) as seen:
+    with capture(network, [name for name in leaves if part_of(name) is Part.BASE]) as seen:
         logits = network(x)[0]
     layers = (
         LayerMaps(name, label_of(name), kind_of(leaves[name]), output[0].cpu().numpy())

@@ -1,22 +1,34 @@
 """What the convolutions have learnt to look for: their kernels, as numbers."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnlab import checkpoints
+from cnnlab.analysis.layers import LayerKind, LayerRow
+from cnnlab.checkpoints import CheckpointError
 
 Floats = npt.NDArray[np.float32]
 
 
-def kernels_of(path: Path, sha256: str) -> dict[str, Floats]:
-    """Every convolution's kernels by layer name ("base.conv1"), first layer first: float32 [out, in, height, width].
+def kernels_of(path: Path, sha256: str, layers: Iterable[LayerRow]) -> dict[str, Floats]:
+    """The kernels of those of `layers` that have any, by full name ("base.conv1"): float32 [out, in, height, width].
 
-    Read from the weights file alone; no network is built. Raises CheckpointError.
+    One kernel an output channel; in a grouped convolution `in` counts the input channels of its group, in a transposed
+    one too. Read from the weights file alone; no network is built. Raises CheckpointError, also where the file lacks one.
     """
     tensors, _ = checkpoints.read(path, sha256)
-    return {name.removesuffix(".weight"): tensor.numpy() for name, tensor in tensors.items() if tensor.ndim == 4}
+    kernels = {}
+    for row in layers:
+        if row.has_kernels:
+            if f"{row.name}.weight" not in tensors:
+                raise CheckpointError(
+                    f"The checkpoint {path.name} holds another network: it has no kernels of {row.label}."
+                )
+            kernels[row.name] = _by_output(tensors[f"{row.name}.weight"].numpy(), row)
+    return kernels
 
 
 def moved(now: Floats, start: Floats) -> npt.NDArray[np.float64]:
@@ -34,6 +46,16 @@ def symmetric_limit(values: npt.NDArray[np.floating]) -> float:
     """The m of a diverging scale from -m to m: the largest size among the finite values; 1 where all are zero."""
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max(initial=0.0)) or 1.0
+
+
+def _by_output(weight: Floats, layer: LayerRow) -> Floats:
+    """torch keeps a transposed convolution's weight as [in, out / groups, height, width]."""
+    if layer.kind is not LayerKind.TRANSPOSED_CONVOLUTION:
+        return weight
+    inputs, outputs, *window = weight.shape
+    groups = layer.groups or 1
+    by_group = weight.reshape(groups, inputs // groups, outputs, *window)
+    return np.ascontiguousarray(by_group.swapaxes(1, 2).reshape(groups * outputs, inputs // groups, *window))
 
 
 def _norms(kernels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
@@ -19,6 +20,9 @@ def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, sha256: 
     tensors, _ = checkpoints.read(path, sha256)
     with torch.device("meta"):  # no weights to fill at random first, and so no random state touched
         network = build(config, info)
+    if _keeps_more(network):
+        with torch.random.fork_rng(devices=[]):
+            network = build(config, info)
     try:
         network.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
@@ -26,3 +30,10 @@ def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, sha256: 
             f"The checkpoint {path.name} does not fit {config.architecture} for {info.name} as this run has it."
         ) from error
     return network.eval()
+
+
+def _keeps_more(network: nn.Module) -> bool:
+    """Whether a layer has tensors that no checkpoint holds (tables it makes itself): those would stay without numbers."""
+    kept = {id(tensor) for tensor in network.state_dict(keep_vars=True).values()}
+    tables = [value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor)]
+    return bool(tables) or any(id(buffer) not in kept for buffer in network.buffers())

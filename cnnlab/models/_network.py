@@ -14,6 +14,10 @@ class Network(nn.Module):
 
     Every operation is a module with a name of its own, none works in place, and none runs twice in one
     forward pass: so a hook sees every value, and what it saw stays what it was.
+
+    The modules may be of any kind, an architecture's own included: each takes and gives tensors with the batch first, and
+    computes on torch's meta device too, where nothing has a value (no `if x.max() > 1`). Numbers that it keeps and does
+    not train are buffers. `cnnlab.inspection._formulas` need not know them.
     """
 
     shift_scale: float = 1.0

@@ -29,7 +29,10 @@ MOST_HEADER_BYTES = 1_000_000
 LONGEST_NAME = 60
 
 _OURS = "cnnlab"
-_WORDS = {torch.float32: "F32", torch.int64: "I64", torch.float64: "F64", torch.float16: "F16", torch.bool: "BOOL"}
+_WORDS = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
 _STRANGERS = {
     b"PK\x03\x04": "a ZIP archive, as PyTorch's own .pt and .pt2 files are",
     b"\x80": "a pickle, which can run any program",

@@ -6,25 +6,20 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.picture import Picture
+from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale, short
+from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DatasetInfo
-from cnnlab.data.tensors import normalisation_of
 from cnnlab.figures.class_probabilities import probability_bars
 from cnnlab.formatting import MINUS, percent
 from cnnlab.inspection import feature_maps
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
-from cnnlab.runs import Run
 
 Floats = npt.NDArray[np.float32]
-
-_SHOWN_PX = 160
-_COLUMN_PX = 168
 
 
 def compute(subject: Subject) -> FeatureMaps:
@@ -36,12 +31,12 @@ def compute(subject: Subject) -> FeatureMaps:
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:
     """Draw the picture and the verdict; below, the layer's maps as a grid and the chosen one large."""
-    picture, info, run = screen.chosen_picture, screen.subject.info, screen.selection.run
+    picture, info = screen.chosen_picture, screen.subject.info
     with screen.above:
         left, right = st.columns(2, gap="large")
         with left.container(horizontal=True, gap="small"):
             draw_given(picture)
-            draw_received(run, info, seen)
+            draw_received(screen.subject.config, info, seen.network_input)
         with right:
             draw_verdict(screen.selection, info, picture, seen)
     with screen.controls:
@@ -108,29 +103,10 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
 def draw_given(picture: Picture) -> None:
     """The picture as it came."""
     height, width = picture.given.shape[:2]
-    with st.container(width=_COLUMN_PX):
+    with st.container(width=COLUMN_PX):
         st.markdown("**As given**")
         st.caption(f"{picture.words[0].upper()}{picture.words[1:]},  \n{width}×{height} pixels.")
         st.image(_enlarged(picture.given), width=_width(picture.given), output_format="PNG", alt=picture.words)
-
-
-def draw_received(run: Run, info: DatasetInfo, seen: FeatureMaps) -> None:
-    """The very numbers that go into the first layer, as colours."""
-    with st.container(width=_COLUMN_PX):
-        st.markdown("**As the network sees it**")
-        colours = np.moveaxis(seen.network_input, 0, -1)[np.newaxis]
-        tiles(
-            key="network_input",
-            values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
-            limits=_range(run, info),
-            palette="viridis",
-            labels=["input"],
-            columns=1,
-            tile_px=_SHOWN_PX,
-            hint="Point at a pixel to read its numbers.",
-            description="The numbers that the network receives, as colours.",
-        )
-        st.caption(_normalisation_words(run, info))
 
 
 def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
@@ -158,7 +134,7 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
 def title(layer: LayerMaps) -> str:
     """How many maps of what size, after what."""
     channels, height, width = layer.maps.shape
-    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind}"
+    return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind.words}"
 
 
 def how_to_read(layer: LayerMaps, scale: Scale) -> str:
@@ -187,30 +163,16 @@ def _number(value: float) -> str:
     return f"{value:.4f}".replace("-", MINUS)
 
 
-def _range(run: Run, info: DatasetInfo) -> tuple[float, float]:
-    """What the darkest and the brightest possible pixel become, over all channels."""
-    mean, std = normalisation_of(run.config, info)
-    return min(-m / s for m, s in zip(mean, std, strict=True)), max((1 - m) / s for m, s in zip(mean, std, strict=True))
-
-
-def _normalisation_words(run: Run, info: DatasetInfo) -> str:
-    low, high = _range(run, info)
-    size = f"{info.channels}×{info.size_px}×{info.size_px} numbers from {short(low)} to {short(high)}"
-    if run.config.normalisation == "half":
-        return f"{size}: (v / 255 {MINUS} 0.5) / 0.5."
-    return f"{size}: (v / 255 {MINUS} mean) / deviation of each channel over the training set."
-
-
 def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Each pixel repeated, because a browser would blur them."""
-    times = max(1, round(2 * _SHOWN_PX / max(picture.shape[:2])))
+    times = max(1, round(2 * SHOWN_PX / max(picture.shape[:2])))
     large = picture.repeat(times, axis=0).repeat(times, axis=1)
     return large.squeeze(axis=-1) if large.shape[-1] == 1 else large
 
 
 def _width(picture: npt.NDArray[np.uint8]) -> int:
     height, width = picture.shape[:2]
-    return max(1, _SHOWN_PX * int(min(width, height)) // int(height))
+    return max(1, SHOWN_PX * int(min(width, height)) // int(height))
 
 
 FEATURE_MAPS = register(

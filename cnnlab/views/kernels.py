@@ -29,7 +29,7 @@ def compute(subject: Subject) -> Floats:
     """Give the kernels of one convolution: [out, in, height, width]."""
     if subject.weights is None or subject.sha256 is None or subject.layer is None:
         raise TypeError("Kernels are those of one layer at one epoch.")
-    return kernels_of(subject.weights, subject.sha256)[subject.layer]
+    return kernels_of(subject.weights, subject.sha256, [subject.row])[subject.layer]
 
 
 def draw(screen: Screen, kernels: Floats) -> None:
@@ -82,7 +82,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
 
 def convolution(row: LayerRow) -> bool:
     """True for the layers that have kernels."""
-    return row.kind == "convolution"
+    return row.has_kernels
 
 
 def choose_input(inputs: int, first: bool) -> int | None:
@@ -138,9 +138,9 @@ def at_the_start(screen: Screen) -> Floats | None:
     return kernels
 
 
-def strip_words(rows: Sequence[LayerRow]) -> dict[str, str]:
-    """What each button of the strip of convolutions reads."""
-    return {row.label: f"{row.label} · {row.output_shape[0]} kernels" for row in rows}
+def strip_words(rows: Sequence[LayerRow]) -> list[str]:
+    """Return what each button of the strip of convolutions reads."""
+    return [f"{row.label} · {row.output_shape[0]} kernels" for row in rows]
 
 
 def slices(kernels: Floats, channel: int | None) -> Floats:
@@ -253,6 +253,11 @@ KERNELS = register(
         source="The weights are read from the checkpoint as they are: no network is built and nothing is computed. "
         "Pictures of first-layer kernels: Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* "
         "(2014), figure 6; the colours are ours.",
-        layers=LayerChoice("Convolution", convolution, strip_words),
+        layers=LayerChoice(
+            "Convolution",
+            convolution,
+            strip_words,
+            none="This network has no convolutions, so it has no kernels to look at.",
+        ),
     )
 )

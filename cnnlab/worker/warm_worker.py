@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +12,8 @@ from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.runs import Store, StoreError
+from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs.doorbell import LOOK_S, Doorbell
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
@@ -23,8 +23,8 @@ from cnnlab.worker import data_cache
 from cnnlab.worker.job import work
 from cnnlab.worker.side_by_side import companions, work_with
 
-POLL_S = 0.05
-"""How often it asks for a run."""
+AGAIN_S = 0.05
+"""A run may start, and this worker did not get it: perhaps another one did, perhaps somebody has its lock for a moment."""
 
 
 def serve(app_config: AppConfig) -> None:
@@ -33,35 +33,41 @@ def serve(app_config: AppConfig) -> None:
     logs.begin(app_config.home, "worker")
     torch.set_num_threads(app_config.threads or background_threads(os.cpu_count() or 1))
     store = Store(app_config)
-    for pause_s in _waiting(app_config, store):
-        if os.getppid() != parent:
-            return
-        run = store.claim()
-        if run is not None:
-            print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
-            try:
-                others = companions(store, run)
-                all_ended = work_with(store, app_config, run, others) if others else [work(store, app_config, run)]
-            except StoreError as error:
-                sys.exit(f"run {run.id} ended, and the store was not told: {error}")
-            for ended in all_ended:
-                print(f"run {ended.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
-            return
-        time.sleep(pause_s)
+    with Doorbell(app_config.runs) as doorbell:
+        doorbell.watch(parent)
+        run = _claimed(app_config, store, doorbell, parent)
+    if run is None:
+        return
+    print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
+    try:
+        others = companions(store, run)
+        all_ended = work_with(store, app_config, run, others) if others else [work(store, app_config, run)]
+    except StoreError as error:
+        sys.exit(f"run {run.id} ended, and the store was not told: {error}")
+    for ended in all_ended:
+        print(f"run {ended.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
 
 
-def _waiting(app_config: AppConfig, store: Store) -> Iterator[float]:
-    """Between two questions for a run, get a little warmer; then seconds to sleep. A run that is there need not wait."""
-    yield 0.0
+def _claimed(app_config: AppConfig, store: Store, doorbell: Doorbell, parent: int) -> Run | None:
+    """The run that is this worker's now; None once its parent is gone. Between two looks, it gets a little warmer."""
+    warming = _warming(app_config, store)
+    while os.getppid() == parent:
+        if run := store.claim():
+            return run
+        if not next(warming, False):
+            doorbell.wait(AGAIN_S if store.may_start() else LOOK_S)
+    return None
+
+
+def _warming(app_config: AppConfig, store: Store) -> Iterator[bool]:
+    """Get warm, bit by bit: True while there is more to do. A run that is there need not wait for all of it."""
     try:
         for _ in _warm_up(app_config, store):
-            yield 0.0
+            yield True
         logs.event("worker ready")
     except Exception as error:
         logs.event("worker ready, but cold", error=error)
         traceback.print_exc()  # a run that needs what is missing will say so; the others need not wait for it
-    while True:
-        yield POLL_S
 
 
 def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:

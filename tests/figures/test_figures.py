@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.analysis.intervals import interval95
+from cnnlab.analysis.layers import LayerKind, LayerRow, Part, Sees
 from cnnlab.app_config import PROJECT
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.class_probabilities import SAID, probability_bars
@@ -152,30 +153,39 @@ def test_probabilities_keep_their_order_and_their_answer(weights: list[float], d
     assert sum("✓" in tick for tick in figure.layout.yaxis.ticktext) == 1
 
 
-@dataclass(frozen=True)
-class Row:
-    """A layer as the diagram wants it."""
+def row(
+    name: str,
+    kind: LayerKind,
+    shape: tuple[int, ...],
+    *inputs: str,
+    window: tuple[int, int] | None = None,
+    **facts: Any,
+) -> LayerRow:
+    """A layer as the diagram wants it; its word is its kind's unless `facts` say otherwise."""
+    part, label = name.split(".", 1)
+    facts = {"word": kind.words, "receptive_field_px": Sees.EVERYTHING, "macs": 0, **facts}
+    return LayerRow(
+        name=name, label=label, kind=kind, part=Part(part), output_shape=shape, inputs=inputs, window=window, **facts
+    )
 
-    label: str
-    kind: str
-    part: str
-    output_shape: tuple[int, ...]
-    arithmetic: str = ""
 
-
-BASE, HEAD = "feature-extraction base", "classifier head"
+BASE, HEAD = Part.BASE.words, Part.HEAD.words
+CONV, POOL, LINEAR = LayerKind.CONVOLUTION, LayerKind.POOLING, LayerKind.LINEAR
 ROWS = [
-    Row("conv1", "convolution", BASE, (6, 28, 28), "5×5×3×6 + 6 = 456"),
-    Row("relu1", "activation", BASE, (6, 28, 28)),
-    Row("pool1", "pooling", BASE, (6, 14, 14)),
-    Row("block1.conv1", "convolution", BASE, (16, 14, 14), "3×3×6×16 = 864"),
-    Row("block1.shortcut", "convolution", BASE, (16, 14, 14), "1×1×6×16 = 96"),
-    Row("block1.add", "sum", BASE, (16, 14, 14)),
-    Row("flatten", "flatten", HEAD, (3136,)),
-    Row("fc1", "linear", HEAD, (84,), "3136×84 + 84 = 263 508"),
-    Row("dropout1", "dropout", HEAD, (84,)),
-    Row("fc2", "linear", HEAD, (10,), "84×10 + 10 = 850"),
-]
+    row("base.conv1", CONV, (6, 28, 28), "", window=(5, 5)),
+    row("base.relu1", LayerKind.ACTIVATION, (6, 28, 28), "base.conv1", word="relu"),
+    row("base.pool1", POOL, (6, 14, 14), "base.relu1", window=(2, 2)),
+    row("base.block1.conv1", CONV, (16, 14, 14), "base.pool1", window=(3, 3)),
+    row("base.block1.shortcut", CONV, (16, 14, 14), "base.pool1", window=(1, 1), on_shortcut=True),
+    row(
+        "base.block1.add", LayerKind.SUM, (16, 14, 14), "base.block1.conv1", "base.block1.shortcut",
+        skips_from="base.pool1",
+    ),
+    row("head.flatten", LayerKind.FLATTEN, (3136,), "base.block1.add"),
+    row("head.fc1", LINEAR, (84,), "head.flatten"),
+    row("head.dropout1", LayerKind.DROPOUT, (84,), "head.fc1"),
+    row("head.fc2", LINEAR, (10,), "head.dropout1"),
+]  # fmt: skip
 
 
 def test_the_diagram_shows_each_block_and_both_parts() -> None:
@@ -201,9 +211,30 @@ def test_the_diagram_s_sizes_mean_something() -> None:
     assert svg.count("stroke-dasharray") == 1
 
 
+def test_maps_that_are_not_square_are_drawn_so() -> None:
+    """A map of 8×16 is half as high as wide; larger than the picture, it fills the height, and the picture is smaller."""
+    wide = row("base.conv1", CONV, (1, 8, 16), "", window=(1, 5))
+    large = row("base.up1", LayerKind.UPSAMPLING, (1, 32, 64), "base.conv1", window=(1, 1))
+    svg = network_svg([wide, large], (1, 16, 16))
+    sheets = [tuple(map(float, size)) for size in re.findall(r'width="([\d.]+)" height="([\d.]+)" rx', svg)]
+
+    assert sheets == [(21, 21), (21, 10.5), (84, 42)]
+
+
+def test_a_layer_of_a_new_kind_is_told_or_drawn() -> None:
+    """Beneath the block where it keeps the shape, as a block of its own where it does not."""
+    kept = row("base.mix1", LayerKind.OTHER, (6, 28, 28), "base.conv1", word="Mix")
+    changed = row("base.cut1", LayerKind.OTHER, (3, 14, 28), "base.mix1", word="Cut")
+    svg = ElementTree.fromstring(network_svg([ROWS[0], kept, changed], (3, 32, 32)))
+    texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+    assert {"Mix", "cut1", "3×14×28"} <= set(texts)
+    assert not {"mix1", "Cut"} & set(texts)
+
+
 def test_the_diagram_escapes_what_it_writes() -> None:
     """A label is text, whatever stands in it."""
-    svg = network_svg([Row("<script>", "linear", HEAD, (10,), "")], (1, 28, 28))
+    svg = network_svg([row("head.<script>", LINEAR, (10,), "")], (1, 28, 28))
 
     assert "<script>" not in svg
     ElementTree.fromstring(svg)

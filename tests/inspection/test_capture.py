@@ -61,6 +61,43 @@ def test_no_trace_when_all_goes_well(network: Network) -> None:
     assert not any(output.requires_grad for output in seen.values())
 
 
+def test_no_trace_with_gradients(network: Network) -> None:
+    """Gradients of the logits flow back to every output; no parameter gets one, and what is put back is untouched."""
+    before, x = state_of(network), picture()
+    with torch.no_grad(), capture(network, gradients=True) as seen:  # also where the caller records none
+        logits = network(x)
+        logits[0, 3].backward(inputs=list(seen.values()))
+        meanwhile = [parameter.requires_grad for parameter in network.parameters()]
+        reached = [name for name, output in seen.items() if output.grad is not None]
+
+    assert before == state_of(network)
+    assert not any(meanwhile)
+    assert reached == list(seen)
+    assert not x.requires_grad
+    with capture(network) as plain:
+        network(x)
+    assert all(torch.equal(seen[name], output) for name, output in plain.items())
+
+
+def test_no_trace_of_a_backward_pass_through_the_parameters(network: Network) -> None:
+    """Not even where somebody wants their gradients back within: what is put back is the old tensor with its old numbers."""
+    before = state_of(network)
+    with capture(network, gradients=True):
+        network.requires_grad_(True)
+        network(picture()).sum().backward()
+
+    assert before == state_of(network)
+
+
+def test_no_trace_of_a_backward_pass_that_fails(network: Network) -> None:
+    """As after a forward pass that fails."""
+    before = state_of(network)
+    with pytest.raises(RuntimeError, match="scalar"), capture(network, ["base.conv1"], gradients=True) as seen:
+        torch.autograd.grad(network(picture()), seen["base.conv1"])
+
+    assert before == state_of(network)
+
+
 def test_no_trace_of_a_bad_name(network: Network) -> None:
     """The text lists the names there are; a group of layers is no layer."""
     before = state_of(network)

@@ -1,12 +1,15 @@
 """Feature maps are the numbers the network computes, not something like them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnnlab.analysis.layers import LayerKind
 from cnnlab.data import DATASETS
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps, compute
 from cnnlab.models import ARCHITECTURES, Network, build
@@ -32,9 +35,31 @@ def picture_of(seed: int) -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES.names())
-def computed(request: pytest.FixtureRequest) -> FeatureMaps:
-    """Every architecture on one picture."""
-    return compute(network_of(request.param), picture_of(1), HALF, HALF)
+def network(request: pytest.FixtureRequest) -> Network:
+    """Every architecture."""
+    return network_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def computed(network: Network) -> FeatureMaps:
+    """On one picture."""
+    return compute(network, picture_of(1), HALF, HALF)
+
+
+def squares(maps: npt.NDArray[np.float32], after: LayerMaps) -> npt.NDArray[np.float32]:
+    """[channels, height, width, 4]: the 2×2 squares that tile the maps."""
+    channels, height, width = after.maps.shape
+    tiled = maps[:, : 2 * height, : 2 * width].reshape(channels, height, 2, width, 2)
+    return tiled.swapaxes(2, 3).reshape(channels, height, width, 4)
+
+
+FUNCTIONS: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.ReLU: F.relu,
+    nn.GELU: F.gelu,
+    nn.LeakyReLU: lambda x: torch.where(x > 0, x, 0.1 * x),
+    nn.SiLU: F.silu,
+    nn.Tanh: torch.tanh,
+}
 
 
 def test_simple_cnn_by_hand() -> None:
@@ -68,20 +93,20 @@ def test_simple_cnn_by_hand() -> None:
     np.testing.assert_array_equal(logits[0], maps.logits)
 
 
-def test_each_layer_follows_from_the_one_before(computed: FeatureMaps) -> None:
-    """After activation: the positive part, or GELU of it; after pooling: the maximum of each 2×2 square."""
+def test_each_layer_follows_from_the_one_before(network: Network, computed: FeatureMaps) -> None:
+    """After activation: its function of each value; after 2×2 pooling: the maximum or the mean of each square."""
     checked = set()
     for before, after in zip(computed.layers, computed.layers[1:], strict=False):
-        if after.kind == "activation":
-            function = F.gelu if after.label.startswith("gelu") else F.relu
-            np.testing.assert_array_equal(function(torch.tensor(before.maps)[None])[0], after.maps)
-        elif after.kind == "pooling":
-            channels, height, width = after.maps.shape
-            squares = before.maps[:, : 2 * height, : 2 * width].reshape(channels, height, 2, width, 2)
-            np.testing.assert_array_equal(squares.max(axis=(2, 4)), after.maps)
+        layer = network.get_submodule(after.name)
+        if after.kind is LayerKind.ACTIVATION:
+            np.testing.assert_array_equal(FUNCTIONS[type(layer)](torch.tensor(before.maps)[None])[0], after.maps)
+        elif isinstance(layer, nn.MaxPool2d) and layer.kernel_size == 2:
+            np.testing.assert_array_equal(squares(before.maps, after).max(axis=3), after.maps)
+        elif isinstance(layer, nn.AvgPool2d) and layer.kernel_size == 2:
+            np.testing.assert_allclose(squares(before.maps, after).mean(axis=3), after.maps, atol=1e-6)
         checked.add(after.kind)
 
-    assert "activation" in checked
+    assert LayerKind.ACTIVATION in checked
 
 
 def test_a_residual_sum_is_the_sum_of_its_branches() -> None:
@@ -93,7 +118,7 @@ def test_a_residual_sum_is_the_sum_of_its_branches() -> None:
     def maps(label: str) -> npt.NDArray[np.float32]:
         return layers[label].maps
 
-    assert layers["block1.add"].kind == "sum"
+    assert layers["block1.add"].kind is LayerKind.SUM
     np.testing.assert_array_equal(maps("block1.bn2") + maps("pool1"), maps("block1.add"))
     np.testing.assert_array_equal(maps("block2.bn2") + maps("block2.shortcut_bn"), maps("block2.add"))
 
@@ -103,7 +128,7 @@ def test_shapes_and_numbers(computed: FeatureMaps) -> None:
     assert computed.network_input.shape == (3, 32, 32)
     assert all(layer.maps.ndim == 3 and layer.maps.dtype == np.float32 for layer in computed.layers)
     assert all(layer.name == f"base.{layer.label}" for layer in computed.layers)
-    assert computed.layers[0].kind == "convolution"
+    assert computed.layers[0].kind is LayerKind.CONVOLUTION
     assert abs(computed.probabilities.sum() - 1) < 1e-12
     exponentials = np.exp(computed.logits.astype(np.float64))
     np.testing.assert_allclose(exponentials / exponentials.sum(), computed.probabilities, rtol=1e-12)

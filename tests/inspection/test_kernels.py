@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from torch import nn
 
 from cnnlab import checkpoints
+from cnnlab.analysis.layers import LayerKind
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.data import DATASETS
 from cnnlab.inspection.kernels import Floats, kernels_of, moved, symmetric_limit
@@ -26,17 +29,54 @@ def test_every_convolution_in_order(tmp_path: Path, architecture: str) -> None:
     config = TrainingConfig(architecture=architecture, batch_norm=True)
     network = build(config, CIFAR)
     path = tmp_path / "weights-0000.safetensors"
-    kernels = kernels_of(path, checkpoints.write(path, network.state_dict(), {}).sha256)
+    rows = summarise(config, CIFAR)
+    kernels = kernels_of(path, checkpoints.write(path, network.state_dict(), {}).sha256, rows)
 
-    assert [row.name for row in summarise(config, CIFAR) if row.kind == "convolution"] == list(kernels)
-    for name, values in kernels.items():
-        np.testing.assert_array_equal(network.get_parameter(f"{name}.weight").detach().numpy(), values)
+    convolutions = [name for name, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    assert convolutions == list(kernels)
+    for row in rows:
+        if row.name in kernels:
+            assert row.out_channels is not None
+            assert row.in_channels is not None
+            assert row.groups is not None
+            assert kernels[row.name].shape == (row.out_channels, row.in_channels // row.groups, *(row.kernel or ()))
+            if row.kind is LayerKind.CONVOLUTION:
+                weight = network.get_parameter(f"{row.name}.weight").detach().numpy()
+                np.testing.assert_array_equal(weight, kernels[row.name])
+
+
+def test_a_transposed_convolution_s_kernels_by_output(tmp_path: Path) -> None:
+    """Kernel n is what reaches output channel n: one lit value of input channel i stamps kernels[n, i] onto it."""
+    config = TrainingConfig(architecture="OddNet", batch_norm=True)
+    network, path = build(config, CIFAR), tmp_path / "weights-0000.safetensors"
+    file = checkpoints.write(path, network.state_dict(), {})
+    layer = network.get_submodule("base.up1")
+    assert isinstance(layer, nn.ConvTranspose2d)
+    kernels = kernels_of(path, file.sha256, summarise(config, CIFAR))["base.up1"]
+    per_group = layer.in_channels // layer.groups
+    for i in range(layer.in_channels):
+        lit = torch.zeros(1, layer.in_channels, 5, 5)
+        lit[0, i, 2, 2] = 1
+        with torch.no_grad():
+            stamped = layer(lit)[0, :, 3:6, 3:6].numpy()
+        for n in range(layer.out_channels):
+            same_group = n // (layer.out_channels // layer.groups) == i // per_group
+            expected = kernels[n, i % per_group] if same_group else np.zeros((3, 3))
+            np.testing.assert_allclose(stamped[n], expected, atol=1e-6)
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    """It has no such kernels, and a sentence says so."""
+    path = tmp_path / "weights-0000.safetensors"
+    file = checkpoints.write(path, build(TrainingConfig(), CIFAR).state_dict(), {})
+    with pytest.raises(CheckpointError, match=r"no kernels of conv3"):
+        kernels_of(path, file.sha256, summarise(TrainingConfig(architecture="VGGishCNN"), CIFAR))
 
 
 def test_unreadable_weights_are_refused(tmp_path: Path) -> None:
     """With the sentence of the checkpoint."""
     with pytest.raises(CheckpointError, match=r"weights-0001\.safetensors"):
-        kernels_of(tmp_path / "weights-0001.safetensors", "0" * 64)
+        kernels_of(tmp_path / "weights-0001.safetensors", "0" * 64, [])
 
 
 @given(KERNELS)

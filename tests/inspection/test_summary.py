@@ -1,18 +1,21 @@
 """The summary says of a network, without building it, what the built one turns out to be."""
 
 from dataclasses import replace
+from math import prod
 
 import pytest
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cnnlab.analysis.layers import LayerKind, Part, Sees
 from cnnlab.data import DATASETS
+from cnnlab.formatting import count
 from cnnlab.inspection._layers import leaves_of
 from cnnlab.inspection.capture import capture
 from cnnlab.inspection.summary import LayerRow, summarise, totals
 from cnnlab.models import ARCHITECTURES, build
 from cnnlab.schema import TrainingConfig
+from tests.inspection.fields import assert_fields
 
 CIFAR = DATASETS.get("CIFAR-10").info
 
@@ -78,64 +81,81 @@ def test_totals(architecture: str, macs: int, parameters: int) -> None:
     ("architecture", "label", "arithmetic"),
     [
         ("SimpleCNN", "conv1", "5×5×3×6 + 6 = 456"),
-        ("SimpleCNN", "fc1", "400×120 + 120 = 48 120"),
+        ("SimpleCNN", "fc1", f"400×120 + 120 = {count(48_120)}"),
         ("SimpleCNN", "relu1", ""),
         ("ResNet", "conv1", "3×3×3×32 = 864"),
         ("ResNet", "bn1", "2×32 = 64"),
+        ("OddNet", "conv2", "3×3×1×8 + 8 = 80"),
+        ("OddNet", "up1", "3×3×16×6 + 12 = 876"),
+        ("OddNet", "norm1", "2×12 = 24"),
+        ("OddNet", "neighbours1", "12×1×1 = 12"),
     ],
 )
 def test_arithmetic_reads_well(architecture: str, label: str, arithmetic: str) -> None:
-    """Height × width × in × out, plus biases where there are any."""
+    """Height × width × in × out, plus biases where there are any; of a group's channels; an unknown parameter's shape."""
     assert arithmetic == row_of(architecture, label).arithmetic
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())
-def test_arithmetic_adds_up(architecture: str) -> None:
-    """Worked out, the left side is the right side, and the right side is the number of parameters."""
+def test_terms_add_up(architecture: str) -> None:
+    """Worked out, they are the number of parameters."""
     for row in summarise(config_of(architecture), CIFAR):
-        if not row.arithmetic:
-            assert row.parameters == 0
-            continue
-        left, right = row.arithmetic.split(" = ")
-        product, _, bias = left.partition(" + ")
-        worked_out = torch.tensor([int(factor) for factor in product.split("×")]).prod().item() + int(bias or 0)
-        assert row.parameters == worked_out == int(right.replace(" ", ""))
+        assert row.parameters == sum(prod(factors) for factors in row.terms)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())
 def test_receptive_field_is_what_a_value_answers_to(architecture: str, batch_norm: bool) -> None:
-    """Light one column of a picture after the other: the columns that a middle value answers to are its field.
-
-    All weights positive and all biases zero, so that nothing cancels and no ReLU or pooling hides an answer.
-    """
-    width, height = 72, 16
+    """In both directions; see `assert_fields`."""
     config = config_of(architecture).model_copy(update={"batch_norm": batch_norm})
-    rows = summarise(config, CIFAR)
-    base = build(config, CIFAR).base
-    for name, parameter in base.named_parameters():
-        is_kernel = parameter.ndim == 4
-        value = 1 / parameter[0].numel() if is_kernel else float(not name.endswith("bias"))
-        nn.init.constant_(parameter, value)
-    columns = torch.eye(width)[:, None, None, :].expand(width, 3, height, width)
-    with capture(base) as seen:
-        base(columns)
-
-    fields = {row.name.removeprefix("base."): row.receptive_field_px for row in rows if row.name.startswith("base.")}
-    measured = {}
-    for name, output in seen.items():
-        middle = output[:, 0, output.shape[2] // 2, output.shape[3] // 2]
-        measured[name] = int((middle > 0).sum())
-    assert fields == measured
+    assert_fields(lambda: build(config, CIFAR))
 
 
 def test_receptive_field_ends_at_flatten() -> None:
     """From there on every value sees the whole picture."""
     rows = summarise(config_of("SimpleCNN"), CIFAR)
 
-    assert next(row.label for row in rows if row.receptive_field_px is None) == "flatten"
-    assert all(row.receptive_field_px is None for row in rows if row.part == "classifier head")
-    assert row_of("ResNet", "pool2").receptive_field_px == 48 + 3 * 8  # four places, eight pixels apart
+    assert next(row.label for row in rows if row.receptive_field_px is Sees.EVERYTHING) == "flatten"
+    assert all(row.receptive_field_px is Sees.EVERYTHING for row in rows if row.part is Part.HEAD)
+    assert row_of("ResNet", "pool2").receptive_field_px == (72, 72)  # 48 + 3 · 8: four places, eight pixels apart
+
+
+def test_an_unknown_layer_has_no_formula_and_neither_has_what_follows() -> None:
+    """Its shape and parameters are known all the same, and the totals say whose work is missing."""
+    rows = summarise(config_of("OddNet"), CIFAR)
+    labels = [row.label for row in rows]
+    behind = rows[labels.index("neighbours1") :]
+
+    assert rows[labels.index("norm1")].receptive_field_px == (56, 64)
+    assert all(row.receptive_field_px is Sees.NO_FORMULA for row in behind)
+    assert [row.label for row in rows if row.macs is None] == ["neighbours1"] == list(totals(rows).uncounted)
+    assert (behind[0].kind, behind[0].word) == (LayerKind.OTHER, "Neighbours")
+    assert (behind[0].output_shape, behind[0].parameters) == ((12, 16, 32), 12)
+
+
+def test_numbers_of_a_layer() -> None:
+    """Kernel, stride, padding, dilation, groups and channels as the layers have them; nothing where a layer has none."""
+    conv5, up1, conv4 = (row_of("OddNet", label) for label in ("conv5", "up1", "conv4"))
+    pool2, relu1, fc1 = (row_of("OddNet", label) for label in ("pool2", "relu1", "fc1"))
+
+    assert (conv5.kernel, conv5.stride, conv5.padding) == ((1, 5), (2, 1), (0, 2))
+    assert (up1.kernel, up1.groups, up1.in_channels, up1.out_channels) == ((3, 3), 2, 16, 12)
+    assert (conv4.dilation, conv4.window, conv4.bias) == ((2, 2), (5, 5), True)
+    assert (pool2.kernel, pool2.stride, pool2.padding, pool2.groups) == ((3, 3), (2, 2), (1, 1), None)
+    assert (relu1.kernel, relu1.stride, relu1.bias, relu1.terms) == (None, None, None, ())
+    assert (fc1.in_channels, fc1.out_channels, fc1.kernel) == (48, 10, None)
+
+
+def test_residual_paths_are_told_apart() -> None:
+    """By what flows where: the layers on a shortcut, and where it parts from the main path."""
+    rows = {row.label: row for row in summarise(config_of("ResNet"), CIFAR)}
+    shortcuts = {label for label, row in rows.items() if row.on_shortcut}
+
+    assert shortcuts == {f"block{n}.shortcut{what}" for n in (2, 3) for what in ("", "_bn")}
+    assert rows["block1.add"].skips_from == "base.pool1"
+    assert rows["block3.add"].skips_from == "base.block2.relu2"
+    assert rows["block1.add"].inputs == ("base.block1.bn2", "base.pool1")
+    assert rows["conv1"].inputs == ("",)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())

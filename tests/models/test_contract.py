@@ -130,6 +130,15 @@ def test_labels_are_unique(case: Case) -> None:
     assert len(labels) == len(set(labels))
 
 
+def test_layers_take_and_give_one_tensor_a_value(case: Case) -> None:
+    """On torch's meta device too, without a weight: memory is foretold and weights are loaded there."""
+    with torch.device("meta"):
+        network = build(case.config, case.info)
+        logits = network(torch.empty(case.pictures.shape))
+
+    assert logits.shape == (2, len(case.info.classes))
+
+
 def test_nothing_works_in_place(case: Case) -> None:
     """What a hook has seen stays what it was."""
     assert not [name for name, module in case.network.named_modules() if getattr(module, "inplace", False)]
@@ -154,7 +163,7 @@ def test_batch_norm_stands_between_convolution_and_activation(case: Case) -> Non
             if isinstance(modules[str(before.target)], nn.MaxPool2d):
                 (before,) = before.all_input_nodes
             source = modules[str(before.target)]
-            assert isinstance(source, nn.Conv2d)
+            assert isinstance(source, nn.Conv2d | nn.ConvTranspose2d)
             assert source.bias is None
     if not case.config.batch_norm:
         convolutions = [m for m in case.network.modules() if isinstance(m, nn.Conv2d) and m.weight.requires_grad]

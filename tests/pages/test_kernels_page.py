@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.widgets import tiles
+from cnnlab.data import DATASETS
 from cnnlab.inspection.kernels import kernels_of, moved
+from cnnlab.inspection.summary import summarise
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.views import kernels
@@ -44,7 +46,8 @@ def run(insert_run: Callable[..., Run]) -> Run:
 def weights_of(store: Store, run: Run, epoch: int, layer: str) -> np.ndarray:
     """The kernels as they lie in the checkpoint."""
     weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
-    return kernels_of(store.path(weights), weights.sha256)[layer]
+    layers = summarise(run.config, DATASETS.get(run.config.dataset).info)
+    return kernels_of(store.path(weights), weights.sha256, layers)[layer]
 
 
 def test_an_empty_store_offers_a_run_that_fills_the_page(open_page: OpenPage, store: Store) -> None:

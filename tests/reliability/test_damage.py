@@ -49,7 +49,7 @@ def test_damaged_weights_are_never_looked_into(store: Store) -> None:
         path.write_bytes((cut, flip)[turn % 2](content, chance))
         looks = (
             lambda: checkpoints.read(path, file.sha256),
-            lambda: kernels_of(path, file.sha256),
+            lambda: kernels_of(path, file.sha256, []),
             lambda: load_network(run.config, info, path, file.sha256),
         )
         with pytest.raises(CheckpointError, match="altered or damaged"):

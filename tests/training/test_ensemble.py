@@ -66,9 +66,10 @@ RUNS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_each_run_is_the_run_alone(small_data: Data, batch_norm: bool) -> None:
+@pytest.mark.parametrize("architecture", ["SimpleCNN", "OddNet"])
+def test_each_run_is_the_run_alone(small_data: Data, architecture: str, batch_norm: bool) -> None:
     """Other seeds, learning rates, optimizers and pictures: losses within 1e-4, weights and running statistics within 1e-3."""
-    configs = [small(batch_norm=batch_norm, **changes) for changes in RUNS]
+    configs = [small(architecture=architecture, batch_norm=batch_norm, **changes) for changes in RUNS]
     datas = [part(small_data, 0, 110), part(small_data, 140, 250), part(small_data, 0, 110)]
     together = fit_together(configs, datas, CPU, plan_of(configs[0]))
     found: list[list[StepRecord | EpochRecord]] = [[], [], []]

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
-from cnnlab.data.tensors import Data
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import Data, ImageSet
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
 from cnnlab.records import EpochRecord
@@ -32,17 +34,40 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def test_it_learns(miniature: TrainingConfig, small_data: Data) -> None:
-    """A few epochs of a few steps beat guessing by far, and the frozen layer is the one that was set."""
+def coloured(info: DatasetInfo, num_train: int, num_other: int = 100) -> Data:
+    """Noise tinted by its class: whatever the recipe shifts and mirrors, the class can still be seen."""
+    random = np.random.default_rng(0)
+    tints = np.array([(red, green, blue) for red in (0, 60, 120) for green in (0, 60) for blue in (0, 120)][:10])
+
+    def part(name: str, n: int) -> ImageSet:
+        labels = random.integers(0, 10, n)
+        noise = random.integers(0, 130, (n, info.size_px, info.size_px, 3))
+        images = (noise + tints[labels][:, None, None, :]).astype(np.uint8)
+        return ImageSet(name, torch.from_numpy(images), torch.from_numpy(labels))
+
+    train, half = part("train", num_train), (0.5, 0.5, 0.5)
+    sample = ImageSet("train sample", train.images[:num_other], train.labels[:num_other])
+    return Data(info, half, half, train, sample, part("validation", num_other), part("test", num_other))
+
+
+def test_it_learns(miniature: TrainingConfig, shapes_info: DatasetInfo) -> None:
+    """A few epochs of a few steps beat guessing by far, and the frozen layer is the one that was set.
+
+    On `small_data` they do not: one row tells the class there, the recipe shifts rows by up to two, and 25 steps end
+    anywhere from 12 to 41 % of the training pictures, by the seed and by how the processor rounds. A tint is learned
+    to 100 % with any seed, in bfloat16 and float32.
+    """
     config = miniature.model_copy(update={"epochs": 5})
-    run = fit(config, small_data, CPU)
+    data = coloured(shapes_info, 250)
+    run = fit(config, data, CPU)
     whitening = run.model.get_parameter("base.whiten.weight").clone()
     epochs = [record for record in run if isinstance(record, EpochRecord)]
-    scores = full_scores(run.model, small_data, epoch=5, views=config.test_time_augmentation)
+    scores = full_scores(run.model, data, epoch=5, views=config.test_time_augmentation)
 
     assert epochs[-1].running_loss < epochs[0].running_loss
-    assert scores.train.accuracy > 0.3
+    assert scores.train.accuracy > 0.7
     assert scores.test_augmented is not None
+    assert scores.test_augmented.accuracy > 0.7
     assert scores.test_augmented.views == 6
     assert torch.equal(whitening, run.model.get_parameter("base.whiten.weight"))
 

@@ -22,13 +22,13 @@ from cnnlab.runs import Run, Store
 from cnnlab.worker import writer
 from cnnlab.worker.writer import Commit, Unwritten, Writer
 from tests.factories import epoch_record, step_record
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train
 
 
 def state(number: int, size: int = 10) -> Unwritten:
     """Of `size` numbers, after that epoch."""
-    return Unwritten("state", {"epoch": number, "step": 4 * number}, {"model.w": torch.zeros(size)})
+    return Unwritten("state", {"epoch": number, "step": 10 * number}, {"model.w": torch.zeros(size)})
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ class SlowDisk:
 
         def slow(path: Any, *arguments: Any, **named: Any) -> WrittenFile:
             self.begun.append(path.name)
-            assert self._allowed.acquire(timeout=60)
+            assert self._allowed.acquire(timeout=PATIENCE_S)
             return write(path, *arguments, **named)
 
         monkeypatch.setattr(checkpoints, "write", slow)

@@ -61,6 +61,16 @@ def feature_maps() -> StreamlitPage:
     )
 
 
+def predictions() -> StreamlitPage:
+    """Return the page "Where is it wrong, and how sure is it?". Takes `?run=&epoch=&set=&cell=`."""
+    return st.Page(
+        PAGES / "predictions.py",
+        title="Predictions",
+        icon=":material/fact_check:",
+        help="Where is it wrong, and how sure is it? Which classes it takes for which, on a whole set of pictures.",
+    )
+
+
 def all_pages() -> list[StreamlitPage]:
     """Return every page, in the order of the navigation."""
-    return [home(), train(), compare(), kernels(), feature_maps()]
+    return [home(), train(), compare(), kernels(), feature_maps(), predictions()]

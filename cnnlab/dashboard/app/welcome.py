@@ -85,9 +85,7 @@ def show() -> None:
         with left:
             welcome()
         with right:
-            waiting = examples() is None
-            every_s = LOOK_AGAIN_S if waiting else None
-            poll(examples, pictures, every_s=every_s, outside=lambda shown: shown is None, seen=waiting, key="pictures")
+            poll(examples, pictures, examples(), every_s=lambda shown: None if shown else LOOK_AGAIN_S, key="pictures")
         cards()
         if runs := services.runs(store):
             latest.latest(runs)

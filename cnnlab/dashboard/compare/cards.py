@@ -1,6 +1,7 @@
 """This module draws a card for each chosen run: what the run shows, where to go with it, and what may be done to it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -9,10 +10,9 @@ from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.runs import Run, Store, StoreError
-
-_DELETED = "compare_deleted"
+from cnnlab.runs import Run, Store
 
 
 def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
@@ -43,33 +43,11 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         if current_user.may_change(run) and st.button(
             "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
         ):
-            _confirm_delete(store, run)
-
-
-@st.dialog("Delete this run?")
-def _confirm_delete(store: Store, run: Run) -> None:
-    if st.session_state.pop(_DELETED, False):
-        st.rerun()  # which shuts the dialog
-    st.markdown(f"**{escape(run.name)}**, its curves and its weights will be gone for good.")
-    with st.container(horizontal=True):
-        st.button(
-            "Delete for good",
-            key="delete_for_good",
-            type="primary",
-            icon=":material/delete:",
-            on_click=_delete,
-            args=(store, run.id),
-        )
-        if st.button("Keep it", key="delete_not"):
-            st.rerun()
+            what = f"**{escape(run.name)}**, its curves and its weights"
+            confirm_delete("Delete this run?", what, partial(_delete, store, run.id), key="delete_for_good")
 
 
 def _delete(store: Store, run_id: str) -> None:
-    try:
-        store.delete(run_id)
-    except StoreError as error:
-        st.toast(escape(str(error)), icon=":material/error:")
-        return
-    st.session_state[_DELETED] = True
+    store.delete(run_id)
     if "runs" in st.query_params:
         query_params.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))

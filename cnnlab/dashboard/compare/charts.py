@@ -45,29 +45,16 @@ def show(store: Store, chosen: Sequence[Run]) -> None:
     """Draw the sentence, the bars and the curves of the chosen runs, again and again while one of them trains."""
     ids = [run.id for run in chosen]
 
-    def read() -> list[Run]:
+    def read() -> Sequence[Run]:
         by_id = {run.id: run for run in store.list()}
         return [by_id[id] for id in ids if id in by_id]
 
-    draw = partial(_show, store, ids)
-    poll(
-        read,
-        draw,
-        every_s=pace_s(chosen),
-        outside=how_many_at_what_pace,
-        seen=how_many_at_what_pace(chosen),
-        key="compare",
-    )
+    poll(read, partial(_show, store, ids), chosen, every_s=pace_s, outside=len, key="compare")
 
 
 def pace_s(runs: Sequence[Run]) -> float | None:
     """Return the seconds between two looks at these runs; None where nothing changes by itself."""
     return REFRESH_S if any(run.status.active for run in runs) else None
-
-
-def how_many_at_what_pace(runs: Sequence[Run]) -> tuple[int, float | None]:
-    """Return what the page around the figures also shows of the runs: where that changes, the page is drawn anew."""
-    return len(runs), pace_s(runs)
 
 
 def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:

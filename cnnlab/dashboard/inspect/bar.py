@@ -138,14 +138,9 @@ def _wait(store: Store, run: Run) -> None:
         run_labels.status_badge(run.status)
         if run.status.active:
             st.markdown(f"{run_labels.run_line(run)} has not begun yet. Its first weights are here as soon as it does.")
-            poll(
-                partial(_standing, store, run.id),
-                _drawn_outside,
-                every_s=WAIT_S,
-                outside=lambda now: now,
-                seen=(run.status, False),
-                key="first weights",
-            )
+            drawn: tuple[object, ...] = (run.status, False)
+            read = partial(_standing, store, run.id)
+            poll(read, _nothing, drawn, every_s=lambda _: WAIT_S, outside=lambda now: now, key="first weights")
         else:
             st.markdown(f"{run_labels.run_line(run)} ended before it had any weights. {escape(run.message or '')}")
         url.link(navigation.train(), "See how the run goes", icon=":material/model_training:", run=run.id)
@@ -159,5 +154,5 @@ def _standing(store: Store, id: str) -> tuple[object, ...]:
         return ()
 
 
-def _drawn_outside(standing: object) -> None:
+def _nothing(standing: object) -> None:
     """Draw nothing: the page around says all there is."""

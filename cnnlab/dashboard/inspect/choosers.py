@@ -1,13 +1,13 @@
 """The choosers below the bar: which view of the page, layer, channel, set of pictures and class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
-from cnnlab.dashboard.inspect.view import SetName, View
+from cnnlab.dashboard.inspect.view import LayerChoice, SetName, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.data import DatasetInfo
 from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION
@@ -44,11 +44,15 @@ def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
     return view
 
 
-def choose_layer(selection: Selection, layers: Sequence[LayerRow], label: str, words: Mapping[str, str]) -> LayerRow:
-    """One of `layers` as a strip of buttons; `words` names them by label.
+def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
+    """Draw the layers of `choice` as a strip of buttons and return the chosen one; None, with a sentence, without any.
 
     Where the address names another layer of the network (the pages show different ones), it is the one before that.
     """
+    layers = [row for row in selection.layers if choice.among(row)]
+    if not layers:
+        st.info(choice.none, icon=":material/grid_off:")
+        return None
     asked = url.asked("layer")
     named = next((row for row in selection.layers if asked in (row.label, row.name)), None)
     if named is None and url.from_outside("layer"):
@@ -56,12 +60,13 @@ def choose_layer(selection: Selection, layers: Sequence[LayerRow], label: str, w
     until = selection.layers.index(named) + 1 if named else 0
     chosen = next((row for row in reversed(selection.layers[:until]) if row in layers), layers[0])
     key = f"looking_layer_of_{len(layers)}"
-    set_widget(key, chosen.label)
+    set_widget(key, chosen.label)  # unique within a network, and what the address calls it
+    words = dict(zip((row.label for row in layers), choice.words(layers), strict=True))
     st.segmented_control(
-        label,
-        [row.label for row in layers],
+        choice.label,
+        list(words),
         key=key,
-        format_func=lambda name: words[name],
+        format_func=words.__getitem__,
         required=True,
         on_change=take,
         args=("layer", key),

@@ -112,15 +112,9 @@ def pulse(store: Store, selection: Selection) -> None:
     if selection.playing:
         st.fragment(_step, run_every=_FRAME_S)(selection)
     elif selection.run.status.active:
-        seen = selection.run.status, selection.saved
-        poll(
-            partial(_standing, store, selection.run.id),
-            _nothing,
-            every_s=_WATCH_S,
-            outside=lambda now: now,
-            seen=seen,
-            key="epochs",
-        )
+        drawn: tuple[object, ...] = (selection.run.status, selection.saved)
+        read = partial(_standing, store, selection.run.id)
+        poll(read, _nothing, drawn, every_s=lambda _: _WATCH_S, outside=lambda now: now, key="epochs")
 
 
 def next_epoch(epochs: Sequence[int], now: int) -> int | None:

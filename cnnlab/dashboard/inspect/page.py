@@ -59,14 +59,11 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
     controls = st.container(horizontal=True, gap="small")
     with controls:
         if "layer" in view.chooses:
-            rows = [row for row in selection.layers if view.layers.among(row)]
-            row = choosers.choose_layer(selection, rows, view.layers.label, view.layers.words(rows))
+            row = choosers.choose_layer(selection, view.layers)
+            if row is None:
+                return None
             chosen["layer"], address["layer"] = row.name, row.label
-        if "set" in view.chooses:
-            chosen["set"] = address["set"] = choosers.choose_set(run, info)
-        if "class" in view.chooses:
-            number = choosers.choose_class(info)
-            chosen["class_index"], address["class"] = number, None if number is None else info.classes[number]
+        _choose_set_and_class(view, selection, chosen, address)
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
 
@@ -85,3 +82,15 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         address=address,
         arrays_at=lambda weights: arrays_of(view, subject(weights)),
     )
+
+
+def _choose_set_and_class(
+    view: View[Any], selection: Selection, chosen: dict[str, Any], address: dict[str, str | int | None]
+) -> None:
+    """Draw the choosers of the set of pictures and of the class, where the view has them, and note what was chosen."""
+    info = DATASETS.get(selection.run.config.dataset).info
+    if "set" in view.chooses:
+        chosen["set"] = address["set"] = choosers.choose_set(selection.run, info)
+    if "class" in view.chooses:
+        number = choosers.choose_class(info)
+        chosen["class_index"], address["class"] = number, None if number is None else info.classes[number]

@@ -1,6 +1,4 @@
-"""This module chooses the picture to look at: one of the test set, or a person's own. It stands in the URL: test:123 or
-upload:<hash>.
-"""
+"""This module chooses the picture to look at, the dataset's or a person's; it stands in the URL: test:123, upload:<hash>."""
 
 import random
 from dataclasses import dataclass
@@ -14,14 +12,19 @@ from cnnlab.dashboard.inspect import uploads
 from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
-from cnnlab.data import DATASETS, Arrays, Dataset, DataUnavailableError
+from cnnlab.data import DATASETS, Arrays, Dataset, DatasetInfo, DataUnavailableError
 from cnnlab.data.images import MAX_BYTES, PictureError, fit_to
-from cnnlab.formatting import NARROW
+from cnnlab.data.tensors import normalisation_of
+from cnnlab.formatting import MINUS, NARROW
+from cnnlab.schema import TrainingConfig
 
 STRIP = 12
 """Thumbnails side by side."""
+SHOWN_PX, COLUMN_PX = 160, 168
+"""How large one picture of the data is drawn, and the column it stands in."""
 _CLASS, _INDEX, _UPLOAD, _REFUSED = "picture_class", "picture_index", "picture_upload", "picture_refused"
 _DRAWER = "picture_drawer"
 _ALL = "all classes"
@@ -44,7 +47,8 @@ class Picture:
     def words(self) -> str:
         """Write whose picture it is."""
         kind, _, which = self.key.partition(":")
-        return f"test picture {which}" if kind == "test" else "your picture"
+        names = {"test": f"test picture {which}", "train": f"picture {which} of the training file"}
+        return names.get(kind, "your picture")
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
@@ -66,6 +70,25 @@ def choose_picture(dataset_name: str) -> Picture | None:
     if arrays is not None:
         _draw_strip(dataset, arrays, picture)
     return picture
+
+
+def draw_received(config: TrainingConfig, info: DatasetInfo, network_input: npt.NDArray[np.float32]) -> None:
+    """The very numbers that go into the first layer, as colours."""
+    with st.container(width=COLUMN_PX):
+        st.markdown("**As the network sees it**")
+        colours = np.moveaxis(network_input, 0, -1)[np.newaxis]
+        tiles(
+            key="network_input",
+            values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
+            limits=_range(config, info),
+            palette="viridis",
+            labels=["input"],
+            columns=1,
+            tile_px=SHOWN_PX,
+            hint="Point at a pixel to read its numbers.",
+            description="The numbers that the network receives, as colours.",
+        )
+        st.caption(_normalisation_words(config, info))
 
 
 def _test_set(dataset: Dataset) -> Arrays | None:
@@ -92,7 +115,10 @@ def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
         complain("The uploaded picture of this address is no longer kept; upload it again.")
     if arrays is None:
         return None
-    index = url.whole(which) if kind == "test" else 0
+    index = url.whole(which) if kind in ("test", "train") else 0
+    if kind == "train" and index is not None and index < info.num_train:
+        image = np.array(arrays.train_images[index])
+        return Picture(f"train:{index}", image, image, int(arrays.train_labels[index]))
     if index is None or index >= info.num_test or kind not in ("test", "upload"):
         if url.from_outside("picture"):
             complain(f"{info.name} has the test pictures 0 to {info.num_test - 1}. Here is the first one.")
@@ -227,3 +253,17 @@ def _uploaded() -> None:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
     else:
         st.session_state[_DRAWER] = False  # shut: it would lie over what it is about
+
+
+def _range(config: TrainingConfig, info: DatasetInfo) -> tuple[float, float]:
+    """What the darkest and the brightest possible pixel become, over all channels."""
+    mean, std = normalisation_of(config, info)
+    return min(-m / s for m, s in zip(mean, std, strict=True)), max((1 - m) / s for m, s in zip(mean, std, strict=True))
+
+
+def _normalisation_words(config: TrainingConfig, info: DatasetInfo) -> str:
+    low, high = _range(config, info)
+    size = f"{info.channels}×{info.size_px}×{info.size_px} numbers from {short(low)} to {short(high)}"
+    if config.normalisation == "half":
+        return f"{size}: (v / 255 {MINUS} 0.5) / 0.5."
+    return f"{size}: (v / 255 {MINUS} mean) / deviation of each channel over the training set."

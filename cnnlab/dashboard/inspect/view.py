@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.analysis.layers import LayerRow, Part
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
-from cnnlab.inspection._layers import BASE
 from cnnlab.inspection.networks import load_network
-from cnnlab.inspection.summary import LayerRow
+from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
 from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
@@ -96,6 +96,11 @@ class Subject:
         return json.dumps([self.config.model_dump_json(), *named])
 
     @property
+    def row(self) -> LayerRow:
+        """Return what is known of the chosen layer before any weight: kind, shapes, kernel."""
+        return next(row for row in summarise(self.config, self.info) if row.name == self.layer)
+
+    @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation a channel with which the network was trained."""
         return normalisation_of(self.config, self.info)
@@ -122,17 +127,17 @@ class Subject:
         return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
 
 
-def shapes(rows: Sequence[LayerRow]) -> dict[str, str]:
-    """Words for the strip of layers: the network from left to right. A long strip leaves out the shapes."""
-    words = {row.label: row.label for row in rows}
+def shapes(rows: Sequence[LayerRow]) -> list[str]:
+    """Return the words for the strip of layers: the network from left to right. A long strip leaves out the shapes."""
+    words = [row.label for row in rows]
     if len(rows) <= 8:
-        words = {row.label: f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows}
-    return {label: text if number == 0 else f"▸ {text}" for number, (label, text) in enumerate(words.items())}
+        words = [f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows]
+    return [text if number == 0 else f"▸ {text}" for number, text in enumerate(words)]
 
 
 def spatial(row: LayerRow) -> bool:
     """True for a layer of the base whose output is maps: (channels, height, width)."""
-    return row.part == BASE and len(row.output_shape) == 3
+    return row.part is Part.BASE and len(row.output_shape) == 3
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,10 @@ class LayerChoice:
 
     label: str = "Layer"
     among: Callable[[LayerRow], bool] = spatial
-    words: Callable[[Sequence[LayerRow]], dict[str, str]] = shapes
-    """The text of each button, by the layer's label."""
+    words: Callable[[Sequence[LayerRow]], list[str]] = shapes
+    """The text of each button."""
+    none: str = "No layer of this network's base makes feature maps."
+    """What the page says of a network that has no such layer."""
 
 
 @dataclass(frozen=True)

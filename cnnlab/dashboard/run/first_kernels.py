@@ -7,10 +7,14 @@ import numpy.typing as npt
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard.inspect.cache import layers_of
 from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.inspection.kernels import kernels_of, symmetric_limit
+from cnnlab.inspection.summary import LayerRow
+from cnnlab.models import ConfigError
+from cnnlab.registry import UnknownNameError
 from cnnlab.runs import Run, Store
 
 HEIGHT_PX = 200
@@ -18,12 +22,9 @@ HEIGHT_PX = 200
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def first_kernels(path: Path, sha256: str) -> tuple[str, npt.NDArray[np.float32]]:
-    """Return name and kernels [out, in, height, width] of the first convolution in a weights file. Raises
-    CheckpointError.
-    """
-    name, kernels = next(iter(kernels_of(path, sha256).items()))
-    return name, kernels
+def first_kernels(path: Path, sha256: str, layer: LayerRow) -> npt.NDArray[np.float32]:
+    """Return the kernels [out, in, height, width] of one convolution in a weights file. Raises CheckpointError."""
+    return kernels_of(path, sha256, [layer])[layer.name]
 
 
 def show(store: Store | Reading, run: Run) -> None:
@@ -36,7 +37,13 @@ def show(store: Store | Reading, run: Run) -> None:
         return
     newest = weights[-1]
     try:
-        name, kernels = first_kernels(store.path(newest), newest.sha256)
+        layer = next((row for row in layers_of(run) if row.has_kernels), None)
+    except (UnknownNameError, ConfigError):
+        return  # the page has said already what is wrong with its settings
+    if layer is None:
+        return
+    try:
+        kernels = first_kernels(store.path(newest), newest.sha256, layer)
     except CheckpointError as error:
         st.caption(escape(str(error)))
         return
@@ -53,7 +60,7 @@ def show(store: Store | Reading, run: Run) -> None:
         labels=[f"kernel {number}" for number in range(len(kernels))],
         colour_bar="weight",
         hint="Point at a tile to read its weights.",
-        description=f"The {len(kernels)} kernels of {name.removeprefix('base.')}, {when}",
+        description=f"The {len(kernels)} kernels of {layer.label}, {when}",
     )
     st.caption(
         "Each tile is what one kernel looks for. "

@@ -21,6 +21,9 @@ from cnnlab.formatting import count, duration, percent, points
 from cnnlab.records import RunStatus, Score
 from cnnlab.runs import Run, Store, StoreError
 
+Look = tuple[Run, Reading | StoreError | None]
+"""A run, and what was read of it or why nothing was."""
+
 EAGER_S = 0.15
 """Between two looks at a run from which the first step is awaited."""
 
@@ -52,28 +55,30 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
     pace = pace_s(run)
 
-    def read() -> Reading | StoreError:
+    def read() -> Look:
         try:
-            return run_snapshot.of(store, run.id, pace / 2 if pace else run_snapshot.FRESH_S)
-        except StoreError as error:
-            return error
+            reading = run_snapshot.of(store, run.id, pace / 2 if pace else run_snapshot.FRESH_S)
+        except StoreError as error:  # it may pass, as a busy disk does
+            return run, error
+        return reading.run, reading
 
-    def outside(now: Reading | StoreError) -> tuple[float | None, str, str | None]:
-        if isinstance(now, StoreError):  # it may pass, as a busy disk does
-            return seen
-        first_point = now.run.step > 0 and not curve_feed.has_points(now.run, key="run_chart")
-        shown_first = pace if first_point else pace_s(now.run)  # a first point does not wait for the page to be rerun
-        return shown_first, now.run.name, st.query_params.get("run")
+    def every_s(look: Look) -> float | None:
+        now, found = look
+        first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
+        return pace if first_point or isinstance(found, StoreError) else pace_s(now)
 
-    seen = pace, run.name, run.id
-    poll(read, partial(_show, store, parent), every_s=pace, outside=outside, seen=seen, key="run")
+    def outside(look: Look) -> tuple[str, str | None]:
+        return look[0].name, st.query_params.get("run")
+
+    first: Look = (run, None)
+    poll(read, partial(_show, store, parent), first, every_s=every_s, outside=outside, key="run")
 
 
-def _show(store: Store, parent: Run | None, reading: Reading | StoreError) -> None:
-    if isinstance(reading, StoreError):
+def _show(store: Store, parent: Run | None, look: Look) -> None:
+    run, reading = look
+    if not isinstance(reading, Reading):
         st.warning(escape(str(reading)), icon=":material/link_off:")
         return
-    run = reading.run
     _head(store, run, parent)
     if run.imported:
         first_kernels.show(reading, run)

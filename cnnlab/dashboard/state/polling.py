@@ -15,23 +15,24 @@ T = TypeVar("T")
 def poll(
     read: Callable[[], T],
     draw: Callable[[T], None],
+    first: T,
     *,
-    every_s: float | None,
-    outside: Callable[[T], object],
-    seen: object,
+    every_s: Callable[[T], float | None],
+    outside: Callable[[T], object] = lambda reading: None,
     key: str,
 ) -> None:
     """Draw what `read` returns, now and every `every_s` seconds; only once where that is None.
 
-    `outside` gives of a reading what decides about the page around: the pace, a name in its headline. `seen` is that of what
-    the page was just drawn from. Where the two differ the page is run again, before anything is drawn here.
+    `first` is the reading that the page was just drawn from, and `outside` what of a reading stands on the page around, as a
+    name in its headline. Where that or the pace is another now, the page is run again before anything is drawn here.
     """
+    pace, seen = every_s(first), outside(first)
 
     def look() -> None:
         now = read()
-        if outside(now) != seen:
+        if (every_s(now), outside(now)) != (pace, seen):
             st.rerun()
         draw(now)
 
     look.__qualname__ = f"poll.{key}"  # Streamlit tells fragments apart by the name of their function
-    st.fragment(look, run_every=every_s, key=key)()
+    st.fragment(look, run_every=pace, key=key)()

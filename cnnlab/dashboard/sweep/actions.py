@@ -1,15 +1,15 @@
 """This module draws what may be done to a whole sweep: stop what is left of it, go on with it, delete it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params
+from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError
-
-_DELETED = "sweep_deleted"
 
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
@@ -38,7 +38,8 @@ def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
             args=(store, left, "continue"),
         )
     if not active and st.button("Delete", key="sweep_delete", icon=":material/delete:", type="tertiary"):
-        _confirm(store, sweep, runs)
+        what = f"**{escape(sweep)}**: {len(runs)} runs, their curves and their weights"
+        confirm_delete("Delete the whole sweep?", what, partial(_delete, store, runs), key="sweep_delete_for_good")
 
 
 def _each(store: Store, runs: Sequence[Run], what: str) -> None:
@@ -55,30 +56,7 @@ def _each(store: Store, runs: Sequence[Run], what: str) -> None:
             st.toast(escape(str(error)), icon=":material/error:")
 
 
-@st.dialog("Delete the whole sweep?")
-def _confirm(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    if st.session_state.pop(_DELETED, False):
-        st.rerun()  # which shuts the dialog
-    st.markdown(f"**{escape(sweep)}**: {len(runs)} runs, their curves and their weights will be gone for good.")
-    with st.container(horizontal=True):
-        st.button(
-            "Delete for good",
-            key="sweep_delete_for_good",
-            type="primary",
-            icon=":material/delete:",
-            on_click=_delete,
-            args=(store, runs),
-        )
-        if st.button("Keep it", key="sweep_delete_not"):
-            st.rerun()
-
-
 def _delete(store: Store, runs: Sequence[Run]) -> None:
-    try:
-        for run in runs:
-            store.delete(run.id)
-    except StoreError as error:
-        st.toast(escape(str(error)), icon=":material/error:")
-        return
-    st.session_state[_DELETED] = True
+    for run in runs:
+        store.delete(run.id)
     query_params.set_url(sweep=None)

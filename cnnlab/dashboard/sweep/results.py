@@ -9,7 +9,7 @@ import streamlit as st
 from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, means, outcome
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.compare.charts import QUIET, how_many_at_what_pace, pace_s
+from cnnlab.dashboard.compare.charts import QUIET, pace_s
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.sweep import actions, table
@@ -68,13 +68,12 @@ def _take_choice(known: Collection[str]) -> None:
 
 def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     """Draw the sweep, again and again while one of its runs waits or trains."""
-    its = [run for run in runs if run.sweep == sweep]
 
-    def read() -> list[Run]:
-        return [run for run in reversed(store.list()) if run.sweep == sweep]
+    def its(runs: Sequence[Run]) -> list[Run]:
+        return [run for run in runs if run.sweep == sweep]
 
     draw = partial(_show, store, sweep)
-    poll(read, draw, every_s=pace_s(its), outside=how_many_at_what_pace, seen=how_many_at_what_pace(its), key="sweep")
+    poll(lambda: its(store.list()[::-1]), draw, its(runs), every_s=pace_s, outside=len, key="sweep")
 
 
 def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:

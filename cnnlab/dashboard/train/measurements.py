@@ -51,8 +51,7 @@ def show(config: TrainingConfig | None, runs: Sequence[Run]) -> None:
     def pace_s() -> float | None:
         return POLL_S if config and any(_under_way(kind, config) for kind in QUESTIONS) else None
 
-    now = pace_s()
-    poll(pace_s, lambda _: _show(config, gently), every_s=now, outside=lambda pace: pace, seen=now, key="probes")
+    poll(pace_s, lambda _: _show(config, gently), pace_s(), every_s=lambda pace: pace, key="probes")
 
 
 def _show(config: TrainingConfig | None, gently: bool) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from cnnlab.analysis.layers import LayerRow, Sees, totals
 from cnnlab.dashboard.train import form, measurements
+from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.figures.network_diagram import network_svg
 from cnnlab.formatting import count, duration
-from cnnlab.inspection.summary import LayerRow, summarise, totals
+from cnnlab.inspection.summary import summarise
 from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig, names_affecting, narrowed
 
@@ -63,9 +65,12 @@ def _step(config: TrainingConfig) -> TrainingConfig:
 def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
     total = totals(rows)
     megabytes = total.parameters * BYTES_A_WEIGHT / 1e6
+    work = f"{count(total.macs)} multiply-adds a picture"
+    if total.uncounted:
+        work = f"at least {work} (no formula for {', '.join(escape(label) for label in total.uncounted)})"
     said = [
         f"**{count(total.parameters)} parameters**",
-        f"{count(total.macs)} multiply-adds a picture",
+        work,
         f"{megabytes:,.1f} MB of weights",
     ]
     seconds = seconds_an_epoch(config, info, runs)
@@ -80,9 +85,9 @@ def _table(rows: Sequence[LayerRow]) -> None:
             {
                 "Layer": [row.label for row in rows],
                 "Output": ["×".join(map(str, row.output_shape)) for row in rows],
-                "Parameters": [_arithmetic(row) for row in rows],
+                "Parameters": [row.arithmetic for row in rows],
                 "Sees": [_sees(row) for row in rows],
-                "Multiply-adds": [count(row.macs) if row.macs else "" for row in rows],
+                "Multiply-adds": [_macs(row) for row in rows],
             }
         ),
         hide_index=True,
@@ -98,7 +103,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
                 width=max(198, 16 + 7 * max(len(row.arithmetic) for row in rows)),
             ),
             "Sees": st.column_config.TextColumn(
-                help="Receptive field: the square of the picture that one output value depends on.",
+                help="Receptive field: the part of the picture that one output value depends on.",
                 alignment="right",
                 width=84,
             ),
@@ -109,11 +114,14 @@ def _table(rows: Sequence[LayerRow]) -> None:
     )
 
 
-def _arithmetic(row: LayerRow) -> str:
-    """How many parameters, and why; separators as everywhere on the page."""
-    terms, equals, _ = row.arithmetic.partition(" = ")
-    return f"{terms}{equals}{count(row.parameters)}" if equals else row.arithmetic
-
-
 def _sees(row: LayerRow) -> str:
-    return "everything" if row.receptive_field_px is None else f"{row.receptive_field_px}×{row.receptive_field_px}"
+    """The receptive field as height × width; in words where it is no window."""
+    seen = row.receptive_field_px
+    return seen.value if isinstance(seen, Sees) else f"{seen[0]}×{seen[1]}"
+
+
+def _macs(row: LayerRow) -> str:
+    """Nothing where a layer multiplies nothing; in words where cnnlab does not know."""
+    if row.macs is None:
+        return "no formula"
+    return count(row.macs) if row.macs else ""

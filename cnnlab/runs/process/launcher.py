@@ -13,12 +13,13 @@ from sqlalchemy import make_url
 
 from cnnlab import logs
 from cnnlab.app_config import PROJECT, AppConfig, without_codes
+from cnnlab.runs.doorbell import LOOK_S, Doorbell
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit.reason import Death, oom_kills
 from cnnlab.runs.store.store import Store
 
 TICK_S = 0.5
-"""How often it looks: at its workers, and for runs whose process has died."""
+"""How often it looks while anything goes on: at its workers, and for runs whose process has died."""
 HEAD_START_S = 5.0
 """A run trains so long alone before the next worker loads torch beside it."""
 STEADY_S = 20.0
@@ -56,8 +57,10 @@ class Launcher:
         self._failures = 0
         self._not_before = 0.0
         self._unheard: float | None = None
+        self._quiet = False
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._doorbell: Doorbell | None = None
 
     @property
     def problem(self) -> str | None:
@@ -70,16 +73,21 @@ class Launcher:
             logs.begin(self._app_config.home, "server")
             logs.event("server up", slots=self._app_config.slots)
             self._ending.clear()
-            self._thread = threading.Thread(target=self._watch, name="cnnlab-launcher", daemon=True)
+            self._doorbell = Doorbell(self._app_config.runs)
+            self._thread = threading.Thread(
+                target=self._watch, args=(self._doorbell,), name="cnnlab-launcher", daemon=True
+            )
             self._thread.start()
 
     def stop(self) -> None:
         """End, and with it the worker that waits. One that trains goes on; the next server finds its run."""
-        if self._thread is None:
+        if self._thread is None or self._doorbell is None:
             return
         self._ending.set()
+        self._doorbell.wake()
         self._thread.join()
-        self._thread = None
+        self._doorbell.close()
+        self._thread = self._doorbell = None
         try:
             with self._store.no_claims() as training:
                 for worker in self._workers:
@@ -91,10 +99,16 @@ class Launcher:
         self._workers.clear()
         logs.event("server down")
 
-    def _watch(self) -> None:
+    def _watch(self, doorbell: Doorbell) -> None:
+        """Look at everything, again and again; where nothing goes on, only when rung, or when `LOOK_S` is over.
+
+        Rung, it looks a tick later: the worker that claims has the processor first.
+        """
         self._attempt(self._store.sweep)
         while not self._ending.is_set():
+            self._quiet = False  # and so it stays where the look fails
             self._attempt(self._tick)
+            doorbell.wait(LOOK_S if self._quiet else 0)
             self._ending.wait(TICK_S)
 
     def _attempt(self, action: Callable[[], None]) -> None:
@@ -122,10 +136,12 @@ class Launcher:
         waiting = [worker for worker in self._workers if worker.claimed is None]
         if any(now - worker.started > STEADY_S for worker in waiting):
             self._started_well()
-        self._end_the_deaf(waiting, now)
+        startable = bool(waiting) and self._store.may_start()
+        self._end_the_deaf(waiting, now, startable)
         young = any(worker.claimed and now - worker.claimed < HEAD_START_S for worker in self._workers)
         if not waiting and not young and now >= self._not_before:
             self._workers.append(self._launch())
+        self._quiet = bool(waiting) and not (training or startable or self._failures)
 
     def _bury(self, deaths: Mapping[int, Death], now: float) -> None:
         for worker in [worker for worker in self._workers if deaths[worker.process.pid].code is not None]:
@@ -134,9 +150,9 @@ class Launcher:
             if worker.process.returncode and worker.claimed is None:
                 self._failed(worker, now)
 
-    def _end_the_deaf(self, waiting: Sequence[_Worker], now: float) -> None:
+    def _end_the_deaf(self, waiting: Sequence[_Worker], now: float, startable: bool) -> None:
         """A worker that hangs before it has a run would keep every run waiting."""
-        if not waiting or not self._store.may_start():
+        if not startable:
             self._unheard = None
         elif self._unheard is None:
             self._unheard = now
@@ -176,6 +192,8 @@ class Launcher:
                 | {LAUNCHED_BY: str(os.getpid())},
             )
         logs.event("worker launched", worker=process.pid, log=log.name)
+        if self._doorbell:
+            self._doorbell.watch(process.pid)
         return _Worker(process, log)
 
 

@@ -105,6 +105,7 @@ class Queue(Connected):
                     named = {"name": f"{config.architecture} {number}"}
                     connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
             yield connection, ids
+        self.ring()
         for id in ids:
             logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
 
@@ -179,6 +180,7 @@ class Queue(Connected):
         if not self._take(id, [RunStatus.QUEUED, *RESUMABLE]):
             run = self.get(id)
             raise StoreError(f"“{run.name}” cannot be trained now: it is {run.status}.")
+        self.ring()
         return self.get(id)
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool]) -> bool:
@@ -223,6 +225,7 @@ class Queue(Connected):
             run = read_run(connection, id)
         crash_note.forget(self.folder(id))
         locks.release(self.folder(id))
+        self.ring()
         logs.event("ended", run=id, status=status, message=message, step=run.step)
         return run
 
@@ -261,6 +264,7 @@ class Queue(Connected):
             if not change(connection, id, RESUMABLE, **values, finished_at=None):
                 raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
             run = read_run(connection, id)
+        self.ring()
         logs.event("continued", run=id, step=run.step)
         return run
 

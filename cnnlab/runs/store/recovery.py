@@ -66,6 +66,7 @@ class Recovery(Connected):
             return run
         finally:
             locks.release(folder)
+            self.ring()
 
     def remove_unnamed(self, id: str) -> None:
         """Remove a run's files that were begun but never named by the store. Only for who holds the run's lock."""

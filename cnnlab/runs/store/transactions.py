@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, upd
 
 from cnnlab.app_config import AppConfig
 from cnnlab.records import Record, RunStatus
-from cnnlab.runs import locks
+from cnnlab.runs import doorbell, locks
 from cnnlab.runs.errors import StoreError, UnknownRunError
 from cnnlab.runs.permissions import Who, refuse, this_machine
 from cnnlab.runs.run import Run, run_of
@@ -47,6 +47,10 @@ class Connected:
             return locks.take(folder)
         except OSError as error:
             raise StoreError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+    def ring(self) -> None:
+        """Wake whoever waits for a run: for after each COMMIT that changes which runs wait or train."""
+        doorbell.ring(self.app_config.runs)
 
     @contextmanager
     def changing(self, id: str, verb: str) -> Iterator[tuple[Connection, Run]]:

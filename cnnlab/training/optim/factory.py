@@ -10,6 +10,8 @@ from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.optim.muon import Muon
 
+KERNEL, MATRIX, REST = range(3)
+
 
 def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = False) -> Optimizer:
     """Return the optimizer that `config` names, for the parameters of `model` that are trained.
@@ -35,22 +37,25 @@ def make_optimizer(config: TrainingConfig, model: nn.Module, capturable: bool = 
 
 
 def _muon(config: TrainingConfig, model: nn.Module, parameters: list[nn.Parameter], capturable: bool) -> Muon:
-    """Return Muon for the model: kernels step orthogonally, shifts and linear layers by Nesterov's momentum.
+    """Return Muon for the model: kernels step orthogonally with lr, all other parameters by Nesterov's momentum.
 
-    Kernels step with lr, the others with lr times a scale. The network says which scales suit it
-    (`Network.shift_scale`, `Network.linear_scale`). Weight decay is lr · weight_decay a step in both groups, whatever
-    their scale.
+    The others step with lr times a scale; the network says which scales suit it (`Network.shift_scale`,
+    `Network.linear_scale`). Kernels are the weights of convolutions. The rest are shifts, the scales of a normalisation,
+    and whatever else an architecture's own layers have: a table [1, channels, 1, 1] is no kernel, and could not be made
+    orthogonal. Weight decay is lr · weight_decay a step in both groups, whatever their scale.
     """
     scales = (model.shift_scale, model.linear_scale) if isinstance(model, Network) else (1.0, 1.0)
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
+    kernels = {id(module.weight) for module in convolutions}
     groups: list[dict[str, Any]] = []
-    for dimensions, scale in ((4, 1.0), (1, scales[0]), (2, scales[1])):
-        members = [p for p in parameters if p.ndim == dimensions]
+    for role, scale in ((KERNEL, 1.0), (REST, scales[0]), (MATRIX, scales[1])):
+        members = [p for p in parameters if role == (KERNEL if id(p) in kernels else MATRIX if p.ndim == 2 else REST)]
         if members:
             lr = config.lr * scale
             groups.append(
                 {
                     "params": members,
-                    "orthogonal": dimensions == 4,
+                    "orthogonal": role == KERNEL,
                     "scale": scale,
                     "lr": torch.tensor(lr, device=parameters[0].device) if capturable else lr,
                     "weight_decay": config.weight_decay / scale,

@@ -26,8 +26,10 @@ from pathlib import Path
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.app_config import AppConfig
+from cnnlab.runs.doorbell import Doorbell
 app_config, parent = AppConfig(), int(os.environ["CNNLAB_LAUNCHED_BY"])
-store = Store(app_config)
+store, doorbell = Store(app_config), Doorbell(app_config.runs)
+doorbell.watch(parent)
 (app_config.home / f"idle-{os.getpid()}").touch()
 while os.getppid() == parent:
     run = store.claim()
@@ -37,7 +39,7 @@ while os.getppid() == parent:
             time.sleep(0.02)
         store.finish(run.id, RunStatus.STOPPED, f"Stopped by {os.getpid()}.")
         break
-    time.sleep(0.02)
+    doorbell.wait(0.02 if store.may_start() or not hasattr(os, "pidfd_open") else 3600)
 """
 COMMAND = (sys.executable, "-c", WORKER)
 
@@ -51,8 +53,10 @@ def idle(app_config: AppConfig) -> set[int]:
 
 @pytest.fixture
 def serving(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launcher]:
-    """A launcher at work, in a hurry."""
+    """A launcher at work, in a hurry, which without a ring looks at nothing for an hour."""
     monkeypatch.setattr(launcher, "TICK_S", 0.05)
+    if hasattr(os, "pidfd_open"):  # else it must look for the ends of processes
+        monkeypatch.setattr(launcher, "LOOK_S", 3600.0)
     monkeypatch.setattr(launcher, "HEAD_START_S", 0.2)
     started = Launcher(app_config, COMMAND)
     started.start()
@@ -102,6 +106,17 @@ def test_stopping_ends_the_idle_worker_and_never_a_training_one(
     assert status(store, run) is RunStatus.RUNNING
     store.request(run.id, "stop")
     eventually(lambda: status(store, run) is RunStatus.STOPPED)
+
+
+def test_a_worker_killed_while_it_waits_is_replaced(serving: Launcher, app_config: AppConfig) -> None:
+    """Its end rings, and the next one gets warm."""
+    eventually(lambda: len(idle(app_config)) == 1)
+    eventually(lambda: serving._quiet)
+    (first,) = idle(app_config)
+
+    os.kill(first, signal.SIGKILL)
+
+    eventually(lambda: len(idle(app_config) - {first}) == 1)
 
 
 def test_a_run_whose_process_was_killed_is_said_within_seconds(serving: Launcher, store: Store) -> None:

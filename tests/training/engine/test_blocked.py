@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from torch import nn
 
 from cnnlab.data.tensors import Data
+from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
 from cnnlab.training.autotune.memory import require_fit
 from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.forward import training_forward
 from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
@@ -21,6 +24,40 @@ def config(**changes: object) -> TrainingConfig:
 
 def trial_of(chosen: TrainingConfig, data: Data) -> Trial:
     return Trial(chosen, data, CPU, require_fit(chosen, data.info, CPU))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.AvgPool2d(3, stride=2, padding=1),
+        nn.AvgPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.MaxPool2d(2, dilation=2),
+        nn.Conv2d(6, 6, 3, dilation=2, groups=6),
+        nn.Conv2d(6, 6, 3, padding="same"),
+        nn.Conv2d(6, 6, 3, padding=1, padding_mode="circular"),
+        nn.GELU(approximate="tanh"),
+    ],
+    ids=str,
+)
+def test_layers_that_may_be_blocked_compute_the_same(layer: nn.Module) -> None:
+    """Or refuse with RuntimeError, which leaves the plain layout: output and gradients within rounding, else."""
+    torch.manual_seed(1)
+    network = Network(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), layer), nn.Sequential(nn.Flatten()))
+    pictures, outcomes = torch.randn(4, 3, 17, 17), []
+    for blocked in (False, True):
+        network.zero_grad()
+        try:
+            logits = training_forward(network, blocked)(pictures)
+            logits.square().sum().backward()
+        except RuntimeError:
+            assert blocked
+            return
+        outcomes.append([logits.detach(), *(p.grad.clone() for p in network.parameters() if p.grad is not None)])
+
+    for usual, other in zip(*outcomes, strict=True):
+        torch.testing.assert_close(usual, other, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["SimpleCNN", pytest.param("VGGishCNN", marks=pytest.mark.slow)])
@@ -52,9 +89,10 @@ def test_exact_refuses_a_layout_with_other_bits(small_data: Data, monkeypatch: p
     assert trial_of(config(mode="exact"), small_data).measured([1]).plan.memory_format == "contiguous"
 
 
-def test_layers_that_onednn_does_not_know_are_left_alone(small_data: Data) -> None:
+@pytest.mark.parametrize("architecture", ["ResNet", "OddNet"])
+def test_layers_that_onednn_does_not_know_are_left_alone(small_data: Data, architecture: str) -> None:
     """A network that cannot be run so is run as before, and nobody hears of it."""
-    chosen = config(architecture="ResNet")
+    chosen = config(architecture=architecture)
     plan = trial_of(chosen, small_data).measured([1]).plan
 
     assert list(fit(chosen, small_data, CPU, plan=plan))

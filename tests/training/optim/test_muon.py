@@ -101,6 +101,20 @@ def test_the_rest_is_nesterovs_momentum() -> None:
         assert torch.allclose(mine, other, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES.names())
+def test_every_trained_parameter_is_moved(name: str) -> None:
+    """Each is in one group; only the weights of convolutions are made orthogonal, whatever else has four dimensions."""
+    model = ARCHITECTURES.get(name).build(in_channels=3, size_px=32, num_classes=10, dropout=0.0, batch_norm=True)
+    model.register_parameter("table", nn.Parameter(torch.zeros(1, 3, 1, 1)))
+    groups = make_optimizer(CONFIG, model).param_groups
+    orthogonal = {id(p) for group in groups if group["orthogonal"] for p in group["params"]}
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+
+    moved = [id(p) for group in groups for p in group["params"]]
+    assert sorted(moved) == sorted(id(p) for p in model.parameters() if p.requires_grad)
+    assert orthogonal == {id(m.weight) for m in convolutions if m.weight.requires_grad}
+
+
 def test_decay_is_lr_times_weight_decay_whatever_the_scale() -> None:
     """With gradients of zero, shifts and fully connected layers shrink by the same share, in a network with scales too."""
     model = ARCHITECTURES.get("SpeedNet").build(in_channels=3, size_px=32, num_classes=10, dropout=0.0, batch_norm=True)

@@ -1,0 +1,78 @@
+"""The confusion matrix as a heat map: a row a true class, a column a class that the network said."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from cnnlab.figures.style import INK, TEMPLATE, plain
+from cnnlab.formatting import count, percent
+
+MOST_NAMED = 20
+"""With more classes than this, names and numbers stand in the read-out alone."""
+RIGHT = [[0.0, "#D6E8F3"], [1.0, "#0072B2"]]
+WRONG = [[0.0, "#F9E3D5"], [1.0, "#D55E00"]]
+"""Light to full colour; a cell without pictures has none, in the light and in the dark theme."""
+
+
+def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
+    """`counts` [classes, classes], rows the truth. Colour: the share of the row, right and wrong each on its own scale.
+
+    A cell that holds pictures can be picked: its point has x = the class said and y = the true one.
+    """
+    total = counts.sum(axis=1, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    diagonal = np.eye(len(counts), dtype=bool)
+    named = len(classes) <= MOST_NAMED
+    figure = go.Figure()
+    for colours, cells, top in ((RIGHT, diagonal, 1.0), (WRONG, ~diagonal, float(share[~diagonal].max(initial=0.0)))):
+        shown = np.where(cells & (counts > 0), share, np.nan)
+        figure.add_heatmap(
+            z=shown,
+            zmin=0.0,
+            zmax=top or 1.0,
+            colorscale=colours,
+            showscale=False,
+            text=np.where(cells & (counts > 0), counts.astype(str), "") if named else None,
+            texttemplate="%{text}" if named else None,
+            hoverinfo="skip",
+            xgap=1 if named else 0,
+            ygap=1 if named else 0,
+        )
+    truth, said = np.nonzero(counts)
+    names = [plain(name) for name in classes]
+    words = [
+        f"{names[t]}, it says {names[s]}: {count(int(counts[t, s]))} of {count(int(total[t, 0]))} "
+        f"({percent(float(share[t, s]))})"
+        for t, s in zip(truth, said, strict=True)
+    ]
+    figure.add_scatter(  # a heat map's cells cannot be picked; these points can, and nobody sees them
+        x=said.tolist(),
+        y=truth.tolist(),
+        mode="markers",
+        marker={"size": 24 if named else 8, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        text=words,
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
+    _lay_out(figure, names, named)
+    return figure
+
+
+def _lay_out(figure: go.Figure, names: Sequence[str], named: bool) -> None:
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names} if named else {"showticklabels": False}
+    edge = len(names) - 0.5
+    figure.update_xaxes(title="it says", side="top", range=[-0.5, edge], showgrid=False, automargin=True, **ticks)
+    figure.update_yaxes(title="it is", range=[edge, -0.5], showgrid=False, automargin=True, **ticks)
+    if named:
+        figure.update_xaxes(tickangle=-90)
+    figure.update_layout(
+        template=TEMPLATE,
+        height=min(620, 110 + 34 * len(names)),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        font_color=INK,
+        dragmode=False,
+    )

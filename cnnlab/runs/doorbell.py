@@ -1,0 +1,127 @@
+"""This module wakes the processes that wait for a run, so that they need not ask the database again and again.
+
+Each waiting process has a named pipe (`man 7 fifo`) in `<runs>/waiting`. A process that has changed which runs wait or
+train writes a byte into every one of them, after its COMMIT: it rings. The byte stays in the pipe until it is read, so
+a ring between a look at the database and the waiting is not lost.
+
+No run depends on a ring: none reaches another machine, a network folder may have no pipes, and a process can be killed
+between its COMMIT and its ring. A process that waits therefore looks at the database every `LOOK_S` all the same.
+"""
+
+import os
+import select
+import stat
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+LOOK_S = 5.0
+"""A process that waits looks so often without having been rung: what a lost ring costs a run at most."""
+FOLDER = "waiting"
+ABANDONED_S = 3600.0
+"""A pipe without a reader is removed when it is so old: its process was killed, or is one of another machine, which
+makes it anew."""
+
+
+class Doorbell:
+    """Where this process is rung. It hears from the moment it is made: make it first, then look, then wait."""
+
+    def __init__(self, runs: Path) -> None:
+        self._path = runs / FOLDER / f"{os.getpid()}-{uuid.uuid4().hex}"
+        self._own = os.pipe()
+        for end in self._own:
+            os.set_blocking(end, False)
+        self._pipe: tuple[int, int] | None = None
+        self._processes: set[int] = set()
+        self._hang()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Be rung no more."""
+        self._take_down()
+        for descriptor in (*self._own, *self._processes):
+            os.close(descriptor)
+        self._processes.clear()
+
+    def watch(self, pid: int) -> None:
+        """Let the end of that process ring too, where the system can tell of it (Linux; elsewhere `LOOK_S` does)."""
+        with suppress(AttributeError, OSError):  # OSError: it has ended already, and its parent sees that without us
+            self._processes.add(os.pidfd_open(pid))
+
+    def wake(self) -> None:
+        """Ring here, from another thread of this process."""
+        _write(self._own[1])
+
+    def wait(self, seconds: float) -> bool:
+        """Come back when anybody has rung since the last time; False where nobody has within so many seconds."""
+        if not self._path.exists():
+            self._hang()
+            if self._pipe:
+                return True  # whoever rang meanwhile found no pipe
+        poll, reading = select.poll(), [self._own[0], *(self._pipe or ())[:1]]
+        for descriptor in (*reading, *self._processes):
+            poll.register(descriptor, select.POLLIN)
+        rung = poll.poll(1000 * seconds)
+        for descriptor, _ in rung:
+            if descriptor in self._processes:
+                self._processes.remove(descriptor)  # a process ends once
+                os.close(descriptor)
+            else:
+                _empty(descriptor)
+        return bool(rung)
+
+    def _hang(self) -> None:
+        """Be among those who are rung. Where the folder takes no pipe, only `wake`, ends of processes and time ring."""
+        self._take_down()
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(self._path)
+            read = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+            self._pipe = read, os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)  # one writer stays: it never ends
+
+    def _take_down(self) -> None:
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        for descriptor in self._pipe or ():
+            os.close(descriptor)
+        self._pipe = None
+
+
+def ring(runs: Path) -> None:
+    """Wake every process of this machine that waits at this folder of runs. Never waits for anybody, never raises."""
+    with suppress(OSError), os.scandir(runs / FOLDER) as pipes:
+        for pipe in pipes:
+            _ring(Path(pipe.path))
+
+
+def _ring(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:  # nobody reads it, or it is gone
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > ABANDONED_S:
+                path.unlink()
+        return
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            _write(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int) -> None:
+    with suppress(OSError):  # full: its reader has been rung thousands of times; broken: it has just gone
+        os.write(descriptor, b"\0")
+
+
+def _empty(descriptor: int) -> None:
+    with suppress(BlockingIOError):
+        while os.read(descriptor, 4096):
+            pass

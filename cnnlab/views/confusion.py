@@ -1,0 +1,208 @@
+"""The confusion matrix view shows which classes a network takes for which, over a whole set of pictures."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from cnnlab.analysis.intervals import interval95
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.data import DatasetInfo
+from cnnlab.figures.confusion_matrix import confusion_figure
+from cnnlab.formatting import NARROW, count, percent, tenths
+from cnnlab.inspection.predictions import Predictions, confusion_matrix, predict
+
+Counts = npt.NDArray[np.int64]
+
+MOST_PICTURES = 24
+MOST_MISTAKES = 50
+_MATRIX, _MISTAKES = "confusion_matrix", "confusion_mistakes"
+
+
+def compute(subject: Subject) -> Predictions:
+    """Give the network's answer to every picture of the set."""
+    network, pictures = subject.network(), subject.pictures()
+    where = pictures.images, pictures.places, pictures.labels
+    return predict(network, *where, *subject.normalisation, progress=subject.progress)
+
+
+def draw(screen: Screen, said: Predictions) -> None:
+    """Draw the matrix; beside it each class's accuracy and the most frequent mistakes; below, the pictures of a cell."""
+    info = screen.subject.info
+    counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
+    low, high = interval95(said.accuracy, len(said.labels))
+    st.markdown(
+        f"**{escape((screen.subject.set or '').capitalize())} accuracy {percent(said.accuracy)}**: {count(said.right)} of "
+        f"{count(len(said.labels))} right, {screen.selection.when}; 95{NARROW}% interval {percent(low)} to {percent(high)}. "
+        "Each picture once, as it is: eval mode, no augmentation."
+    )
+    left, right = st.columns([5, 4], gap="medium")
+    with left:
+        _draw_matrix(counts, info)
+    with right:
+        _draw_mistakes(counts, info)
+        _draw_classes(counts, info)
+    cell = _cell(len(info.classes))
+    screen.address["cell"] = None if cell is None else f"{cell[0]}.{cell[1]}"
+    if cell is None:
+        st.caption("Pick a cell of the matrix, or a row of the mistakes, to see its pictures.")
+    else:
+        _draw_pictures(screen, said, counts, cell)
+
+
+def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
+    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    top = float((wrong / np.maximum(1, counts.sum(axis=1, keepdims=True))).max())
+    st.plotly_chart(
+        confusion_figure(counts, info.classes),
+        key=_MATRIX,
+        on_select=_pick_cell,
+        selection_mode="points",
+        config={"displayModeBar": False, "scrollZoom": False},
+        alt="Confusion matrix; the table below it holds the same numbers",
+    )
+    st.caption(
+        f"A row is what a picture is, a column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
+        f"Orange: wrong, full colour at {percent(top)} of the row. No colour: no picture."
+    )
+    with st.expander("The same as a table", icon=":material/table:"):
+        table = pd.DataFrame(counts, index=pd.Index(info.classes, name="it is"), columns=list(info.classes))
+        st.dataframe(table, alt="Rows: true class. Columns: what the network says. Numbers of pictures.")
+
+
+def _draw_mistakes(counts: Counts, info: DatasetInfo) -> None:
+    """The cells beside the diagonal, the largest first."""
+    st.subheader("Most frequent mistakes", anchor=False)
+    cells = mistakes(counts)
+    if not len(cells):
+        st.markdown("None: every picture is right.")
+        return
+    total = counts.sum(axis=1)
+    table = pd.DataFrame(
+        {
+            "It is": [info.classes[truth] for truth, _ in cells],
+            "It says": [info.classes[answer] for _, answer in cells],
+            "Pictures": [int(counts[truth, answer]) for truth, answer in cells],
+            "%": [tenths(counts[truth, answer] / total[truth]) for truth, answer in cells],
+        }
+    )
+    st.dataframe(
+        table,
+        key=_MISTAKES,
+        hide_index=True,
+        height=250,
+        on_select=lambda: _pick_row(cells),
+        selection_mode="single-row",
+        column_config={
+            "It is": st.column_config.TextColumn(width=85),
+            "It says": st.column_config.TextColumn(width=85),
+            "Pictures": st.column_config.NumberColumn("Number", width=60),
+            "%": st.column_config.NumberColumn(width=50, format="%.1f", help="Of all pictures of the true class"),
+        },
+        alt="Pairs of classes that are confused, the most frequent first. A row opens its pictures.",
+    )
+
+
+def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
+    """The cells [n, 2] (truth, said) of wrong answers, the largest first; at most MOST_MISTAKES."""
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[: min(MOST_MISTAKES, int((wrong > 0).sum()))]
+    return np.stack(np.unravel_index(order, wrong.shape), axis=1)
+
+
+def _draw_classes(counts: Counts, info: DatasetInfo) -> None:
+    """Accuracy of each class, the worst first."""
+    st.subheader("Accuracy of each class", anchor=False)
+    total, right = counts.sum(axis=1), counts.diagonal()
+    rows: list[dict[str, Any]] = []
+    for name, n, hits in zip(info.classes, total.tolist(), right.tolist(), strict=True):
+        low, high = interval95(hits / n, n) if n else (0.0, 1.0)
+        share = tenths(hits / n) if n else None
+        rows.append({"Class": name, "Right": share, "Interval": f"{tenths(low)} to {tenths(high)}", "Pictures": n})
+    st.dataframe(
+        pd.DataFrame(rows).sort_values("Right", kind="stable"),
+        hide_index=True,
+        height=250,
+        column_config={
+            "Class": st.column_config.TextColumn(width=90),
+            "Right": st.column_config.NumberColumn("Right, %", width=60, format="%.1f"),
+            "Interval": st.column_config.TextColumn(f"95{NARROW}% interval", width=90),
+            "Pictures": st.column_config.NumberColumn(width=60),
+        },
+        alt="Share of right answers for each true class, the worst first",
+    )
+
+
+def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tuple[int, int]) -> None:
+    """The pictures of one cell, those the network was surest of first."""
+    truth, answer = cell
+    info, number = screen.subject.info, int(counts[cell])
+    names = escape(info.classes[truth]), escape(info.classes[answer])
+    head = f"{names[0]}, and it says so" if truth == answer else f"{names[0]}, but it says {names[1]}"
+    st.subheader(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
+    if not number:
+        return
+    members = np.flatnonzero((said.labels == truth) & (said.predicted == answer))
+    members = members[np.argsort(-said.probability[members], kind="stable")][:MOST_PICTURES]
+    pictures = screen.subject.pictures()
+    places = pictures.places[members]
+    colours = pictures.images[places].astype(np.float32)
+    picked = tiles(
+        key="confusion_pictures",
+        values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
+        limits=(0.0, 255.0),
+        palette="viridis",
+        labels=[percent(float(said.probability[member])) for member in members],
+        tile_px=72,
+        hint="",
+        description=f"Pictures that are {info.classes[truth]} and were called {info.classes[answer]}.",
+    )
+    which = f"The {len(members)} it is surest of. " if number > len(members) else ""
+    st.caption(f"{which}Below each: how sure the network is. Click one to see its feature maps.")
+    if picked is not None:
+        url.go(navigation.feature_maps(), **(url.view() | {"picture": f"{pictures.file}:{places[picked]}"}))
+
+
+def _cell(classes: int) -> tuple[int, int] | None:
+    """The cell that the address names: "3.5" is row 3, column 5."""
+    parts = [url.whole(part) for part in (url.asked("cell") or "").split(".")]
+    match parts:
+        case [int(truth), int(answer)] if truth < classes and answer < classes:
+            return truth, answer
+    return None
+
+
+def _pick_cell() -> None:
+    points = st.session_state[_MATRIX].selection.points
+    if points:
+        url.keep(cell=f"{int(points[0]['y'])}.{int(points[0]['x'])}")
+
+
+def _pick_row(cells: npt.NDArray[np.int64]) -> None:
+    rows = st.session_state[_MISTAKES].selection.rows
+    if rows and rows[0] < len(cells):
+        truth, answer = cells[rows[0]]
+        url.keep(cell=f"{truth}.{answer}")
+
+
+CONFUSION = register(
+    View(
+        name="confusion",
+        title="Confusion matrix",
+        page="predictions",
+        compute=compute,
+        draw=draw,
+        needs=frozenset({"epoch", "set"}),
+        cost="dataset",
+        source="The confusion matrix counts pictures: row = true class, column = the class of the network's largest number. "
+        "The name: Townsend, *Theoretical analysis of an alphabetic confusion matrix* (1971). Accuracy is the sum of its "
+        "diagonal over the sum of all cells. Intervals: Wilson (1927).",
+    )
+)

@@ -1,0 +1,9 @@
+"""Where is it wrong, and how sure is it? What the network says to every picture of a set."""
+
+from cnnlab.dashboard.inspect import page
+
+page.show(
+    "predictions",
+    "Where is it wrong, and how sure is it?",
+    "A network is not simply good or bad: it takes some classes for others, and these mistakes say what it has not learnt.",
+)

@@ -1,0 +1,188 @@
+"""What every view owes, on every architecture: a new one gets these tests for nothing."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pytest
+import torch
+
+from cnnlab import checkpoints
+from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
+from cnnlab.data import DATASETS
+from cnnlab.inspection import summary
+from cnnlab.inspection._layers import leaves_of
+from cnnlab.models import ARCHITECTURES, Network, build, complete
+from cnnlab.records import RunStatus
+from cnnlab.runs import Store
+from cnnlab.schema import TrainingConfig
+from tests.pages.conftest import insert_into
+
+ROOT = Path(__file__).resolve().parents[2]
+INFO = DATASETS.get("shapes").info
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES.names())
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """A checkpoint of each architecture, and something chosen for every need."""
+    config = complete(TrainingConfig(architecture=request.param, dataset="shapes", validation_size=120))
+    path = tmp_path_factory.mktemp("weights") / "weights-0003.safetensors"
+    torch.manual_seed(1)
+    file = checkpoints.write(path, build(config, INFO).state_dict(), {"epoch": 3})
+    data = AppConfig().data
+    picture = np.array(DATASETS.get("shapes").load(data).test_images[0])
+    return Subject(
+        config=config, info=INFO, data_dir=data, weights=path, sha256=file.sha256, epoch=3,
+        channel=0, picture=picture, set="validation", class_index=4,
+    )  # fmt: skip
+
+
+@pytest.fixture(params=VIEWS.names())
+def view(request: pytest.FixtureRequest) -> View[Any]:
+    """Every view."""
+    return VIEWS.get(request.param)
+
+
+def subjects(view: View[Any], whole: Subject) -> Iterator[Subject]:
+    """The subject as the frame hands it over: only what the view needs, for every layer that it can show."""
+    rows = [row for row in summary.summarise(whole.config, INFO) if view.layers.among(row)]
+    assert rows
+    layers = [row.name for row in rows] if "layer" in view.needs else [None]
+    for layer in layers:
+        yield dataclasses.replace(whole, layer=layer).only(view.needs)
+
+
+def arrays_in(answer: Any) -> Iterator[np.ndarray]:
+    """The arrays of an answer, which may hold nothing but arrays, numbers, words and dataclasses or tuples of such."""
+    if isinstance(answer, np.ndarray):
+        yield answer
+    elif dataclasses.is_dataclass(answer):
+        for field in dataclasses.fields(answer):
+            yield from arrays_in(getattr(answer, field.name))
+    elif isinstance(answer, tuple):
+        for part in answer:
+            yield from arrays_in(part)
+    else:
+        assert isinstance(answer, int | float | str), type(answer)
+
+
+def test_it_says_what_it_is(view: View[Any]) -> None:
+    """Name, title, source, known needs and cost; its page stands in the navigation."""
+    assert view.title
+    assert len(view.source) > 40
+    assert view.chooses <= set(get_args(Need))
+    assert not view.needs & view.shows
+    assert view.cost in get_args(Cost)
+    assert (navigation.PAGES / f"{view.page}.py").is_file()
+    assert view.page in {name for name in dir(navigation)}
+    assert view in views_of(view.page)
+
+
+def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On every architecture and layer: finite numbers, the same twice; network and random state as they were."""
+    looked_at: list[Network] = []
+
+    def lend(subject: Subject) -> Network:
+        network = fresh(subject)
+        network.train()
+        looked_at.append(network)
+        return network
+
+    fresh = Subject.network
+    monkeypatch.setattr(Subject, "network", lend)
+    random = torch.get_rng_state()
+    for subject in subjects(view, whole):
+        first, second = view.compute(subject), view.compute(subject)
+        found, again = list(arrays_in(first)), list(arrays_in(second))
+        assert found
+        for one, other in zip(found, again, strict=True):
+            assert np.isfinite(one).all()
+            np.testing.assert_array_equal(one, other)
+    assert torch.equal(random, torch.get_rng_state())
+    for network in looked_at:
+        assert all(module.training for module in network.modules())
+        assert all(parameter.grad is None for parameter in network.parameters())
+        assert not any(getattr(module, hooks) for module in network.modules() for hooks in HOOKS)
+        assert leaves_of(network)
+
+
+@pytest.mark.parametrize("name", [view.name for view in VIEWS if view.cost == "dataset"])
+def test_a_dataset_view_never_computes_in_a_page(name: str, whole: Subject) -> None:
+    """It is refused; its answer can be kept on the disk, and what it needs can be said on a command line."""
+    view = VIEWS.get(name)
+    with pytest.raises(cache.TooLongForAPageError, match=view.title):
+        cache.arrays_of(view, whole)
+    kind = get_type_hints(view.compute)["return"]
+    assert dataclasses.is_dataclass(kind)
+    assert "picture" not in view.needs
+    answer = view.compute(next(subjects(view, whole)))
+    assert all(isinstance(getattr(answer, field.name), np.ndarray) for field in dataclasses.fields(answer))
+
+
+def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -> None:
+    """So that a click on a channel does not compute the layer again, and no answer is shown under another's key."""
+    others = {
+        "epoch": {"sha256": "0" * 64, "epoch": 9},
+        "layer": {"layer": "base.other"},
+        "channel": {"channel": 5},
+        "set": {"set": "test"},
+        "class": {"class_index": 2},
+    }
+    for need, change in others.items():
+        changed = dataclasses.replace(whole, **change).only(view.needs)
+        assert (changed.key != whole.only(view.needs).key) == (need in view.needs), need
+    assert (whole.only(view.needs).picture is not None) == ("picture" in view.needs)
+
+
+VIEW = '''
+"""The Mean view gives the mean of a picture."""
+import numpy as np
+import streamlit as st
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+
+def compute(subject: Subject) -> np.ndarray:
+    return subject.picture.mean(axis=(0, 1))
+
+def draw(screen: Screen, mean: np.ndarray) -> None:
+    st.markdown(f"mean of red: {mean[0]:.6f}")
+
+register(View("mean", "Mean colour", "feature_maps", compute, draw, frozenset({"picture"}), "instant", "Arithmetic."))
+'''
+OPEN = """
+import os
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("cnnlab/dashboard/app/router.py", default_timeout=60)
+app.query_params["run"], app.query_params["view"], app.query_params["picture"] = sys.argv[1], "mean", "test:3"
+app.switch_page(os.path.abspath("pages/feature_maps.py")).run()
+assert not app.exception, app.exception
+strip = next(one for one in app.segmented_control if one.label == "View")
+print(strip.options, [one.value for one in app.markdown], dict(app.query_params))
+"""
+
+
+def test_a_file_is_all_that_a_view_takes(app_config: AppConfig, tmp_path: Path) -> None:
+    """Dropped into a copy of the tree, it stands on its page, in the strip and in the address."""
+    run = insert_into(Store(app_config), RunStatus.FINISHED, epochs=1, weights=True).id
+    for name in ("cnnlab", "pages"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "cnnlab" / "views" / "mean.py").write_text(VIEW)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, run], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    picture = DATASETS.get("shapes").load(app_config.data).test_images[3]
+    assert f"mean of red: {picture.mean(axis=(0, 1))[0]:.6f}" in done.stdout
+    assert "Mean colour" in done.stdout
+    assert "'view': 'mean'" in done.stdout
