@@ -1,4 +1,4 @@
-"""This module says how sure one can be of an accuracy that was measured on so many pictures."""
+"""This module says how far an accuracy that was measured on `n` pictures can be trusted."""
 
 from math import sqrt
 
