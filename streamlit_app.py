@@ -1,4 +1,7 @@
-"""The server: `streamlit run streamlit_app.py`. Its router is not beside pages/, where a deep link would skip it."""
+"""This script starts the server: `streamlit run streamlit_app.py`.
+
+Its router is not beside pages/, where a deep link would skip it.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,7 +21,7 @@ from cnnlab.runs import StoreError
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
-    """The launcher lives as long as the server; a run that trains outlives both."""
+    """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
     config_watch.slow_down()
     warmup.load_torch()
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong

@@ -1,4 +1,4 @@
-"""Weights and training state on disk: safetensors, written atomically, hashed, never pickled."""
+"""This module writes checkpoints to disk and reads them: safetensors files, written atomically and hashed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from cnnlab.files import atomic_write, safetensors_header, sync
 from cnnlab.files.safetensors_header import TensorEntry
 
 PIECE_BYTES = 16 << 20
-"""So much is hashed, written and flushed to the disk at a time."""
+"""Number of bytes that are hashed, written and flushed to the disk at a time."""
 
 _DTYPES = {
     torch.float64: "F64",
@@ -35,12 +35,12 @@ _DTYPES = {
 
 
 class CheckpointError(Exception):
-    """A checkpoint is missing, torn or altered; its text is one sentence for people."""
+    """`CheckpointError` says that a checkpoint is missing, torn or altered; its text is one sentence for people."""
 
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file that is on the disk for good: what the row that commits it has to name."""
+    """A `WrittenFile` names a checkpoint file that is safely on the disk: what a database row needs to refer to it."""
 
     name: str
     sha256: str
@@ -50,7 +50,7 @@ class WrittenFile:
 def write(
     path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], between: Callable[[], None] = lambda: None
 ) -> WrittenFile:
-    """Put `tensors` and the JSON-able `meta` at `path`, whole or not at all, also when killed midway.
+    """Write `tensors` and the JSON-able `meta` to `path`, whole or not at all, also when killed midway.
 
     `between` is called every PIECE_BYTES, with these on the disk: whoever shares the disk or this thread is not kept
     waiting.
@@ -75,7 +75,7 @@ def write(
 
 
 def _pieces(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
-    """The file, bit by bit, without a copy of it in memory: the length of the header, the header, the numbers.
+    """Yield the bytes of the file piece by piece, without a copy of all in memory: header length, header, numbers.
 
     The safetensors library itself can only write a file in one go.
     The widest numbers come first, so that every tensor lies on a multiple of its own width.
@@ -96,7 +96,7 @@ def _pieces(tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> Iterator[
 
 
 def verified(path: Path, sha256: str) -> bytes:
-    """The file's bytes, once their hash is the one that was committed. Raises CheckpointError."""
+    """Return the bytes of a checkpoint file whose SHA-256 is `sha256`. Raises CheckpointError where it is another."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -107,7 +107,10 @@ def verified(path: Path, sha256: str) -> bytes:
 
 
 def read(path: Path, sha256: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors (on the CPU, in the order they were written) and meta of a checkpoint. Raises CheckpointError."""
+    """Return the tensors of a checkpoint, on the CPU in the order they were written, and its meta.
+
+    Raises CheckpointError.
+    """
     content = verified(path, sha256)
     try:
         tensors = safetensors.torch.load(content)

@@ -94,6 +94,6 @@ PRESETS: tuple[Preset, ...] = (
 
 
 def named(name: str) -> Preset | None:
-    """The preset of that name, in whatever case it was typed; None where there is none."""
+    """Return the preset of that name, in whatever case it was typed; None where there is none."""
     wanted = name.strip().casefold()
     return next((preset for preset in PRESETS if preset.name.casefold() == wanted), None)

@@ -1,4 +1,6 @@
-"""Many runs out of one: every combination of some values (grid), or random draws. Pure; knows no store, no network.
+"""This module makes many runs out of one: every combination of some values (grid), or random draws.
+
+It needs no run store and no network.
 
 Where few of the settings matter, a random search tries more values of those than a grid of as many runs. Source:
 J. Bergstra and Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13 (2012), 281-305.
@@ -17,10 +19,10 @@ from cnnlab.formatting import count
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
 
 MOST_RUNS = 60
-"""Of one sweep: what a small machine trains overnight, and what a table still shows."""
+"""Most runs of one sweep: what a small machine trains overnight, and what a table still shows."""
 
 NAME_LENGTH = 60
-"""The store's limit on names."""
+"""Most characters of a run's name, as the run store allows."""
 
 _DIGITS = 3
 _TRIES_A_RUN = 50
@@ -29,7 +31,7 @@ _OWN = ("default", "all")
 
 
 class SweepError(ValueError):
-    """These runs cannot be made; `sentences` say why, one a fault."""
+    """`SweepError` says that the runs of a sweep cannot be made; `sentences` say why, one for each fault."""
 
     def __init__(self, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -38,7 +40,7 @@ class SweepError(ValueError):
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting and the values it takes."""
+    """An `Axis` is a setting with the values that a sweep gives it."""
 
     name: str
     values: tuple[Any, ...]
@@ -46,14 +48,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Range:
-    """A number and the range it is drawn from, both ends included."""
+    """A `Range` is a numeric setting with the two ends, both included, between which a random search draws."""
 
     name: str
     low: float
     high: float
 
     def draw(self, random: Random) -> float | int:
-        """Log-uniform where the setting multiplies (`log`), else uniform; with three digits, as a person writes it."""
+        """Draw a random value, log-uniform where the setting multiplies (`log`), else uniform.
+
+        A float has three digits, as a person writes it.
+        """
         setting = SETTINGS[self.name]
         if setting.kind is int:
             return random.randint(int(self.low), int(self.high))
@@ -65,7 +70,7 @@ class Range:
 
 
 def parse_axis(text: str) -> Axis | Range:
-    """ "lr=0.1,0.01" (values) or "lr=1e-4..1e-1" (a range), typed by the setting. Raises SweepError."""
+    """Read a setting to vary from text: "lr=0.1,0.01" (values) or "lr=1e-4..1e-1" (a range). Raises SweepError."""
     name, equals, said = (part.strip() for part in text.partition("="))
     name = name.replace("-", "_")
     if not equals or not said:
@@ -80,7 +85,7 @@ def parse_axis(text: str) -> Axis | Range:
 
 
 def parse_axes(texts: Iterable[str]) -> list[Axis | Range]:
-    """Each text as `parse_axis` reads it. Raises SweepError with all that is wrong."""
+    """Read several settings to vary, each as `parse_axis` does. Raises SweepError with the faults of all texts."""
     axes, sentences = [], []
     for text in texts:
         try:
@@ -93,7 +98,7 @@ def parse_axes(texts: Iterable[str]) -> list[Axis | Range]:
 
 
 def parse_values(setting: Setting, given: Iterable[Any]) -> tuple[Any, ...]:
-    """Each value once, in the order given: text as `parse_value` reads it, any other value as it is. Raises SweepError."""
+    """Return each value once, in the order given, with text read as `parse_value` reads it. Raises SweepError."""
     filled = (value for value in given if not isinstance(value, str) or value.strip())
     values = tuple(dict.fromkeys(parse_value(setting, value) if isinstance(value, str) else value for value in filled))
     if not values:
@@ -102,7 +107,7 @@ def parse_values(setting: Setting, given: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def parse_value(setting: Setting, text: str) -> Any:
-    """What was typed, as the setting's kind; whether it is in range is TrainingConfig's to say. Raises SweepError."""
+    """Turn text into a value of the setting's type; only TrainingConfig checks the range. Raises SweepError."""
     word = text.strip()
     if setting.optional and word.lower() in _OWN:
         return None
@@ -123,7 +128,7 @@ def parse_value(setting: Setting, text: str) -> Any:
 
 
 def grid(base: TrainingConfig, axes: Sequence[Axis | Range]) -> list[TrainingConfig]:
-    """`base` with every combination of the values; the last setting varies fastest. Raises SweepError."""
+    """Return `base` with every combination of the values; the last setting varies fastest. Raises SweepError."""
     axes = _checked(axes)
     for axis in axes:
         if isinstance(axis, Range):
@@ -139,7 +144,7 @@ def grid(base: TrainingConfig, axes: Sequence[Axis | Range]) -> list[TrainingCon
 
 
 def random_search(base: TrainingConfig, axes: Sequence[Axis | Range], n: int, seed: int) -> list[TrainingConfig]:
-    """`n` different draws, each range drawn from and each list chosen from; the same seed repeats them.
+    """Return `base` with `n` different random draws from the ranges and lists; the same seed repeats the draws.
 
     With a larger n the first draws stay the same. Raises SweepError.
     """
@@ -163,7 +168,10 @@ def random_search(base: TrainingConfig, axes: Sequence[Axis | Range], n: int, se
 def completed(
     configs: Sequence[TrainingConfig], complete: Callable[[TrainingConfig], TrainingConfig]
 ) -> list[TrainingConfig]:
-    """Each config through `cnnlab.models.complete`. Raises SweepError with everything that is wrong, each once."""
+    """Fill in each config with `cnnlab.models.complete`.
+
+    Raises SweepError with the faults of all configs, each once.
+    """
     done, sentences = [], []
     for config in configs:
         try:
@@ -176,25 +184,28 @@ def completed(
 
 
 def varied(configs: Sequence[TrainingConfig]) -> list[Setting]:
-    """The settings that not all have in common, in the order of the form; but not what only follows the architecture."""
+    """Return the settings in which the configs differ, in the order of the form.
+
+    A setting that only follows the architecture is left out.
+    """
     differing = [s for s in SETTINGS.values() if len({getattr(config, s.name) for config in configs}) > 1]
     return [s for s in differing if not s.follows_architecture or not _follows(configs, s.name)]
 
 
 def _follows(configs: Sequence[TrainingConfig], name: str) -> bool:
-    """True where the architectures differ in it by themselves: each has one value."""
+    """Return whether the setting differs only because the architectures do: each architecture has one value."""
     architectures = {config.architecture for config in configs}
     return len({(config.architecture, getattr(config, name)) for config in configs}) == len(architectures)
 
 
 def is_grid(configs: Sequence[TrainingConfig], axes: Sequence[Setting]) -> bool:
-    """True where every combination of the values of `axes` is there."""
+    """Return whether the configs hold every combination of the values that they have for the settings `axes`."""
     values = [[getattr(config, axis.name) for axis in axes] for config in configs]
     return len(set(map(tuple, values))) == math.prod(len(set(column)) for column in zip(*values, strict=True))
 
 
 def names(configs: Sequence[TrainingConfig]) -> list[str]:
-    """What each run is called: "lr 0.01 · dropout 0.5", only what varies."""
+    """Return a name for each run that says only what varies: "lr 0.01 · dropout 0.5"."""
     differing = varied(configs)
     said = [
         " · ".join(f"{s.name.replace('_', ' ')} {value_words(getattr(config, s.name))}" for s in differing)
@@ -204,12 +215,12 @@ def names(configs: Sequence[TrainingConfig]) -> list[str]:
 
 
 def grid_words(axes: Sequence[Axis]) -> str:
-    """What makes the runs so many: "3 values of learning rate × 2 values of dropout"."""
+    """Return how the number of runs of a grid comes about: "3 values of learning rate × 2 values of dropout"."""
     return " × ".join(_several(SETTINGS[axis.name], len(axis.values)) for axis in axes)
 
 
 def value_words(value: object) -> str:
-    """A setting's value, short."""
+    """Return the value of a setting as short text: "on", "default", "0.001"."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return "default" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
@@ -248,7 +259,7 @@ def _check_range(base: TrainingConfig, axis: Range) -> None:
 
 
 def _configs(base: TrainingConfig, changes: Iterable[Mapping[str, Any]]) -> list[TrainingConfig]:
-    """`base` with each of the changes. Raises SweepError with all complaints, each once."""
+    """Return `base` with each of the changes. Raises SweepError with the faults of all configs, each once."""
     configs, sentences = [], []
     for config in _tried(base, changes):
         if isinstance(config, TrainingConfig):

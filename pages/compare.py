@@ -1,4 +1,4 @@
-"""Compare: which run is better, and does it overfit?"""
+"""This page shows which run is better and whether it overfits."""
 
 from cnnlab.dashboard.compare import page
 

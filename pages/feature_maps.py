@@ -1,4 +1,4 @@
-"""What does it see in this picture? Every layer's feature maps, and what the network makes of them."""
+"""This page shows what a network sees in a picture: the feature maps of every layer, and the prediction."""
 
 from cnnlab.dashboard.inspect import page
 

@@ -1,4 +1,4 @@
-"""Start: what is this, and where do I begin?"""
+"""This page says what cnnlab is and where to begin."""
 
 from cnnlab.dashboard.app import welcome
 

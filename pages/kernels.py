@@ -1,4 +1,4 @@
-"""What has it learnt to look for? The kernels of each convolution, at any epoch, and how far each has moved."""
+"""This page shows the kernels of each convolution at any epoch, and how far each kernel has moved."""
 
 from cnnlab.dashboard.inspect import page
 

@@ -1,4 +1,4 @@
-"""Where is it wrong, and how sure is it? What the network says to every picture of a set."""
+"""This page shows where a network is wrong and how sure it is: its predictions for every picture of a set."""
 
 from cnnlab.dashboard.inspect import page
 

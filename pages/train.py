@@ -1,4 +1,4 @@
-"""Train: how does a network learn?"""
+"""This page trains a network and shows how it learns."""
 
 from cnnlab.dashboard.train import page
 

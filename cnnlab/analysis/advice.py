@@ -1,4 +1,4 @@
-"""What may help a run that overfits or diverged: one change at a time, everything else as it was, the seed too.
+"""This module proposes changes of one setting, with the same seed, that may help a run that overfits or diverged.
 
 Against overfitting: N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15
 (2014), 1929-1958; augmentation as in A. Krizhevsky et al., "ImageNet classification with deep convolutional neural
@@ -15,15 +15,15 @@ from cnnlab.schema import SETTINGS, TrainingConfig
 
 @dataclass(frozen=True)
 class Cure:
-    """One change of the settings that may help."""
+    """A `Cure` is a change of settings that may help a run that went wrong."""
 
     label: str
-    """For a button; nothing is decided by it."""
+    """Text of the button that offers the cure; no code depends on the text."""
     change: Mapping[str, Any]
-    """Settings by name, with their new values."""
+    """New values of the changed settings, by the setting's name."""
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
-        """The same settings with this change."""
+        """Return the settings `config` with the change of this cure."""
         return config.model_copy(update=dict(self.change))
 
 
@@ -42,15 +42,15 @@ def _more_pictures(config: TrainingConfig) -> Cure | None:
 CURES: Mapping[Sign, tuple[Callable[[TrainingConfig], Cure | None], ...]] = {
     Sign.OVERFITS: (_dropout, _augmentation, _more_pictures),
 }
-"""What to try against each sign; each gives None where the settings have it already."""
+"""Functions that propose a cure for each sign; a function returns None where the settings have its cure already."""
 
 
 def cures_for(config: TrainingConfig, sign: Sign) -> list[Cure]:
-    """The changes that may help a run of these settings whose curves show `sign`, and that it has not made yet."""
+    """Return the cures that a run with the settings `config` lacks and that may help where its curves show `sign`."""
     return [cure for suggest in CURES.get(sign, ()) if (cure := suggest(config))]
 
 
 def smaller_steps(config: TrainingConfig) -> list[Cure]:
-    """A tenth of the learning rate, for a run that diverged; nothing where no smaller one is allowed."""
+    """Return, for a run that diverged, the cure of a tenth of its learning rate; nothing below the setting's range."""
     lr = float(f"{config.lr / 10:.6g}")
     return [Cure(f"learning rate {lr:g}", {"lr": lr})] if lr >= (SETTINGS["lr"].low or 0.0) else []

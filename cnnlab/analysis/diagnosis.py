@@ -1,4 +1,4 @@
-"""Does it overfit, and which run is better: sentences worked out from what the runs measured.
+"""This module decides from measured accuracy and loss whether a run overfits and which run is better.
 
 A sentence is only as strong as its evidence: curves are judged by means over several epochs (two consecutive
 epochs differ by chance), and a difference counts only beyond what the number of pictures can tell apart.
@@ -17,16 +17,16 @@ Z95 = 1.96
 """Half the width, in standard errors, of a 95 % interval."""
 
 SMALLEST_GROWTH = 0.03
-"""A gap that grows by less than 3 points is not worth a word, however many pictures measured it."""
+"""Smallest growth of the gap (0 to 1) that counts: 3 points, however many pictures measured the gap."""
 
 RISE = 0.03
-"""A loss counts as risen when its mean is 3 % above its lowest: beyond the jitter from epoch to epoch."""
+"""Relative rise of a mean loss above its lowest that counts as a rise: beyond the jitter from epoch to epoch."""
 
 FEWEST_EPOCHS = 4
 
 
 class Sign(Enum):
-    """What an accuracy curve shows."""
+    """A `Sign` is what the accuracy and loss curves of a run show."""
 
     TOO_SHORT = "too short to say"
     NO_VALIDATION = "nothing to judge by"
@@ -38,7 +38,7 @@ class Sign(Enum):
 
 @dataclass(frozen=True)
 class Window:
-    """The mean of something over consecutive epochs."""
+    """A `Window` is the mean of a value over consecutive epochs."""
 
     first: int
     last: int
@@ -50,21 +50,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the curves of one run show, with the evidence. The windows are None where `sign` needs none."""
+    """A `Diagnosis` holds what the curves of one run show, with windows as evidence; None where `sign` needs none."""
 
     sign: Sign
     gap_low: Window | None = None
-    """Train minus validation accuracy where it was smallest."""
+    """Train minus validation accuracy over the epochs where this gap was smallest."""
     gap_end: Window | None = None
-    """The same over the last epochs."""
+    """Train minus validation accuracy over the last epochs."""
     loss_low: Window | None = None
-    """Validation loss where it was lowest."""
+    """Validation loss over the epochs where it was lowest."""
     loss_end: Window | None = None
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One run as the comparison sees it."""
+    """A `Contender` is one run of a comparison: its name, its dataset and its scores on the whole sets."""
 
     name: str
     dataset: str
@@ -107,7 +107,7 @@ def diagnose(epochs: Sequence[EpochRecord]) -> Diagnosis:
 
 
 def overfitting(name: str, epochs: Sequence[EpochRecord], results: Results | None) -> str:
-    """One sentence: whether the run `name` overfits, how much, and since when. Plain text."""
+    """Return one sentence, as plain text: whether the run `name` overfits, how much, and since when."""
     found = diagnose(epochs)
     if found.sign is Sign.NO_VALIDATION:
         return _without_validation(name, results)
@@ -135,7 +135,7 @@ def overfitting(name: str, epochs: Sequence[EpochRecord], results: Results | Non
 
 
 def best_epoch(results: Results) -> str:
-    """One sentence: what choosing the best epoch by validation is worth on the test set. Plain text."""
+    """Return one sentence, as plain text: what choosing the best epoch by validation is worth on the test set."""
     final, best = results.final, results.best
     if best is None:
         return "The weights of the best epoch cannot be read any more: only the last epoch is measured here."
@@ -154,7 +154,7 @@ def best_epoch(results: Results) -> str:
 
 
 def comparison(runs: Sequence[Contender]) -> str:
-    """One sentence: which run is better on the test set, or that it is too close to call. Plain text.
+    """Return one sentence, as plain text: which run is better on the test set, or that the runs are too close to call.
 
     The difference of two shares of right answers is judged by its 95 % interval (Newcombe, "Interval estimation
     for the difference between independent proportions", 1998, method 1), which knows nothing of other seeds.
@@ -196,7 +196,7 @@ def _without_validation(name: str, results: Results | None) -> str:
 
 
 def _windows(values: Sequence[tuple[int, float]]) -> list[Window]:
-    """Means over each stretch of epochs: a tenth of the run long, at least 3, never more than a third."""
+    """Return the means over every stretch of epochs: a tenth of the run long, at least 3, never more than a third."""
     width = max(2, min(len(values) // 3, max(3, len(values) // 10)))
     stretches = (values[i : i + width] for i in range(len(values) - width + 1))
     return [Window(s[0][0], s[-1][0], fmean(value for _, value in s)) for s in stretches]

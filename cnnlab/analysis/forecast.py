@@ -1,4 +1,4 @@
-"""Time and memory of a run in words: what is expected of it, and what came of it."""
+"""This module puts the time and memory of a run into words: what was expected, and what was measured."""
 
 from math import floor, log10
 
@@ -8,11 +8,11 @@ from cnnlab.schema import ModeName
 
 TIME_UNITS = ((1e-3, "ms", 0.0), (1.0, "s", 1.0), (60.0, "min", 1.5), (3600.0, "h", 1.5))
 SIZE_UNITS = ((1e6, "MB", 0.0), (1e9, "GB", 1.0))
-"""Each with its size, its name, and how many of it there must be for it to be used."""
+"""Units as (size, name, how many of the unit a value must have to be written in it)."""
 
 
 def expected(forecast: Forecast, epochs: int) -> tuple[str, str]:
-    """The expected time and memory: ("about 18–22 s an epoch, 3.0–3.7 min of training in all", "410–450 MB")."""
+    """Return the expected time and memory: ("about 18–22 s an epoch, 3.0–3.7 min of training in all", "410–450 MB")."""
     low, high = forecast.epoch_s
     time = f"about {time_range(low, high)} an epoch"
     if epochs > 1:
@@ -21,7 +21,10 @@ def expected(forecast: Forecast, epochs: int) -> tuple[str, str]:
 
 
 def came_true(forecast: Forecast | None, usage: Usage) -> str:
-    """ "An epoch took 19.8 s; predicted 18–22 s. Memory 431 MB; predicted 410–450 MB." """
+    """Return in words what a run took, beside what was predicted.
+
+    Example: "An epoch took 19.8 s; predicted 18–22 s. Memory 431 MB; predicted 410–450 MB."
+    """
     time, memory = f"An epoch took {duration(usage.epoch_s)}", ""
     if usage.memory_bytes is not None:
         memory = f"Memory {size_range(usage.memory_bytes, usage.memory_bytes)}"
@@ -32,24 +35,24 @@ def came_true(forecast: Forecast | None, usage: Usage) -> str:
 
 
 def way(plan: Plan, mode: ModeName) -> str:
-    """How a run computes: "fast · 1 thread · channels last · float32"."""
+    """Return how a run computes, in words: "fast · 1 thread · channels last · float32"."""
     threads = f"{plan.threads} thread{'s' if plan.threads > 1 else ''}"
     parts = [mode, threads, plan.memory_format.replace("_", " "), plan.precision]
     return " · ".join([*parts, "one CUDA graph a step"] if plan.captured else parts)
 
 
 def time_range(low_s: float, high_s: float) -> str:
-    """Seconds: "18–22 s", "3.0–3.7 min"."""
+    """Return a range of seconds in words: "18–22 s", "3.0–3.7 min"."""
     return _range(low_s, high_s, TIME_UNITS)
 
 
 def size_range(low: float, high: float) -> str:
-    """Bytes: "410–450 MB", "1.1 GB"."""
+    """Return a range of bytes in words: "410–450 MB", "1.1 GB"."""
     return _range(low, high, SIZE_UNITS)
 
 
 def _range(low: float, high: float, units: tuple[tuple[float, str, float], ...]) -> str:
-    """Both ends in one unit, no more precise than the distance between them."""
+    """Return both ends of a range in one unit, with no more digits than the distance between the ends allows."""
     size, name, _ = next(unit for unit in reversed(units) if high >= unit[2] * unit[0])
     low, high = low / size, high / size
     last_digit = floor(log10(max(high - low, high / 50) / 2))

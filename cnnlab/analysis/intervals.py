@@ -1,10 +1,10 @@
-"""This module says how sure one can be of an accuracy that was measured on so many pictures."""
+"""This module says how far an accuracy that was measured on `n` pictures can be trusted."""
 
 from math import sqrt
 
 
 def interval95(accuracy: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where nothing was measured.
+    """Return the 95 % interval of an accuracy measured on `n` pictures, both 0 to 1; (0, 1) where `n` is 0.
 
     Wilson's score interval: unlike accuracy ± 1.96 standard errors it stays between 0 and 1 and is not empty at
     either end. Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",

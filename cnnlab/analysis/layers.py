@@ -1,4 +1,4 @@
-"""A network's layers as plain numbers: what pages, figures and tables know of a layer without importing torch."""
+"""This module describes a network's layers as plain numbers, for pages, figures and tables that import no torch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from cnnlab.formatting import count
 
 
 class LayerKind(StrEnum):
-    """What a layer does. Code asks for the kind; people read `words`."""
+    """A `LayerKind` is what a layer does.
+
+    Code asks for the kind; people read `words`.
+    """
 
     CONVOLUTION = "convolution"
     TRANSPOSED_CONVOLUTION = "transposed_convolution"
@@ -26,24 +29,24 @@ class LayerKind(StrEnum):
 
     @property
     def words(self) -> str:
-        """For people."""
+        """Return the kind of layer as people read it."""
         return "a layer of its own kind" if self is LayerKind.OTHER else self.value.replace("_", " ")
 
 
 class Part(StrEnum):
-    """The two parts of every network."""
+    """A `Part` is one of the two parts of every network."""
 
     BASE = "base"
     HEAD = "head"
 
     @property
     def words(self) -> str:
-        """For people."""
+        """Return the part of the network as people read it."""
         return "feature-extraction base" if self is Part.BASE else "classifier head"
 
 
 class Sees(Enum):
-    """What stands in place of a receptive field where it is no window of the picture."""
+    """A `Sees` stands in the place of a receptive field that is no window of the picture."""
 
     EVERYTHING = "everything"
     """From flatten on a value depends on the whole picture."""
@@ -52,13 +55,13 @@ class Sees(Enum):
 
 
 Pair = tuple[int, int]
-"""Down and across: of rows and of columns."""
+"""Two numbers, the first along the height of a feature map and the second along its width."""
 KERNELS = (LayerKind.CONVOLUTION, LayerKind.TRANSPOSED_CONVOLUTION)
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer of a network, in numbers; None stands where a layer has no such number."""
+    """A `LayerRow` is one layer of a network, in numbers; None stands where a layer has no such number."""
 
     name: str
     """Full name: "base.block1.conv1"."""
@@ -69,7 +72,7 @@ class LayerRow:
     """What people call the operation, in a word: relu, bn, dropout; the class's name where cnnlab has no word."""
     part: Part
     output_shape: tuple[int, ...]
-    """For one picture: (channels, height, width), or (features,)."""
+    """Shape of the output for one picture: (channels, height, width), or (features,)."""
     receptive_field_px: Pair | Sees
     """Height and width of the rectangle of the picture that one output value can see, the padding around the picture
     included (so it may exceed the picture); that of the widest value where they differ."""
@@ -80,40 +83,40 @@ class LayerRow:
     terms: tuple[tuple[int, ...], ...] = ()
     """How the parameters come about: a sum of products. ((5, 5, 3, 6), (6,)) is 5 · 5 · 3 · 6 + 6."""
     inputs: tuple[str, ...] = ()
-    """Full names of the layers whose outputs it takes; "" is the picture."""
+    """Full names of the layers whose outputs this layer takes; "" is the picture."""
     window: Pair | None = None
     """How many neighbouring values of its input one output value is made from; None where that is no window."""
     kernel: Pair | None = None
     stride: Pair | None = None
     padding: Pair | None = None
-    """At the top and on the left."""
+    """Rows of padding at the top and columns of padding on the left."""
     dilation: Pair | None = None
     groups: int | None = None
     in_channels: int | None = None
     """Channels of a convolution's input, features of a fully connected layer's."""
     out_channels: int | None = None
     bias: bool | None = None
-    """Whether it adds trained numbers to its outputs."""
+    """Whether the layer adds trained numbers to its outputs."""
     on_shortcut: bool = False
-    """Whether it stands on a path beside the main one, in a residual block."""
+    """Whether the layer stands on a path beside the main path of a residual block."""
     skips_from: str | None = None
-    """Where it joins paths: full name of the layer where they parted, "" for the picture."""
+    """Full name of the layer where the paths parted that this layer joins, "" for the picture; else None."""
 
     @property
     def has_kernels(self) -> bool:
-        """Whether its weights are kernels that slide over their input."""
+        """Return whether the layer's weights are kernels that slide over its input."""
         return self.kind in KERNELS
 
     @property
     def arithmetic(self) -> str:
-        """How the parameters come about, for people: "5×5×3×6 + 6 = 456"; empty where there are none."""
+        """Return how the number of parameters comes about: "5×5×3×6 + 6 = 456"; empty where the layer has none."""
         sides = ["×".join(map(str, factors)) for factors in self.terms]
         return f"{' + '.join(sides)} = {count(self.parameters)}" if sides else ""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """All layers of a network together."""
+    """A `Totals` counts the parameters and multiply-adds of all layers of a network together."""
 
     parameters: int
     base_parameters: int
@@ -125,7 +128,7 @@ class Totals:
 
 
 def totals(rows: Iterable[LayerRow]) -> Totals:
-    """Sums over the rows."""
+    """Sum the parameters and multiply-adds of all layers of a network."""
     rows = list(rows)
     base = sum(row.parameters for row in rows if row.part is Part.BASE)
     everything = sum(row.parameters for row in rows)

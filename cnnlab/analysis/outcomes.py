@@ -1,4 +1,4 @@
-"""What the runs of a sweep came to, and which of its settings mattered."""
+"""This module works out what the runs of a sweep reached, and which of the varied settings mattered."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,24 +14,24 @@ Judge = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run, after the epoch it is judged by."""
+    """An `Outcome` holds the scores of one run after the epoch by which the run is judged."""
 
     config: TrainingConfig
     epoch: int
     train: Score
-    """Of the training sample; where the test set is the judge, of the whole training set."""
+    """Score on the training sample; where the test set judges, on the whole training set."""
     judged: Score
-    """Of the validation set, or of the test set where there is none."""
+    """Score on the set that judges: the validation set, or the test set where no run has validation pictures."""
     test: Score | None
-    """Of the same network, where it was measured."""
+    """Score of the same weights on the test set; None where it was not measured."""
 
     def value(self, setting: Setting) -> Any:
-        """What the run had."""
+        """Return the value that the run had for `setting`."""
         return getattr(self.config, setting.name)
 
 
 def judge(configs: Sequence[TrainingConfig]) -> Judge:
-    """What the runs can be told apart by: the test set only where not one has validation pictures."""
+    """Return the set that judges the runs of a sweep: the test set only where no run has validation pictures."""
     return "validation" if any(config.validation_size for config in configs) else "test"
 
 
@@ -42,7 +42,10 @@ def outcome(
     results: Results | None,
     judged_by: Judge,
 ) -> Outcome | None:
-    """The run at its best epoch so far; by the test set, at its last. None while there is nothing to judge."""
+    """Return the scores of a run after the epoch by which it is judged; None while nothing was measured.
+
+    By validation that is the best epoch so far; by the test set it is the last epoch.
+    """
     if judged_by == "test":
         if results is None:
             return None
@@ -57,7 +60,7 @@ def outcome(
 
 
 def means(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> Mapping[tuple[Any, ...], list[Outcome]]:
-    """The outcomes by their values of `axes`: those that share them differ in the rest, such as the seed."""
+    """Group the outcomes by their values of the settings `axes`; within a group, others such as the seed differ."""
     groups: dict[tuple[Any, ...], list[Outcome]] = defaultdict(list)
     for each in outcomes:
         groups[tuple(each.value(axis) for axis in axes)].append(each)
@@ -65,12 +68,12 @@ def means(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> Mapping[tuple
 
 
 def accuracy(group: Sequence[Outcome]) -> float:
-    """Mean accuracy on the judging set, 0 to 1."""
+    """Return the mean accuracy of a group of runs on the set that judges them, 0 to 1."""
     return mean(each.judged.accuracy for each in group)
 
 
 def effects(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> list[tuple[Setting, float]]:
-    """By how much each setting moves the mean accuracy, from its worst to its best value; the largest first.
+    """Return how much each setting moves the mean accuracy, from its worst to its best value, the largest first.
 
     These are the main effects of a complete grid; of anything less they would mix one setting with another.
     """

@@ -13,11 +13,11 @@ from cnnlab.records import Score
 from cnnlab.runs import Run, Store, UnknownRunError
 
 LEFT_OUT = "left out"
-"""Shown as the default of an option that has none."""
+"""Text that the help shows as the default of an option without a default."""
 
 
 class Exit(IntEnum):
-    """An `Exit` is the meaning of an exit code; told in the help of `python -m cnnlab`."""
+    """An `Exit` is the exit code of a command; the help of `python -m cnnlab` explains each."""
 
     DONE = 0
     STORE = 1
@@ -30,7 +30,7 @@ class Exit(IntEnum):
 
 
 class CommandError(Exception):
-    """`CommandError` ends the command, with these sentences on stderr and this exit code."""
+    """`CommandError` ends a command with an exit code and with sentences on stderr."""
 
     def __init__(self, code: Exit, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
@@ -38,7 +38,7 @@ class CommandError(Exception):
 
 
 class Reporting(BaseModel):
-    """A `Reporting` command can speak to machines."""
+    """A `Reporting` command can print JSON instead of text, for other programs."""
 
     as_json: CliToggleFlag[bool] = Field(
         False, validation_alias="json", description="Print JSON, one object a line, and nothing else."
@@ -48,15 +48,15 @@ class Reporting(BaseModel):
 class OneRun(BaseModel):
     """A `OneRun` command is about one run."""
 
-    run: CliPositionalArg[str] = Field(description="Its number, its name, or the beginning of its id.")
+    run: CliPositionalArg[str] = Field(description="The run: its number, its name, or the beginning of its id.")
 
     def found(self, store: Store) -> Run:
-        """Return the run that was meant. Raises UnknownRunError where no run, or more than one, is meant."""
+        """Return the run that the argument names. Raises UnknownRunError where it names no run, or more than one."""
         return find_run(store.list(), self.run)
 
 
 def open_store() -> Store:
-    """Open the run store, with every run that died without a word marked so."""
+    """Open the run store, and mark every run whose process died as interrupted."""
     store = Store(AppConfig())
     store.recover()
     return store
@@ -80,11 +80,11 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
 
 
 class Right(str):
-    """The heading of a column that stands, with its cells, at the right: a column of numbers."""
+    """A `Right` is the heading of a column of numbers, which stands at the right with its cells."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns in line, as wide as their widest cell; those with a heading of the kind `Right` stand right."""
+    """Return rows of text as aligned columns; a column with a `Right` heading stands right."""
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     sides = [">" if isinstance(heading, Right) else "<" for heading in header]

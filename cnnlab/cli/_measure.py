@@ -1,4 +1,4 @@
-"""preflight, lr-range: what a run would take and which learning rate suits it, measured before there is one."""
+"""This module holds the commands preflight and lr-range, which measure a run's settings before there is a run."""
 
 import json
 import os
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 STEPS, LOWEST, HIGHEST = (20, 10_000), (1e-7, 1.0), (1e-6, 10.0)
-"""What the range test's own options may be."""
+"""Allowed ranges of --steps, --lowest and --highest of the learning-rate range test."""
 
 
 class ProbeOptions(TrainOptions):
-    """What both commands share: settings in, one answer out, and no run."""
+    """A `ProbeOptions` command takes the settings of a run and prints one measured answer; it makes no run."""
 
     kind: ClassVar[str]
     name: CliSuppress[str] = LEFT_OUT
     config: str = Field(
-        LEFT_OUT, description="Settings as a JSON object, in the place of a preset; the options beside it change them."
+        LEFT_OUT, description="Settings as a JSON object, instead of a preset; other options change them."
     )
 
     def cli_cmd(self) -> None:
@@ -98,10 +98,12 @@ class PreflightOptions(ProbeOptions):
 
 
 class LrRangeOptions(ProbeOptions):
-    """Learning-rate range test: a few steps with ever larger rates show where the loss falls. It changes nothing."""
+    """Find a learning rate: train a few steps with ever larger rates, see where the loss falls. Changes no setting."""
 
     kind = "lr_range"
-    steps: Annotated[int, SkipValidation] = Field(100, description="Steps, each with a larger rate. 20 to 10 000.")
+    steps: Annotated[int, SkipValidation] = Field(
+        100, description="Training steps, each with a larger rate. 20 to 10 000."
+    )
     lowest: Annotated[float, SkipValidation] = Field(1e-5, description="The first learning rate. 1e-7 to 1.")
     highest: Annotated[float, SkipValidation] = Field(10.0, description="The last learning rate. 1e-6 to 10.")
 
@@ -126,7 +128,10 @@ class LrRangeOptions(ProbeOptions):
 
 
 def sparkline(test: LrRange) -> str:
-    """The smoothed loss in blocks, the smallest rate left; what lies above the start is as high as the start."""
+    """Draw the smoothed loss as a row of blocks, from the smallest learning rate to the largest.
+
+    A loss above the first is drawn as high as the first.
+    """
     if not test.smoothed:
         return "No step had a loss that is a number."
     low, high = min(test.smoothed), test.smoothed[0]
@@ -148,7 +153,10 @@ def _within(option: str, given: object, low: float, high: float) -> float:
 
 @contextmanager
 def _ready(config: TrainingConfig, app_config: AppConfig) -> Iterator["tuple[TrainingConfig, Data, torch.device]"]:
-    """Settings complete, data on the device, threads as a run would have them. Faults become CommandErrors."""
+    """Give the completed settings, the data on the device, and the device, with a run's number of threads set.
+
+    Raises CommandError where the settings or the device are at fault.
+    """
     say("Loading PyTorch …")
     import torch  # seconds: here, so that a wrong option or `--help` is answered at once
 

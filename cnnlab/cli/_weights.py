@@ -1,4 +1,4 @@
-"""import, export: weights that come from a file, and what a run holds as a file to carry away."""
+"""This module holds the commands import and export: weights come from a file, and what a run holds goes to a file."""
 
 from pathlib import Path
 
@@ -17,16 +17,16 @@ _STATED = "what the file says, if cnnlab wrote it"
 
 
 class Import(BaseModel):
-    """Bring weights from a safetensors file, of any size, to look inside them; nothing of them is trained here."""
+    """Bring in weights from a safetensors file, to look inside the network. Nothing is trained."""
 
-    file: CliPositionalArg[str] = Field(description="The file.")
-    architecture: str = Field(_STATED, description="What kind of network the weights are of.")
-    dataset: str = Field(_STATED, description="What they were trained with.")
-    normalisation: str = Field(_STATED, description="How pictures were normalised: half or dataset.")
-    name: str = Field(LEFT_OUT, description="What to call them. Left out: the architecture and a number.")
+    file: CliPositionalArg[str] = Field(description="The safetensors file to read.")
+    architecture: str = Field(_STATED, description="Architecture of the network, such as SimpleCNN.")
+    dataset: str = Field(_STATED, description="Dataset that the network was trained on.")
+    normalisation: str = Field(_STATED, description="How pictures were normalised in training: half or dataset.")
+    name: str = Field(LEFT_OUT, description="Name of the new run. Left out: the architecture and a number.")
 
     def cli_cmd(self) -> None:
-        """Check everything, then keep it."""
+        """Check the file completely, then keep its weights as a run."""
         store, path = open_store(), Path(self.file)
         from cnnlab.models.weights_file import WeightsError  # torch: here, so that `--help` is answered at once
 
@@ -59,17 +59,17 @@ class Import(BaseModel):
 
 
 class Export(OneRun):
-    """Write what a run holds to a file: its weights (a safetensors file, which says what they are of), or its records."""
+    """Write a file from a run: its weights (safetensors), or its loss and accuracy as a table (CSV)."""
 
-    file: CliPositionalArg[str] = Field(LEFT_OUT, description="The file to write, as --to takes it.")
+    file: CliPositionalArg[str] = Field(LEFT_OUT, description="The file to write; the same as --to.")
     to: str = Field(LEFT_OUT, description="The file to write; one that exists is not overwritten.")
     format: str = Field("weights", description=f"What to write: {', '.join(EXPORTS.names())}.")
     epoch: int = Field(
-        -1, description="Weights of which epoch; 0 is before the first step. Left out: the last that is kept."
+        -1, description="Epoch whose weights to write; 0 is before the first step. Left out: the last that is kept."
     )
 
     def cli_cmd(self) -> None:
-        """Write it."""
+        """Write the file that was asked for and print where it is."""
         export, path = self._export(), self._path()
         store = open_store()
         source = Source(store, self.found(store), None if self.epoch < 0 else self.epoch)
@@ -85,7 +85,10 @@ class Export(OneRun):
         print(f"Wrote the {export.name} of “{source.run.name}”{when} to {path}.")
 
     def _export(self) -> exports.Export:
-        """Raises CommandError where there is no such export, or none of one epoch."""
+        """Return the export that `--format` names.
+
+        Raises CommandError for an unknown name, and where `--epoch` is given for a file that is not of one epoch.
+        """
         try:
             export = EXPORTS.get(self.format)
         except UnknownNameError as error:
@@ -95,7 +98,7 @@ class Export(OneRun):
         return export
 
     def _path(self) -> Path:
-        """Raises CommandError where no file is named, or two are."""
+        """Return the path of the file to write. Raises CommandError where no file is named, or two are."""
         given = [getattr(self, name) for name in ("file", "to") if name in self.model_fields_set]
         if len(given) != 1:
             raise CommandError(Exit.SETTINGS, "Say which file to write, once: --to FILE.")

@@ -1,1 +1,1 @@
-"""Everything Streamlit that is not a page: the router, the shared look, the live chart, the tiles, the forms."""
+"""This room holds everything Streamlit that is not a page: the router, the live chart, the tiles, the forms."""

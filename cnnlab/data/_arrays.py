@@ -1,4 +1,4 @@
-"""A converted dataset on disk: four plain .npy files, all of them or none.
+"""This module keeps a converted dataset on disk as four plain .npy files, all of them or none.
 
 They are written beside their place, flushed to the disk and moved there whole: a kill at any moment leaves either nothing
 or everything.
@@ -19,7 +19,7 @@ FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def open_arrays(folder: Path, info: DatasetInfo) -> Arrays | None:
-    """The arrays as read-only memory maps; None where one is missing, cut short, or not what `info` says."""
+    """Open the arrays as read-only memory maps; None where one is missing, cut short, or not what `info` says."""
     try:
         arrays = Arrays(*(_open(folder / f"{field}.npy") for field in FIELDS))
     except Exception:  # NumPy's parser of a damaged header raises nearly anything
@@ -28,7 +28,7 @@ def open_arrays(folder: Path, info: DatasetInfo) -> Arrays | None:
 
 
 def save_arrays(folder: Path, arrays: Arrays, info: DatasetInfo) -> None:
-    """Put the arrays into `folder`, in place of whatever was there.
+    """Write the arrays into `folder`, in place of whatever was there.
 
     Raises ValueError for arrays that are not what `info` says, and OSError where the disk refuses.
     """

@@ -106,8 +106,9 @@ class Dataset:
 
 
 def _disk_trouble(fault: OSError, data_dir: Path) -> tuple[str, str]:
-    """Write what is wrong with the disk, and what to do about it. (Shapes is no way out: it, too, is kept in that
-    folder.)
+    """Write what is wrong with the disk, and what to do about it.
+
+    The built-in dataset is no way out: it, too, is kept in that folder.
     """
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"there is no room left for it in {data_dir}", "free some, or let CNNLAB_DATA_DIR name another folder"

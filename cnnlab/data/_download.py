@@ -1,4 +1,4 @@
-"""Files from the network: over https only, and kept only when they are what was published.
+"""This module downloads published files, over https only, and keeps a file only when its hash is the published one.
 
 torchvision's own download falls back to plain http, and for Fashion-MNIST knows nothing else; hence this one.
 """
@@ -23,31 +23,31 @@ TIMEOUT_S = 30.0  # without a byte
 CHUNK_BYTES = 1 << 18
 
 WAITS_S = (1.0, 2.0, 4.0)
-"""Before the second attempt, the third, the fourth; that is the last one where none has brought anything."""
+"""Seconds to wait before the second, third and fourth attempt; the last where none brought anything."""
 WORTH_BYTES = 1 << 20
-"""An attempt that has brought so much begins the waits anew."""
+"""Number of bytes after which an attempt counts as worthwhile: the waits begin anew."""
 HEARD_S = 0.1
-"""How often somebody who wants to stop is listened to while it waits."""
+"""Seconds between two calls of `progress`, which may stop the download, during a wait."""
 PASSING = (408, 425, 429, 500, 502, 503, 504)
-"""Answers of a server that may well send the file a moment later."""
+"""HTTP status codes of a server that may well send the file a moment later."""
 
 
 class _BrokenError(SourceError):
-    """The network or the server failed in a way that may pass."""
+    """`_BrokenError` says that the network or the server failed in a way that may pass."""
 
 
 class _NoSuchPartError(SourceError):
-    """The server's file ends before the part that was asked for."""
+    """`_NoSuchPartError` says that the server's file ends before the part that was asked for."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file: where it is, and how to know it."""
+    """A `RemoteFile` is a published file: its address, its length and its hash."""
 
     url: str
     bytes: int
     digest: str
-    """ "sha256:…" """
+    """Hash of the published file: "sha256:…" or "md5:…"."""
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class RemoteFile:
 
 
 def matches(path: Path, digest: str) -> bool:
-    """True where the file is there and has this digest: "sha256:…" or "md5:…"."""
+    """Return whether the file exists and has this digest: "sha256:…" or "md5:…"."""
     algorithm, _, expected = digest.partition(":")
     try:
         with path.open("rb") as file:
@@ -65,7 +65,7 @@ def matches(path: Path, digest: str) -> bool:
 
 
 def fetch(source: RemoteFile, target: Path, progress: Progress, instead_of: Iterable[Path] = ()) -> None:
-    """`download`, whose SourceError also says which of the files that it was to replace is there, but wrong."""
+    """Download `source` as `download` does; a SourceError also names a file of `instead_of` that is there but wrong."""
     wrong = [path for path in instead_of if path.exists()]
     try:
         download(source, target, progress)
@@ -76,7 +76,7 @@ def fetch(source: RemoteFile, target: Path, progress: Progress, instead_of: Iter
 
 
 def download(source: RemoteFile, target: Path, progress: Progress) -> None:
-    """Fetch `source` to `target`, which appears whole and verified or not at all.
+    """Download `source` to `target`, which appears whole and verified or not at all.
 
     What a broken connection has brought is kept beside it as "….part", and the rest alone is asked for: by the next
     attempt, of which there are some, or by the next call. `progress` is called also while it waits between two attempts;
@@ -104,7 +104,10 @@ def download(source: RemoteFile, target: Path, progress: Progress) -> None:
 
 
 def _complete(source: RemoteFile, part: Path, progress: Progress) -> bool:
-    """Ask until `part` is as long as the published file; True where it is that file. Raises _BrokenError, having waited."""
+    """Download until `part` is as long as the published file, and return whether it is that file.
+
+    Raises _BrokenError after the last attempt.
+    """
     waits, most = iter(WAITS_S), _size(part)
     progress(min(most, source.bytes), source.bytes)
     while _size(part) != source.bytes:
@@ -120,7 +123,7 @@ def _complete(source: RemoteFile, part: Path, progress: Progress) -> bool:
 
 
 def _receive(source: RemoteFile, part: Path, progress: Progress) -> None:
-    """One attempt: append what is missing to `part`, or begin anew where the server sends everything."""
+    """Make one attempt: append what is missing to `part`, or begin anew where the server sends everything."""
     with _answer(source, _size(part)) as response, part.open("ab") as file:
         if response.status != PARTIAL_CONTENT:
             file.truncate(0)
@@ -138,7 +141,7 @@ def _receive(source: RemoteFile, part: Path, progress: Progress) -> None:
 
 
 def _answer(source: RemoteFile, done: int) -> HTTPResponse:
-    """All but the first `done` bytes, with the status 206, where the server can, and the file is as long as was published.
+    """Request all but the first `done` bytes; status 206 where the server can and the file is as long as published.
 
     Else everything, with another status. (RFC 9110, section 14.)
     """

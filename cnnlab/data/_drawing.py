@@ -29,7 +29,7 @@ def either(a: Field, b: Field) -> Field:
 
 
 def radius(x: Field, y: Field) -> Field:
-    """Return the distance to the origin. (The square root has the same digits on every machine; np.hypot has not.)"""
+    """Return the distance to the origin, by a square root: unlike np.hypot it has the same digits on every machine."""
     length: Field = np.sqrt(x * x + y * y)
     return length
 

@@ -1,4 +1,4 @@
-"""An export: what a run holds, written as one kind of file to carry away."""
+"""This module says what an export is: one kind of file, written from what a run holds, to carry away."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,20 +8,26 @@ from cnnlab.runs import Checkpoint, Run, Store
 
 
 class ExportError(ValueError):
-    """The run does not have what was asked for. Its text is one sentence for people, with what there is instead."""
+    """`ExportError` says that the run does not have what was asked for.
+
+    Its text is one sentence for people, with what there is instead.
+    """
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a file is written from: a run, and for files of one epoch's weights the epoch."""
+    """A `Source` is what a file is written from: a run, and the epoch for files that hold the weights of one epoch."""
 
     store: Store
     run: Run
     epoch: int | None = None
-    """0 is before the first step; None: the last epoch whose weights are kept."""
+    """Epoch whose weights are meant; 0 is before the first step, None the last epoch whose weights are kept."""
 
     def weights(self) -> Checkpoint:
-        """The weights of the epoch that was asked for. Raises ExportError, which lists the epochs that are kept."""
+        """Return the weights of the epoch that was asked for.
+
+        Raises ExportError, which lists the epochs that are kept.
+        """
         kept = {weights.epoch: weights for weights in self.store.weights(self.run.id)}
         chosen = kept.get(max(kept, default=0) if self.epoch is None else self.epoch)
         if chosen is None:
@@ -32,37 +38,40 @@ class Source:
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of file. Registered in `EXPORTS`, it stands on the run's page, in Compare and on the command line."""
+    """An `Export` is one kind of file; `EXPORTS` puts it on the run's page, in Compare and on the command line."""
 
     name: str
-    """As the command line and the name of the file have it: "epochs"."""
+    """Name on the command line and in the name of the file: "epochs"."""
     title: str
-    """As the button has it: "All epochs"."""
+    """Text of the download button: "All epochs"."""
     help: str
-    """What is in the file, in a sentence or two."""
+    """Description of the file's content for people, in a sentence or two."""
     suffix: str
-    """Of the file, without the dot: "csv"."""
+    """Ending of the file's name, without the dot: "csv"."""
     mime: str
     write: Callable[[Source], bytes]
-    """The same run gives the same bytes. Raises ExportError where the run has nothing of it, StoreError where what it
-    has cannot be read."""
+    """Function that returns the bytes of the file, the same for the same run. Raises ExportError where the run has
+    nothing of it, StoreError where what it has cannot be read."""
     missing: Callable[[Source], str | None]
-    """Why this run has nothing of it, in a sentence; None where it has. Asked at each drawing of a page: no more than
-    one short question to the store."""
+    """Function that says in a sentence why a run has no data for the file; None where it has. Called at each drawing
+    of a page, so it may ask the run store no more than one short question."""
     of_epoch: bool = False
     """True where the file holds the weights of one epoch, which people may choose."""
 
     def file_name(self, run: Run) -> str:
-        """What the browser calls the file: "run-3-epochs.csv"."""
+        """Return the name under which the browser saves the file: "run-3-epochs.csv"."""
         return f"run-{run.number}-{self.name}.{self.suffix}"
 
 
 EXPORTS: Registry[Export] = Registry("export", "cnnlab.exports")
-"""Every kind of file, by name."""
+"""Registry of all exports, by name."""
 
 
 def content(export: Export, source: Source) -> bytes:
-    """The file. Raises ExportError where the run has nothing of it, StoreError where what it has cannot be read."""
+    """Return the bytes of the file that the export writes.
+
+    Raises ExportError where the run has nothing of it, StoreError where what it has cannot be read.
+    """
     if sentence := export.missing(source):
         raise ExportError(sentence)
     return export.write(source)

@@ -1,4 +1,4 @@
-"""A run's records as CSV, for a spreadsheet: numbers in full, accuracy as a share from 0 to 1, times in seconds."""
+"""This module writes a run's records as CSV, for a spreadsheet: all digits, accuracy from 0 to 1, times in seconds."""
 
 import csv
 import io
@@ -23,7 +23,10 @@ STEP_COLUMNS = tuple(StepRecord.model_fields)
 
 
 def epochs(records: Sequence[EpochRecord]) -> str:
-    """One line an epoch; empty fields where the run has no validation set."""
+    """Return the CSV text of epoch records, one line for each epoch.
+
+    The fields of a set that the run does not have are empty.
+    """
 
     def scores(score: Score | None) -> tuple[object, ...]:
         return ("", "", "") if score is None else (score.loss, score.accuracy, score.n)
@@ -35,7 +38,10 @@ def epochs(records: Sequence[EpochRecord]) -> str:
 
 
 def steps(records: Sequence[StepRecord]) -> str:
-    """One line a record: loss and accuracy are means over the batches since the line before, in training mode."""
+    """Return the CSV text of step records, one line for each record.
+
+    Loss and accuracy are means over the batches since the line before, in training mode.
+    """
     return _lines(STEP_COLUMNS, ([getattr(record, name) for name in STEP_COLUMNS] for record in records))
 
 

@@ -1,11 +1,11 @@
-"""A run's weights after one epoch as a safetensors file that says what they are of; cnnlab reads it back."""
+"""This module writes a run's weights after one epoch as a safetensors file that names their settings."""
 
 from cnnlab.exports._export import EXPORTS, Export, Source
 from cnnlab.runs import StoreError
 
 
 def packed(source: Source) -> bytes:
-    """The numbers as the checkpoint has them, with the settings they come from, if known.
+    """Return a safetensors file of the checkpoint's weights, with the settings they come from, if known.
 
     Raises ExportError where no weights of that epoch are kept, StoreError where their file is damaged.
     """

@@ -1,4 +1,4 @@
-"""The confusion matrix as a heat map: a row a true class, a column a class that the network said."""
+"""This module draws the confusion matrix as a heat map, with a row for each true and a column for each predicted class."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,9 @@ WRONG_SMALL = [[0.0, "rgba(213,94,0,0.25)"], [1.0, "rgba(213,94,0,1)"]]
 
 
 def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
-    """`counts` [classes, classes], rows the truth. Colour: the share of the row, right and wrong each on its own scale.
+    """Draw the confusion matrix `counts` [classes, classes], whose rows are the true classes.
+
+    Colour: the share of the row, right and wrong each on its own scale.
 
     A cell that holds pictures can be picked: its point has x = the class said and y = the true one.
     """

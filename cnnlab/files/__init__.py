@@ -1,4 +1,4 @@
-"""This package keeps files whole: it writes them all or not at all, locks them, and reads the header of a safetensors file."""
+"""This room writes files whole or not at all, locks them, and reads the headers of safetensors files."""
 
 from cnnlab.files.atomic import atomic_write, sync, sync_folder
 from cnnlab.files.locking import lock

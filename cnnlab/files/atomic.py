@@ -12,14 +12,14 @@ from typing import IO, BinaryIO
 
 
 def _nowhere(place: str) -> None:
-    """Nobody wants to know how far it is."""
+    """Ignore how far the writing is; the default for callers that do not ask."""
 
 
 @contextmanager
 def atomic_write(
     path: Path, *, mode: int = 0o666, overwrite: bool = True, reach: Callable[[str], None] = _nowhere
 ) -> Iterator[BinaryIO]:
-    """Open a new binary file that takes the place of `path` when the block ends, on the disk for good.
+    """Open a new binary file that takes the place of `path`, safely on the disk, when the block ends.
 
     Any number of processes and threads may write at once: each has a temporary name of its own, which ends in ".tmp". Where
     the block or the disk raises, `path` is what it was and the temporary file is gone. `mode` is what the file allows, before
@@ -46,7 +46,7 @@ def atomic_write(
 
 
 def sync(file: IO[bytes]) -> None:
-    """Wait until what was written to the open file is on the disk. Raises OSError."""
+    """Wait until all that was written to the open file is on the disk. Raises OSError."""
     file.flush()
     os.fsync(file.fileno())
 

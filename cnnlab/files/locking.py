@@ -1,4 +1,7 @@
-"""This module lets only one thread or process at a time do a thing. (Who is alive is another question: `cnnlab.runs.locks`.)"""
+"""This module lets only one thread or process at a time do a thing.
+
+Which process is alive is another question: `cnnlab.runs.locks`.
+"""
 
 import errno
 from collections.abc import Callable, Iterator
@@ -6,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ASK_AGAIN_S = 0.1
-"""Whether the other holder is done."""
+"""Seconds between two attempts to take a lock that somebody else holds."""
 
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 

@@ -10,42 +10,42 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 MOST_BYTES = 100_000_000
-"""The longest header that the safetensors library itself reads."""
+"""Length in bytes of the longest header that the safetensors library itself reads."""
 
 _METADATA = "__metadata__"
 
 
 class HeaderError(ValueError):
-    """These bytes are no header of a safetensors file."""
+    """`HeaderError` says that the bytes are not the header of a safetensors file."""
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """What a header says of one tensor."""
+    """A `TensorEntry` is what a header says of one tensor."""
 
     dtype: str
     shape: tuple[int, ...]
     offsets: tuple[int, int]
-    """Its first byte and the one behind its last, counted from the end of the header. Whether they fit is not checked."""
+    """First byte of the tensor and the one behind its last, counted from the end of the header; not checked to fit."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """The tensors of a file by name, and the texts that go with them."""
+    """A `Header` lists the tensors of a file by name, and the texts that go with them."""
 
     size_bytes: int
-    """Of header and length together: where the numbers begin."""
+    """Number of bytes of the length and the header together: where the tensors' numbers begin."""
     tensors: Mapping[str, TensorEntry]
     metadata: Mapping[str, Any]
 
     @property
     def file_bytes(self) -> int:
-        """The length of the whole file, if it is as the header says."""
+        """Return the length of the whole file in bytes, as the header implies it."""
         return self.size_bytes + max((entry.offsets[1] for entry in self.tensors.values()), default=0)
 
 
 def read(file: BinaryIO, most_bytes: int = MOST_BYTES) -> Header:
-    """The header at the place where `file` stands, and no byte more.
+    """Read the header that begins where `file` stands, and no byte more.
 
     Raises HeaderError where there is none, or one longer than `most_bytes`, of which nothing is read then.
     """
@@ -65,7 +65,7 @@ def read(file: BinaryIO, most_bytes: int = MOST_BYTES) -> Header:
 
 
 def pack(tensors: Mapping[str, TensorEntry], metadata: Mapping[str, str]) -> bytes:
-    """The bytes before the numbers: the length and the header, filled up with spaces to a multiple of eight."""
+    """Return the bytes before the numbers: the length and the header, filled up with spaces to a multiple of eight."""
     entries = {
         name: {"dtype": entry.dtype, "shape": list(entry.shape), "data_offsets": list(entry.offsets)}
         for name, entry in tensors.items()

@@ -1,4 +1,4 @@
-"""From settings to a network: fill in what was left to the architecture, refuse what cannot be trained."""
+"""This module completes settings from the architecture, refuses what cannot be trained, and builds the network."""
 
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.formatting import count
@@ -8,7 +8,7 @@ from cnnlab.schema import FOLLOWING, SETTINGS, TrainingConfig
 
 
 class ConfigError(ValueError):
-    """Settings that are each in range but cannot be trained together; `sentences` say why, one a fault."""
+    """`ConfigError` says in `sentences` why settings, each within its range, cannot be trained together."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(" ".join(sentences))
@@ -16,7 +16,7 @@ class ConfigError(ValueError):
 
 
 def complete(config: TrainingConfig) -> TrainingConfig:
-    """The same settings, with those that were left to the architecture filled in from it.
+    """Return the same settings, with those that were left to the architecture filled in from it.
 
     Raises ConfigError where the architecture or the dataset is unknown, or where the validation pictures, the
     training pictures and the batch do not fit into the dataset's training set.
@@ -38,7 +38,7 @@ def complete(config: TrainingConfig) -> TrainingConfig:
 
 
 def build(config: TrainingConfig, info: DatasetInfo) -> Network:
-    """A network for that dataset with fresh weights from torch's global random state, in training mode."""
+    """Build a network for the dataset `info`, with fresh weights from torch's global random state, in training mode."""
     config = _filled(config)
     assert config.dropout is not None
     assert config.batch_norm is not None
@@ -58,7 +58,7 @@ def _filled(config: TrainingConfig) -> TrainingConfig:
 
 
 def _misfits(config: TrainingConfig, info: DatasetInfo) -> list[str]:
-    """What does not fit into the training set: a sentence, or none."""
+    """Return a sentence on what does not fit into the training set, in a list; an empty list where all fits."""
     validation, subset, batch = (
         f"{SETTINGS[name].label} ({name})" for name in ("validation_size", "train_subset", "batch_size")
     )

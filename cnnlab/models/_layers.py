@@ -1,23 +1,23 @@
-"""Groups of layers that several architectures share."""
+"""This module builds groups of layers that several architectures share."""
 
 from torch import Tensor, nn
 
 Layers = dict[str, nn.Module]
-"""Names to modules, in the order in which they run."""
+"""Modules by name, in the order in which they run."""
 
 
 class Add(nn.Module):
-    """The sum of two branches, as a module so that hooks see it."""
+    """An `Add` layer sums two branches; it is a module so that hooks see the sum."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Element by element, [N, C, H, W] each."""
+        """Add two feature maps element by element, [N, C, H, W] each."""
         return a + b
 
 
 def convolution(
     number: int, in_channels: int, out_channels: int, kernel_px: int, padding_px: int, batch_norm: bool
 ) -> Layers:
-    """Convolution, batch normalisation if asked for, ReLU.
+    """Return a convolution, batch normalisation if asked for, and ReLU, by name.
 
     The convolution has no bias where batch normalisation follows: its shift takes that place
     (Ioffe & Szegedy 2015, section 3.2), and a bias there would never get a gradient.
@@ -32,7 +32,7 @@ def convolution(
 
 
 def classifier(widths: list[int], dropout: float, first_relu: int) -> Layers:
-    """Flatten, then fully connected layers from `widths[0]` inputs to `widths[-1]` logits.
+    """Return a flatten layer and fully connected layers from `widths[0]` inputs to `widths[-1]` logits, by name.
 
     After each hidden one ReLU and, if asked for, dropout. The ReLUs are numbered from `first_relu`, so that
     each has a number of its own in the network.
@@ -49,7 +49,7 @@ def classifier(widths: list[int], dropout: float, first_relu: int) -> Layers:
 
 
 def sequence(layers: Layers) -> nn.Sequential:
-    """The layers one after another, under their names."""
+    """Chain the layers one after another in a Sequential, under their names."""
     sequential = nn.Sequential()
     for name, module in layers.items():
         sequential.add_module(name, module)

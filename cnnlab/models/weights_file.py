@@ -73,7 +73,10 @@ def export(content: bytes, config: TrainingConfig | None, epoch: int | None) -> 
 
 
 def read_header(file: BinaryIO) -> Header:
-    """The header at the start of `file`, and no byte more. Raises WeightsError where this is no safetensors file."""
+    """Read the header at the start of `file`, and no byte more.
+
+    Raises WeightsError where this is no safetensors file.
+    """
     start = file.read(8)
     stranger = next((words for magic, words in _STRANGERS.items() if start.startswith(magic)), None)
     if stranger:

@@ -1,4 +1,4 @@
-"""Who is alive: a process holds `lockf` on `<folder>/lock` as long as a run is its own.
+"""This module tells which process is alive: a process holds `lockf` on `<folder>/lock` as long as it owns the run.
 
 The kernel frees the lock when the process ends, however it ends (about 2 ms after SIGKILL), so nothing needs a
 heartbeat, and no process id can lie. Not `flock`, which the library filelock takes: forked children would keep it. Nor can
@@ -22,11 +22,11 @@ os.register_at_fork(after_in_child=_held.clear)  # locks are not inherited
 
 
 class LockedError(Exception):
-    """Another process holds the lock."""
+    """`LockedError` says that another process holds the lock."""
 
 
 def take(folder: Path) -> bool:
-    """Hold the folder's lock until `release` or the end of this process; False where anybody holds it already."""
+    """Take the folder's lock until `release` or the end of this process; return False where it is held already."""
     path = folder.absolute() / "lock"
     with _guard:
         if path in _held:
@@ -42,14 +42,17 @@ def take(folder: Path) -> bool:
 
 
 def release(folder: Path) -> None:
-    """Give the lock back; nothing happens where this process does not hold it."""
+    """Release the folder's lock; do nothing where this process does not hold it."""
     with _guard:
         if file := _held.pop(folder.absolute() / "lock", None):
             file.close()
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a living process, this one included, holds the lock. A folder that is gone is held by nobody."""
+    """Return whether a living process, this one included, holds the folder's lock.
+
+    A folder that is gone is held by nobody.
+    """
     path = folder.absolute() / "lock"
     with _guard:
         if path in _held:
@@ -66,7 +69,7 @@ def is_held(folder: Path) -> bool:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold the lock inside the block. Where this process holds it already, it stays held afterwards.
+    """Hold the folder's lock inside the block. Where this process holds it already, it stays held afterwards.
 
     Raises LockedError where another process holds it.
     """

@@ -1,4 +1,4 @@
-"""What a run is asked to do: every setting with its range, unit, default and help."""
+"""This room defines what a run is asked to do: every setting with its range, unit, default and help."""
 
 from cnnlab.schema.config import (
     GROUPS,

@@ -1,4 +1,4 @@
-"""What a run is asked to do: every setting with its range, unit, default and help, and what it affects.
+"""This module defines the settings of a run, each with its range, unit, default and help, and what it affects.
 
 The form, the command line, the validation, the sweeps and the caches are all made from these fields; nothing repeats them.
 """
@@ -20,7 +20,10 @@ ViewsName = Literal["none", "mirror", "mirror_shift"]
 
 
 class TrainingConfig(BaseModel):
-    """All settings of one run. Frozen; an unknown, missing or out-of-range value raises ValidationError."""
+    """A `TrainingConfig` holds all settings of one run.
+
+    Frozen; an unknown, missing or out-of-range value raises ValidationError.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
@@ -263,7 +266,7 @@ class TrainingConfig(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_bool_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Python counts True as 1; a person who sends it meant something else."""
+        """Refuse true or false where a number is wanted: Python would take True for 1."""
         kind = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
             raise ValueError("a number or text, not true or false")

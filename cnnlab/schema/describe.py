@@ -1,4 +1,4 @@
-"""The settings as the form, the command line and the table of runs need them, made from the fields of TrainingConfig."""
+"""This module describes the fields of TrainingConfig for the form, the command line and the table of runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from cnnlab.schema.field import Affected, Tries
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of `TrainingConfig` as the form, the command line and the table of runs need it."""
+    """A `Setting` describes one field of `TrainingConfig` for the form, the command line and the table of runs."""
 
     name: str
     label: str
@@ -21,7 +21,7 @@ class Setting:
     group: str
     unit: str
     kind: type
-    """bool, int, float or str."""
+    """Type of the setting's values: bool, int, float or str."""
     optional: bool
     """True where None is allowed and means "as the architecture or dataset has it"."""
     choices: tuple[str, ...]
@@ -30,23 +30,23 @@ class Setting:
     log: bool
     default: Any
     affects: frozenset[Affected]
-    """What has to be made or measured again when it changes; everything, where the field does not say."""
+    """What has to be made or measured again when the setting changes; everything, where the field does not say."""
     tries: Tries
-    """What a sweep offers to try."""
+    """Values that a sweep offers to try, or how it finds them."""
     words: Mapping[str, str] = field(hash=False)
-    """Choices whose name in code is not how people write them."""
+    """Choices that people write in another way than the code, by their name in the code."""
     registry: str
-    """The registry that names its values, "architecture" or "dataset"; empty for most."""
+    """Registry that holds the setting's values, "architecture" or "dataset"; empty for most settings."""
     follows_architecture: bool
     """True where None means the architecture's own value."""
     side_by_side: bool
     """True where runs that are trained side by side may each have a value of their own."""
     known_of_weights: bool
-    """True where it is known of weights from a file: the file shows it, or who brings the file is asked for it."""
+    """True where the setting is known for imported weights: the file shows it, or who imports the file is asked."""
 
     @property
     def range(self) -> str:
-        """The allowed values in words: "1 to 1000", "adam, adamw or sgd"."""
+        """Return the allowed values in words: "1 to 1000", "adam, adamw or sgd"."""
         if self.choices:
             return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
         if self.low is not None and self.high is not None:
@@ -69,7 +69,7 @@ def _setting_of(name: str, about: FieldInfo) -> Setting:
     assert isinstance(kind, type)
 
     def exact(value: Any) -> Any:
-        """A slider refuses to mix 1 and 0.5: numbers in the setting's own kind."""
+        """Convert a number to the setting's own type: a slider refuses to mix 1 and 0.5."""
         return kind(value) if kind in (int, float) and value is not None else value
 
     def bound(attribute: str) -> Any:
@@ -98,12 +98,12 @@ FOLLOWING = tuple(setting.name for setting in SETTINGS.values() if setting.follo
 
 
 def names_affecting(*what: Affected) -> tuple[str, ...]:
-    """The names of the settings that affect any of these, in the order of the form."""
+    """Return the names of the settings that affect any of `what`, in the order of the form."""
     return tuple(setting.name for setting in SETTINGS.values() if not setting.affects.isdisjoint(what))
 
 
 def narrowed(config: TrainingConfig, *what: Affected) -> TrainingConfig:
-    """`config` with the defaults of all settings that affect none of these.
+    """Return `config` with the defaults of all settings that affect none of `what`.
 
     Two configs with equal narrowed ones give the same: a cache's key is the config narrowed to what it keeps.
     """
@@ -112,7 +112,7 @@ def narrowed(config: TrainingConfig, *what: Affected) -> TrainingConfig:
 
 
 def complaints(error: ValidationError) -> list[str]:
-    """One sentence for each fault in a config: the field's name, the allowed range and what was given."""
+    """Return one sentence for each fault in a config: the field's name, the allowed range and what was given."""
     sentences = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
@@ -128,7 +128,7 @@ def complaints(error: ValidationError) -> list[str]:
 
 
 def differences(a: TrainingConfig, b: TrainingConfig) -> Iterator[tuple[Setting, Any, Any]]:
-    """The settings in which two configs differ, with both values."""
+    """Yield each setting in which two configs differ, with both values."""
     for setting in SETTINGS.values():
         x, y = getattr(a, setting.name), getattr(b, setting.name)
         if x != y:

@@ -1,4 +1,4 @@
-"""What a setting says of itself beside its type and range: its words, what it affects, what a sweep tries."""
+"""This module defines what a setting declares beside its type and range: words, effects, values for a sweep."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, Literal, get_args
@@ -21,7 +21,8 @@ measure   only what is measured at the end
 EVERYTHING: frozenset[Affected] = frozenset(get_args(Affected))
 
 Tries = Sequence[float] | Literal["around", "next", "itself"]
-"""What a sweep offers to try: these values; values around the form's own; it and the two after it; it alone."""
+"""What a sweep offers to try: a list of values, or how to find them: "around" (values around that of the form), "next"
+(the form's value and the two after it), "itself" (the form's value alone)."""
 
 
 def setting(
@@ -39,7 +40,7 @@ def setting(
     side_by_side: bool = False,
     known_of_weights: bool = False,
 ) -> FieldInfo:
-    """What people read of a setting and what it affects; pydantic keeps it beside the range.
+    """Return the pydantic field of a setting, with what people read of it and what it affects.
 
     What is left out is safe: the setting affects everything, and runs trained side by side must agree in it. `Setting`
     explains each argument. Raises ValueError where `affects` has a word that `Affected` has not.

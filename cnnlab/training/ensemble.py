@@ -1,4 +1,4 @@
-"""Runs of one architecture trained side by side: their weights stacked, so that one kernel computes for all of them.
+"""This module trains runs of one architecture side by side, with stacked weights: one kernel computes for all runs.
 
 A small network leaves most of a GPU idle. Stacked (torch.func: vmap turns K convolutions into one with K groups), thirty
 small networks take little longer than one. Each run keeps its own pictures, order, optimizer and learning rates, and is
@@ -29,15 +29,15 @@ from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state
 
 News = StepRecord | EpochRecord | Exception
-"""A run's record, or what ended its training: the others go on."""
+"""A record of one run, or the exception that ended its training; the other runs go on."""
 
 
 class NotStackableError(ValueError):
-    """These runs cannot be trained side by side as the runs they are; its text says why."""
+    """`NotStackableError` says why runs cannot be trained side by side without becoming other runs."""
 
 
 def why_not(configs: Sequence[TrainingConfig]) -> str:
-    """One sentence why `configs` cannot be stacked, or an empty one. The configs must be complete."""
+    """Return one sentence why the complete `configs` cannot be stacked, or an empty text where they can."""
     first = configs[0]
     for setting in SETTINGS.values():
         if not setting.side_by_side and len({getattr(config, setting.name) for config in configs}) > 1:
@@ -52,7 +52,10 @@ def why_not(configs: Sequence[TrainingConfig]) -> str:
 
 
 class Ensemble:
-    """Runs in progress, in step. Iterate it; between two records each run's `Fit` is as if it had been trained alone."""
+    """An `Ensemble` trains several runs in step; iterating it yields their records.
+
+    Between two records each run's `Fit` is as if it had been trained alone.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class Ensemble:
         plan: Plan | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        """See `fit_together`."""
+        """Stack the runs' weights and prepare the common optimizer step; `fit_together` explains the arguments."""
         reason = why_not(configs)
         if not reason and len({len(data.train) for data in datas}) > 1:
             reason = "Runs trained side by side must have equally many training pictures."
@@ -71,9 +74,9 @@ class Ensemble:
         plan = (plan or default_plan(configs[0], device)).model_copy(update={"memory_format": "contiguous"})
         alone = plan.model_copy(update={"captured": False})
         self.fits = [_Fit(config, data, device, plan=alone) for config, data in zip(configs, datas, strict=True)]
-        """Each run by itself: its network, optimizer, place and plan. Between two records it can be continued alone."""
+        """Fit of each run: its network, optimizer, place and plan. Between two records a run can be continued alone."""
         self.going = list(range(len(configs)))
-        """The runs that are still trained."""
+        """Numbers of the runs that are still trained, counted as in `configs`."""
         self._members = [_Member() for _ in configs]
         self._first, images, labels = _one_after_another(datas)
         stacked = stack([fit.model for fit in self.fits])
@@ -94,7 +97,10 @@ class Ensemble:
             fit.plan = plan.model_copy(update={"note": " ".join(filter(None, (plan.note, note)))})
 
     def __iter__(self) -> Iterator[tuple[int, News]]:
-        """Each record with the run it belongs to, counted as in `configs`; an exception is a run's last."""
+        """Yield each record with the number of its run, counted as in `configs`.
+
+        An exception in the place of a record is the last news of a run.
+        """
         while self.going and self._lead.place.epoch < self._lead.config.epochs:
             for fit in self.fits:
                 with fit.own_random_state():
@@ -106,7 +112,7 @@ class Ensemble:
             yield from self._news(Fit.end_epoch)
 
     def leave(self, index: int) -> None:
-        """No more news of this run."""
+        """Stop yielding the records of the run number `index`."""
         if index in self.going:
             self.going.remove(index)
 
@@ -115,7 +121,7 @@ class Ensemble:
         return self.fits[self.going[0]]
 
     def _take(self) -> None:
-        """All runs' steps to their next record."""
+        """Take the optimizer steps of all runs up to their next record."""
         place, last, started = self._lead.place, self._lead.next_record(), time.perf_counter()
         steps = range(place.step, place.step + last - place.step_in_epoch)
         lrs = [[lr_at(fit.config, step, fit.steps_total) for step in steps] for fit in self.fits]
@@ -143,7 +149,7 @@ def fit_together(
     plan: Plan | None = None,
     recorder: Recorder | None = None,
 ) -> Ensemble:
-    """Train `configs`, each on its own of `datas`, side by side: iterate the result for (run, record).
+    """Train `configs`, each on its own of `datas`, side by side: iterate the result for (run number, record).
 
     The configs must be complete. Where runs share a training set, hand in the same `Data` object: it is then kept once.
     Raises NotStackableError. On a GPU the step of all runs is one CUDA graph; on a CPU this is slower than one run after
@@ -153,7 +159,7 @@ def fit_together(
 
 
 class _Fit(Fit):
-    """A run that shares torch's generators with others, and finds them as it has left them."""
+    """A `_Fit` is a run that shares torch's random generators with other runs, and finds them as it left them."""
 
     def __init__(self, config: TrainingConfig, data: Data, device: torch.device, plan: Plan) -> None:
         super().__init__(config, data, device, plan=plan)
@@ -161,19 +167,19 @@ class _Fit(Fit):
 
     @contextmanager
     def own_random_state(self) -> Iterator[None]:
-        """Inside the block torch's generators are as this run has left them."""
+        """Put torch's random generators, inside the block, into the state in which this run left them."""
         restore_random_state(self._random, self.device)
         yield
         self._random = random_state(self.device)
 
     def state(self) -> TrainingState:
-        """See `Fit.state`."""
+        """Return the training state of this run with its own random state, as `Fit.state` does."""
         with self.own_random_state():
             return super().state()
 
 
 class _Member:
-    """The Steps of one run: what the ensemble has found for it."""
+    """A `_Member` hands the losses and accuracies that the ensemble computed for one run to that run's `Fit`."""
 
     def __init__(self) -> None:
         self.order = torch.empty(0, dtype=torch.int64)
@@ -187,7 +193,10 @@ class _Member:
 
 
 def stack(models: Sequence[Network]) -> dict[str, Tensor]:
-    """Weights and buffers by name, each [len(models), …]. From then on those of the models are views of them."""
+    """Stack the models' weights and buffers by name, each [len(models), …].
+
+    From then on those of the models are views of the stacked tensors.
+    """
     states = [model.state_dict(keep_vars=True) for model in models]
     stacked = {}
     for name, first in states[0].items():
@@ -199,7 +208,7 @@ def stack(models: Sequence[Network]) -> dict[str, Tensor]:
 
 
 def _one_after_another(datas: Sequence[Data]) -> tuple[Tensor, Tensor, Tensor]:
-    """The number of each run's first picture [runs, 1], and all pictures and labels, a shared set only once."""
+    """Return the number of each run's first picture [runs, 1], and all pictures and labels, a shared set only once."""
     distinct = list({id(data.train.images): data.train for data in datas}.values())
     starts = {id(part.images): number * len(part) for number, part in enumerate(distinct)}
     first = torch.tensor([[starts[id(data.train.images)]] for data in datas], device=distinct[0].labels.device)
@@ -209,7 +218,7 @@ def _one_after_another(datas: Sequence[Data]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Forward(nn.Module):
-    """`training_forward` as a module, for functional_call."""
+    """A `_Forward` wraps `training_forward` as a module, for torch's functional_call."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -223,7 +232,7 @@ class _Forward(nn.Module):
 def _step(
     fits: Sequence[Fit], stacked: dict[str, Tensor], images: Tensor, labels: Tensor, plan: Plan
 ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """One step of every run; see `cnnlab.training.engine.cuda_graph.Step`.
+    """Return the function that takes one optimizer step of every run; see `cnnlab.training.engine.cuda_graph.Step`.
 
     It keeps no Fit: nothing here may hold itself alive.
     """

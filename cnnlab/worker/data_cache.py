@@ -1,4 +1,7 @@
-"""The sets that a warm worker has cut before there is a run; most first runs are like the form as it opens."""
+"""This module keeps the sets of pictures that a warm worker has cut before there is a run.
+
+Most first runs have the settings with which the form opens.
+"""
 
 from collections.abc import Callable
 
@@ -17,14 +20,17 @@ _kept: dict[_Key, Data] = {}
 
 
 def keep(config: TrainingConfig, app_config: AppConfig, device: torch.device) -> Data:
-    """Cut the sets now, for the `take` of a run with such settings."""
+    """Cut the training, validation and test sets now, so that `take` has them for a run with such settings."""
     _kept.clear()
     data = _kept[_key(config, device)] = _cut(config, app_config, device, None)
     return data
 
 
 def take(config: TrainingConfig, app_config: AppConfig, device: torch.device, progress: Progress | None) -> Data:
-    """Those that were kept, or fresh ones; only one run's sets are in memory. Raises DataUnavailableError."""
+    """Return the sets kept for `config`, or cut them now; only one run's sets stay in memory.
+
+    Raises DataUnavailableError.
+    """
     kept = _kept.pop(_key(config, device), None)
     _kept.clear()
     return kept or _cut(config, app_config, device, progress)
@@ -41,14 +47,17 @@ def _key(config: TrainingConfig, device: torch.device) -> _Key:
 
 
 class Sets:
-    """Those of runs that train side by side: cut once for all runs that share them."""
+    """A `Sets` holds the sets of runs that train side by side, cut once for all runs that share them."""
 
     def __init__(self, app_config: AppConfig, device: torch.device) -> None:
         self._app_config, self._device = app_config, device
         self._cut: dict[_Key, Data] = {}
 
     def of(self, config: TrainingConfig) -> Data:
-        """The same object for the same sets. Raises DataUnavailableError."""
+        """Return the sets of `config`, the same object for every run with the same sets.
+
+        Raises DataUnavailableError.
+        """
         key = _key(config, self._device)
         if key not in self._cut:
             self._cut[key] = take(config, self._app_config, self._device, None)

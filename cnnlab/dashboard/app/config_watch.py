@@ -11,5 +11,5 @@ LOOK_S = 1.0
 
 
 def slow_down() -> None:
-    """From now on in this process."""
+    """Slow down the watch over Streamlit's config files, from now on in this process."""
     polling_path_watcher._POLLING_PERIOD_SECS = LOOK_S  # type: ignore[misc]  # final, and no setting

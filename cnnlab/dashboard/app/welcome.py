@@ -15,7 +15,7 @@ from cnnlab.formatting import NARROW, count
 
 PICTURES_PX = 240
 LOOK_AGAIN_S = 2.0
-"""Between two looks whether the pictures are there."""
+"""Seconds between two looks whether the pictures are there."""
 CARDS = (
     (navigation.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
     (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
@@ -50,7 +50,7 @@ def welcome() -> None:
 
 
 def pictures(shown: Examples | None) -> None:
-    """What a network is shown: one picture of each class; room for them until they are there."""
+    """Draw one picture of each class, as a network is shown them; leave room for the pictures until they are there."""
     if shown is None:
         st.space(PICTURES_PX)
     else:

@@ -1,4 +1,4 @@
-"""This module draws one card a chosen run: what the run shows, where to go with it, and what may be done to it."""
+"""This module draws a card for each chosen run: what the run shows, where to go with it, and what may be done to it."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -53,7 +53,7 @@ def show(store: Store, chosen: Sequence[Run]) -> None:
 
 
 def pace_s(runs: Sequence[Run]) -> float | None:
-    """Seconds between two looks at these runs; None where nothing changes by itself."""
+    """Return the seconds between two looks at these runs; None where nothing changes by itself."""
     return REFRESH_S if any(run.status.active for run in runs) else None
 
 

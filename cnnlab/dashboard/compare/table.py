@@ -17,7 +17,7 @@ from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS, Setting
 
 MOST = len(RUN_COLOURS)
-"""Runs compared at once: as many as there are colours that eyes tell apart."""
+"""Most runs that are compared at once: as many as there are colours that eyes tell apart."""
 
 FIRST_PICK = 3
 
@@ -59,9 +59,7 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
 
 
 def _mine(runs: Sequence[Run], chosen: Sequence[Run]) -> Sequence[Run]:
-    """Return the runs of this visitor alone, and what is picked already, where the visitor wants it so: a class has
-    many runs.
-    """
+    """Return only this visitor's runs and the chosen ones, where the visitor asks for that; else all runs."""
     me = current_user.who()
     mine = {run.id for run in runs if current_user.is_mine(run, me)}
     if not mine or len(mine) == len(runs):
@@ -81,7 +79,7 @@ def value_of(run: Run, setting: Setting) -> str:
 
 
 def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Mapping[str, str]) -> list[Column]:
-    """One row a run. `colours`: of the chosen runs, by id."""
+    """Return the columns of the table of runs, one row for each run. `colours`: of the chosen runs, by id."""
     column = st.column_config
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
@@ -114,7 +112,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Mapping
 
 
 def _whose(runs: Sequence[Run]) -> Iterator[Column]:
-    """Who started them, where people sign in."""
+    """Yield a column that says who started each run, where people sign in."""
     if any(run.owner for run in runs):
         me = current_user.who()
         owners = [cell(current_user.whose(run, me)) for run in runs]
@@ -122,7 +120,7 @@ def _whose(runs: Sequence[Run]) -> Iterator[Column]:
 
 
 def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
-    """In percent: of the whole sets, after the last epoch."""
+    """Yield the columns of accuracies on the whole sets after the last epoch, in percent."""
     finals = [run.results.final if run.results else None for run in runs]
     latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
 
@@ -159,7 +157,7 @@ NO_DOT = dot("none")
 
 
 def _pick() -> None:
-    """Turn rows into runs: those still picked keep their order and colour, new ones come last."""
+    """Turn the marked rows into chosen runs: those still chosen keep their order and colour, new ones come last."""
     order = st.session_state[_ORDER]
     picked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
     shown = st.session_state[_SHOWN]

@@ -1,4 +1,4 @@
-"""What a run holds as files to carry away: one button for each export that the run has something for."""
+"""This module offers what a run holds as files to download: one button for each export that the run has data for."""
 
 from functools import partial
 
@@ -10,7 +10,10 @@ from cnnlab.runs import Run, Store
 
 
 def popover(store: Store, run: Run) -> None:
-    """A drawer with every download; opening it looks anew, since a run in training has more from epoch to epoch."""
+    """Draw a drawer with every download of the run, looked up anew at each opening.
+
+    A run in training has more from epoch to epoch.
+    """
     with st.popover(
         "Download", icon=":material/download:", type="tertiary", key=f"download_{run.id}", on_change="rerun"
     ):
@@ -23,7 +26,7 @@ def popover(store: Store, run: Run) -> None:
 
 
 def _button(export: Export, source: Source) -> None:
-    """The file itself is written only when somebody asks for it: a long run has tens of thousands of steps."""
+    """Draw a download button whose file is written only on a click: a long run has tens of thousands of steps."""
     title, help = export.title, export.help
     if export.of_epoch:
         newest = source.weights()

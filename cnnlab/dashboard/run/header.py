@@ -1,6 +1,4 @@
-"""This module draws what a person does with a run whatever its state: find it, name it, note something, read its
-settings, go on from it.
-"""
+"""This module draws what a person can do with any run: find it, name it, note something, read its settings."""
 
 from collections.abc import Collection, Sequence
 
@@ -19,7 +17,7 @@ MOST_LISTED = 50
 
 
 def switch(runs: Sequence[Run], run: Run | None) -> None:
-    """Draw the list of the newest runs to jump to, and the way to a new one."""
+    """Draw the list of the newest runs to jump to, and the button for a new run."""
     labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -40,8 +38,9 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
 
 
 def _open_choice(known: Collection[str]) -> None:
-    """Open the run that was chosen. Where a quick click cut the drawing of a page short, Streamlit calls this with
-    nothing, or with a mere label.
+    """Open the run that was chosen from the list.
+
+    Where a quick click cut the drawing of a page short, Streamlit calls this with nothing, or with a mere label.
     """
     if (chosen := st.session_state["run_choice"]) in known:
         query_params.set_url(run=chosen, parent=None)
@@ -56,7 +55,7 @@ def owner(run: Run) -> None:
 
 
 def describe(store: Store, run: Run) -> None:
-    """Draw the run's name and note in a drawer that shuts once they are kept; only for whom they are theirs to change."""
+    """Draw a drawer in which those who may change the run edit its name and note; saving shuts it."""
     if not current_user.may_change(run):
         return
     drawer = f"describe_{run.id}"
@@ -98,7 +97,7 @@ def settings(run: Run) -> None:
 
 
 def what_next(store: Store, run: Run, parent: Run | None) -> None:
-    """The ways on from here, links that carry the run and files; a changed run is compared with what it came from."""
+    """Draw the ways on from a run: links that carry the run, and files; a changed run is compared with its parent."""
     st.markdown("**What next?**")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)

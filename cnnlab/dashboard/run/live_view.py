@@ -173,7 +173,7 @@ def _buttons(store: Store, run: Run) -> None:
 
 
 def _ask(store: Store, run_id: str, do: Callable[[str], object]) -> None:
-    """Callback: do it, or say why not."""
+    """Do with the run what its button says, or say why that is not possible (a callback)."""
     try:
         do(run_id)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Buttons under a run that went wrong: each trains it again with one change that may help, everything else as it was."""
+"""This module draws buttons under a run that went wrong: each trains the run again with one change that may help."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from cnnlab.runs import Run
 
 
 def offer(run: Run, sign: Sign) -> None:
-    """For a run whose curves show `sign`; nothing where nothing is known to help."""
+    """Draw the buttons for a run whose curves show `sign`; nothing where no change is known to help."""
     _buttons(run, cures_for(run.config, sign), "Train it again with one change, same seed, and compare:")
 
 
 def offer_smaller_steps(run: Run) -> None:
-    """For a run that diverged."""
+    """Draw the button that trains a diverged run again with a smaller learning rate."""
     _buttons(run, smaller_steps(run.config), "Train it again with smaller steps:")
 
 
@@ -38,7 +38,7 @@ def _buttons(run: Run, cures: Sequence[Cure], sentence: str) -> None:
 
 
 def _try(run: Run, cure: Cure) -> None:
-    """Callback: begin, and show it."""
+    """Queue the run with the change of the cure, and show it (a callback)."""
     run_id = start.begin(cure.applied(run.config), parent_id=run.id)
     if run_id:
         query_params.set_url(run=run_id)

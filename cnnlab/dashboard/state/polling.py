@@ -1,4 +1,4 @@
-"""This module has a part of a page ask again and again while something may change, and the whole page drawn anew when it has.
+"""This module lets a part of a page read a value again and again, and redraws the whole page when it changes.
 
 A fragment runs by itself, so that nothing else of the page is computed at each look. Its clock is set where the page calls
 it, and it cannot change what stands outside of it: for both the whole page has to run again, once.
@@ -21,7 +21,7 @@ def poll(
     outside: Callable[[T], object] = lambda reading: None,
     key: str,
 ) -> None:
-    """Draw what `read` gives, now and every `every_s` seconds; once only where that is None.
+    """Draw what `read` returns, now and every `every_s` seconds; only once where that is None.
 
     `first` is the reading that the page was just drawn from, and `outside` what of a reading stands on the page around, as a
     name in its headline. Where that or the pace is another now, the page is run again before anything is drawn here.

@@ -1,4 +1,4 @@
-"""What is being looked at, as it stands in the URL: ?run=…&epoch=…&layer=…&picture=… (`NAMES`)
+"""This module keeps in the URL what a page shows: the run, epoch, layer, picture and the other `NAMES`.
 
 The URL is the truth and the widgets follow it, so a link, a reload and the browser's Back button all show the same view.
 A page opened by the sidebar has a bare URL; then the session's last view counts, and one view serves both pages.

@@ -1,4 +1,4 @@
-"""The part of the form that asks for many runs at once: which settings to vary, over what, and one click."""
+"""This module draws the part of the form that asks for many runs at once: which settings to vary, over which values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ from cnnlab.sweeps import (
 )
 
 HOW = {"grid": "Grid", "random": "Random"}
-"""The two ways to choose the runs, and what they are called."""
+"""Names, for people, of the two ways to choose the runs of a sweep."""
 MOST_SETTINGS = 3
-"""Varied at once from the form: more than three cannot be looked at together. The command line takes any number."""
+"""Most settings that the form varies at once: nobody can look at more together. The command line takes any number."""
 
 DOUBLE_CLICK_S = 2.0
 _STARTED = "sweep_last"
@@ -44,7 +44,7 @@ _STARTED = "sweep_last"
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the form asks for: runs and the words for them, or what stands in the way."""
+    """An `_Asked` is what the form asks for: the runs and words for them, or sentences that say what is wrong."""
 
     configs: list[TrainingConfig]
     words: str
@@ -52,7 +52,7 @@ class _Asked:
 
 
 def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
-    """Folded away until it is wanted. `typed`: what stands in the form, which all the runs have in common."""
+    """Draw the form of a sweep, folded away. `typed`: the settings in the form, which all the runs have in common."""
     with st.expander("Sweep: many runs at once", icon=":material/apps:"):
         st.caption("The runs have the settings of the form, but for those you vary here.")
         how = st.segmented_control(
@@ -88,7 +88,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
 
 
 def _asked(at_random: bool, chosen: Sequence[str], typed: Mapping[str, Any]) -> _Asked:
-    """Every widget is drawn whatever is wrong, and all that is wrong is said."""
+    """Draw every widget, whatever is wrong, and return the runs asked for or all that is wrong."""
     sentences: list[str] = []
     axes: list[Axis | Range] = []
     for setting in (SETTINGS[name] for name in chosen):
@@ -111,14 +111,17 @@ def _asked(at_random: bool, chosen: Sequence[str], typed: Mapping[str, Any]) -> 
 
 
 def _words(axes: Sequence[Axis | Range], at_random: bool) -> str:
-    """What makes them so many."""
+    """Return in words which settings make the runs so many."""
     if at_random:
         return f"{' × '.join(SETTINGS[axis.name].label.lower() for axis in axes)}, drawn at random"
     return grid_words([axis for axis in axes if isinstance(axis, Axis)])
 
 
 def _base(typed: Mapping[str, Any], chosen: Sequence[str]) -> TrainingConfig:
-    """The form without what is varied, where whatever is typed does not count. Raises SweepError."""
+    """Return the config of the form with defaults for the varied settings.
+
+    What is typed for a varied setting does not count. Raises SweepError.
+    """
     kept = {n: v.strip().replace(",", ".") if SETTINGS[n].log and isinstance(v, str) else v for n, v in typed.items()}
     try:
         return TrainingConfig(**{name: value for name, value in kept.items() if name not in chosen})
@@ -132,7 +135,7 @@ def _number(label: str, default: int, key: str, help: str) -> int:
 
 
 def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
-    """The widgets of one setting. Raises SweepError."""
+    """Draw the widgets of one varied setting and return its values or range. Raises SweepError."""
     offered = form.offered(setting)
     now = _typed_value(setting, now)
     if at_random and setting.kind in (int, float):
@@ -178,7 +181,7 @@ def _range(setting: Setting, now: Any) -> Range:
 
 
 def _read(setting: Setting, value: Any) -> Any:
-    """A value that was offered as it is; one that somebody typed as it reads, or as it was typed if it does not."""
+    """Return the value that a choice stands for: typed text as a value of the setting where it can be read as one."""
     try:
         return parse_value(setting, _point(value)) if isinstance(value, str) else value
     except SweepError:
@@ -186,7 +189,7 @@ def _read(setting: Setting, value: Any) -> Any:
 
 
 def _typed_value(setting: Setting, now: Any) -> Any:
-    """What stands in the form, as far as it can be read; else the default."""
+    """Return what is typed in the form for a setting, if it can be read; else the setting's default."""
     try:
         value = parse_value(setting, _point(now)) if isinstance(now, str) else now
         return getattr(TrainingConfig.model_validate({setting.name: value}), setting.name)
@@ -195,12 +198,12 @@ def _typed_value(setting: Setting, now: Any) -> Any:
 
 
 def _point(text: str) -> str:
-    """Half of Europe writes 0,01."""
+    """Replace a decimal comma by a point: half of Europe writes 0,01."""
     return text.replace(",", ".")
 
 
 def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
-    """How many, how long, and the button."""
+    """Draw how many runs there will be, how long they take, and the button that starts them."""
     for sentence in asked.sentences:
         st.error(escape(sentence), icon=":material/error:")
     n = len(asked.configs)
@@ -227,7 +230,7 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
 
 
 def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
-    """Training time of all together, where each network's speed on this machine is known from earlier runs."""
+    """Return the training time of all runs in words; empty where a network's speed on this machine is not yet known."""
     seconds = [network_preview.seconds_an_epoch(config, DATASETS.get(config.dataset).info, runs) for config in configs]
     if None in seconds:
         return ""
@@ -236,7 +239,7 @@ def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
 
 
 def _begin(configs: list[TrainingConfig], name: str) -> None:
-    """All of them or none; a second click within two seconds meets the same sweep. Leads to it."""
+    """Queue all runs or none, and open their sweep; a second click within two seconds opens the same sweep."""
     last = st.session_state.get(_STARTED)
     if last and last[:2] == (configs, name) and monotonic() - last[2] < DOUBLE_CLICK_S:
         sweep = last[3]

@@ -1,4 +1,4 @@
-"""Values worth trying of each setting, so that a sweep begins with a click and not with an empty box."""
+"""This module suggests values of a setting that are worth trying, so that a sweep can begin with one click."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ MOST_CHOICES = 3
 
 
 def values(setting: Setting, now: Any, offered: tuple[str, ...] = ()) -> list[Any]:
-    """A few different values, in order, all within the setting's range. `now`: what stands in the form."""
+    """Return a few different values of a setting, in order, within its range. `now`: the value in the form."""
     if setting.kind is bool:
         return [False, True]
     if setting.kind is str:
@@ -26,7 +26,7 @@ def values(setting: Setting, now: Any, offered: tuple[str, ...] = ()) -> list[An
 
 
 def _around(setting: Setting, now: Any) -> list[Any]:
-    """`now` and a value on either side: a tenth and ten times where the setting multiplies, half and double a count."""
+    """Return `now` and a value on either side: a tenth and ten times on a log scale, half and double for a count."""
     if setting.log:
         return [float(f"{now * factor:.3g}") for factor in (0.1, 1, 10)]
     if setting.kind is int:
@@ -35,7 +35,7 @@ def _around(setting: Setting, now: Any) -> list[Any]:
 
 
 def ends(setting: Setting, now: Any) -> tuple[Any, Any]:
-    """A range to draw from, within the setting's own."""
+    """Return the two ends of a range to draw from, within the setting's own range."""
     tried = [value for value in values(setting, now) if value is not None]
     low, high = min(tried), max(tried)
     if setting.log and low <= 0:
@@ -44,7 +44,10 @@ def ends(setting: Setting, now: Any) -> tuple[Any, Any]:
 
 
 def _choices(setting: Setting, now: str | None, offered: list[str]) -> list[Any]:
-    """What stands in the form first; alone where every other would change more than one means to compare."""
+    """Return a few of the offered choices, with the form's own among them.
+
+    Only the form's own where another would change more than one means to compare.
+    """
     known = [now, *(choice for choice in offered if choice != now)] if now in offered else offered
     chosen = known[: 1 if setting.tries == "itself" else MOST_CHOICES]
     return sorted(chosen, key=offered.index)

@@ -14,7 +14,7 @@ from cnnlab.runs import Run
 from cnnlab.schema import Setting
 
 MOST_ROWS = 13
-"""A longer table scrolls."""
+"""Most rows that the table shows without scrolling."""
 
 
 def show(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], judged_by: Judge) -> list[Run]:
@@ -36,7 +36,10 @@ def show(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], j
 
 
 def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], judged_by: Judge) -> list[Column]:
-    """One row a run, in the order given. Accuracies in percent, numbers as numbers, so that they can be sorted."""
+    """Return the columns of the sweep's table, one row for each run in the order given.
+
+    Accuracies in percent, numbers as numbers, so that they can be sorted.
+    """
     column = st.column_config
     runs, outcomes = [run for run, _ in rated], [each for _, each in rated]
     epochs = [each.epoch if each else None for each in outcomes]
@@ -55,7 +58,10 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
 
 
 def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterator[Column]:
-    """Of the judging set, and beside it of the pictures trained on: with validation a sample of them, with test all."""
+    """Yield the columns of accuracies on the judging set and on the pictures trained on.
+
+    Where validation judges, the latter is of a sample of the training set; where the test set judges, of all of it.
+    """
     judged = [tenths(each.judged.accuracy) if each else None for each in outcomes]
     train = [tenths(each.train.accuracy) if each else None for each in outcomes]
     gaps = [tenths(each.train.accuracy - each.judged.accuracy) if each else None for each in outcomes]

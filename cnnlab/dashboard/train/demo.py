@@ -1,4 +1,4 @@
-"""This module offers the demo, which is the first preset: one click on an empty page trains it. It opens without torch."""
+"""This module offers the demo, the first preset, which one click on an empty page trains. It opens without torch."""
 
 import streamlit as st
 
@@ -9,16 +9,16 @@ from cnnlab.presets import PRESETS
 DEMO = PRESETS[0]
 
 BUILT_IN = "shapes"
-"""The dataset that is drawn here, not fetched."""
+"""Name of the dataset that cnnlab draws itself, so that it needs no network."""
 
 
 def button() -> bool:
-    """Draw the one button; whether it was pressed just now."""
+    """Draw the button of the demo and return whether it was pressed just now."""
     return st.button(f"Train the {DEMO.name}", key="demo", type="primary", icon=":material/play_arrow:")
 
 
 def begin(dataset: str = DEMO.config.dataset) -> str | None:
-    """Queue the demo on `dataset` and give its id; None where the store refuses, and the page has said why."""
+    """Queue the demo on `dataset` and return the run's id; None where the store refuses, and the page has said why."""
     from cnnlab.dashboard.train import start  # it loads torch, and a page with this button must open at once
     from cnnlab.models import complete
 

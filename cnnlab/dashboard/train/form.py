@@ -1,4 +1,4 @@
-"""The form of a run: one widget for each field of `TrainingConfig`, made from what the field says of itself.
+"""This module draws the form of a run: one widget for each field of `TrainingConfig`.
 
 The widgets only offer; nothing they hold is trusted. `check` builds the config anew from what was typed, so a
 browser that sends something else meets the same sentences as a person who mistypes.
@@ -19,7 +19,7 @@ from cnnlab.models import ARCHITECTURES, ConfigError, complete
 from cnnlab.schema import FOLLOWING, GROUPS, SETTINGS, Setting, TrainingConfig, complaints
 
 _FILLED = "form_filled"
-"""How many times the form has been filled in this session."""
+"""Session key of the number of times that the form has been filled in this session."""
 
 _REGISTRIES: dict[str, Callable[[], list[str]]] = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
 
@@ -33,14 +33,14 @@ GROUP_ICONS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """What became of the form: a complete config, or the sentences that say what stands in its way."""
+    """A `Checked` is the result of checking the form: a complete config, or sentences that say what is wrong."""
 
     config: TrainingConfig | None
     sentences: list[str]
 
 
 def key(name: str) -> str:
-    """Where the session keeps the widget of a setting: a new place each time the form is filled.
+    """Return the session key of a setting's widget, which is new each time the form is filled.
 
     A browser that has not yet drawn a filled form still sends what stood in the old one. Under the same keys a quick
     click on Train after one on a preset would train the old settings.
@@ -50,7 +50,7 @@ def key(name: str) -> str:
 
 
 def fill(config: TrainingConfig) -> None:
-    """Put these settings into the form. Only before its widgets are drawn: in a callback, or above them."""
+    """Put the settings of `config` into the form. Only before its widgets are drawn: in a callback, or above them."""
     for name in SETTINGS:
         st.session_state.pop(key(name), None)
     st.session_state[_FILLED] = st.session_state.get(_FILLED, 0) + 1
@@ -63,14 +63,14 @@ def fill(config: TrainingConfig) -> None:
 
 
 def draw_group(group: str) -> None:
-    """All widgets of one group, one below the other."""
+    """Draw all widgets of one group of settings, one below the other."""
     for setting in SETTINGS.values():
         if setting.group == group:
             _draw(setting)
 
 
 def draw_folded() -> None:
-    """Every group but the four choices, folded away."""
+    """Draw every group of settings but the four choices, folded away."""
     with st.container(gap="xsmall"):
         for group, title in GROUPS.items():
             if group != "main":
@@ -79,13 +79,13 @@ def draw_folded() -> None:
 
 
 def typed() -> dict[str, Any]:
-    """What stands in the form, as typed; what follows the architecture is left to it (None) until a person changes it."""
+    """Return the values of the form as typed; None for a setting that follows the architecture and was not changed."""
     values = {name: st.session_state.get(key(name), setting.default) for name, setting in SETTINGS.items()}
     return values | {name: None for name in FOLLOWING if not _changed().get(name)}
 
 
 def check(values: Mapping[str, Any]) -> Checked:
-    """Build the config from what was typed: every fault a sentence, and none raised."""
+    """Build the config from the typed values; each fault becomes a sentence, and none is raised."""
     plain = {n: v.strip().replace(",", ".") if SETTINGS[n].log and isinstance(v, str) else v for n, v in values.items()}
     try:
         return Checked(complete(TrainingConfig(**plain)), [])
@@ -96,12 +96,12 @@ def check(values: Mapping[str, Any]) -> Checked:
 
 
 def offered(setting: Setting) -> tuple[str, ...]:
-    """The values that there are to choose from: the setting's own choices, or the names in its registry."""
+    """Return the values that a person can choose from: the setting's own choices, or the names in its registry."""
     return tuple(_REGISTRIES[setting.registry]()) if setting.registry else setting.choices
 
 
 def log_marks(setting: Setting) -> list[float]:
-    """1, 2, 5 in each decade of a log setting's range, with 0 first where the range begins at 0."""
+    """Return 1, 2, 5 in each decade of a log setting's range, with 0 first where the range begins at 0."""
     assert setting.low is not None
     assert setting.high is not None
     lowest = setting.low or setting.high / 1e6
@@ -112,7 +112,7 @@ def log_marks(setting: Setting) -> list[float]:
 
 
 def nearest_mark(setting: Setting, text: str) -> float:
-    """The mark that a slider shows for an exact value; the default's where the text is no number."""
+    """Return the slider's mark nearest to an exact value, or to the default where the text is no number."""
     try:
         value = float(text.replace(",", "."))
     except ValueError:
@@ -168,7 +168,10 @@ def _draw_names(setting: Setting) -> None:
 
 
 def _draw_count(setting: Setting) -> None:
-    """A whole number. No limits on the widget: a browser would take back what was typed, `check` explains it."""
+    """Draw the widget of a whole number.
+
+    It has no limits: a browser would take back what was typed; `check` explains what is allowed.
+    """
     st.number_input(
         setting.label,
         value=None if setting.optional else "min",
@@ -181,7 +184,7 @@ def _draw_count(setting: Setting) -> None:
 
 
 def _draw_share(setting: Setting) -> None:
-    """A slider in hundredths, or as fine as its end needs (0.999)."""
+    """Draw a slider in hundredths, or as fine as its end needs (0.999)."""
     decimals = len(f"{setting.high:g}".partition(".")[2])
     st.slider(
         setting.label,
@@ -197,7 +200,7 @@ def _draw_share(setting: Setting) -> None:
 
 
 def _draw_log(setting: Setting) -> None:
-    """A slider over the decades, and beside it the exact value, which is what counts."""
+    """Draw a slider over the decades, and beside it a field for the exact value, which is what counts."""
     slider = key(setting.name) + "_mark"
     st.session_state[slider] = nearest_mark(setting, str(st.session_state[key(setting.name)]))
     row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
@@ -221,7 +224,7 @@ def _draw_log(setting: Setting) -> None:
 
 
 def _take_mark(name: str, exact: str) -> None:
-    """A person moved the slider beside the widget `exact`: its mark becomes the exact value.
+    """Copy the mark of a slider that a person moved into the widget `exact` beside it (a callback).
 
     Where a quick click cuts the drawing of a page short, Streamlit takes all it had drawn for moved: sliders that
     stand where the page put them, and those of a form that has been filled anew since. Neither says anything.
@@ -232,20 +235,20 @@ def _take_mark(name: str, exact: str) -> None:
 
 
 def _remember(name: str) -> None:
-    """A person moved a setting that follows its architecture: from now on it stays, until it is moved back."""
+    """Remember that a person changed a setting that follows the architecture, until it is moved back (a callback)."""
     if SETTINGS[name].follows_architecture:
         architecture = st.session_state.get(key("architecture"), SETTINGS["architecture"].default)
         _changed()[name] = st.session_state[key(name)] != _own(architecture, name)
 
 
 def _changed() -> dict[str, bool]:
-    """Which of the settings that follow the architecture a person has changed."""
+    """Return which of the settings that follow the architecture a person has changed, by name."""
     changed: dict[str, bool] = st.session_state.setdefault("form_changed", {})
     return changed
 
 
 def _own(architecture: str, name: str) -> Any:
-    """The architecture's own value; that of no architecture is nothing at all."""
+    """Return the architecture's own value of a setting; zero where the architecture is unknown."""
     if architecture not in ARCHITECTURES.names():
         return SETTINGS[name].kind(0)
     return ARCHITECTURES.get(architecture).own(name)
@@ -256,6 +259,6 @@ def _first_value(setting: Setting) -> Any:
 
 
 def _step(setting: Setting) -> int:
-    """One click of + and -: 1 epoch, but 1,000 validation pictures."""
+    """Return how far one click of + or - goes: 1 epoch, but 1,000 validation pictures."""
     typical = setting.default or setting.high or 1
     return int(10 ** int(log10(typical))) if setting.unit == "pictures" else 1

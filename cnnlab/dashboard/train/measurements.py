@@ -1,4 +1,4 @@
-"""Two questions to ask before training: how long will it take, and which learning rate suits this network?
+"""This module measures before training how long a run will take and which learning rate suits its network.
 
 Each is answered by a short process of its own (`cnnlab.runs.process.measurements`); the page asks again and again
 whether it is done. An answer belongs to the settings it was measured with: with others in the form it is not shown.
@@ -39,13 +39,13 @@ DEPENDS: dict[Kind, tuple[Affected, ...]] = {
     "preflight": ("data", "shape", "speed"),
     "lr_range": ("data", "contents", "shape", "speed", "step"),
 }
-"""What the answer depends on: when a setting changes that affects none of this, it still holds."""
+"""What each answer depends on: an answer stays valid when a setting changes that affects none of this."""
 _ASKED = "probes_asked"
 _USED = "probes_used"
 
 
 def show(config: TrainingConfig | None, runs: Sequence[Run]) -> None:
-    """Both buttons and what they have found for `config`, what stands in the form; None where that is at fault."""
+    """Draw the buttons and the answers for `config`, the settings in the form; None where the form has a fault."""
     gently = any(run.status is RunStatus.RUNNING for run in runs)
 
     def pace_s() -> float | None:
@@ -133,20 +133,20 @@ def _lr_range(answer: LrRange) -> None:
 
 
 def _ask(kind: Kind, config: TrainingConfig, gently: bool) -> None:
-    """Callback: begin, and remember that this browser wants to see the answer."""
+    """Start the measurement, and remember that this browser wants to see its answer (a callback)."""
     asked = relevant(kind, config)
     prober().ask(kind, asked, gently)
     st.session_state.setdefault(_ASKED, set()).add((kind, asked.model_dump_json()))
 
 
 def _use(rate: float) -> None:
-    """Callback: the rate into the form, where it can still be changed."""
+    """Put the learning rate into the form, where it can still be changed (a callback)."""
     st.session_state[form.key("lr")] = f"{rate:g}"
     st.session_state[_USED] = True
 
 
 def _asked(kind: Kind, config: TrainingConfig) -> Probe | None:
-    """What this browser has asked for with these settings."""
+    """Return the measurement that this browser has asked for with these settings, or None."""
     asked = relevant(kind, config)
     if (kind, asked.model_dump_json()) not in st.session_state.get(_ASKED, set()):
         return None
@@ -159,12 +159,12 @@ def _under_way(kind: Kind, config: TrainingConfig) -> bool:
 
 
 def relevant(kind: Kind, config: TrainingConfig) -> TrainingConfig:
-    """What an answer belongs to: the settings without those that make no difference to it."""
+    """Return `config` with defaults for the settings that make no difference to the answer."""
     return narrowed(config, *DEPENDS[kind])
 
 
 def prober() -> Prober:
-    """The one prober of this server."""
+    """Return the prober of this server, of which there is one."""
     here = services.app_config()
     return _prober(here.model_dump_json(), here)
 

@@ -33,7 +33,7 @@ def show() -> None:
 
 
 def _new_run(store: Store, runs: list[Run]) -> None:
-    """The form, and beside it what it describes."""
+    """Draw the form of a new run, and beside it the network that the form describes."""
     parent = start.parent_from_url(store)
     checked = form.check(form.typed())
     start.presets(checked.config)

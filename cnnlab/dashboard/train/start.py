@@ -1,4 +1,4 @@
-"""From a wish to a run: the presets, the run to change one thing of, and the one click that starts training."""
+"""This module starts runs: from a preset, from an earlier run with one change, or from the form."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -17,7 +17,7 @@ from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig, differences
 
 DOUBLE_CLICK_S = 2.0
-"""Within this time the same settings from the same browser are one click, not two runs."""
+"""Seconds within which the same settings from the same browser count as one click, not as two runs."""
 
 _PRESET = "start_preset"
 _PROBLEM = "start_problem"
@@ -33,7 +33,7 @@ class _Started:
 
 
 def presets(chosen: TrainingConfig | None) -> None:
-    """The presets side by side; the one that stands in the form is marked, with what it is for."""
+    """Draw the presets side by side; the one whose settings are in the form is marked, with what it is for."""
     now = next((preset for preset in PRESETS if complete(preset.config) == chosen), None)
     st.session_state[_PRESET] = now.name if now else None
     st.pills(
@@ -48,7 +48,7 @@ def presets(chosen: TrainingConfig | None) -> None:
 
 
 def parent_from_url(store: Store) -> Run | None:
-    """The run that `?parent=` names: its settings fill the form once, to change one and train again."""
+    """Return the run that `?parent=` names, and fill the form once with its settings, to change one and train again."""
     wanted = st.query_params.get("parent")
     if not wanted:
         return None
@@ -65,7 +65,7 @@ def parent_from_url(store: Store) -> Run | None:
 
 
 def parent_line(parent: Run, config: TrainingConfig | None) -> None:
-    """What has been changed of the parent so far, and the way out."""
+    """Draw what has been changed of the parent run so far, and a button to start afresh."""
     changes = [] if config is None else list(differences(parent.config, config))
     said = " · ".join(
         f"{setting.label.lower()} {run_labels.setting_value(setting, before)} → {run_labels.setting_value(setting, after)}"
@@ -78,7 +78,7 @@ def parent_line(parent: Run, config: TrainingConfig | None) -> None:
 
 
 def about_data(dataset: str | None) -> None:
-    """What a run on pictures that are not here yet begins with, and what needs no network."""
+    """Draw a note where the dataset has to be fetched first, and a button for one that needs no network."""
     if dataset not in DATASETS.names():
         return
     known = DATASETS.get(dataset)
@@ -89,7 +89,7 @@ def about_data(dataset: str | None) -> None:
 
 
 def train(parent_id: str | None = None) -> None:
-    """Callback of the Train button: checks what stands in the form *now*, queues the run, and shows it."""
+    """Check the form as it is *now*, queue the run, and show it (the callback of the Train button)."""
     checked = form.check(form.typed())
     run_id = begin(checked.config, parent_id) if checked.config else None
     if run_id:
@@ -98,7 +98,7 @@ def train(parent_id: str | None = None) -> None:
 
 
 def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
-    """Queue a run and give its id; a second click within two seconds meets the same run.
+    """Queue a run and return its id; a second click within two seconds returns the same run.
 
     None where the store refuses; `problem` then says why.
     """
@@ -115,7 +115,7 @@ def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
 
 
 def problem() -> None:
-    """Why the last click started nothing, once."""
+    """Draw, once, why the last click started nothing."""
     if sentence := st.session_state.pop(_PROBLEM, None):
         st.error(escape(sentence), icon=":material/error:")
 

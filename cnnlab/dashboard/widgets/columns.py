@@ -1,4 +1,4 @@
-"""A table as a list of columns, each said once: what stands over it, its cells, and how Streamlit shows them."""
+"""This module makes a table from columns: each column's heading, its cells, and how Streamlit shows the cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,27 +14,27 @@ from cnnlab.records import RunStatus
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table."""
+    """A `Column` is one column of a table: its heading, its cells and its Streamlit configuration."""
 
     heading: str
     cells: Sequence[Any]
     config: Any = None
-    """Of `st.column_config`; None: as Streamlit shows such cells by itself."""
+    """Column configuration from `st.column_config`; None: as Streamlit shows such cells by itself."""
 
 
 def frame(columns: Sequence[Column]) -> pd.DataFrame:
-    """The table, without its looks."""
+    """Return the table as a data frame, without the configuration of its columns."""
     cells = pd.DataFrame({place: column.cells for place, column in enumerate(columns)})
     return cells.set_axis([column.heading for column in columns], axis="columns")
 
 
 def configs(columns: Sequence[Column]) -> Mapping[str, Any]:
-    """The looks of the columns, as `st.dataframe` wants them."""
+    """Return the configuration of the columns by heading, as `st.dataframe` takes it."""
     return dict((column.heading, column.config) for column in columns if column.config is not None)
 
 
 def status(statuses: Sequence[RunStatus]) -> Column:
-    """How runs stand, each in its word and colour."""
+    """Return the column of run states, each with its word and colour."""
     looks = list(STATUS.values())
     return Column(
         "Status",
@@ -46,5 +46,5 @@ def status(statuses: Sequence[RunStatus]) -> Column:
 
 
 def accuracy(heading: str, percents: Sequence[float | None], help: str, width: int | None = None) -> Column:
-    """Accuracies in percent, as numbers, so that they can be sorted."""
+    """Return a column of accuracies in percent, as numbers, so that they can be sorted."""
     return Column(heading, percents, st.column_config.NumberColumn(help=help, format=f"%.1f{NARROW}%%", width=width))

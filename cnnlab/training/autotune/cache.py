@@ -1,4 +1,4 @@
-"""What the self-test found on this machine, kept for a day: the first loss point must not wait for it each time."""
+"""This module keeps for a day what the self-test measured on this machine, so that later runs start at once."""
 
 import json
 import platform
@@ -18,27 +18,27 @@ from cnnlab.training.autotune.memory import Need
 from cnnlab.training.devices import describe, processor
 
 STALE_S = 86_400.0
-"""Machines change: another graphics driver, a laptop on battery, a neighbour on the same host."""
+"""Seconds for which a result is used: machines change (a new graphics driver, a laptop on battery, a busy host)."""
 MOST_KEPT = 200
-"""Results; the oldest go first."""
+"""Most results that the file keeps; the oldest are dropped first."""
 
 
 class Measured(Record):
-    """What real steps have shown."""
+    """A `Measured` holds what the self-test found with real optimizer steps: the plan, its times and its memory."""
 
     plan: Plan
     step_s: tuple[float, float]
-    """Lowest and highest likely time of a step with a full batch."""
+    """Lowest and highest likely seconds of an optimizer step with a full batch."""
     picture_s: float
-    """What an augmentation of whole epochs takes of each training picture."""
+    """Seconds that an epoch-wide augmentation takes for each training picture."""
     steps: int
-    """Steps measured."""
+    """Number of optimizer steps that were measured."""
     need: Need
 
 
 class _Entry(BaseModel):
     at: float
-    """Unix time."""
+    """Unix time of the measurement in seconds."""
     measured: Measured
 
 
@@ -47,7 +47,7 @@ class _File(BaseModel):
 
 
 def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int]) -> str:
-    """Everything a result depends on, so that another machine, torch or batch asks under another key.
+    """Return the cache key: everything on which a measured result depends, such as settings, machine and torch version.
 
     Of the settings, those that affect the network's shape or the speed of a step; but the dataset counts by its
     pictures' shape and its number of classes, and the device by what it is.
@@ -66,14 +66,14 @@ def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Se
 
 
 def recall(file: Path, key: str) -> Measured | None:
-    """What was found under `key` within the last day; None too where the file cannot be read."""
+    """Return what was measured under `key` within the last day; None where nothing was or the file cannot be read."""
     entry = _read(file).results.get(key)
     age_s = time.time() - entry.at if entry else 0.0
     return entry.measured if entry and 0 <= age_s < STALE_S else None
 
 
 def remember(file: Path, key: str, measured: Measured) -> None:
-    """Keep it beside the newest others. Where the disk refuses, the next run measures again: nothing is lost."""
+    """Store `measured` under `key` in the cache file. Where the disk refuses, the next run measures again."""
     results = _read(file).results | {key: _Entry(at=time.time(), measured=measured)}
     newest = sorted(results.items(), key=lambda item: item[1].at)[-MOST_KEPT:]
     with suppress(OSError):

@@ -166,14 +166,14 @@ def expected_bytes(need: Need, held: tuple[int, int], device: torch.device) -> t
 
 
 def held_bytes(device: torch.device) -> int:
-    """What this process holds now, of the GPU where there is one, else of main memory."""
+    """Return the bytes that this process holds now, of the GPU where `device` is one, else of main memory."""
     if device.type == "cuda":
         return int(torch.cuda.memory_allocated(device))
     return int(psutil.Process().memory_info().rss)
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that a run on `device` may still take, in bytes."""
+    """Return the bytes of memory that a run on `device` may still take."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
@@ -184,7 +184,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 def _container_free() -> int | None:
-    """What is left of a container's own limit (Linux control groups, version 2), which psutil does not count."""
+    """Return the bytes left of a container's limit (Linux control groups, version 2), which psutil does not count."""
     folder = Path("/sys/fs/cgroup")
     try:
         limit, used = (folder / "memory.max").read_text(), (folder / "memory.current").read_text()
