@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
+
+from cnnlab.files import atomic_write
 
 MOST_FILES = 500
 MOST_BYTES = 500_000_000
@@ -27,15 +28,8 @@ def write(path: Path, arrays: Any) -> None:
     """
     fields = {field.name: np.asarray(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            np.savez_compressed(file, allow_pickle=False, **fields)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **fields)
     _thin(path.parent)
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,14 @@ def test_a_damaged_checkpoint_is_a_sentence(open_page: OpenPage, store: Store, r
     app.run()
     assert not app.exception
     assert "altered or damaged" in app.error[0].value
+
+
+def test_a_view_of_other_arithmetic_asks_anew(store: Store, run: Run) -> None:
+    """An answer that was kept is that of one version of the view."""
+    view, subject = VIEWS.get("confusion"), subject_of(store, run, 2, "validation")
+    path = measured.path_of(store.app_config, view, subject)
+    assert measured.path_of(store.app_config, replace(view, version=view.version), subject) == path
+    assert measured.path_of(store.app_config, replace(view, version=view.version + 1), subject) != path
 
 
 def test_the_accuracy_is_the_one_that_the_run_recorded(store: Store, app_config: AppConfig) -> None:

@@ -34,7 +34,7 @@ def kind_of(view: View[A]) -> type[A]:
 def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
     """Where the answer lies, named by all that it depends on: weights, settings, set, and what is kept of it."""
     kept = [field.name for field in fields(kind_of(view))]
-    key = json.dumps([view.name, kept, subject.only(view.needs).key])
+    key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
     return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
 

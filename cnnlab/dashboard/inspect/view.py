@@ -174,6 +174,8 @@ class View(Generic[A]):
     """instant: below 0.2 s. seconds: about one. dataset: more; a process of its own computes it when somebody asks."""
     source: str
     """The paper or formula, as Markdown: one click away on the page."""
+    version: int = 1
+    """One more whenever `compute` comes to give other numbers: answers that were kept on the disk are then made anew."""
     shows: frozenset[Need] = frozenset()
     """What is chosen on the page as well, but only matters to `draw`."""
     layers: LayerChoice = field(default=LayerChoice())
