@@ -1,7 +1,4 @@
-"""This script starts the server: `streamlit run streamlit_app.py`.
-
-Its router is not beside pages/, where a deep link would skip it.
-"""
+"""This script starts the server: `streamlit run streamlit_app.py`. A router beside pages/ would miss deep links."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
