@@ -102,6 +102,7 @@ def what_next(store: Store, run: Run, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
+        query_params.link(navigation.predictions(), "Predictions", run=run.id)
         if parent:
             both = f"{parent.id},{run.id}"
             query_params.link(navigation.compare(), "Compare with the run before the change", runs=both)
