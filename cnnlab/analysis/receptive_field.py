@@ -1,4 +1,4 @@
-"""Which pixels of the picture one value of a layer depends on, worked out exactly, one side of the picture at a time.
+"""This module works out exactly which pixels of the picture one value of a layer depends on, one side at a time.
 
 Layers repeat themselves along a side: a convolution of stride 2 does at every position what it does at position 0, two
 inputs further on; a transposed one of stride 2 does the same at every second position. So a few positions tell of all
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sources:
-    """The positions of its input that each output position of a layer is made from, along one side.
+    """A `Sources` tells from which input positions a layer makes each of its output positions, along one side.
 
     Output position n is made from `positions[n % len(positions)]`, each moved by `shift` once for every
     `len(positions)` outputs before it.
@@ -26,23 +26,26 @@ class Sources:
 
     @property
     def window(self) -> int:
-        """How many neighbouring inputs the widest output is made from, holes included."""
+        """Return how many neighbouring inputs the widest output is made from, holes included."""
         return max((max(mine) - min(mine) + 1 for mine in self.positions if mine), default=0)
 
 
 def same() -> Sources:
-    """Each output is made from the input of the same position."""
+    """Return the sources of a layer that makes each output from the input of the same position."""
     return Sources(((0,),), 1)
 
 
 def sliding(kernel: int, stride: int, padding: int, dilation: int) -> Sources:
-    """A convolution or a pooling, with so much padding before the first input."""
+    """Return the sources of a convolution or a pooling with `padding` positions before the first input."""
     last = (kernel - 1) * dilation - padding
     return Sources((range(-padding, last + 1, dilation),), stride)
 
 
 def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Sources:
-    """A transposed convolution: input i adds to the outputs i * stride - padding + k * dilation, for k below kernel."""
+    """Return the sources of a transposed convolution.
+
+    Its input i adds to the outputs i * stride - padding + k * dilation, for k below kernel.
+    """
 
     def inputs_of(output: int) -> list[int]:
         reached = (output + padding - k * dilation for k in range(kernel))
@@ -52,32 +55,38 @@ def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Sources
 
 
 def everything(inputs: int) -> Sources:
-    """Each output is made from all inputs: statistics of a whole feature map."""
+    """Return the sources of a layer that makes each output from all inputs: statistics of a whole feature map."""
     return Sources((range(inputs),), 0)
 
 
 def adaptive(inputs: int, outputs: int) -> Sources:
-    """Adaptive pooling: output n is made from the inputs ⌊n · inputs / outputs⌋ to ⌈(n + 1) · inputs / outputs⌉ - 1."""
+    """Return the sources of an adaptive pooling.
+
+    Its output n is made from the inputs ⌊n · inputs / outputs⌋ to ⌈(n + 1) · inputs / outputs⌉ - 1.
+    """
     common = gcd(inputs, outputs)
     windows = (range(n * inputs // outputs, -(-(n + 1) * inputs // outputs)) for n in range(outputs // common))
     return Sources(tuple(windows), inputs // common)
 
 
 def nearest(inputs: int, outputs: int) -> Sources:
-    """Resizing that repeats or leaves out values: output n is input ⌊n · inputs / outputs⌋."""
+    """Return the sources of a resizing that repeats or leaves out values: output n is input ⌊n · inputs / outputs⌋."""
     common = gcd(inputs, outputs)
     return Sources(tuple((n * inputs // outputs,) for n in range(outputs // common)), inputs // common)
 
 
 def bilinear(inputs: int, outputs: int, align_corners: bool) -> Sources:
-    """Resizing that mixes the two nearest inputs; at the border the outermost one counts as its own neighbour."""
+    """Return the sources of a resizing that mixes the two nearest inputs.
+
+    At the border the outermost input counts as its own neighbour.
+    """
     if outputs == 1 and align_corners:
         return Sources(((0,),), 0)
     over, under = (inputs - 1, outputs - 1) if align_corners else (inputs, outputs)
     common = gcd(over, under)
 
     def mixed(n: int) -> tuple[int, ...]:
-        twice = 2 * n * over if align_corners else (2 * n + 1) * over - under  # 2 · under times the place in the input
+        twice = 2 * n * over if align_corners else (2 * n + 1) * over - under  # place in the input, times 2 · under
         left, rest = divmod(twice, 2 * under)
         return (left, left + 1) if rest else (left,)
 
@@ -86,7 +95,7 @@ def bilinear(inputs: int, outputs: int, align_corners: bool) -> Sources:
 
 @dataclass(frozen=True)
 class Field:
-    """Where in the picture the values of a layer look, along one side.
+    """A `Field` tells which pixels of the picture each value of a layer depends on, along one side.
 
     The value at position n looks at `spans[n % len(spans)]`, moved by `shift_px` once for every `len(spans)` values
     before it; None: at nothing at all, as between the outputs of a transposed convolution whose stride is wider than
@@ -97,13 +106,13 @@ class Field:
     shift_px: int
 
     def at(self, position: int) -> Span | None:
-        """The pixels that the value at that position looks at."""
+        """Return the pixels that the value at that position depends on; None where the value depends on no pixel."""
         turns, place = divmod(position, len(self.spans))
         span = self.spans[place]
         return None if span is None else (span[0] + turns * self.shift_px, span[1] + turns * self.shift_px)
 
     def through(self, sources: Sources) -> "Field":
-        """The same for a layer behind this one."""
+        """Return the field of a layer that makes its values from this field's layer as `sources` tells."""
         period = len(self.spans)
         turns = period // gcd(sources.shift, period)
         spans = tuple(
@@ -114,17 +123,17 @@ class Field:
         return Field(spans, self.shift_px * sources.shift * turns // period)
 
     def beside(self, other: "Field", values: int) -> "Field | None":
-        """Where the sum of two layers looks that have so many values a side; None where the two go different ways."""
+        """Return the field of the sum of two layers with `values` values a side; None where their strides differ."""
         period = lcm(len(self.spans), len(other.spans))
         steps = [field.shift_px * period // len(field.spans) for field in (self, other)]
         if steps[0] == steps[1]:
             return Field(tuple(_around((self.at(n), other.at(n))) for n in range(period)), steps[0])
-        if 0 in steps:  # one of them looks at everything from everywhere
+        if 0 in steps:  # one of the two looks at the same pixels from every position
             return Field((_around(field.at(n) for field in (self, other) for n in range(values)),), 0)
         return None
 
     def extent_px(self, values: int) -> int:
-        """The pixels that the widest of the first `values` positions looks at, holes and padding included."""
+        """Return how many pixels the widest of the first `values` positions spans, holes and padding included."""
         seen = [span for n in range(min(values, len(self.spans))) if (span := self.spans[n])]
         return max((last - first + 1 for first, last in seen), default=0)
 
@@ -134,6 +143,6 @@ PICTURE = Field(((0, 0),), 1)
 
 
 def _around(spans: Iterable[Span | None]) -> Span | None:
-    """The smallest span that holds all of them."""
+    """Return the smallest span that holds all `spans`; None where every span is None."""
     found = [span for span in spans if span]
     return (min(first for first, _ in found), max(last for _, last in found)) if found else None

@@ -1,4 +1,4 @@
-"""The confusion matrix as a heat map: a row a true class, a column a class that the network said."""
+"""This module draws the confusion matrix as a heat map: a row a true class, a column a predicted class."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,16 @@ from cnnlab.figures.style import INK, TEMPLATE, plain
 from cnnlab.formatting import count, percent
 
 MOST_NAMED = 20
-"""With more classes than this, names and numbers stand in the read-out alone."""
+"""Number of classes above which names and numbers stand only in the text that the mouse shows."""
 RIGHT = [[0.0, "#D6E8F3"], [1.0, "#0072B2"]]
 WRONG = [[0.0, "#F9E3D5"], [1.0, "#D55E00"]]
-"""Light to full colour; a cell without pictures has none, in the light and in the dark theme."""
+"""Colour scales of right and wrong answers, from light to full; a cell without pictures has no colour, in any theme."""
 
 
 def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
-    """`counts` [classes, classes], rows the truth. Colour: the share of the row, right and wrong each on its own scale.
+    """Draw `counts` [classes, classes], a row a true class.
+
+    Colour: the share of the row, right and wrong each on its own scale.
 
     A cell that holds pictures can be picked: its point has x = the class said and y = the true one.
     """
@@ -47,7 +49,7 @@ def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> g
         f"({percent(float(share[t, s]))})"
         for t, s in zip(truth, said, strict=True)
     ]
-    figure.add_scatter(  # a heat map's cells cannot be picked; these points can, and nobody sees them
+    figure.add_scatter(  # a heat map's cells cannot be picked, these invisible points can
         x=said.tolist(),
         y=truth.tolist(),
         mode="markers",
