@@ -20,7 +20,7 @@ from cnnlab.training.devices import thread_choices
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compute and keep one answer; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
+    """Compute and keep one view's arrays; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
     options = _options(arguments)
     app_config = AppConfig()
     torch.set_num_threads(thread_choices(os.cpu_count() or 1, app_config.threads)[-1])
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
-        if measured.find(app_config, view, subject) is None:  # else another server has just had it measured
+        if measured.find(app_config, view, subject) is None:  # else another server has just had the arrays computed
             arrays = view.compute(subject.only(view.needs))
             kept_arrays.write(measured.path_of(app_config, view, subject), arrays)
     except (CheckpointError, DataUnavailableError) as error:
