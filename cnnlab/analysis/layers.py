@@ -1,4 +1,4 @@
-"""This module describes a network's layers as plain numbers, for pages, figures and tables that import no torch."""
+"""This module describes a network's layers in plain numbers: pages, figures and tables need no torch for them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,10 +8,7 @@ from cnnlab.formatting import count
 
 
 class LayerKind(StrEnum):
-    """A `LayerKind` is what a layer does.
-
-    Code asks for the kind; people read `words`.
-    """
+    """A `LayerKind` says what a layer does. Code compares the kind; people read `words`."""
 
     CONVOLUTION = "convolution"
     TRANSPOSED_CONVOLUTION = "transposed_convolution"
@@ -29,44 +26,44 @@ class LayerKind(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the kind of layer as people read it."""
+        """Return the kind's name as people read it on a page."""
         return "a layer of its own kind" if self is LayerKind.OTHER else self.value.replace("_", " ")
 
 
 class Part(StrEnum):
-    """A `Part` is one of the two parts of every network."""
+    """A `Part` is one of the two parts of every network: feature-extraction base or classifier head."""
 
     BASE = "base"
     HEAD = "head"
 
     @property
     def words(self) -> str:
-        """Return the part of the network as people read it."""
+        """Return the part's name as people read it on a page."""
         return "feature-extraction base" if self is Part.BASE else "classifier head"
 
 
 class Sees(Enum):
-    """A `Sees` stands in the place of a receptive field that is no window of the picture."""
+    """A `Sees` stands in place of a receptive field where the receptive field is no window of the picture."""
 
     EVERYTHING = "everything"
-    """From flatten on a value depends on the whole picture."""
+    """One value depends on the whole picture, as every value does from the flatten layer on."""
     NO_FORMULA = "no formula"
     """The layer, or one before it, is of a kind whose window cnnlab does not know."""
 
 
 Pair = tuple[int, int]
-"""Two numbers, the first along the height of a feature map and the second along its width."""
+"""Two numbers of a window or of its steps: down (rows) and across (columns)."""
 KERNELS = (LayerKind.CONVOLUTION, LayerKind.TRANSPOSED_CONVOLUTION)
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A `LayerRow` is one layer of a network, in numbers; None stands where a layer has no such number."""
+    """A `LayerRow` describes one layer of a network in numbers; None stands where a layer has no such number."""
 
     name: str
-    """Full name: "base.block1.conv1"."""
+    """Full name of the layer: "base.block1.conv1"."""
     label: str
-    """Name within the network, unique there: "block1.conv1"."""
+    """Name of the layer without its part, unique within the network: "block1.conv1"."""
     kind: LayerKind
     word: str
     """What people call the operation, in a word: relu, bn, dropout; the class's name where cnnlab has no word."""
@@ -81,15 +78,15 @@ class LayerRow:
     that cnnlab knows; None where it has no formula."""
     parameters: int = 0
     terms: tuple[tuple[int, ...], ...] = ()
-    """How the parameters come about: a sum of products. ((5, 5, 3, 6), (6,)) is 5 · 5 · 3 · 6 + 6."""
+    """Products that add up to the number of parameters: ((5, 5, 3, 6), (6,)) is 5 · 5 · 3 · 6 + 6."""
     inputs: tuple[str, ...] = ()
-    """Full names of the layers whose outputs this layer takes; "" is the picture."""
+    """Full names of the layers whose outputs the layer takes; "" is the picture."""
     window: Pair | None = None
-    """How many neighbouring values of its input one output value is made from; None where that is no window."""
+    """Number of neighbouring input values, down and across, that make one output value; None without a window."""
     kernel: Pair | None = None
     stride: Pair | None = None
     padding: Pair | None = None
-    """Rows of padding at the top and columns of padding on the left."""
+    """Padding at the top and on the left."""
     dilation: Pair | None = None
     groups: int | None = None
     in_channels: int | None = None
@@ -98,25 +95,25 @@ class LayerRow:
     bias: bool | None = None
     """Whether the layer adds trained numbers to its outputs."""
     on_shortcut: bool = False
-    """Whether the layer stands on a path beside the main path of a residual block."""
+    """Whether the layer stands on a path beside the main one, in a residual block."""
     skips_from: str | None = None
-    """Full name of the layer where the paths parted that this layer joins, "" for the picture; else None."""
+    """Full name of the layer where the paths that this layer joins parted, "" for the picture; None without paths."""
 
     @property
     def has_kernels(self) -> bool:
-        """Return whether the layer's weights are kernels that slide over its input."""
+        """Return whether the layer's weights are kernels that slide over their input."""
         return self.kind in KERNELS
 
     @property
     def arithmetic(self) -> str:
-        """Return how the number of parameters comes about: "5×5×3×6 + 6 = 456"; empty where the layer has none."""
+        """Return the sum of the layer's parameters for people: "5×5×3×6 + 6 = 456"; empty where there are none."""
         sides = ["×".join(map(str, factors)) for factors in self.terms]
         return f"{' + '.join(sides)} = {count(self.parameters)}" if sides else ""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """A `Totals` counts the parameters and multiply-adds of all layers of a network together."""
+    """A `Totals` holds the parameters and multiply-adds of all layers of a network together."""
 
     parameters: int
     base_parameters: int
@@ -128,7 +125,7 @@ class Totals:
 
 
 def totals(rows: Iterable[LayerRow]) -> Totals:
-    """Sum the parameters and multiply-adds of all layers of a network."""
+    """Return the sums of the parameters and multiply-adds of the layers `rows`."""
     rows = list(rows)
     base = sum(row.parameters for row in rows if row.part is Part.BASE)
     everything = sum(row.parameters for row in rows)

@@ -1,4 +1,4 @@
-"""This module works out exactly which pixels one value of a layer depends on, one side of the picture at a time.
+"""This module works out exactly which pixels of the picture one value of a layer depends on, one side at a time.
 
 Layers repeat themselves along a side: a convolution of stride 2 does at every position what it does at position 0, two
 inputs further on; a transposed one of stride 2 does the same at every second position. So a few positions tell of all
@@ -15,7 +15,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Sources:
-    """A `Sources` lists the input positions from which each output position of a layer is made, along one side.
+    """A `Sources` tells from which input positions a layer makes each of its output positions, along one side.
 
     Output position n is made from `positions[n % len(positions)]`, each moved by `shift` once for every
     `len(positions)` outputs before it.
@@ -36,7 +36,7 @@ def same() -> Sources:
 
 
 def sliding(kernel: int, stride: int, padding: int, dilation: int) -> Sources:
-    """Return the sources of a convolution or a pooling, with `padding` positions before the first input."""
+    """Return the sources of a convolution or a pooling with `padding` positions before the first input."""
     last = (kernel - 1) * dilation - padding
     return Sources((range(-padding, last + 1, dilation),), stride)
 
@@ -44,7 +44,7 @@ def sliding(kernel: int, stride: int, padding: int, dilation: int) -> Sources:
 def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Sources:
     """Return the sources of a transposed convolution.
 
-    Input i adds to the outputs i * stride - padding + k * dilation, for k below kernel.
+    Its input i adds to the outputs i * stride - padding + k * dilation, for k below kernel.
     """
 
     def inputs_of(output: int) -> list[int]:
@@ -55,14 +55,14 @@ def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Sources
 
 
 def everything(inputs: int) -> Sources:
-    """Return the sources of a layer that makes each output from all inputs, such as a feature map's statistics."""
+    """Return the sources of a layer that makes each output from all inputs: statistics of a whole feature map."""
     return Sources((range(inputs),), 0)
 
 
 def adaptive(inputs: int, outputs: int) -> Sources:
-    """Return the sources of adaptive pooling.
+    """Return the sources of an adaptive pooling.
 
-    Output n is made from the inputs ⌊n · inputs / outputs⌋ to ⌈(n + 1) · inputs / outputs⌉ - 1.
+    Its output n is made from the inputs ⌊n · inputs / outputs⌋ to ⌈(n + 1) · inputs / outputs⌉ - 1.
     """
     common = gcd(inputs, outputs)
     windows = (range(n * inputs // outputs, -(-(n + 1) * inputs // outputs)) for n in range(outputs // common))
@@ -70,13 +70,13 @@ def adaptive(inputs: int, outputs: int) -> Sources:
 
 
 def nearest(inputs: int, outputs: int) -> Sources:
-    """Return the sources of resizing that repeats or leaves out values: output n is input ⌊n · inputs / outputs⌋."""
+    """Return the sources of a resizing that repeats or leaves out values: output n is input ⌊n · inputs / outputs⌋."""
     common = gcd(inputs, outputs)
     return Sources(tuple((n * inputs // outputs,) for n in range(outputs // common)), inputs // common)
 
 
 def bilinear(inputs: int, outputs: int, align_corners: bool) -> Sources:
-    """Return the sources of resizing that mixes the two nearest inputs.
+    """Return the sources of a resizing that mixes the two nearest inputs.
 
     At the border the outermost input counts as its own neighbour.
     """
@@ -86,7 +86,7 @@ def bilinear(inputs: int, outputs: int, align_corners: bool) -> Sources:
     common = gcd(over, under)
 
     def mixed(n: int) -> tuple[int, ...]:
-        twice = 2 * n * over if align_corners else (2 * n + 1) * over - under  # 2 · under times the place in the input
+        twice = 2 * n * over if align_corners else (2 * n + 1) * over - under  # place in the input, times 2 · under
         left, rest = divmod(twice, 2 * under)
         return (left, left + 1) if rest else (left,)
 
@@ -95,7 +95,7 @@ def bilinear(inputs: int, outputs: int, align_corners: bool) -> Sources:
 
 @dataclass(frozen=True)
 class Field:
-    """A `Field` says where in the picture the values of a layer look, along one side.
+    """A `Field` tells which pixels of the picture each value of a layer depends on, along one side.
 
     The value at position n looks at `spans[n % len(spans)]`, moved by `shift_px` once for every `len(spans)` values
     before it; None: at nothing at all, as between the outputs of a transposed convolution whose stride is wider than
@@ -106,13 +106,13 @@ class Field:
     shift_px: int
 
     def at(self, position: int) -> Span | None:
-        """Return the first and last pixel at which the value at `position` looks; None where it looks at nothing."""
+        """Return the pixels that the value at that position depends on; None where the value depends on no pixel."""
         turns, place = divmod(position, len(self.spans))
         span = self.spans[place]
         return None if span is None else (span[0] + turns * self.shift_px, span[1] + turns * self.shift_px)
 
     def through(self, sources: Sources) -> "Field":
-        """Return the field of a layer with these sources that follows this layer."""
+        """Return the field of a layer that makes its values from this field's layer as `sources` tells."""
         period = len(self.spans)
         turns = period // gcd(sources.shift, period)
         spans = tuple(
@@ -123,14 +123,12 @@ class Field:
         return Field(spans, self.shift_px * sources.shift * turns // period)
 
     def beside(self, other: "Field", values: int) -> "Field | None":
-        """Return the field of the sum of two layers with `values` values a side; None where their fields move
-        differently.
-        """
+        """Return the field of the sum of two layers with `values` values a side; None where their strides differ."""
         period = lcm(len(self.spans), len(other.spans))
         steps = [field.shift_px * period // len(field.spans) for field in (self, other)]
         if steps[0] == steps[1]:
             return Field(tuple(_around((self.at(n), other.at(n))) for n in range(period)), steps[0])
-        if 0 in steps:  # one of them looks at everything from everywhere
+        if 0 in steps:  # one of the two looks at the same pixels from every position
             return Field((_around(field.at(n) for field in (self, other) for n in range(values)),), 0)
         return None
 
@@ -145,6 +143,6 @@ PICTURE = Field(((0, 0),), 1)
 
 
 def _around(spans: Iterable[Span | None]) -> Span | None:
-    """Return the smallest span that holds all the given spans; None where there is none."""
+    """Return the smallest span that holds all `spans`; None where every span is None."""
     found = [span for span in spans if span]
     return (min(first for first, _ in found), max(last for _, last in found)) if found else None

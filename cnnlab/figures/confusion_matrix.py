@@ -1,4 +1,4 @@
-"""This module draws the confusion matrix as a heat map, with a row for each true and a column for each predicted class."""
+"""This module draws the confusion matrix as a heat map: a row a true class, a column a predicted class."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,14 @@ from cnnlab.figures.style import INK, TEMPLATE, plain
 from cnnlab.formatting import count, percent
 
 MOST_NAMED = 20
-"""With more classes than this, names and numbers stand in the read-out alone."""
+"""Number of classes above which names and numbers stand only in the text that the mouse shows."""
 RIGHT = [[0.0, "#D6E8F3"], [1.0, "#0072B2"]]
 WRONG = [[0.0, "#F9E3D5"], [1.0, "#D55E00"]]
-"""Light to full colour, so that a number can be read on it; a cell without pictures has no colour."""
-RIGHT_SMALL = [[0.0, "rgba(0,114,178,0.3)"], [1.0, "rgba(0,114,178,1)"]]
-WRONG_SMALL = [[0.0, "rgba(213,94,0,0.25)"], [1.0, "rgba(213,94,0,1)"]]
-"""For cells too small for a number: faint to full colour, on white and on black alike."""
+"""Colour scales of right and wrong answers, from light to full; a cell without pictures has no colour, in any theme."""
 
 
 def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> go.Figure:
-    """Draw the confusion matrix `counts` [classes, classes], whose rows are the true classes.
+    """Draw `counts` [classes, classes], a row a true class.
 
     Colour: the share of the row, right and wrong each on its own scale.
 
@@ -30,9 +27,8 @@ def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> g
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     diagonal = np.eye(len(counts), dtype=bool)
     named = len(classes) <= MOST_NAMED
-    right, wrong = (RIGHT, WRONG) if named else (RIGHT_SMALL, WRONG_SMALL)
     figure = go.Figure()
-    for colours, cells, top in ((right, diagonal, 1.0), (wrong, ~diagonal, float(share[~diagonal].max(initial=0.0)))):
+    for colours, cells, top in ((RIGHT, diagonal, 1.0), (WRONG, ~diagonal, float(share[~diagonal].max(initial=0.0)))):
         shown = np.where(cells & (counts > 0), share, np.nan)
         figure.add_heatmap(
             z=shown,
@@ -53,7 +49,7 @@ def confusion_figure(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> g
         f"({percent(float(share[t, s]))})"
         for t, s in zip(truth, said, strict=True)
     ]
-    figure.add_scatter(  # a heat map's cells cannot be picked; these points can, and nobody sees them
+    figure.add_scatter(  # a heat map's cells cannot be picked, these invisible points can
         x=said.tolist(),
         y=truth.tolist(),
         mode="markers",
@@ -77,7 +73,7 @@ def _lay_out(figure: go.Figure, names: Sequence[str], named: bool) -> None:
         figure.update_xaxes(tickangle=-90)
     figure.update_layout(
         template=TEMPLATE,
-        height=110 + 34 * len(names) if named else 460,
+        height=min(620, 110 + 34 * len(names)),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         font_color=INK,
         dragmode=False,

@@ -1,4 +1,4 @@
-"""The network as textbooks draw it: stacks of feature maps that shrink, then columns of neurons. One inline SVG.
+"""This module draws a network as textbooks do, as one SVG: stacks of feature maps that shrink, then columns of neurons.
 
 Sizes mean something: height and width of a stack are those of its feature maps, its depth grows with the logarithm of
 their number; a column's height grows with the logarithm of its units.
@@ -16,7 +16,7 @@ from cnnlab.formatting import count
 BASE = ("#56B4E9", "#2E86BF")
 HEAD = ("#CC79A7", "#A5527F")
 COLOUR_SHEETS = ("#E98A76", "#7FBF8A", "#7FA6E0")
-"""The picture's red, green and blue."""
+"""Colours of the sheets that stand for the picture's red, green and blue channel."""
 
 SIDE_PX = 84.0
 SHEET_PX = 4.0
@@ -28,24 +28,25 @@ FOOT_PX = 202.0
 DRAWN = {
     LayerKind.CONVOLUTION, LayerKind.TRANSPOSED_CONVOLUTION, LayerKind.POOLING, LayerKind.UPSAMPLING, LayerKind.LINEAR,
 }  # fmt: skip
-"""Layers that have a stack or column of their own, also where they leave the shape as it is."""
+"""Kinds of layers that have a stack or column of their own, also where they leave the shape as it is."""
 NOT_TOLD = {LayerKind.FLATTEN, LayerKind.SUM}
-"""Layers that the drawing itself shows."""
+"""Kinds of layers without a word beneath a block, because the drawing itself shows them."""
 
 
 @dataclass
 class _Block:
-    """A stack or a column, and what happens to it before the next one."""
+    """A `_Block` is a stack of feature maps or a column of neurons, with the layers named beneath it."""
 
     label: str
     part: Part | None
-    """None: the picture."""
+    """Part of the network that the block's layer belongs to; None for the picture."""
     shape: tuple[int, ...]
     window: tuple[int, int] = (0, 0)
-    """Height and width of the rectangle of the block before that one value of this one is made from."""
+    """Height and width of the rectangle in the block before from which one value of this block is made."""
     then: list[str] = field(default_factory=list)
+    """Words for the layers between this block and the next: "bn", "relu"."""
     skips_from: int | None = None
-    """Index of the block whose values are added to this one's (a shortcut)."""
+    """Index of the block whose values a shortcut adds to this block's; None without a shortcut."""
     left: float = 0.0
     width: float = 0.0
 
@@ -58,22 +59,22 @@ class _Block:
         return len(self.shape) != 3
 
     def height(self, largest: int) -> float:
-        """Of the front sheet, in SVG pixels; of a column."""
+        """Return the height of the stack's front sheet, or of the column, in SVG pixels."""
         if self.flat:
             return 9.0 * log2(max(2, prod(self.shape))) + 28
         return max(6.0, SIDE_PX * self.shape[1] / largest)
 
     def drawn(self, largest: int) -> float:
-        """Width of all sheets together, or of a column, in SVG pixels."""
+        """Return the width of all sheets of the stack together, or of the column, in SVG pixels."""
         return 26.0 if self.flat else self.front(largest) + SHEET_PX * (self.sheets - 1)
 
     def front(self, largest: int) -> float:
-        """Width of the front sheet."""
+        """Return the width of the stack's front sheet, in SVG pixels."""
         return max(6.0, SIDE_PX * self.shape[2] / largest)
 
 
 def network_svg(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> str:
-    """The layers as an SVG element, as wide as its place but never so narrow that its text cannot be read.
+    """Draw the layers as an SVG element, as wide as its place but never so narrow that its text cannot be read.
 
     `picture`: (channels, height, width) of what goes in. Text takes the colour of the page, so it reads in any theme.
     """
@@ -103,7 +104,10 @@ def network_svg(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> str:
 
 
 def _blocks(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> list[_Block]:
-    """The picture, then one block a layer that changes the shape or has weights to slide; the rest is told beneath them."""
+    """Return a block for the picture and one for each layer of a kind in DRAWN or with a new shape.
+
+    Words for the other layers stand beneath the block before.
+    """
     blocks, block_of, shapes = [_Block("picture", None, picture)], {"": 0}, dict[str, tuple[int, ...]]({"": picture})
     for row in rows:
         shapes[row.name] = row.output_shape
@@ -135,7 +139,7 @@ def _colours(block: _Block) -> tuple[str, str]:
 
 
 def _front(block: _Block, largest: int) -> tuple[float, float, float, float]:
-    """Left, top, width and height of the nearest sheet."""
+    """Return left, top, width and height of the stack's front sheet, in SVG pixels."""
     height = block.height(largest)
     top = MIDDLE_PX - height / 2 + SHEET_PX * (block.sheets - 1) / 2
     return block.left, top, block.front(largest), height
@@ -175,7 +179,7 @@ def _column(block: _Block, largest: int) -> str:
 
 
 def _fan(a: _Block, b: _Block, largest: int) -> str:
-    """Everything to everything."""
+    """Draw a grey area from the whole of `a` to the whole of `b`, because each value of `b` is made from all of `a`."""
     reach_a, reach_b = a.height(largest) / 2, b.height(largest) / 2
     x0 = a.left + (22 if a.flat else a.drawn(largest))
     y0, x1 = MIDDLE_PX, b.left + (4 if b.flat else 0)
@@ -184,7 +188,7 @@ def _fan(a: _Block, b: _Block, largest: int) -> str:
 
 
 def _link(a: _Block, b: _Block, largest: int) -> str:
-    """A window of `a`, in its true size, that narrows to one value of `b`."""
+    """Draw a window on `a`, in its true size, that narrows to one value of `b`."""
     left, top, width, height = _front(a, largest)
     high = max(3.0, height * min(1, b.window[0] / a.shape[1]))
     wide = max(3.0, width * min(1, b.window[1] / a.shape[2]))

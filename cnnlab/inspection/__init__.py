@@ -1,1 +1,1 @@
-"""What can be seen inside a network: one view a file, arrays out; none leaves a trace in what it looks at."""
+"""This room computes, as arrays, what can be seen inside a network; nothing here leaves a trace in the network."""

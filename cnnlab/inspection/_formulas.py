@@ -1,4 +1,4 @@
-"""What is known of torch's layers without running them: kind, output shape, where each output value comes from, work.
+"""This module knows torch's layers without running them: kind, output shape, sources of each value, multiply-adds.
 
 A layer that is not in the table needs no entry. It is of the kind `OTHER` and has no formula: `cnnlab.inspection.summary`
 then runs it to find its output's shape, and people read "no formula" where a number would stand.
@@ -22,25 +22,25 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Formula:
-    """What a layer makes of one input shape."""
+    """A `Formula` holds what a layer makes of one input shape: output shape, sources of each value, multiply-adds."""
 
     output_shape: Shape
     sources: tuple[Sources, Sources] | Sees = (field.same(), field.same())
-    """Down and across: where each output value of a feature map comes from."""
+    """Input positions that make each output value of a feature map, down and across."""
     macs: int = 0
 
 
 Rule = Callable[[Any, Shape], Formula | None]
-"""From a layer and its input's shape to a formula; None where this layer is set up in a way that has none."""
+"""Function from a layer and its input's shape to a formula; None where the layer's settings have no formula."""
 
 
 def _as_it_is(layer: nn.Module, shape: Shape) -> Formula:
-    """Each value by itself."""
+    """Return the formula of a layer that computes each output value from the one input value in the same place."""
     return Formula(shape)
 
 
 def _over_the_map(layer: nn.Module, shape: Shape) -> Formula:
-    """Each value with statistics of its whole feature map."""
+    """Return the formula of a layer that computes each value with statistics of its whole feature map (group norm)."""
     return Formula(
         shape, (field.everything(shape[1]), field.everything(shape[2])) if len(shape) == 3 else Sees.EVERYTHING
     )
@@ -51,7 +51,10 @@ def _flatten(layer: nn.Flatten, shape: Shape) -> Formula | None:
 
 
 def _linear(layer: nn.Linear, shape: Shape) -> Formula:
-    """Over the last dimension; that of a feature map, which is unusual, mixes each row's columns."""
+    """Return the formula of a fully connected layer, which works over the last dimension.
+
+    On a feature map, which is unusual, the last dimension mixes each row's columns.
+    """
     sees = Sees.EVERYTHING if len(shape) == 1 else Sees.NO_FORMULA
     return Formula((*shape[:-1], layer.out_features), sees, layer.weight.numel() * prod(shape[:-1]))
 
@@ -67,7 +70,7 @@ def _convolution(layer: nn.Conv2d, shape: Shape) -> Formula:
 
 
 def _transposed(layer: nn.ConvTranspose2d, shape: Shape) -> Formula:
-    """Each weight is used once for every place of the input."""
+    """Return the formula of a transposed convolution, which uses each weight once for every place of the input."""
     kernel, stride, dilation, padding = map(pair, (layer.kernel_size, layer.stride, layer.dilation, layer.padding))
     more = pair(layer.output_padding)
     sides = [
@@ -103,7 +106,7 @@ def _upsampling(layer: nn.Upsample, shape: Shape) -> Formula | None:
         factors = factors if isinstance(factors, tuple) else (factors, factors)
         exact = [shape[1 + i] * Fraction(factors[i]) for i in (0, 1)]
         if any(side.denominator > 1 for side in exact):
-            return None  # torch rounds the size and keeps the factor: outputs and inputs then lie askew
+            return None  # torch rounds the size but not the factor: outputs do not line up
         sides = [int(side) for side in exact]
     else:
         sides = list(pair(layer.size))
@@ -118,7 +121,7 @@ def _upsampling(layer: nn.Upsample, shape: Shape) -> Formula | None:
 
 @dataclass(frozen=True)
 class Known:
-    """A row of the table."""
+    """A `Known` is a row of the table KNOWN: kind, word and formula of one of torch's layers."""
 
     kind: LayerKind
     word: str
@@ -149,37 +152,37 @@ KNOWN: dict[type[nn.Module], Known] = {
     **_kind(LayerKind.FLATTEN, _flatten, flatten=nn.Flatten),
     **_kind(LayerKind.LINEAR, _linear, linear=nn.Linear),
     **_kind(LayerKind.SUM, _as_it_is, add=Add),
-    **_kind(LayerKind.OTHER, _as_it_is, identity=nn.Identity, nothing=nn.Sequential),  # the latter without layers
+    **_kind(LayerKind.OTHER, _as_it_is, identity=nn.Identity, nothing=nn.Sequential),  # a Sequential without layers
 }  # fmt: skip
-"""Every layer that has a formula. A subclass is of its parent's kind, and has its formula unless it computes otherwise."""
+"""Every layer class that has a formula. A subclass has its parent's kind, and its formula unless `forward` differs."""
 
 
 def kind_of(layer: nn.Module) -> LayerKind:
-    """What the layer does; OTHER where cnnlab has no name for it."""
+    """Return what the layer does; OTHER where cnnlab has no name for its class."""
     known = _nearest(layer)
     return KNOWN[known].kind if known else LayerKind.OTHER
 
 
 def word_of(layer: nn.Module) -> str:
-    """What people call it: "relu", "bn"; the name of its class where cnnlab has no word."""
+    """Return what people call the layer: "relu", "bn"; the name of its class where cnnlab has no word."""
     known = KNOWN.get(type(layer))
     return known.word if known else type(layer).__name__
 
 
 def formula_of(layer: nn.Module, shape: Shape) -> Formula | None:
-    """What the layer makes of an input of that shape, for one picture; None where that is not known."""
+    """Return the layer's formula for an input of that shape (one picture, no batch); None where none is known."""
     known = _nearest(layer)
     return KNOWN[known].rule(layer, shape) if known and type(layer).forward is known.forward else None
 
 
 def pair(extent: Any) -> Pair:
-    """Down and across of a window, which torch gives as 2, as (2,) or as (2, 3)."""
+    """Return the height and width of a window, which torch writes as 2, as (2,) or as (2, 3)."""
     values = extent if isinstance(extent, tuple | list) else (extent,)
     return int(values[0]), int(values[-1])
 
 
 def numbers_of(layer: nn.Module) -> dict[str, Any]:
-    """The fields of a `LayerRow` that the layer's own settings are: kernel, stride, channels, …"""
+    """Return the fields of a `LayerRow` that are the layer's own settings: kernel, stride, channels and so on."""
     if isinstance(layer, nn.Linear):
         return {"in_channels": layer.in_features, "out_channels": layer.out_features, "bias": layer.bias is not None}
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -204,7 +207,7 @@ def numbers_of(layer: nn.Module) -> dict[str, Any]:
 
 
 def terms_of(layer: nn.Module) -> tuple[Shape, ...]:
-    """How the layer's parameters come about, as `LayerRow.terms`: one product a parameter.
+    """Return the products that add up to the layer's number of parameters, as `LayerRow.terms`, one a parameter tensor.
 
     Kernels as height · width · inputs · outputs, a matrix as inputs · outputs, the scale and the shift of a
     normalisation together; any other parameter by its shape.
@@ -226,7 +229,7 @@ def _nearest(layer: nn.Module) -> type[nn.Module] | None:
 
 
 def _padding(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[Pair, Pair]:
-    """At the top and on the left; and on both sides together."""
+    """Return the padding at the top and on the left, and the padding of both sides together, each as (down, across)."""
     if layer.padding == "valid":
         return (0, 0), (0, 0)
     if layer.padding == "same":

@@ -1,4 +1,4 @@
-"""See what flows through a model, and leave it as it was found."""
+"""This module captures the outputs of a model's layers during a forward pass, and leaves the model as it was found."""
 
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,13 +15,15 @@ from cnnlab.inspection._layers import leaves_of
 def capture(
     model: nn.Module, names: Collection[str] | None = None, gradients: bool = False
 ) -> Iterator[dict[str, Tensor]]:
-    """Within the context every forward pass of `model` fills the mapping: layer name -> output, in execution order.
+    """Capture layer outputs: each forward pass of `model` within the context fills the mapping, layer name -> output.
+
+    The mapping is in the order of execution.
 
     `names` are full names of modules without children ("base.conv1"); None: all of them. The model is in eval mode
     and records no gradients. With `gradients`, the outputs stay part of the graph from there on, so that
     `torch.autograd.grad(logits[0, 3], seen["base.conv1"])` works within the context; no parameter wants a gradient
     meanwhile. Afterwards, also after an exception, all is as before: the mode of every submodule,
-    the gradients and who wants them, the hooks, torch's random state. The tensors stay.
+    every parameter's gradient and requires_grad, the hooks, torch's random state. The tensors stay.
 
     Raises LookupError, before it touches anything, where a name is no such layer.
     """
@@ -54,7 +56,11 @@ def _note(seen: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, out
 
 
 def _note_with_graph(seen: dict[str, Tensor], name: str, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    """Where nothing before it wants a gradient, the graph begins at a twin of the output: that may be the caller's own."""
+    """Note the layer's output as a tensor that gradients reach.
+
+    Where no layer before wants a gradient, the graph begins at a detached twin of the output, because the output may be
+    the caller's own tensor.
+    """
     del layer, inputs
     seen[name] = output if output.requires_grad else output.detach().requires_grad_()
     return seen[name]
@@ -62,12 +68,12 @@ def _note_with_graph(seen: dict[str, Tensor], name: str, layer: nn.Module, input
 
 @contextmanager
 def _kept(model: nn.Module) -> Iterator[None]:
-    """Put back the mode of every submodule, and every parameter's gradient and requires_grad."""
+    """Put back, after the context, the mode of every submodule and every parameter's gradient and requires_grad."""
     modes = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
     try:
         for parameter, _, _ in gradients:
-            parameter.grad = None  # else a backward pass would add to the very tensor that is to be put back
+            parameter.grad = None  # else a backward pass would add to the kept gradient itself
         yield
     finally:
         for module, training in modes:

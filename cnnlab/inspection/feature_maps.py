@@ -1,4 +1,4 @@
-"""What a network sees in one picture: the feature maps of every layer of its base, and what it makes of them."""
+"""This module computes the feature maps of every layer of a network's base for one picture, and the logits."""
 
 from dataclasses import dataclass
 
@@ -18,27 +18,27 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LayerMaps:
-    """The output of one layer for one picture: the very numbers that the next layer receives."""
+    """A `LayerMaps` is the output of one layer for one picture: the very numbers that the next layer receives."""
 
     name: str
-    """Full name: "base.conv1"."""
+    """Full name of the layer: "base.conv1"."""
     label: str
-    """Name within the network: "conv1"."""
+    """Name of the layer without its part: "conv1"."""
     kind: LayerKind
     maps: Floats
-    """[channels, height, width]."""
+    """[channels, height, width]: the layer's feature maps."""
 
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """One picture on its way through a network in eval mode."""
+    """A `FeatureMaps` holds all that a network in eval mode makes of one picture: input, feature maps, logits."""
 
     network_input: Floats
     """[channels, size_px, size_px]: the picture as the network receives it, after normalisation."""
     layers: tuple[LayerMaps, ...]
     """The spatial layers of the feature-extraction base, in the order of execution."""
     logits: Floats
-    """[num_classes]."""
+    """[num_classes]: the network's output before the softmax."""
     probabilities: npt.NDArray[np.float64]
     """[num_classes]: the softmax of the logits."""
 
@@ -46,7 +46,7 @@ class FeatureMaps:
 def compute(
     network: Network, picture: npt.NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> FeatureMaps:
-    """Feature maps, logits and probabilities of a picture uint8 [size_px, size_px, channels].
+    """Compute the feature maps, logits and probabilities of a picture uint8 [size_px, size_px, channels].
 
     `mean` and `std` are those the network was trained with. Leaves no trace in the network.
     """

@@ -1,4 +1,7 @@
-"""Grad-CAM says which places of a layer's maps speak for a class: Selvaraju et al. 2017, arXiv:1610.02391."""
+"""This module computes Grad-CAM, the places of a layer's maps that speak for a class.
+
+Source: Selvaraju et al. 2017, arXiv:1610.02391.
+"""
 
 from dataclasses import dataclass
 
@@ -16,16 +19,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class GradCam:
-    """The Grad-CAM of one layer and one class for one picture."""
+    """A `GradCam` holds the Grad-CAM of one layer and one class for one picture."""
 
     network_input: Floats
     """[channels, size_px, size_px]: the picture as the network receives it, after normalisation."""
     weights: Floats
-    """[K]: alpha, one for each map of the layer: how much the class's logit grows with it, on average over its places."""
+    """[K]: alpha of each feature map: how much the class's logit grows with the map, on average over its places."""
     cam: Floats
-    """[height, width] of the layer: the maps' sum, so weighted, where it is above zero; elsewhere 0."""
+    """[height, width] of the layer: the sum of the maps weighted by alpha, where the sum is above zero; elsewhere 0."""
     class_index: int
-    """The class that was explained."""
+    """Index of the class that was explained."""
     probabilities: npt.NDArray[np.float64]
     """[num_classes]: the softmax of the logits."""
 
@@ -38,7 +41,7 @@ def compute(
     layer: str,
     class_index: int | None = None,
 ) -> GradCam:
-    """Grad-CAM of the layer of that full name ("base.relu2") for a picture uint8 [size_px, size_px, channels].
+    """Compute the Grad-CAM of the layer `layer` ("base.relu2") for a picture uint8 [size_px, size_px, channels].
 
     With A^k the layer's maps and z_c the logit of the class: alpha_k = mean over places of dz_c / dA^k, and the map is
     ReLU(sum_k alpha_k A^k). `class_index` None: the class with the largest logit. Leaves no trace in the network.
@@ -66,7 +69,7 @@ def compute(
 
 
 def stretched(cam: Floats, size_px: int) -> Floats:
-    """The map over the whole picture: [size_px, size_px], bilinear between the centres of the layer's places."""
+    """Stretch a Grad-CAM [height, width] over the picture: [size_px, size_px], bilinear between the places' centres."""
     wide = F.interpolate(
         torch.from_numpy(cam)[None, None], size=(size_px, size_px), mode="bilinear", align_corners=False
     )

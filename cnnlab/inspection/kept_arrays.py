@@ -1,4 +1,4 @@
-"""Arrays that took long to compute, kept on the disk: a frozen dataclass of NumPy arrays a file, never pickled."""
+"""This module keeps arrays that took long to compute on the disk: a frozen dataclass of them a file, never pickled."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from cnnlab.files import atomic_write
 
 MOST_FILES = 500
 MOST_BYTES = 500_000_000
-"""Of all files together; the one used longest ago goes first."""
+"""Limits of a folder: number of files, and size of all files together; the file used longest ago is deleted first."""
 _ABANDONED_S = 3600.0
 """A temporary file so old belongs to a process that was ended while it wrote."""
 
@@ -22,7 +22,7 @@ A = TypeVar("A")
 
 
 def write(path: Path, arrays: Any) -> None:
-    """Put a dataclass whose fields are all arrays at `path` (.npz), whole or not at all; thin out its folder.
+    """Write a dataclass whose fields are all arrays to `path` (.npz), whole or not at all, and thin out its folder.
 
     Raises OSError where the disk refuses.
     """
@@ -34,13 +34,13 @@ def write(path: Path, arrays: Any) -> None:
 
 
 def read(path: Path, kind: type[A]) -> A | None:
-    """The `kind` that `write` put there; None where there is none, or what is there cannot be read."""
+    """Read the dataclass `kind` that `write` put at `path`; None where there is no file or the file cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = kind(**{field.name: file[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
-    with suppress(OSError):  # only the order of thinning depends on it
+    with suppress(OSError):  # only the order of thinning depends on the time
         os.utime(path)
     return arrays
 
@@ -53,7 +53,7 @@ def _thin(folder: Path) -> None:
                 path.unlink()
     found = []
     for path in folder.glob("*.npz"):
-        with suppress(FileNotFoundError):  # another process has just thinned it away
+        with suppress(FileNotFoundError):  # another process has just deleted the file
             facts = path.stat()
             found.append((facts.st_mtime, facts.st_size, path))
     kept_bytes = 0

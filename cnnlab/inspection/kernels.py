@@ -1,4 +1,4 @@
-"""What the convolutions have learnt to look for: their kernels, as numbers."""
+"""This module reads the kernels of a network's convolutions from a checkpoint, and measures how far each has moved."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +14,10 @@ Floats = npt.NDArray[np.float32]
 
 
 def kernels_of(path: Path, sha256: str, layers: Iterable[LayerRow]) -> dict[str, Floats]:
-    """The kernels of those of `layers` that have any, by full name ("base.conv1"): float32 [out, in, height, width].
+    """Read the kernels of those `layers` that have any, by full name ("base.conv1"): float32 [out, in, height, width].
 
     One kernel an output channel; in a grouped convolution `in` counts the input channels of its group, in a transposed
-    one too. Read from the weights file alone; no network is built. Raises CheckpointError, also where the file lacks one.
+    one too. Only the weights file is read; no network is built. Raises CheckpointError, also where the file lacks one.
     """
     tensors, _ = checkpoints.read(path, sha256)
     kernels = {}
@@ -32,9 +32,10 @@ def kernels_of(path: Path, sha256: str, layers: Iterable[LayerRow]) -> dict[str,
 
 
 def moved(now: Floats, start: Floats) -> npt.NDArray[np.float64]:
-    """How far each kernel has moved: |now - start| / |start|, L2 over its weights; [out].
+    """Return how far each kernel has moved: |now - start| / |start|, L2 over its weights; float64 [out].
 
-    0: where it began; 1: as far as it was long. Infinite for a kernel that began at zero and is there no more.
+    0: the kernel is where it began; 1: it has moved as far as it was long. Infinite for a kernel that began at zero and
+    is not zero any more.
     """
     before = _norms(start)
     distance = _norms(now.astype(np.float64) - start)
@@ -43,13 +44,16 @@ def moved(now: Floats, start: Floats) -> npt.NDArray[np.float64]:
 
 
 def symmetric_limit(values: npt.NDArray[np.floating]) -> float:
-    """The m of a diverging scale from -m to m: the largest size among the finite values; 1 where all are zero."""
+    """Return the m of a colour scale from -m to m: the largest size among the finite values; 1 where all are zero."""
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max(initial=0.0)) or 1.0
 
 
 def _by_output(weight: Floats, layer: LayerRow) -> Floats:
-    """torch keeps a transposed convolution's weight as [in, out / groups, height, width]."""
+    """Return a layer's weight as [out, in, height, width].
+
+    Torch keeps the weight of a transposed convolution as [in, out / groups, height, width].
+    """
     if layer.kind is not LayerKind.TRANSPOSED_CONVOLUTION:
         return weight
     inputs, outputs, *window = weight.shape

@@ -1,4 +1,4 @@
-"""A trained network back from the disk."""
+"""This module loads a trained network from its checkpoint."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from cnnlab.schema import TrainingConfig
 
 
 def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, sha256: str) -> Network:
-    """The network whose weights lie at `path`: on the CPU, in eval mode, a fresh object at every call.
+    """Load the network whose weights lie at `path`: on the CPU, in eval mode, a fresh object at every call.
 
     Raises CheckpointError (a sentence) where the file is missing, torn or altered, or holds another network.
     """
     tensors, _ = checkpoints.read(path, sha256)
-    with torch.device("meta"):  # no weights to fill at random first, and so no random state touched
+    with torch.device("meta"):  # no random weights are made, so no random state changes
         network = build(config, info)
     if _keeps_more(network):
         with torch.random.fork_rng(devices=[]):
@@ -33,7 +33,10 @@ def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, sha256: 
 
 
 def _keeps_more(network: nn.Module) -> bool:
-    """Whether a layer has tensors that no checkpoint holds (tables it makes itself): those would stay without numbers."""
+    """Return whether a layer has tensors that no checkpoint holds (tables it makes itself).
+
+    Built on the meta device, those tensors would stay without numbers.
+    """
     kept = {id(tensor) for tensor in network.state_dict(keep_vars=True).values()}
     tables = [value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor)]
     return bool(tables) or any(id(buffer) not in kept for buffer in network.buffers())

@@ -1,4 +1,4 @@
-"""What a network says to every picture of a set, and the confusion matrix of it."""
+"""This module computes a network's answer to every picture of a set, and the confusion matrix of the answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from cnnlab.inspection.capture import capture
 from cnnlab.models import Network
 
 BATCH = 500
-"""Pictures a forward pass, as where a run measures its accuracy."""
+"""Number of pictures in a forward pass, the same as where a run measures its accuracy."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """One answer a picture, in eval mode and without augmentation."""
+    """A `Predictions` holds a network's answer to each picture of a set, in eval mode and without augmentation."""
 
     labels: npt.NDArray[np.int64]
-    """[N]: the true classes."""
+    """[N]: the true class of each picture."""
     predicted: npt.NDArray[np.int64]
     """[N]: the class of the largest logit."""
     probability: npt.NDArray[np.float32]
@@ -28,12 +28,12 @@ class Predictions:
 
     @property
     def right(self) -> int:
-        """How many answers are the true class."""
+        """Return the number of answers that are the true class."""
         return int((self.predicted == self.labels).sum())
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, 0 to 1."""
+        """Return the share of right answers, 0 to 1."""
         return self.right / len(self.labels)
 
 
@@ -46,9 +46,10 @@ def predict(
     std: tuple[float, ...],
     progress: Callable[[int, int], None],
 ) -> Predictions:
-    """Show images[places], uint8 [all, size_px, size_px, channels], to the network; `labels` [N] are their classes.
+    """Predict the class of each picture images[places]; `images` uint8 [all, size_px, size_px, channels], `places` [N].
 
-    `progress(done, total)` is called after each batch. Leaves no trace in the network.
+    `labels` [N] are the true classes. `progress(done, total)` is called after each batch, in pictures. The network
+    stays as it was.
     """
     device = next(network.parameters()).device
     predicted, probability = [], []
@@ -66,6 +67,6 @@ def predict(
 def confusion_matrix(
     labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], num_classes: int
 ) -> npt.NDArray[np.int64]:
-    """How many pictures of each true class (row) were given each class (column): [num_classes, num_classes]."""
+    """Count the pictures of each true class (row) and predicted class (column): int64 [num_classes, num_classes]."""
     pairs = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return pairs.reshape(num_classes, num_classes)

@@ -1,4 +1,4 @@
-"""A network before it is trained: each layer's output, parameters, receptive field and work."""
+"""This module describes a network before it is trained: each layer's output, parameters, receptive field and work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,11 +18,13 @@ from cnnlab.schema import TrainingConfig
 __all__ = ["LayerRow", "Totals", "rows_of", "summarise", "totals"]
 
 Fields = tuple[Field, Field] | Sees
-"""Where the values of a feature map look, down and across."""
+"""Pixels of the picture that each value of a feature map depends on, down and across."""
 
 
 def summarise(config: TrainingConfig, info: DatasetInfo) -> list[LayerRow]:
-    """The layers of `build(config, info)` in the order of execution, in milliseconds. torch's random state stays as it is.
+    """Return the layers of `build(config, info)` in the order of execution.
+
+    The call takes milliseconds, and torch's random state stays as it is.
 
     No weight is allocated and no picture computed, unless the network has layers that are not torch's own: see `rows_of`.
     """
@@ -30,7 +32,9 @@ def summarise(config: TrainingConfig, info: DatasetInfo) -> list[LayerRow]:
 
 
 def rows_of(make: Callable[[], nn.Module], picture: tuple[int, int, int]) -> list[LayerRow]:
-    """The layers of the network that `make` makes, for one picture (channels, height, width), in the order of execution.
+    """Return the layers of the network that `make` makes, in the order of execution.
+
+    `picture` holds channels, height and width of one picture.
 
     Every operation of a network is a module, so what flows through it need not be a tensor: here it is a note of its
     shape and of where it looks. Only a layer without a formula is run, on zeros of that shape, to see what comes out; for
@@ -57,23 +61,23 @@ def rows_of(make: Callable[[], nn.Module], picture: tuple[int, int, int]) -> lis
 
 @dataclass(frozen=True)
 class _Value:
-    """What flows through the network here in place of a tensor."""
+    """A `_Value` flows through the network in place of a tensor, and notes its shape and its receptive field."""
 
     made_by: str
-    """Full name of the layer; "" for the picture."""
+    """Full name of the layer whose output this is; "" for the picture."""
     shape: tuple[int, ...]
     fields: Fields
 
 
 class _Real:
-    """The network with weights, made where a layer must be run."""
+    """A `_Real` runs single layers of the network with weights, which it builds when the first layer must be run."""
 
     def __init__(self, make: Callable[[], nn.Module]) -> None:
         self._make = make
         self._network: nn.Module | None = None
 
     def shape_after(self, name: str, inputs: tuple[_Value, ...]) -> tuple[int, ...]:
-        """The shape of the layer's output for one picture."""
+        """Return the shape of the output of the layer `name` for one picture (no batch)."""
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self._network = self._network or self._make().eval()
             output: torch.Tensor = self._network.get_submodule(name)(*(torch.zeros(1, *x.shape) for x in inputs))
@@ -81,7 +85,7 @@ class _Real:
 
 
 def _after(name: str, formula: Formula | None, shape: tuple[int, ...] | None, inputs: tuple[_Value, ...]) -> _Value:
-    """What a layer makes of its inputs; one with several (a sum) sees as far as all of them."""
+    """Return what the layer `name` makes of `inputs`; a layer with several (a sum) sees as far as all of them."""
     if formula is None:
         assert shape is not None
         return _Value(name, shape, Sees.NO_FORMULA)
@@ -139,7 +143,11 @@ def _window(formula: Formula | None) -> Pair | None:
 
 
 def _with_shortcuts(rows: list[LayerRow]) -> list[LayerRow]:
-    """Where paths join (a residual sum), the longest is the main one; layers on the others alone are on a shortcut."""
+    """Return the layers with `on_shortcut` and `skips_from` filled in.
+
+    Where paths join (a residual sum), the longest path is the main one; layers that stand on the other paths alone are
+    on a shortcut.
+    """
     place = {row.name: number for number, row in enumerate(rows)}
     before: dict[str, set[str]] = {"": {""}}
     for row in rows:

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Self
 
 LOOK_S = 5.0
-"""A process that waits looks so often without having been rung: what a lost ring costs a run at most."""
+"""Seconds after which a waiting process looks without a ring: what a lost ring costs a run at most."""
 FOLDER = "waiting"
 ABANDONED_S = 3600.0
-"""A pipe without a reader is removed when it is so old: its process was killed, or is one of another machine, which
-makes it anew."""
+"""Age in seconds at which a pipe without a reader is removed: its process was killed, or runs on another machine and
+makes the pipe anew."""
 
 
 class Doorbell:
-    """Where this process is rung. It hears from the moment it is made: make it first, then look, then wait."""
+    """A `Doorbell` receives rings for this process from the moment it is made: make it, then look, then wait."""
 
     def __init__(self, runs: Path) -> None:
         self._path = runs / FOLDER / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -44,47 +44,53 @@ class Doorbell:
         self.close()
 
     def close(self) -> None:
-        """Be rung no more."""
+        """Remove this process's pipe, so that nobody rings it any more."""
         self._take_down()
         for descriptor in (*self._own, *self._processes):
             os.close(descriptor)
         self._processes.clear()
 
     def watch(self, pid: int) -> None:
-        """Let the end of that process ring too, where the system can tell of it (Linux; elsewhere `LOOK_S` does)."""
-        with suppress(AttributeError, OSError):  # OSError: it has ended already, and its parent sees that without us
+        """Let the end of the process `pid` ring too, where the system can tell (Linux; elsewhere `LOOK_S` does)."""
+        with suppress(AttributeError, OSError):  # OSError: the process has ended; its parent sees that
             self._processes.add(os.pidfd_open(pid))
 
     def wake(self) -> None:
-        """Ring here, from another thread of this process."""
+        """Ring this doorbell from another thread of its own process."""
         _write(self._own[1])
 
     def wait(self, seconds: float) -> bool:
-        """Come back when anybody has rung since the last time; False where nobody has within so many seconds."""
+        """Wait until somebody rings, and return True; return False where nobody has within that many seconds.
+
+        A ring since the last wait counts.
+        """
         if not self._path.exists():
             self._hang()
             if self._pipe:
-                return True  # whoever rang meanwhile found no pipe
+                return True  # a ring of the meantime found no pipe, so look
         poll, reading = select.poll(), [self._own[0], *(self._pipe or ())[:1]]
         for descriptor in (*reading, *self._processes):
             poll.register(descriptor, select.POLLIN)
         rung = poll.poll(1000 * seconds)
         for descriptor, _ in rung:
             if descriptor in self._processes:
-                self._processes.remove(descriptor)  # a process ends once
+                self._processes.remove(descriptor)  # a process ends only once
                 os.close(descriptor)
             else:
                 _empty(descriptor)
         return bool(rung)
 
     def _hang(self) -> None:
-        """Be among those who are rung. Where the folder takes no pipe, only `wake`, ends of processes and time ring."""
+        """Create the named pipe through which other processes ring.
+
+        Where the folder takes no pipe, only `wake`, the ends of watched processes and time end a wait.
+        """
         self._take_down()
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.mkfifo(self._path)
             read = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-            self._pipe = read, os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)  # one writer stays: it never ends
+            self._pipe = read, os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)  # an open writer: no end of file
 
     def _take_down(self) -> None:
         with suppress(OSError):
@@ -95,7 +101,10 @@ class Doorbell:
 
 
 def ring(runs: Path) -> None:
-    """Wake every process of this machine that waits at this folder of runs. Never waits for anybody, never raises."""
+    """Wake every process of this machine that waits at this folder of runs.
+
+    Never waits for anybody, never raises.
+    """
     with suppress(OSError), os.scandir(runs / FOLDER) as pipes:
         for pipe in pipes:
             _ring(Path(pipe.path))
@@ -104,7 +113,7 @@ def ring(runs: Path) -> None:
 def _ring(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:  # nobody reads it, or it is gone
+    except OSError:  # no process reads the pipe, or the pipe is gone
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > ABANDONED_S:
                 path.unlink()
@@ -117,7 +126,7 @@ def _ring(path: Path) -> None:
 
 
 def _write(descriptor: int) -> None:
-    with suppress(OSError):  # full: its reader has been rung thousands of times; broken: it has just gone
+    with suppress(OSError):  # a full pipe has thousands of rings unread; a broken one has no reader
         os.write(descriptor, b"\0")
 
 

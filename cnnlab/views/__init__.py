@@ -1,1 +1,1 @@
-"""This room holds what can be looked at inside a network, one view a file."""
+"""This room holds the views, the things that can be looked at inside a network, one a file."""

@@ -1,4 +1,4 @@
-"""`python -m cnnlab.views VIEW ...` computes a view of a whole dataset and keeps its answer for the dashboard."""
+"""This module is `python -m cnnlab.views VIEW ...`: it computes a view of a whole dataset and keeps it for the dashboard."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ from cnnlab.training.devices import thread_choices
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compute and keep one answer; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
+    """Compute and keep one view's arrays; print JSON lines as `cnnlab.runs.process.jobs.JobQueue` reads them."""
     options = _options(arguments)
     app_config = AppConfig()
     logs.begin(app_config.home, "command")
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
-        if measured.find(app_config, view, subject) is None:  # else another server has just had it measured
+        if measured.find(app_config, view, subject) is None:  # else another server has just had the arrays computed
             arrays = view.compute(subject.only(view.needs))
             kept_arrays.write(measured.path_of(app_config, view, subject), arrays)
     except (CheckpointError, DataUnavailableError) as error:

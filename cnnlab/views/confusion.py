@@ -1,4 +1,4 @@
-"""The confusion matrix view shows which classes a network takes for which, over a whole set of pictures."""
+"""This module is the confusion matrix view: which classes a network takes for which, over a whole set of pictures."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ _MATRIX, _MISTAKES = "confusion_matrix", "confusion_mistakes"
 
 
 def compute(subject: Subject) -> Predictions:
-    """Give the network's answer to every picture of the set."""
+    """Compute the network's answer to every picture of the chosen set."""
     network, pictures = subject.network(), subject.pictures()
     where = pictures.images, pictures.places, pictures.labels
     return predict(network, *where, *subject.normalisation, progress=subject.progress)
 
 
 def draw(screen: Screen, said: Predictions) -> None:
-    """Draw the matrix; beside it each class's accuracy and the most frequent mistakes; below, the pictures of a cell."""
+    """Draw the confusion matrix, each class's accuracy, the most frequent mistakes, and a chosen cell's pictures."""
     info = screen.subject.info
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
     low, high = interval95(said.accuracy, len(said.labels))
@@ -77,7 +77,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
 
 
 def _draw_mistakes(counts: Counts, info: DatasetInfo) -> None:
-    """The cells beside the diagonal, the largest first."""
+    """Draw the table of the most frequent mistakes: true class, predicted class and number of pictures."""
     st.subheader("Most frequent mistakes", anchor=False)
     cells = mistakes(counts)
     if not len(cells):
@@ -110,7 +110,7 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo) -> None:
 
 
 def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
-    """The cells [n, 2] (truth, said) of wrong answers, the largest first; at most MOST_MISTAKES."""
+    """Return the cells of wrong answers, int64 [n, 2] (truth, said), the largest first, at most MOST_MISTAKES."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[: min(MOST_MISTAKES, int((wrong > 0).sum()))]
@@ -118,7 +118,7 @@ def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
 
 
 def _draw_classes(counts: Counts, info: DatasetInfo) -> None:
-    """Accuracy of each class, the worst first."""
+    """Draw the table of each class's accuracy and its 95 % interval, the worst class first."""
     st.subheader("Accuracy of each class", anchor=False)
     total, right = counts.sum(axis=1), counts.diagonal()
     rows: list[dict[str, Any]] = []
@@ -141,7 +141,7 @@ def _draw_classes(counts: Counts, info: DatasetInfo) -> None:
 
 
 def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tuple[int, int]) -> None:
-    """The pictures of one cell, those the network was surest of first."""
+    """Draw the pictures of one cell of the confusion matrix, first those of which the network was surest."""
     truth, answer = cell
     info, number = screen.subject.info, int(counts[cell])
     names = escape(info.classes[truth]), escape(info.classes[answer])
@@ -171,7 +171,7 @@ def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tupl
 
 
 def _cell(classes: int) -> tuple[int, int] | None:
-    """The cell that the address names: "3.5" is row 3, column 5."""
+    """Return the matrix cell that the address names, "3.5" for row 3, column 5; None where the address names none."""
     parts = [url.whole(part) for part in (url.asked("cell") or "").split(".")]
     match parts:
         case [int(truth), int(answer)] if truth < classes and answer < classes:

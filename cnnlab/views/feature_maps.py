@@ -1,4 +1,4 @@
-"""The Feature maps view shows every layer's answer to one picture, and what the network makes of it in the end."""
+"""This module is the Feature maps view: every layer's output for one picture, and the probabilities of the classes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,14 @@ Floats = npt.NDArray[np.float32]
 
 
 def compute(subject: Subject) -> FeatureMaps:
-    """Give the maps of all layers for one picture: the layer on the screen is only one of them."""
+    """Compute the feature maps of all layers for one picture, also of those that are not on the screen."""
     if subject.picture is None:
         raise TypeError("Feature maps are those of one picture.")
     return feature_maps.compute(subject.network(), subject.picture, *subject.normalisation)
 
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:
-    """Draw the picture and the verdict; below, the layer's maps as a grid and the chosen one large."""
+    """Draw the picture and the predicted class; below, the layer's feature maps as a grid and the chosen one large."""
     picture, info = screen.chosen_picture, screen.subject.info
     with screen.above:
         left, right = st.columns(2, gap="large")
@@ -60,7 +60,7 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
 
 
 def draw_grid(layer: LayerMaps, scale: Scale, chosen: int, picture: Picture) -> None:
-    """All maps of the layer; a click chooses one."""
+    """Draw all feature maps of the layer as tiles; a click on a tile chooses its map."""
     st.subheader(title(layer), anchor=False)
     with window(len(layer.maps)):
         tiles(
@@ -78,7 +78,7 @@ def draw_grid(layer: LayerMaps, scale: Scale, chosen: int, picture: Picture) -> 
 
 
 def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
-    """The chosen map, large, with its numbers."""
+    """Draw the chosen feature map large, with its statistics."""
     st.subheader(f"Channel {chosen}", anchor=False)
     tiles(
         key="map_alone",
@@ -101,7 +101,7 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
 
 
 def draw_given(picture: Picture) -> None:
-    """The picture as it came."""
+    """Draw the picture as it was uploaded, or as it is in the dataset."""
     height, width = picture.given.shape[:2]
     with st.container(width=COLUMN_PX):
         st.markdown("**As given**")
@@ -110,7 +110,7 @@ def draw_given(picture: Picture) -> None:
 
 
 def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
-    """What the network says, how sure it is, and whether that is so."""
+    """Draw the class that the network predicts, its probability, and whether the prediction is right."""
     said = int(seen.probabilities.argmax())
     sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
     when = (
@@ -132,13 +132,13 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
 
 
 def title(layer: LayerMaps) -> str:
-    """How many maps of what size, after what."""
+    """Return the heading of the grid: the layer's number of feature maps, their size and the layer's kind."""
     channels, height, width = layer.maps.shape
     return f"{layer.label}: {channels} maps of {height}×{width}, after {layer.kind.words}"
 
 
 def how_to_read(layer: LayerMaps, scale: Scale) -> str:
-    """One line under the grid."""
+    """Return the sentence under the grid that says what its colours mean."""
     if scale.palette == "diverging":
         return "Orange: the kernel found its pattern there. Blue: the opposite of it. White: neither."
     silent = int((~layer.maps.any(axis=(1, 2))).sum())
@@ -147,7 +147,7 @@ def how_to_read(layer: LayerMaps, scale: Scale) -> str:
 
 
 def draw_statistics(one: Floats) -> None:
-    """The map in four numbers."""
+    """Draw the smallest, largest and mean value of a feature map and its share of zeros."""
     zeros = float((one == 0).mean())
     with st.grid(2, min_column_width=110, gap="xsmall"):
         for label, value in (
@@ -164,7 +164,7 @@ def _number(value: float) -> str:
 
 
 def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Each pixel repeated, because a browser would blur them."""
+    """Enlarge a picture by repeating each pixel, because a browser would blur the pixels."""
     times = max(1, round(2 * SHOWN_PX / max(picture.shape[:2])))
     large = picture.repeat(times, axis=0).repeat(times, axis=1)
     return large.squeeze(axis=-1) if large.shape[-1] == 1 else large

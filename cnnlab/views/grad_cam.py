@@ -1,4 +1,4 @@
-"""The Grad-CAM view shows which places of a picture speak for a class, as one layer of the network has them."""
+"""This module is the Grad-CAM view: the places of a picture that speak for a class, as seen from one layer."""
 
 import numpy as np
 import streamlit as st
@@ -14,11 +14,11 @@ from cnnlab.inspection.grad_cam import GradCam
 
 _SIDE_PX = 280
 _DARKEST = 0.2
-"""Of its brightness, what is left of the picture where the map is zero."""
+"""Share of the picture's brightness that is left where the Grad-CAM is zero."""
 
 
 def compute(subject: Subject) -> GradCam:
-    """Give the Grad-CAM of the chosen layer and class for one picture."""
+    """Compute the Grad-CAM of the chosen layer and class for one picture."""
     if subject.picture is None or subject.layer is None:
         raise TypeError("Grad-CAM is that of one picture at one layer.")
     network, normalisation = subject.network(), subject.normalisation
@@ -26,7 +26,7 @@ def compute(subject: Subject) -> GradCam:
 
 
 def draw(screen: Screen, seen: GradCam) -> None:
-    """Draw the picture as the network receives it, the map, and the picture lit by the map."""
+    """Draw the picture as the network receives it, the Grad-CAM, and the picture lit by the Grad-CAM."""
     info, layer = screen.subject.info, screen.layer
     name = escape(info.classes[seen.class_index])
     said = int(seen.probabilities.argmax())
@@ -54,7 +54,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
 
 
 def _draw_map(screen: Screen, seen: GradCam) -> None:
-    """The map itself, the very numbers of the tensor."""
+    """Draw the Grad-CAM itself, with the very numbers of the tensor."""
     height, width = seen.cam.shape
     largest = float(seen.cam.max())
     with st.container(width=_SIDE_PX):
@@ -75,7 +75,7 @@ def _draw_map(screen: Screen, seen: GradCam) -> None:
 
 
 def _draw_overlay(screen: Screen, seen: GradCam) -> None:
-    """The picture, as bright as the map is high."""
+    """Draw the picture, each pixel as bright as the Grad-CAM is high in its place."""
     pixels = screen.chosen_picture.sized.astype(np.float32)
     size_px = len(pixels)
     share = grad_cam.stretched(seen.cam / (float(seen.cam.max()) or 1.0), size_px)

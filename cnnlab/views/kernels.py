@@ -1,4 +1,4 @@
-"""The Kernels view shows each convolution's weights as pictures, and how far each kernel has moved since epoch 0."""
+"""This module is the Kernels view: each convolution's weights as pictures, and how far each kernel has moved."""
 
 from collections.abc import Sequence
 
@@ -26,14 +26,14 @@ _COLOURS = {"all": "all, as colours", "0": "red", "1": "green", "2": "blue"}
 
 
 def compute(subject: Subject) -> Floats:
-    """Give the kernels of one convolution: [out, in, height, width]."""
+    """Read the kernels of one convolution: float32 [out, in, height, width]."""
     if subject.weights is None or subject.sha256 is None or subject.layer is None:
         raise TypeError("Kernels are those of one layer at one epoch.")
     return kernels_of(subject.weights, subject.sha256, [subject.row])[subject.layer]
 
 
 def draw(screen: Screen, kernels: Floats) -> None:
-    """Draw the grid of kernels; beside it the chosen one, and how far each has moved."""
+    """Draw the grid of kernels; beside it the chosen kernel, and how far each kernel has moved."""
     layer, selection, chosen = screen.layer, screen.selection, screen.channel
     number, inputs = kernels.shape[:2]
     first = layer is next(row for row in selection.layers if convolution(row))
@@ -81,12 +81,12 @@ def draw(screen: Screen, kernels: Floats) -> None:
 
 
 def convolution(row: LayerRow) -> bool:
-    """True for the layers that have kernels."""
+    """Return whether the layer has kernels."""
     return row.has_kernels
 
 
 def choose_input(inputs: int, first: bool) -> int | None:
-    """The input channel to show; None means red, green and blue together, as one colour picture."""
+    """Draw the chooser of the input channel and return the channel; None means red, green and blue as one picture."""
     in_colour = first and inputs == 3
     asked = url.number("input")
     if asked is None or asked >= inputs:
@@ -122,7 +122,7 @@ def choose_input(inputs: int, first: bool) -> int | None:
 
 
 def at_the_start(screen: Screen) -> Floats | None:
-    """The layer before the first step; None where it cannot be read, and the page has said so."""
+    """Return the layer's kernels before the first optimizer step; None where the page has said why there are none."""
     selection = screen.selection
     if selection.run.imported:
         st.caption("A file has one state of the network: how its kernels have moved cannot be told.")
@@ -139,24 +139,24 @@ def at_the_start(screen: Screen) -> Floats | None:
 
 
 def strip_words(rows: Sequence[LayerRow]) -> list[str]:
-    """Return what each button of the strip of convolutions reads."""
+    """Return the text of each button of the strip of convolutions."""
     return [f"{row.label} · {row.output_shape[0]} kernels" for row in rows]
 
 
 def slices(kernels: Floats, channel: int | None) -> Floats:
-    """What the tiles show: one input channel [n, h, w], or all three as red, green and blue [n, h, w, 3]."""
+    """Return the values of the tiles: one input channel [n, h, w], or all three as red, green and blue [n, h, w, 3]."""
     return np.moveaxis(kernels, 1, -1) if channel is None else kernels[:, channel]
 
 
 def title(label: str, shape: tuple[int, ...], channel: int | None) -> str:
-    """How many kernels of what size."""
+    """Return the heading of the grid: the layer's number of kernels and their size."""
     number, inputs, height, width = shape
     where = "" if inputs == 1 or channel is None else f", input channel {channel} of {inputs}"
     return f"{label}: {number} kernels of {height}×{width}{where}"
 
 
 def how_to_read(channel: int | None, first: bool) -> str:
-    """One line under the grid."""
+    """Return the sentence under the grid that says what its colours mean."""
     if channel is None:
         return (
             "Each tile is one kernel as a colour picture: what it looks like is what it looks for. "
@@ -173,7 +173,7 @@ def how_to_read(channel: int | None, first: bool) -> str:
 
 
 def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int) -> None:
-    """How far each kernel is from where it began, the farthest first."""
+    """Draw the table of how far each kernel has moved since epoch 0, the farthest first."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader("How far each has moved", anchor=False, width="content")
         with st.popover("Formula", icon=":material/function:", type="tertiary"):
@@ -211,7 +211,7 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
 def draw_one(
     selection: Selection, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int, channel: int | None
 ) -> None:
-    """One kernel as it began, as it is, and the difference, in the same colours."""
+    """Draw one kernel at epoch 0, at the chosen epoch, and the difference, on one colour scale."""
     now = slices(kernels, channel)[chosen]
     if start is None:
         shown, labels = [now], [selection.when.removeprefix("at ")]

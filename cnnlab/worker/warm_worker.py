@@ -1,4 +1,4 @@
-"""The warm worker: it has paid, before the click, what a run's first step would pay."""
+"""This module is the warm worker: a process that pays, before a run is queued, what the run's first step would cost."""
 
 import os
 import sys
@@ -24,11 +24,12 @@ from cnnlab.worker.job import work
 from cnnlab.worker.side_by_side import companions, work_with
 
 AGAIN_S = 0.05
-"""A run may start, and this worker did not get it: perhaps another one did, perhaps somebody has its lock for a moment."""
+"""Seconds until the next attempt to claim, where a run may start and this worker did not get it: perhaps another worker
+did, or somebody holds the run's lock for a moment."""
 
 
 def serve(app_config: AppConfig) -> None:
-    """Wait for a run, train it and end. It ends too once its parent is gone."""
+    """Wait for a run, train it and end; end without a run once the process that launched this worker is gone."""
     parent = int(os.environ.get(LAUNCHED_BY, os.getppid()))
     logs.begin(app_config.home, "worker")
     torch.set_num_threads(app_config.threads or background_threads(os.cpu_count() or 1))
@@ -49,7 +50,10 @@ def serve(app_config: AppConfig) -> None:
 
 
 def _claimed(app_config: AppConfig, store: Store, doorbell: Doorbell, parent: int) -> Run | None:
-    """The run that is this worker's now; None once its parent is gone. Between two looks, it gets a little warmer."""
+    """Claim a run and return it; None once the parent process is gone.
+
+    Between two attempts the worker warms up a little more.
+    """
     warming = _warming(app_config, store)
     while os.getppid() == parent:
         if run := store.claim():
@@ -60,20 +64,21 @@ def _claimed(app_config: AppConfig, store: Store, doorbell: Doorbell, parent: in
 
 
 def _warming(app_config: AppConfig, store: Store) -> Iterator[bool]:
-    """Get warm, bit by bit: True while there is more to do. A run that is there need not wait for all of it."""
+    """Warm up step by step, and yield True while there is more to do: a queued run need not wait for all of it."""
     try:
         for _ in _warm_up(app_config, store):
             yield True
         logs.event("worker ready")
     except Exception as error:
         logs.event("worker ready, but cold", error=error)
-        traceback.print_exc()  # a run that needs what is missing will say so; the others need not wait for it
+        traceback.print_exc()  # a run that needs the missing part reports it; other runs need not wait
 
 
 def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:
-    """Pay, bit by bit, what the first step would pay: reading the data, the kernels' first use, the self-test.
+    """Do in steps what a run's first step would wait for: reading the data, the kernels' first use, the self-test.
 
-    The settings are those of the form as it opens, on the built-in pictures where the others are not here yet.
+    The settings are those of the form as it opens, on the built-in pictures where the form's dataset is not on this
+    machine yet.
     """
     config = TrainingConfig()
     if not DATASETS.get(config.dataset).is_ready(app_config.data):
@@ -83,5 +88,5 @@ def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:
     yield
     list(islice(fit(config, data, device), 2))
     yield
-    if not store.training_pids():  # beside a training it would find that this machine is slow
+    if not store.training_pids():  # beside a run in training, `choose` would time a slow machine
         choose(config, data, device, app_config)

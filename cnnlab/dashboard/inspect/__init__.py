@@ -1,1 +1,1 @@
-"""This room is the frame of the pages that look inside a network: run, epoch, layer, picture, and what they compute."""
+"""This room frames the pages that look inside a network: the choice of run, epoch, layer and picture, and a cache."""

@@ -1,4 +1,4 @@
-"""The bar on top of every page that looks inside: which run, and which of its epochs."""
+"""This module draws the bar on top of every page that looks inside a network, which chooses the run and its epoch."""
 
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -23,11 +23,11 @@ from cnnlab.runs import Run, Store, UnknownRunError
 
 _RUN = "looking_run"
 WAIT_S = 1.0
-"""Between two looks at a run that has no weights yet."""
+"""Seconds between two looks at a run that has no weights yet."""
 
 
 def looking() -> Selection | None:
-    """Draw the bar and give what it has chosen; None where there is nothing to see yet, and the page has said why."""
+    """Draw the bar and return the run and epoch chosen in it; None where the page has said why there is no network."""
     store = services.store()
     runs = [run for run in services.runs(store) if run.step or run.imported]
     run = _run(store, runs)
@@ -51,7 +51,7 @@ def looking() -> Selection | None:
 
 
 def unreadable(selection: Selection, error: Exception) -> None:
-    """Say that this epoch cannot be shown, and that the others can."""
+    """Say that the weights of the chosen epoch cannot be shown, and that other epochs can."""
     what = (
         escape(selection.run.name)
         if selection.run.imported
@@ -65,7 +65,7 @@ def unreadable(selection: Selection, error: Exception) -> None:
 
 
 def _run(store: Store, runs: Sequence[Run]) -> Run | None:
-    """The run of the address, else the newest that has weights."""
+    """Return the run that the address names, else the newest run that has weights; None where no run has any."""
     asked = url.asked("run")
     run = next((run for run in runs if run.id == asked), None)
     if run is None and asked:
@@ -89,7 +89,10 @@ def _layers(run: Run) -> list[LayerRow] | None:
 
 
 def _take_run(known: Collection[str]) -> None:
-    """Where a quick click cut the drawing of a page short, Streamlit calls this with a label that is no run."""
+    """Put the run that the selectbox shows into the address, if its id is `known`.
+
+    Where a quick click cuts the drawing of a page short, Streamlit calls this with a label that is no run's id.
+    """
     if st.session_state[_RUN] in known:
         take("run", _RUN)
 
@@ -121,7 +124,7 @@ def _run_words(name: str, status: RunStatus) -> str:
 
 
 def _invite(store: Store) -> None:
-    """Draw the page without any run: one button fills it."""
+    """Draw the page of a store without any run: a button trains a first network."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader("There is no trained network to look into yet", anchor=False, text_alignment="center")
         st.markdown(f"{demo.DEMO.summary} This page then fills by itself, from epoch 0 on.", text_alignment="center")
@@ -133,7 +136,7 @@ def _invite(store: Store) -> None:
 
 
 def _wait(store: Store, run: Run) -> None:
-    """A run that has not written its first weights yet."""
+    """Draw the page of a run without weights yet, and draw the page anew once the first weights are written."""
     with st.container(border=True):
         run_labels.status_badge(run.status)
         if run.status.active:
@@ -147,7 +150,7 @@ def _wait(store: Store, run: Run) -> None:
 
 
 def _standing(store: Store, id: str) -> tuple[object, ...]:
-    """Return what the waiting page depends on: the run's status, and whether it has weights; nothing where it is gone."""
+    """Return what the waiting page depends on: the run's status, and whether it has weights; () for a deleted run."""
     try:
         return store.get(id).status, bool(store.weights(id))
     except UnknownRunError:
@@ -155,4 +158,4 @@ def _standing(store: Store, id: str) -> tuple[object, ...]:
 
 
 def _nothing(standing: object) -> None:
-    """Draw nothing: the page around says all there is."""
+    """Draw nothing, because the page around the polling fragment says all there is."""

@@ -1,7 +1,7 @@
-"""What the pages that look inside compute, kept as arrays for all visitors.
+"""This module keeps the arrays of the views that the pages compute, for all visitors of the server.
 
-Never a model: a Subject loads a fresh network each time, so two browsers cannot share it. Each key holds the SHA-256 of
-the weights, so that a cache cannot show what another file once held, and of the rest only what the view needs.
+It keeps no model: a Subject loads a fresh network each time, so two browsers cannot share one. Each key holds the
+SHA-256 of the weights, so that the cache cannot show what another file once held, and else only what the view needs.
 """
 
 from typing import Any, TypeVar
@@ -18,22 +18,28 @@ from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig
 
 MOST_BYTES = 256 << 20
-"""Of all visitors together; the answer not asked for longest goes first."""
+"""Size of the arrays kept for all visitors together; those not asked for longest are dropped first."""
 
 A = TypeVar("A")
 
 
 class TooLongForAPageError(TypeError):
-    """A view of a whole dataset was about to be computed inside a page; a process of its own has to do it."""
+    """`TooLongForAPageError` says that a page was about to compute a view of a whole dataset.
+
+    A process of its own has to compute such a view.
+    """
 
 
 def layers_of(run: Run) -> list[LayerRow]:
-    """The layers of the run's network, in the order of execution. Reads no weights."""
+    """Return the layers of the run's network, in the order of execution, without reading any weights."""
     return _layers_of(run.config.model_dump_json())
 
 
 def arrays_of(view: View[A], subject: Subject) -> A:
-    """The view's arrays, computed once for all visitors. Raises what `view.compute` raises."""
+    """Return the view's arrays for `subject`, computed once for all visitors.
+
+    Raises what `view.compute` raises.
+    """
     if view.cost == "dataset":
         raise TooLongForAPageError(f"{view.title} looks at a whole set of pictures: a page may not compute it.")
     seen = subject.only(view.needs)
@@ -49,5 +55,5 @@ def _layers_of(config_json: str) -> list[LayerRow]:
 
 @st.cache_data(max_size=MOST_BYTES, show_spinner=False)
 def _arrays_of(name: str, key: str, picture: npt.NDArray[np.uint8] | None, _subject: Subject) -> Any:
-    del key, picture  # parts of the key only
+    del key, picture  # only parts of the cache's key
     return VIEWS.get(name).compute(_subject)

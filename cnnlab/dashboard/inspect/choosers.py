@@ -1,4 +1,4 @@
-"""The choosers below the bar: which view of the page, layer, channel, set of pictures and class."""
+"""This module draws the choosers below the bar: view, layer, channel, set of pictures and class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,12 +16,12 @@ from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 
 _MANY = 48
-"""More tiles than this are a large grid."""
+"""Number of tiles above which a grid is large, and scrolls."""
 _SET, _CLASS = "looking_set", "looking_class"
 
 
 def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
-    """One of the views of a page, as a strip of buttons where there are several; the first where none is asked for."""
+    """Draw a page's views, if there are several, as buttons, and return the view of the address, else the first."""
     asked = url.asked("view")
     view = next((view for view in views if view.name == asked), views[0])
     if asked and asked != view.name and url.from_outside("view"):
@@ -45,9 +45,9 @@ def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
 
 
 def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
-    """Draw the layers of `choice` as a strip of buttons and return the chosen one; None, with a sentence, without any.
+    """Draw the layers that `choice` admits as buttons and return the chosen layer; None, with a sentence, without any.
 
-    Where the address names another layer of the network (the pages show different ones), it is the one before that.
+    Where the address names a layer that the view does not show, the chosen layer is the last shown one before it.
     """
     layers = [row for row in selection.layers if choice.among(row)]
     if not layers:
@@ -60,7 +60,7 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
     until = selection.layers.index(named) + 1 if named else 0
     chosen = next((row for row in reversed(selection.layers[:until]) if row in layers), layers[0])
     key = f"looking_layer_of_{len(layers)}"
-    set_widget(key, chosen.label)  # unique within a network, and what the address calls it
+    set_widget(key, chosen.label)  # the label is unique within a network; the address uses it too
     words = dict(zip((row.label for row in layers), choice.words(layers), strict=True))
     st.segmented_control(
         choice.label,
@@ -76,7 +76,7 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
 
 
 def choose_channel(channels: int) -> int:
-    """The output channel that the address names, where the layer has it; else the first."""
+    """Return the output channel that the address names, if it is below `channels`; else channel 0."""
     asked = url.number("channel")
     if asked is not None and asked < channels:
         return asked
@@ -86,13 +86,19 @@ def choose_channel(channels: int) -> int:
 
 
 def window(tiles: int) -> DeltaGenerator:
-    """Where a grid of so many tiles goes: a large one scrolls within, so that the chosen tile beside it stays in sight."""
+    """Return the container for a grid of `tiles` tiles.
+
+    A large grid scrolls within its container, so that the chosen tile, drawn beside the grid, stays in sight.
+    """
     large = tiles > _MANY
     return st.container(height=620 if large else "content", border=large)
 
 
 def choose_set(run: Run, info: DatasetInfo) -> SetName:
-    """One of the run's sets. The test set is the first choice only where there is no validation set."""
+    """Draw the run's sets of pictures as buttons and return the chosen one.
+
+    The test set is the first choice only where there is no validation set.
+    """
     sizes = set_sizes(run, info)
     asked = url.asked("set")
     chosen = next((name for name in sizes if name == asked), next(iter(sizes)))
@@ -114,8 +120,8 @@ def choose_set(run: Run, info: DatasetInfo) -> SetName:
 
 
 def set_sizes(run: Run, info: DatasetInfo) -> dict[SetName, int]:
-    """How many pictures each set of the run has that can be looked at, the first choice first."""
-    if not run.knows("validation_size"):  # weights from a file: which pictures they were trained on is not known
+    """Return the number of pictures of each set of the run that can be looked at, the default set first."""
+    if not run.knows("validation_size"):  # imported weights: nobody knows their training pictures
         return {"test": info.num_test}
     sizes: dict[SetName, int] = {}
     left = info.num_train - run.config.validation_size
@@ -128,7 +134,7 @@ def set_sizes(run: Run, info: DatasetInfo) -> dict[SetName, int]:
 
 
 def choose_class(info: DatasetInfo) -> int | None:
-    """One of the classes; None means the one that the network says."""
+    """Draw the dataset's classes as a list and return the chosen one's index; None: the class that the network says."""
     asked = url.asked("class")
     chosen = asked if asked in info.classes else None
     if asked and chosen is None and url.from_outside("class"):

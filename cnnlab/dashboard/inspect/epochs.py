@@ -1,4 +1,4 @@
-"""The time machine: one slider over all epochs a run has kept, steps, and a walk that plays them like a film."""
+"""This module chooses the epoch to look at: a slider over all kept epochs, and Play, which walks through them."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,15 @@ from cnnlab.runs.run import Checkpoint
 
 _EPOCH, _DRAWN = "looking_epoch", "looking_drawn_s"
 _FRAME_S = 0.9
-"""A picture of the walk stays long enough to be looked at."""
+"""Seconds that the walk shows each epoch, long enough to look at it."""
 _FRAMES = 40
-"""A walk over more epochs than this takes longer steps: nobody watches a minute of it."""
+"""Largest number of steps of a walk: over more epochs the steps are longer, so that the walk ends within a minute."""
 _WATCH_S = 2.0
+"""Seconds between two looks for a new epoch of a running training."""
 
 
 def pick(run: Run, saved: Sequence[Checkpoint]) -> tuple[Checkpoint, bool]:
-    """The weights to show, and whether they are simply the newest of a run that goes on."""
+    """Return the checkpoint to show, and whether the page follows a running training, whose newest epoch it shows."""
     playing = st.session_state.get(PLAYING)
     outside = url.from_outside("epoch") and playing is None
     asked = url.number("epoch") if playing is None else playing
@@ -39,7 +40,7 @@ def pick(run: Run, saved: Sequence[Checkpoint]) -> tuple[Checkpoint, bool]:
 
 
 def draw_slider(selection: Selection) -> None:
-    """All epochs that are kept."""
+    """Draw the slider over all epochs whose weights are kept, or a sentence where there is only one state."""
     if selection.run.imported:
         st.caption("One state of the network: that of the file.")
         return
@@ -59,7 +60,7 @@ def draw_slider(selection: Selection) -> None:
 
 
 def draw_buttons(selection: Selection) -> None:
-    """Steps, play, the best epoch; and the newest one while training goes on."""
+    """Draw the buttons Back, Play or Pause, Next and Best; and Live while the training goes on."""
     epochs, place = selection.epochs, selection.epochs.index(selection.epoch)
     if len(epochs) == 1:
         return
@@ -85,7 +86,7 @@ def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disable
 
 
 def numbers(store: Store, selection: Selection) -> str:
-    """How good the network was at this epoch, and on which set; as Markdown."""
+    """Return the accuracies of the network at the chosen epoch, each with its set of pictures, as Markdown."""
     if selection.run.imported:
         return escape(selection.run.message or "")
     record = next((record for record in store.epochs(selection.run.id) if record.epoch == selection.epoch), None)
@@ -107,7 +108,7 @@ def numbers(store: Store, selection: Selection) -> str:
 
 
 def pulse(store: Store, selection: Selection) -> None:
-    """The next picture of the walk, or the next epoch of the training; nothing where nothing moves."""
+    """Start a timer that shows the walk's next epoch or a new epoch of the training; none where neither goes on."""
     st.session_state[_DRAWN] = monotonic()
     if selection.playing:
         st.fragment(_step, run_every=_FRAME_S)(selection)
@@ -118,7 +119,10 @@ def pulse(store: Store, selection: Selection) -> None:
 
 
 def next_epoch(epochs: Sequence[int], now: int) -> int | None:
-    """The next stop of the walk; None at the end. Never many more stops than `_FRAMES`, and always the last epoch."""
+    """Return the epoch that the walk shows after `now`; None at the end.
+
+    A walk makes at most `_FRAMES` steps and always shows the last epoch.
+    """
     stride = math.ceil(len(epochs) / _FRAMES)
     place = epochs.index(now)
     return None if place == len(epochs) - 1 else epochs[min(place + stride, len(epochs) - 1)]
@@ -126,7 +130,7 @@ def next_epoch(epochs: Sequence[int], now: int) -> int | None:
 
 def _step(selection: Selection) -> None:
     if not selection.playing or monotonic() - st.session_state[_DRAWN] < _FRAME_S / 2:
-        return  # drawn with the page just now, not by the clock
+        return  # the page has drawn this fragment just now, not the timer
     following = next_epoch(selection.epochs, selection.epoch)
     if following is None:
         _go_to(selection.epoch)
@@ -136,7 +140,7 @@ def _step(selection: Selection) -> None:
 
 
 def _standing(store: Store, id: str) -> tuple[object, ...]:
-    """What the whole page depends on; nothing where the run is gone."""
+    """Return what the whole page depends on: the run's status and its checkpoints; () where the run is deleted."""
     try:
         return store.get(id).status, tuple(store.weights(id))
     except UnknownRunError:
@@ -144,7 +148,7 @@ def _standing(store: Store, id: str) -> tuple[object, ...]:
 
 
 def _nothing(standing: object) -> None:
-    """The page draws it."""
+    """Draw nothing, because the page around the polling fragment draws the epoch."""
 
 
 def _play(begin: int) -> None:

@@ -1,4 +1,4 @@
-"""This module brings weights from a file, to look inside them: which file, what they are of, and whether they fit."""
+"""This module imports weights from a file to look inside them: it asks for file, architecture and dataset."""
 
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ _CHOICES = {"architecture": ARCHITECTURES.names, "dataset": DATASETS.names}
 
 
 def draw(store: Store) -> None:
-    """Draw a quiet drawer: a weights file, what its weights are of, and a look inside."""
+    """Draw a drawer that takes a weights file, asks for the architecture and dataset of its weights, and opens them."""
     with st.popover(
         "Weights from a file", icon=":material/upload_file:", type="tertiary", key=_DRAWER, on_change="rerun"
     ):
@@ -38,7 +38,7 @@ def draw(store: Store) -> None:
                 "program. For a larger one, on the machine of the server: `python -m cnnlab import FILE`"
             )
             return
-        file.seek(0)  # the same file at each rerun
+        file.seek(0)  # Streamlit hands over the same open file at each rerun
         try:
             header = weights_file.read_header(file)
         except WeightsError as error:
@@ -77,7 +77,10 @@ def _complain(sentence: str) -> None:
 
 
 def _bring(store: Store, file_name: str, silent: bool) -> None:
-    """Keep the weights and look at them, or say why not. Callback."""
+    """Keep the uploaded weights as a run and show that run, or say why the weights cannot be shown.
+
+    A callback of the button.
+    """
     file = st.session_state.get(_FILE)
     if file is None:
         return
@@ -93,7 +96,7 @@ def _bring(store: Store, file_name: str, silent: bool) -> None:
 
 
 def _run_from(store: Store, file: BinaryIO, file_name: str, chosen: dict[str, str]) -> Run:
-    """Return the run of the uploaded file, read anew: between two clicks a browser may have sent another file."""
+    """Return the run made of the uploaded file, read anew: between two clicks a browser may have sent another file."""
     file.seek(0)
     header = weights_file.read_header(file)
     config, stated = weights_file.settings_for(header, **chosen)

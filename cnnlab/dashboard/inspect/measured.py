@@ -1,4 +1,4 @@
-"""What a view of a whole dataset has found, measured once by a process of its own and kept on the disk for everybody."""
+"""This module shows views of a whole dataset, whose arrays a process of its own computes once and keeps on the disk."""
 
 import hashlib
 import json
@@ -26,30 +26,34 @@ A = TypeVar("A")
 
 
 def kind_of(view: View[A]) -> type[A]:
-    """The dataclass of arrays that the view's `compute` says it returns."""
+    """Return the dataclass of arrays that the view's `compute` has as its return type."""
     kind: type[A] = get_type_hints(view.compute)["return"]
     return kind
 
 
 def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
-    """Where the answer lies, named by all that it depends on: weights, settings, set, and what is kept of it."""
+    """Return the file of the view's arrays for `subject`.
+
+    The file's name holds a hash of all that the arrays depend on: weights, settings, set of pictures, and the fields of
+    the dataclass.
+    """
     kept = [field.name for field in fields(kind_of(view))]
     key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
     return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
 
 def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:
-    """The answer, where somebody has had it measured before."""
+    """Return the view's arrays for `subject` if a process has written them before; else None."""
     return kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
 
 
 def arrays_of(view: View[A], screen: Screen) -> A | None:
-    """The answer; None while there is none, and the page offers to measure it or says how far that is."""
+    """Return the view's arrays; None where nobody has computed them, and the page offers to or shows the progress."""
     here = services.app_config()
     found = find(here, view, screen.subject)
     if found is not None:
         return found
-    pictures = len(screen.subject.pictures())  # raises where they are not on this machine
+    pictures = len(screen.subject.pictures())  # raises where the pictures are not on this machine
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and _visitor() in job.waiting:
@@ -73,14 +77,17 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
 
 
 def _ask(view: View[Any], subject: Subject) -> None:
-    """Callback: begin to measure, or join those who wait for it."""
+    """Start the process that computes the view's arrays, or join the visitors who wait for it.
+
+    A callback of the button.
+    """
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), _visitor(), gently)
 
 
 def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
-    """What the process is told, as `python -m cnnlab.views` takes it."""
+    """Return the command-line arguments with which `python -m cnnlab.views` computes `view` for `subject`."""
     options = {
         "config": subject.config.model_dump_json(),
         "weights": subject.weights,
@@ -94,7 +101,7 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
 
 
 def _wait(job: Job) -> None:
-    """How far it is, and a way out; the page is drawn anew once it is over."""
+    """Draw the progress of `job` and a Cancel button; draw the whole page anew once the job is over."""
     if job.over or _visitor() not in job.waiting:
         st.rerun()
     with st.container(border=True, gap="small"):
@@ -113,13 +120,16 @@ def _cancel(key: str) -> None:
 
 
 def _visitor() -> str:
-    """This browser session: whoever cancels takes the answer from nobody else who waits for it."""
+    """Return a random name of this browser session.
+
+    By it the queue cancels the wait of one visitor and of no other.
+    """
     visitor: str = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
     return visitor
 
 
 def queue() -> JobQueue:
-    """The one queue of this server."""
+    """Return the queue in which this server's views of whole datasets wait for their process."""
     here = services.app_config()
     return _queue(here.model_dump_json(), here)
 

@@ -1,4 +1,4 @@
-"""The frame of every page that looks inside: run and epoch, which view, what the view needs, then the view itself."""
+"""This module draws the frame of every page that looks inside a network: the bar, the choosers, then the view."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from cnnlab.runs import Checkpoint
 
 
 def show(page: str, title: str, sentence: str) -> None:
-    """Draw a page: its question, one sentence, and the view of that page which the address names, else its first."""
+    """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
     run_labels.page_header(title, sentence)
     selection = bar.looking()
     if selection is None:
@@ -44,10 +44,10 @@ def show(page: str, title: str, sentence: str) -> None:
 
 
 def _screen(view: View[Any], selection: Selection) -> Screen | None:
-    """Draw the choosers of the view; None where there is nothing to choose from, and the page has said so."""
+    """Draw the choosers of the view and return what was chosen; None where the page has said why nothing was."""
     run = selection.run
     info = DATASETS.get(run.config.dataset).info
-    chosen: dict[str, Any] = {}  # fields of the Subject
+    chosen: dict[str, Any] = {}  # values for the fields of the Subject
     address: dict[str, str | int | None] = {}
     picture = row = None
     if "picture" in view.chooses:

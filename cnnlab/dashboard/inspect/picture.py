@@ -1,4 +1,4 @@
-"""This module chooses the picture to look at, the dataset's or a person's; it stands in the URL: test:123, upload:<hash>."""
+"""This module chooses the picture to look at, from a dataset or uploaded; the URL names it: test:123, upload:<hash>."""
 
 import random
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from cnnlab.formatting import MINUS, NARROW
 from cnnlab.schema import TrainingConfig
 
 STRIP = 12
-"""Thumbnails side by side."""
+"""Number of thumbnails side by side."""
 SHOWN_PX, COLUMN_PX = 160, 168
-"""How large one picture of the data is drawn, and the column it stands in."""
+"""Width of one large picture on the page, and width of its column."""
 _CLASS, _INDEX, _UPLOAD, _REFUSED = "picture_class", "picture_index", "picture_upload", "picture_refused"
 _DRAWER = "picture_drawer"
 _ALL = "all classes"
@@ -32,20 +32,20 @@ _ALL = "all classes"
 
 @dataclass(frozen=True)
 class Picture:
-    """A `Picture` is what was chosen: its pixels, and where they come from."""
+    """A `Picture` holds the pixels of the chosen picture, its name in the URL and its true class."""
 
     key: str
-    """As it stands in the URL."""
+    """Name of the picture in the URL: "test:123"."""
     given: npt.NDArray[np.uint8]
-    """[height, width, channels], as it is in the test set or was uploaded."""
+    """[height, width, channels]: the picture as it is in the dataset or was uploaded."""
     sized: npt.NDArray[np.uint8]
-    """[size_px, size_px, channels]: what is normalised and handed to the network."""
+    """[size_px, size_px, channels]: the picture that is normalised and handed to the network."""
     label: int | None
-    """The true class; None where nobody has said."""
+    """Index of the true class; None for an uploaded picture, whose class nobody has said."""
 
     @property
     def words(self) -> str:
-        """Write whose picture it is."""
+        """Return where the picture comes from, in words: "test picture 123", "your picture"."""
         kind, _, which = self.key.partition(":")
         names = {"test": f"test picture {which}", "train": f"picture {which} of the training file"}
         return names.get(kind, "your picture")
@@ -53,13 +53,13 @@ class Picture:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
 def _arrays(name: str, data_dir: str) -> Arrays:
-    """Return the dataset's arrays. They are read-only memory maps: safe to share."""
-    del data_dir  # part of the key only
+    """Return the dataset's arrays: read-only memory maps, safe to share between visitors."""
+    del data_dir  # only part of the cache's key
     return DATASETS.get(name).load(services.app_config().data)
 
 
 def choose_picture(dataset_name: str) -> Picture | None:
-    """Draw the choice and return the picture; None where there is none to show, and the page has said why."""
+    """Draw the chooser of the picture and return the chosen one; None where the page has said why there is none."""
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
@@ -73,7 +73,7 @@ def choose_picture(dataset_name: str) -> Picture | None:
 
 
 def draw_received(config: TrainingConfig, info: DatasetInfo, network_input: npt.NDArray[np.float32]) -> None:
-    """The very numbers that go into the first layer, as colours."""
+    """Draw the normalised picture [channels, size_px, size_px] that goes into the first layer, as colours."""
     with st.container(width=COLUMN_PX):
         st.markdown("**As the network sees it**")
         colours = np.moveaxis(network_input, 0, -1)[np.newaxis]
@@ -92,7 +92,7 @@ def draw_received(config: TrainingConfig, info: DatasetInfo, network_input: npt.
 
 
 def _test_set(dataset: Dataset) -> Arrays | None:
-    """Return the test set, if it is on this machine: a page that looks does not download."""
+    """Return the dataset's arrays, if they are on this machine: a page that looks inside does not download."""
     data_dir = services.app_config().data
     try:
         if dataset.info.download_bytes == 0 or dataset.is_ready(data_dir):
@@ -105,7 +105,7 @@ def _test_set(dataset: Dataset) -> Arrays | None:
 
 
 def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
-    """Return the picture of the address, else the first one of the test set."""
+    """Return the picture that the address names, else the first test picture; None where there is no dataset."""
     kind, _, which = (url.asked("picture") or "test:0").partition(":")
     info = dataset.info
     if kind == "upload":
@@ -189,7 +189,7 @@ def _draw_upload() -> None:
 
 
 def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
-    """Draw a page of thumbnails, the one the picture is on."""
+    """Draw the row of thumbnails of test pictures in which the chosen picture stands."""
     members = _members(dataset, arrays)
     now = _index_of(picture)
     place = int(np.searchsorted(members, now or 0))
@@ -212,7 +212,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
 
 
 def _members(dataset: Dataset, arrays: Arrays) -> npt.NDArray[np.int64]:
-    """Return the numbers of the test pictures of the chosen class."""
+    """Return the numbers of the test pictures of the chosen class: int64 [N]."""
     chosen = st.session_state.get(_CLASS, _ALL)
     if chosen not in dataset.info.classes:
         return np.arange(dataset.info.num_test)
@@ -252,11 +252,11 @@ def _uploaded() -> None:
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
     else:
-        st.session_state[_DRAWER] = False  # shut: it would lie over what it is about
+        st.session_state[_DRAWER] = False  # shut the drawer, which would cover the picture
 
 
 def _range(config: TrainingConfig, info: DatasetInfo) -> tuple[float, float]:
-    """What the darkest and the brightest possible pixel become, over all channels."""
+    """Return the normalised values of a black and of a white pixel, the outermost of all channels."""
     mean, std = normalisation_of(config, info)
     return min(-m / s for m, s in zip(mean, std, strict=True)), max((1 - m) / s for m, s in zip(mean, std, strict=True))
 

@@ -1,4 +1,4 @@
-"""What is on the screen of a page that looks inside, and how its widgets and the address keep each other company."""
+"""This module holds what a page that looks inside shows, and keeps its widgets and the address in step."""
 
 from dataclasses import dataclass
 
@@ -11,64 +11,67 @@ from cnnlab.runs import Run
 from cnnlab.runs.run import Checkpoint
 
 PLAYING = "looking_playing"
-"""Where the session keeps the epoch a walk has come to; absent while nothing plays."""
+"""Key of the session's state that holds the epoch a walk has come to; absent while no walk goes on."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the bar has chosen: a run and one of its epochs."""
+    """A `Selection` is what the bar has chosen: a run and one of its epochs."""
 
     run: Run
     saved: tuple[Checkpoint, ...]
-    """The weights there are, by epoch."""
+    """The run's kept checkpoints, in the order of their epochs."""
     weights: Checkpoint
-    """Those of the epoch on the screen."""
+    """Checkpoint of the epoch on the screen."""
     layers: list[LayerRow]
-    """The run's network, in the order of execution."""
+    """Layers of the run's network, in the order of execution."""
     follows: bool
     """True while the page shows whatever epoch of a running training is the newest."""
 
     @property
     def epoch(self) -> int:
-        """The epoch on the screen; 0 is before the first step."""
+        """Return the number of the epoch on the screen; epoch 0 is before the first optimizer step."""
         return self.weights.epoch
 
     @property
     def when(self) -> str:
-        """Which state of the network is on the screen."""
+        """Return in words which state of the network is on the screen: "at epoch 3"."""
         return "as the file has it" if self.run.imported else f"at epoch {self.epoch}"
 
     @property
     def epochs(self) -> list[int]:
-        """The epochs that can be shown."""
+        """Return the numbers of the run's epochs that can be shown, in ascending order."""
         return [weights.epoch for weights in self.saved]
 
     @property
     def playing(self) -> bool:
-        """True while the page walks through the epochs by itself."""
+        """Return whether the page walks through the epochs by itself."""
         return PLAYING in st.session_state
 
     def keep(self, **values: str | int | None) -> None:
-        """Make the address a link to this view. Call once, when the page knows all it shows."""
+        """Make the address a link to this view, with `values` in it. Call once, when the page knows all it shows."""
         epoch = None if self.follows else self.epoch
-        if self.playing:  # a walk is one view, not forty steps of the browser's Back button
+        if self.playing:  # a walk is one entry of the browser's history, not forty
             epoch = url.number("epoch")
         url.keep(run=self.run.id, epoch=epoch, **values)
 
 
 def set_widget(key: str, value: object) -> None:
-    """The widget to be drawn next shows `value`."""
+    """Make the widget of that `key`, which is drawn next, show `value`."""
     if st.session_state.get(key) != value:
         st.session_state[key] = value
 
 
 def take(name: str, key: str) -> None:
-    """Callback: what a widget was moved to goes into the address, from where the page reads it."""
+    """Put the value of the widget `key` into the address as `name`, from where the page reads it.
+
+    A callback of widgets.
+    """
     if name in ("run", "epoch"):
         st.session_state.pop(PLAYING, None)
     url.keep(**{name: st.session_state[key]})
 
 
 def complain(sentence: str) -> None:
-    """The address asks for something there is not; the sentence says what is shown instead."""
+    """Say in a warning that the address asks for something that does not exist, and what the page shows instead."""
     st.warning(escape(sentence), icon=":material/link_off:")

@@ -1,4 +1,4 @@
-"""People's own pictures, kept so that a link to one survives a reload: PNG files named by the hash of their content."""
+"""This module keeps uploaded pictures, so that a link to one survives a reload: PNG files named by their hash."""
 
 import hashlib
 import os
@@ -15,15 +15,17 @@ from cnnlab.data.images import KEPT_PX, MAX_SIDE_PX, decode
 from cnnlab.files import atomic_write
 
 MOST = 200
-"""Pictures kept; the one looked at longest ago goes first."""
+"""Number of pictures kept; the picture looked at longest ago is deleted first."""
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 def add(app_config: AppConfig, data: bytes) -> str:
-    """Keep an uploaded picture and give its name. Raises PictureError (a sentence) where it is none.
+    """Keep an uploaded picture and return its name.
 
-    What is kept are its pixels, written anew: nothing of the uploaded file reaches another visitor.
+    Raises PictureError (a sentence) where `data` is no picture.
+
+    Only the pixels are kept, written anew: nothing of the uploaded file reaches another visitor.
     """
     picture = Image.fromarray(decode(data))
     name = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()[:32]
@@ -36,21 +38,21 @@ def add(app_config: AppConfig, data: bytes) -> str:
 
 
 def find(app_config: AppConfig, name: str) -> npt.NDArray[np.uint8] | None:
-    """The picture of that name, uint8 [H, W, 3]; None where there is none (any more), or the name is no name."""
+    """Return the uploaded picture of that name, uint8 [H, W, 3]; None where no such picture is kept (any more)."""
     if not _NAME.fullmatch(name):
         return None
     path = _folder(app_config) / f"{name}.png"
     try:
         picture = _read(path)
-    except Exception:  # cut off by a full disk, or not ours: Pillow raises nearly anything
+    except Exception:  # a file cut off by a full disk, or a foreign one: Pillow raises nearly anything
         return None
-    with suppress(OSError):  # only the order of thinning depends on it
+    with suppress(OSError):  # only the order of thinning depends on the time
         os.utime(path)
     return picture
 
 
 def _read(path: Path) -> npt.NDArray[np.uint8]:
-    """A picture that `add` wrote; anything else there raises."""
+    """Read a picture that `add` wrote, uint8 [H, W, 3]; a file of any other form raises."""
     with Image.open(path, formats=["PNG"]) as picture:
         if picture.mode != "RGB" or min(picture.size) > KEPT_PX or max(picture.size) > MAX_SIDE_PX:
             raise ValueError("not one of ours")
@@ -65,7 +67,7 @@ def _thin(folder: Path) -> None:
     def last_use(path: Path) -> float:
         try:
             return path.stat().st_mtime
-        except FileNotFoundError:  # another visitor's upload has just thinned it away
+        except FileNotFoundError:  # another visitor's upload has just deleted the file
             return 0.0
 
     for path in sorted(folder.glob("*.png"), key=last_use)[:-MOST]:

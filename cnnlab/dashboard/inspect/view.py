@@ -1,4 +1,4 @@
-"""A View is one thing that can be looked at inside a network; VIEWS holds all of them, one a file in cnnlab/views/."""
+"""This module defines `View`, one thing to look at inside a network; VIEWS holds all, one a file in cnnlab/views/."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -39,18 +39,18 @@ A = TypeVar("A")
 
 
 def _silent(done: int, total: int) -> None:
-    """Take progress that nobody watches."""
+    """Ignore progress that nobody watches."""
 
 
 @dataclass(frozen=True, eq=False)
 class PictureSet:
-    """One of the sets of a run's pictures, as places within the dataset's files."""
+    """A `PictureSet` is one of a run's sets (train sample, validation, test), as places in the dataset's files."""
 
     name: SetName
     file: Literal["train", "test"]
-    """Which part of the dataset the pictures come from: validation is cut from its training pictures."""
+    """Part of the dataset that holds the pictures: the validation set is cut from the training pictures."""
     places: npt.NDArray[np.int64]
-    """[N]: where each picture stands in that part."""
+    """[N]: index of each picture in that part."""
     images: npt.NDArray[np.uint8]
     """uint8 [all of that part, height, width, channels], a read-only memory map: picture n is images[places[n]]."""
     labels: npt.NDArray[np.int64]
@@ -62,61 +62,64 @@ class PictureSet:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What one view is asked about. A field that the view does not need is None, so that no answer can depend on it."""
+    """A `Subject` is what a view computes arrays of.
+
+    A field that the view does not need is None, so that no array can depend on it.
+    """
 
     config: TrainingConfig
     info: DatasetInfo
     data_dir: Path
-    """Folder of the datasets."""
+    """Folder that holds the datasets' files."""
     weights: Path | None
-    """File of the checkpoint."""
+    """File of the checkpoint whose network is looked at."""
     sha256: str | None
-    """Of that file."""
+    """SHA-256 of the checkpoint's file."""
     epoch: int | None = None
     layer: str | None = None
-    """Full name: "base.conv1"."""
+    """Full name of the layer: "base.conv1"."""
     channel: int | None = None
     picture: npt.NDArray[np.uint8] | None = None
-    """uint8 [size_px, size_px, channels]."""
+    """Picture to look at, uint8 [size_px, size_px, channels]."""
     set: SetName | None = None
     class_index: int | None = None
-    """The class that was asked for; None: the one that the network says."""
+    """Index of the class to explain; None: the class with the largest logit."""
     progress: Callable[[int, int], None] = field(default=_silent)
-    """Called with (done, total) by views of a whole dataset."""
+    """Function that views of a whole dataset call with (done, total), in pictures."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
-        """The same subject without what is not in `needs`."""
+        """Return the same subject with None in the fields that belong to no need in `needs`."""
         blank: dict[str, Any] = {name: None for need, names in _FIELDS.items() if need not in needs for name in names}
         return replace(self, **blank)
 
     @property
     def key(self) -> str:
-        """Everything that an answer can depend on but the picture's pixels: equal keys, equal answers."""
+        """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.sha256, self.layer, self.channel, self.set, self.class_index)
         return json.dumps([self.config.model_dump_json(), *named])
 
     @property
     def row(self) -> LayerRow:
-        """Return what is known of the chosen layer before any weight: kind, shapes, kernel."""
+        """Return what is known of the chosen layer without its weights: kind, shapes, kernel."""
         return next(row for row in summarise(self.config, self.info) if row.name == self.layer)
 
     @property
     def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation a channel with which the network was trained."""
+        """Return the mean and the standard deviation of each channel with which the network was trained."""
         return normalisation_of(self.config, self.info)
 
     def network(self) -> Network:
-        """A fresh network with these weights, on the CPU and in eval mode. Raises CheckpointError."""
+        """Load a fresh network with the subject's weights, on the CPU and in eval mode. Raises CheckpointError."""
         if self.weights is None or self.sha256 is None:
             raise TypeError("A view that looks at a network must need the epoch.")
         return load_network(self.config, self.info, self.weights, self.sha256)
 
     def pictures(self) -> PictureSet:
-        """The chosen set. Raises DataUnavailableError."""
+        """Read the chosen set of pictures. Raises DataUnavailableError."""
         if self.set is None:
             raise TypeError("A view that looks at many pictures must need the set.")
         dataset = DATASETS.get(self.info.name)
-        if self.info.download_bytes and not dataset.is_ready(self.data_dir):  # whoever looks does not download
+        if self.info.download_bytes and not dataset.is_ready(self.data_dir):  # a view does not download
             raise DataUnavailableError(
                 f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
                 f"python -m cnnlab data {self.info.name}"
@@ -131,7 +134,10 @@ class Subject:
 
 
 def shapes(rows: Sequence[LayerRow]) -> list[str]:
-    """Return the words for the strip of layers: the network from left to right. A long strip leaves out the shapes."""
+    """Return the text of each layer's button, in the order of `rows`.
+
+    A strip of more than eight layers leaves out the shapes.
+    """
     words = [row.label for row in rows]
     if len(rows) <= 8:
         words = [f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows]
@@ -139,86 +145,89 @@ def shapes(rows: Sequence[LayerRow]) -> list[str]:
 
 
 def spatial(row: LayerRow) -> bool:
-    """True for a layer of the base whose output is maps: (channels, height, width)."""
+    """Return whether `row` is a layer of the base whose output is feature maps: (channels, height, width)."""
     return row.part is Part.BASE and len(row.output_shape) == 3
 
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Which layers a view can show, and how the strip of buttons names them."""
+    """A `LayerChoice` says which layers a view can show, and how the strip of buttons names them."""
 
     label: str = "Layer"
     among: Callable[[LayerRow], bool] = spatial
     words: Callable[[Sequence[LayerRow]], list[str]] = shapes
-    """The text of each button."""
+    """Function that gives the text of each layer's button."""
     none: str = "No layer of this network's base makes feature maps."
-    """What the page says of a network that has no such layer."""
+    """Sentence of the page for a network that has no such layer."""
 
 
 @dataclass(frozen=True)
 class View(Generic[A]):
-    """One thing to look at. `compute` makes arrays of a Subject, `draw` shows them; the frame does everything else."""
+    """A `View` is one thing to look at: `compute` makes arrays of a Subject, and `draw` shows the arrays.
+
+    The frame (page.py) does everything else.
+    """
 
     name: str
-    """As it stands in the address: ?view=grad_cam."""
+    """Name of the view in the address: ?view=grad_cam."""
     title: str
     page: str
-    """Whose page it stands on: "kernels", "feature_maps", "predictions"."""
+    """Name of the page that shows the view: "kernels", "feature_maps", "predictions"."""
     compute: Callable[[Subject], A]
-    """Arrays (or a frozen dataclass of arrays), never a model; with its return type written down. May raise
-    CheckpointError or DataUnavailableError. It sees only what `needs` names, and so the answer is kept under that."""
+    """Function that makes arrays (or a frozen dataclass of arrays), never a model; its return type is written down. May
+    raise CheckpointError or DataUnavailableError. It sees only what `needs` names: so its arrays are kept by that."""
     draw: "Callable[[Screen, A], None]"
     needs: frozenset[Need]
-    """What the arrays depend on; the frame draws a chooser for each."""
+    """Choices that the arrays depend on; the frame draws a chooser for each."""
     cost: Cost
-    """instant: below 0.2 s. seconds: about one. dataset: more; a process of its own computes it when somebody asks."""
+    """Time of `compute`. instant: below 0.2 s. seconds: about one. dataset: more, so a process of its own computes."""
     source: str
-    """The paper or formula, as Markdown: one click away on the page."""
+    """Paper or formula of the view, as Markdown: one click away on the page."""
     version: int = 1
     """One more whenever `compute` comes to give other numbers: answers that were kept on the disk are then made anew."""
     shows: frozenset[Need] = frozenset()
-    """What is chosen on the page as well, but only matters to `draw`."""
+    """Choices on the page that only matter to `draw`: the arrays do not depend on them."""
     layers: LayerChoice = field(default=LayerChoice())
 
     @property
     def chooses(self) -> frozenset[Need]:
-        """Everything that the page has a chooser for."""
+        """Return everything that the page has a chooser for while it shows this view."""
         return self.needs | self.shows
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What a view is drawn with: what was chosen, and where things go."""
+    """A `Screen` tells a view's `draw` what was chosen on the page, and in which containers to draw."""
 
     selection: Selection
     subject: Subject
     picture: Picture | None
     row: LayerRow | None
-    """The chosen layer."""
+    """Chosen layer; None where the view has no chooser for layers."""
     above: DeltaGenerator
-    """A place between the picture's chooser and the layers'."""
+    """Container between the picture's chooser and the layers' chooser."""
     controls: DeltaGenerator
-    """The line of choosers: a view adds its own ones here."""
+    """Container of the choosers' line, where a view adds choosers of its own."""
     arrays_at: Callable[[Checkpoint], Any]
-    """This view's arrays for another epoch of the same run. Raises what `compute` raises."""
+    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises."""
     address: dict[str, str | int | None]
-    """What else the view wants to have in the address."""
+    """Further names and values of the view that the page puts into the address."""
 
     @property
     def layer(self) -> LayerRow:
-        """The chosen layer, for views that have one."""
+        """Return the chosen layer. Raises TypeError where the view has no chooser for layers."""
         if self.row is None:
             raise TypeError("A view that draws a layer must need it.")
         return self.row
 
     @property
     def channel(self) -> int:
-        """The chosen channel of that layer; 0 for views that have none."""
+        """Return the chosen output channel of the chosen layer; 0 for views that have no chooser for channels."""
         return self.subject.channel or 0
 
     @property
     def chosen_picture(self) -> Picture:
-        """The chosen picture, for views that have one."""
+        """Return the chosen picture. Raises TypeError where the view has no chooser for pictures."""
         if self.picture is None:
             raise TypeError("A view that draws a picture must need it.")
         return self.picture
@@ -228,11 +237,11 @@ VIEWS: Registry[View[Any]] = Registry("view", "cnnlab.views")
 
 
 def register(view: View[A]) -> View[A]:
-    """Add a view to VIEWS under its own name."""
+    """Add a view to VIEWS under its own name, and return the view."""
     VIEWS.register(view.name, view)
     return view
 
 
 def views_of(page: str) -> list[View[Any]]:
-    """The views of a page: the one of the page's own name first, the others by name."""
+    """Return the views of a page: first the view that has the page's name, then the others by name."""
     return sorted((view for view in VIEWS if view.page == page), key=lambda view: (view.name != page, view.name))

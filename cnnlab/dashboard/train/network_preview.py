@@ -1,4 +1,4 @@
-"""What is about to be trained: the network as a diagram, its layers with their arithmetic, and what it will cost."""
+"""This module previews the network that the form describes: its diagram, its layers' arithmetic, and its cost."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -20,11 +20,11 @@ from cnnlab.schema import TrainingConfig, names_affecting, narrowed
 
 BYTES_A_WEIGHT = 4
 MOST_ROWS = 13
-"""Of the layer table; that of a deep network scrolls."""
+"""Number of rows above which the layer table scrolls."""
 
 
 def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
-    """Diagram, totals, layer table of what stands in the form; other faults in it do not matter here."""
+    """Draw diagram, totals and layer table of the form's network, also where other settings of the form have faults."""
     sound = form.check(typed).config
     config = sound or form.check({name: typed[name] for name in names_affecting("shape")}).config
     if config is None:
@@ -39,7 +39,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
 
 
 def layers(config: TrainingConfig) -> list[LayerRow]:
-    """The network's layers. Kept by its shape, because every touch of the form asks for them again."""
+    """Return the layers of the network of `config`, kept for its shape: every touch of the form asks for them again."""
     return _layers(narrowed(config, "shape"))
 
 
@@ -49,7 +49,7 @@ def _layers(config: TrainingConfig) -> list[LayerRow]:
 
 
 def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
-    """Training time of one epoch, from how fast runs of equal steps went here; None without any."""
+    """Estimate the training time of one epoch from the speed of runs with equal steps here; None without such runs."""
     step = _step(config)
     speeds = [run.images_per_s for run in runs if run.images_per_s and _step(run.config) == step]
     pictures = config.train_subset or info.num_train - config.validation_size
@@ -57,7 +57,10 @@ def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[R
 
 
 def _step(config: TrainingConfig) -> TrainingConfig:
-    """What the time of a step depends on: all that affects it, but for how many pictures an epoch has."""
+    """Return the settings that the time of one optimizer step depends on: equal settings mean equal steps.
+
+    The number of pictures in an epoch does not count.
+    """
     every_picture = config.model_copy(update={"train_subset": None, "validation_size": 0})
     return narrowed(every_picture, "data", "shape", "speed")
 
@@ -115,13 +118,13 @@ def _table(rows: Sequence[LayerRow]) -> None:
 
 
 def _sees(row: LayerRow) -> str:
-    """The receptive field as height × width; in words where it is no window."""
+    """Return the layer's receptive field as height × width, or in words where it is no window."""
     seen = row.receptive_field_px
     return seen.value if isinstance(seen, Sees) else f"{seen[0]}×{seen[1]}"
 
 
 def _macs(row: LayerRow) -> str:
-    """Nothing where a layer multiplies nothing; in words where cnnlab does not know."""
+    """Return the layer's number of multiply-adds as text: empty for 0, "no formula" where cnnlab has none."""
     if row.macs is None:
         return "no formula"
     return count(row.macs) if row.macs else ""

@@ -1,4 +1,4 @@
-"""This module asks before something is deleted for good."""
+"""This module asks a person to confirm before something is deleted for good."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,16 @@ _DELETED = "deleted_for_good"
 
 
 def confirm_delete(title: str, what: str, delete: Callable[[], None], key: str) -> None:
-    """Open a dialog that says what will be gone, and call `delete` on the second click.
+    """Open a dialog that says what will be gone, and call `delete` when its button “Delete for good” is clicked.
 
-    A StoreError of it is shown for a moment, and the dialog stays.
+    A StoreError of `delete` is shown for a moment, and the dialog stays.
     """
     st.dialog(title)(_ask)(what, delete, key)
 
 
 def _ask(what: str, delete: Callable[[], None], key: str) -> None:
     if st.session_state.pop(_DELETED, False):
-        st.rerun()  # which shuts the dialog
+        st.rerun()  # a rerun of the whole page shuts the dialog
     st.markdown(f"{what} will be gone for good.")
     with st.container(horizontal=True):
         st.button(

@@ -1,6 +1,6 @@
-"""A JobQueue runs long computations of the dashboard in processes of their own, one at a time, with progress and cancel.
+"""This module runs the dashboard's long computations in processes, one at a time, with progress and cancel.
 
-Who asks while the same is being computed shares the process. Imports no torch.
+A visitor who asks for what is being computed already shares its process. This module imports no torch.
 """
 
 import atexit
@@ -18,45 +18,50 @@ from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.runs.process.launcher import environment_of
 
 LIMIT_S = 1800.0
-"""A process that takes longer is ended."""
+"""Seconds after which a job's process is ended."""
 MOST_WAITING = 8
 KEPT = 64
-"""Jobs that are over and can still be asked about."""
+"""Number of jobs that are over and can still be asked about."""
 UNREADABLE = "It ended without an answer; the log of the server may say why. Try it once more."
 
 
 @dataclass
 class Job:
-    """One computation: waiting, at work, or over. Where `problem` is None in the end, its answer has been written."""
+    """A `Job` is one computation: waiting, at work, or over.
+
+    Where `problem` is None in the end, its answer has been written.
+    """
 
     key: str
     arguments: tuple[str, ...]
     gently: bool
-    """On one CPU thread, because a run is in training beside it."""
+    """Whether to compute on one CPU thread, because a run is in training beside the job."""
     waiting: set[str] = field(default_factory=set)
-    """The visitors who want it."""
+    """Names of the visitors who wait for the answer."""
     started: float | None = None
-    """When its process began, by time.monotonic()."""
+    """Time at which the job's process began, by time.monotonic(); None while the job waits."""
     done: int = 0
     total: int = 0
     over: bool = False
     problem: str | None = None
-    """Why there is no answer, in a sentence."""
+    """Reason why there is no answer, in a sentence."""
     process: subprocess.Popen[str] | None = None
 
     @property
     def share(self) -> float:
-        """How much of it is done, 0 to 1."""
+        """Return the share of the computation that is done, 0 to 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
     def cancelled(self) -> bool:
-        """True when nobody wants it any more."""
+        """Return whether no visitor waits for the computation any more."""
         return not self.waiting
 
 
 class JobQueue:
-    """The jobs of one server, whose `command` gets each job's arguments. Safe to use from many threads.
+    """A `JobQueue` runs the jobs of one server: `command` with each job's arguments.
+
+    Safe to use from many threads.
 
     The process prints a JSON object a line: {"done": 500, "total": 5000} as it gets on, {"type": "refused",
     "sentences": [...]} where it cannot, {"type": "written"} once the answer lies where the asker will look for it.
@@ -70,12 +75,12 @@ class JobQueue:
         atexit.register(self.stop)
 
     def find(self, key: str) -> Job | None:
-        """The newest job of that key; None where nobody has asked, or where it was cancelled."""
+        """Return the newest job of that key; None where nobody has asked for one, or all visitors have cancelled."""
         with self._guard:
             return self._jobs.get(key)
 
     def ask(self, key: str, arguments: Sequence[str], visitor: str, gently: bool = False) -> Job:
-        """Begin, and come back at once; `visitor` joins those who wait for a job of this key that is under way."""
+        """Start a job and return it at once; `visitor` joins those who wait where a job of this key is under way."""
         with self._guard:
             known = self._jobs.get(key)
             if known and not known.over:
@@ -94,7 +99,7 @@ class JobQueue:
         return job
 
     def cancel(self, key: str, visitor: str) -> None:
-        """This visitor no longer wants it; its process ends when nobody does."""
+        """Take `visitor` from those who wait for a job, and end the job's process when nobody waits any more."""
         with self._guard:
             job = self._jobs.get(key)
             if job is None or job.over:
@@ -105,7 +110,7 @@ class JobQueue:
                 _end(job)
 
     def stop(self) -> None:
-        """End what is at work."""
+        """End the process of every job."""
         with self._guard:
             for job in self._jobs.values():
                 job.waiting.clear()
@@ -116,13 +121,13 @@ class JobQueue:
             try:
                 if not job.cancelled:
                     job.problem = self._run(job)
-            except Exception as error:  # whatever it is, a page that waits must hear of it
+            except Exception as error:  # whatever the error is, the page that waits must be told
                 job.problem = f"Nothing could be computed: {error} ({type(error).__name__})."
             finally:
                 job.over = True
 
     def _run(self, job: Job) -> str | None:
-        """Run the process to its end; why there is no answer, None where there is one."""
+        """Run the job's process to its end and return why it gave no answer, in a sentence; None where it gave one."""
         threads = {"CNNLAB_THREADS": "1", "OMP_NUM_THREADS": "1"} if job.gently else {}
         process = subprocess.Popen(
             [*self._command, *job.arguments],
@@ -135,7 +140,7 @@ class JobQueue:
         )
         with self._guard:
             job.started, job.process = time.monotonic(), process
-            if job.cancelled:  # in the moment before the process began
+            if job.cancelled:  # all visitors cancelled just before the process began
                 _end(job)
         late = threading.Timer(self._limit_s, process.kill)
         late.daemon = True

@@ -1,4 +1,4 @@
-"""Keeps one warm worker waiting for the next run, whatever happens to the last one."""
+"""This module keeps one warm worker process waiting for the next run, however the run before ended."""
 
 import os
 import subprocess
@@ -19,13 +19,13 @@ from cnnlab.runs.exit.reason import Death, oom_kills
 from cnnlab.runs.store.store import Store
 
 TICK_S = 0.5
-"""How often it looks while anything goes on: at its workers, and for runs whose process has died."""
+"""Seconds between two looks while a run is active: at the workers, and for runs whose process has died."""
 HEAD_START_S = 5.0
-"""A run trains so long alone before the next worker loads torch beside it."""
+"""Seconds that a run trains alone before the next worker loads torch beside the run."""
 STEADY_S = 20.0
-"""A worker that has waited so long has started well."""
+"""Seconds of waiting after which a worker has started well."""
 LONGEST_PAUSE_S = 60.0
-"""Between attempts, where workers die at their start."""
+"""Longest pause in seconds between two launches, where workers die at their start."""
 LOGS_KEPT = 20
 
 
@@ -35,18 +35,21 @@ class _Worker:
     log: Path
     started: float = field(default_factory=time.monotonic)
     claimed: float | None = None
-    """When it was first seen at work."""
+    """Time at which the launcher first saw the worker at work, by time.monotonic(); None while the worker waits."""
     oom_kills: int | None = None
-    """What the kernel had killed by then for want of memory."""
+    """Number of processes that the kernel had killed by that time for want of memory."""
 
     def death(self) -> Death:
-        """How it ended; or that it lives."""
+        """Return how the worker's process ended, or that the process still lives."""
         before, now = self.oom_kills, oom_kills()
         return Death(self.process.poll(), None if before is None or now is None else now > before)
 
 
 class Launcher:
-    """A thread of the server. Any number of servers may share a store: a run still starts once."""
+    """A `Launcher` is a thread of the server that starts workers.
+
+    Any number of servers may share a store: a run still starts once.
+    """
 
     def __init__(self, app_config: AppConfig, command: tuple[str, ...] = (sys.executable, "-m", "cnnlab", "worker")):
         self._app_config, self._command = app_config, command
@@ -64,11 +67,11 @@ class Launcher:
 
     @property
     def problem(self) -> str | None:
-        """Why no run can start at the moment, in a sentence; None while all is well."""
+        """Return why no run can start at the moment, in a sentence; None while all is well."""
         return self._trouble or self._death
 
     def start(self) -> None:
-        """Begin; once more changes nothing."""
+        """Start the launcher's thread; a second call changes nothing."""
         if self._thread is None:
             logs.begin(self._app_config.home, "server")
             logs.event("server up", slots=self._app_config.slots)
@@ -80,7 +83,10 @@ class Launcher:
             self._thread.start()
 
     def stop(self) -> None:
-        """End, and with it the worker that waits. One that trains goes on; the next server finds its run."""
+        """End the launcher's thread and the worker that waits.
+
+        A worker that trains goes on; the next server finds its run.
+        """
         if self._thread is None or self._doorbell is None:
             return
         self._ending.set()
@@ -95,18 +101,18 @@ class Launcher:
                         worker.process.kill()
                         worker.process.wait()
         except StoreError:
-            pass  # who trains cannot be told: so nobody is killed, and an idle worker ends when this process does
+            pass  # nobody knows who trains: kill no worker; an idle one ends when this process does
         self._workers.clear()
         logs.event("server down")
 
     def _watch(self, doorbell: Doorbell) -> None:
-        """Look at everything, again and again; where nothing goes on, only when rung, or when `LOOK_S` is over.
+        """Look after workers and queue, again and again; while nothing goes on, only when rung or `LOOK_S` is over.
 
-        Rung, it looks a tick later: the worker that claims has the processor first.
+        After a ring the launcher looks a tick later, so that the worker that claims has the processor first.
         """
         self._attempt(self._store.sweep)
         while not self._ending.is_set():
-            self._quiet = False  # and so it stays where the look fails
+            self._quiet = False  # stays False where the look fails
             self._attempt(self._tick)
             doorbell.wait(LOOK_S if self._quiet else 0)
             self._ending.wait(TICK_S)
@@ -116,14 +122,14 @@ class Launcher:
             action()
         except StoreError as error:
             self._trouble = str(error)
-        except Exception as error:  # whatever it is, the thread that starts all runs must outlive it
+        except Exception as error:  # whatever the error is, this thread starts all runs and must go on
             self._trouble = f"No run can be started: {error} ({type(error).__name__})."
         else:
             self._trouble = None
 
     def _tick(self) -> None:
-        deaths = {worker.process.pid: worker.death() for worker in self._workers}  # first: what is said uses it
-        training = self._store.training_pids()  # before recover: one that died at work must not look idle
+        deaths = {worker.process.pid: worker.death() for worker in self._workers}  # first: `recover` needs these
+        training = self._store.training_pids()  # before recover: a worker that died at work must not look idle
         now = time.monotonic()
         for worker in self._workers:
             if worker.process.pid in training and worker.claimed is None:
@@ -151,7 +157,10 @@ class Launcher:
                 self._failed(worker, now)
 
     def _end_the_deaf(self, waiting: Sequence[_Worker], now: float, startable: bool) -> None:
-        """A worker that hangs before it has a run would keep every run waiting."""
+        """Kill the waiting workers that have left a startable run unclaimed for `hang_s`.
+
+        A worker that hangs before it has claimed a run would keep every run waiting.
+        """
         if not startable:
             self._unheard = None
         elif self._unheard is None:
@@ -178,13 +187,13 @@ class Launcher:
         logs.prune(folder, "worker-*.log", LOGS_KEPT - 1)
         log = folder / f"worker-{time.time_ns()}.log"
         with log.open("xb") as output:
-            logs.mark(output)  # and so, as long as it lives, does the worker, which writes there
+            logs.mark(output)  # the mark lasts as long as the worker, which inherits the open file
             process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the server's terminal is not meant for a run
+                start_new_session=True,  # Ctrl-C in the server's terminal must not reach a run
                 cwd=PROJECT,
                 env=without_codes(os.environ)
                 | REPEATABLE_PRODUCTS
@@ -202,13 +211,15 @@ def _unsaid(code: int) -> str:
 
 
 LAUNCHED_BY = "CNNLAB_LAUNCHED_BY"
-"""The launcher's process id. A worker takes seconds to load torch: by then it may have another parent already."""
+"""Environment variable with the launcher's process id. A worker takes seconds to load torch: by then its parent may be
+another process already."""
 REPEATABLE_PRODUCTS = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
-"""Without it CUDA's matrix products differ from run to run in their last bits; CUDA reads it once, when it starts."""
+"""Environment variable without which CUDA's matrix products differ from run to run in their last bits. CUDA reads the
+variable once, when it starts."""
 
 
 def environment_of(app_config: AppConfig) -> dict[str, str]:
-    """The variables with which another process, in whatever folder, has these settings."""
+    """Return the environment variables with which another process, in whatever folder, has the same app config."""
     url = make_url(app_config.database)
     if url.drivername.startswith("sqlite") and url.database:
         url = url.set(database=str(Path(url.database).absolute()))

@@ -45,7 +45,7 @@ class Probe:
 
     @property
     def over(self) -> bool:
-        """Return whether the measurement is over: nothing more will come."""
+        """Return whether the measurement has ended, with an answer or with a problem."""
         return self.answer is not None or self.problem is not None
 
     @property
