@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from cnnlab import checkpoints
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
-from cnnlab.models import build, complete
+from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store
 from cnnlab.schema import TrainingConfig
@@ -167,3 +168,8 @@ def _weights(store: Store, run: Run, epoch: int) -> Checkpoint:
     path = store.folder(run.id) / f"weights-{epoch:04}.safetensors"
     file = checkpoints.write(path, network.state_dict(), {"epoch": epoch})
     return Checkpoint(run_id=run.id, kind="weights", epoch=epoch, step=epoch * STEPS_AN_EPOCH, **vars(file))
+
+
+def architectures(*large: str) -> list[Any]:
+    """Every architecture as a parameter; those named `large`, which take seconds in the test, wait for the slow marker."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in large else ()) for name in ARCHITECTURES.names()]

@@ -391,6 +391,7 @@ def test_a_reader_that_has_read_enough_is_no_error(store: Store) -> None:
     assert process.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_training_for_a_reader_that_has_read_enough_stops(
     store: Store, cnnlab: Callable[..., "subprocess.Popen[str]"]
 ) -> None:

@@ -4,14 +4,19 @@ import dataclasses
 import os
 import time
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from cnnlab.files import atomic_write
 
+SUFFIX = ".arrays"
+DIGEST_BYTES = 32
+"""Length of a SHA-256."""
 MOST_FILES = 500
 MOST_BYTES = 500_000_000
 """Limits of a folder: number of files, and size of all files together; the file used longest ago is deleted first."""
@@ -22,23 +27,27 @@ A = TypeVar("A")
 
 
 def write(path: Path, arrays: Any) -> None:
-    """Write a dataclass whose fields are all arrays to `path` (.npz), whole or not at all, and thin out its folder.
+    """Write a dataclass whose fields are all arrays of numbers to `path`, whole or not at all, and thin out its folder.
 
-    Raises OSError where the disk refuses.
+    The file is the SHA-256 of what follows, then the arrays as safetensors. Raises OSError where the disk refuses.
     """
-    fields = {field.name: np.asarray(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
+    fields = {field.name: np.ascontiguousarray(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
+    content = save(fields)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **fields)
+        file.write(sha256(content).digest() + content)
     _thin(path.parent)
 
 
 def read(path: Path, kind: type[A]) -> A | None:
-    """Read the dataclass `kind` that `write` put at `path`; None where there is no file or the file cannot be read."""
+    """Read the dataclass `kind` that `write` put at `path`; None where there is no file or the file is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = kind(**{field.name: file[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        digest, content = (whole := path.read_bytes())[:DIGEST_BYTES], whole[DIGEST_BYTES:]
+        if sha256(content).digest() != digest:
+            return None
+        found = load(content)
+        arrays = kind(**{field.name: found[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
+    except (OSError, SafetensorError, KeyError):
         return None
     with suppress(OSError):  # only the order of thinning depends on the time
         os.utime(path)
@@ -52,7 +61,7 @@ def _thin(folder: Path) -> None:
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 path.unlink()
     found = []
-    for path in folder.glob("*.npz"):
+    for path in folder.glob(f"*{SUFFIX}"):
         with suppress(FileNotFoundError):  # another process has just deleted the file
             facts = path.stat()
             found.append((facts.st_mtime, facts.st_size, path))

@@ -41,6 +41,7 @@ async def until(true: Callable[[], bool], what: str) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_class_sees_a_run_to_its_end(app_config: AppConfig, server: tuple[str, int]) -> None:
     """Five stay and two vanish without goodbye; the five have every new number and the end, and the server is sound."""
     url, process = server

@@ -104,6 +104,7 @@ class Counting:
         return Turn(pictures + self.turns, os.getpid())
 
 
+@pytest.mark.slow
 def test_a_variant_elsewhere_has_a_process_of_its_own() -> None:
     """The same one for all its turns, and none after the block; where it breaks, nobody waits for ever."""
     with Elsewhere(Counting) as one, Elsewhere(Counting) as other:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from cnnlab.app_config import AppConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
+
+expect.set_options(timeout=120_000)  # a busy machine is slow; what comes at once costs nothing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

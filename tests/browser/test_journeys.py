@@ -76,6 +76,7 @@ def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: 
     expect(page.get_by_text(re.compile("At epoch 1 it says"))).to_be_visible(timeout=SLOW_MS)
 
 
+@pytest.mark.slow
 def test_a_run_survives_its_server(page: Page, server: Server) -> None:
     """The server is killed in the middle of training and comes back: the run went on, and the page finds it again."""
     store = Store(server.app_config)

@@ -47,6 +47,7 @@ def sign_in(page: Page, name: str, code: str = CODE) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.slow
 def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
     """A wrong code, the right one, a run; who comes second may look and not stop it; a teacher may; signing out."""
     store = Store(classroom.app_config)

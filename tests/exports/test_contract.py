@@ -146,6 +146,7 @@ def test_the_command_line_writes_the_same_file(
         assert path.read_bytes() == content(export, source)
 
 
+@pytest.mark.slow
 def test_a_file_added_to_the_room_is_taken_up_everywhere(tmp_path: Path) -> None:
     """One file in a copy of the project: it is on both pages and the command line there, and passes each test above."""
     copy = tmp_path / "copy"

@@ -10,8 +10,9 @@ from cnnlab.data import DATASETS
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection import summary
 from cnnlab.inspection.grad_cam import compute, stretched
-from cnnlab.models import ARCHITECTURES, Network, build, complete
+from cnnlab.models import Network, build, complete
 from cnnlab.schema import TrainingConfig
+from tests.factories import architectures
 
 HALF = ((0.5,) * 3, (0.5,) * 3)
 INFO = DATASETS.get("shapes").info
@@ -53,7 +54,7 @@ def test_a_network_with_a_closed_form() -> None:
     assert 0 < (seen.cam == 0).mean() < 1
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES.names())
+@pytest.mark.parametrize("architecture", architectures("VGGishCNN"))
 def test_against_numeric_differences_on_every_architecture(architecture: str) -> None:
     """Adding e to all places of map k moves the logit by e * places * alpha_k: measured in double precision, no autograd."""
     config = config_of(architecture)

@@ -72,6 +72,7 @@ def test_it_learns(miniature: TrainingConfig, shapes_info: DatasetInfo) -> None:
     assert torch.equal(whitening, run.model.get_parameter("base.whiten.weight"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [2, 8])
 def test_continued_it_is_the_run_it_would_have_been(miniature: TrainingConfig, small_data: Data, steps: int) -> None:
     """Stopped within the first or the second epoch and continued elsewhere: the same weights, bit for bit."""

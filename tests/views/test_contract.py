@@ -21,18 +21,18 @@ from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, view
 from cnnlab.data import DATASETS
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
-from cnnlab.models import ARCHITECTURES, Network, build, complete
+from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
-from tests.factories import insert_run
+from tests.factories import architectures, insert_run
 
 ROOT = Path(__file__).resolve().parents[2]
 INFO = DATASETS.get("shapes").info
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES.names())
+@pytest.fixture(scope="module", params=architectures("VGGishCNN"))
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """A checkpoint of each architecture, and something chosen for every need."""
     config = complete(TrainingConfig(architecture=request.param, dataset="shapes", validation_size=120))

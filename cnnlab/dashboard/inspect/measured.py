@@ -39,7 +39,9 @@ def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
     """
     kept = [field.name for field in fields(kind_of(view))]
     key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
-    return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    return (
+        app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{kept_arrays.SUFFIX}"
+    )
 
 
 def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:

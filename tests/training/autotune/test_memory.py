@@ -67,6 +67,7 @@ def test_random_states_stay_as_they_are(shapes_info: DatasetInfo) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(st.integers(30, 800))
 def test_the_batch_that_is_offered_fits_and_the_next_does_not(megabytes: int) -> None:
