@@ -36,15 +36,9 @@ def runs(server: Server) -> list[str]:
     return ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "path",
-    [
-        "compare?runs={all}",
-        *(
-            pytest.param(path, marks=pytest.mark.slow)
-            for path in ("", "train?run={0}", "train?run={3}", "kernels?run={1}", "feature_maps?run={2}")
-        ),
-    ],
+    "path", ["", "train?run={0}", "train?run={3}", "compare?runs={all}", "kernels?run={1}", "feature_maps?run={2}"]
 )
 def test_names_stay_letters(page: Page, server: Server, runs: list[str], path: str) -> None:
     """No request leaves for elsewhere, no element of theirs is made, no script of theirs has run; the letters are there."""

@@ -152,6 +152,7 @@ def test_quick_clicks_train_what_was_chosen(page: Page, server: Server) -> None:
     assert "Traceback" not in (server.home / "server.log").read_text()
 
 
+@pytest.mark.slow
 def test_two_browsers_see_each_others_runs(page: Page, server: Server) -> None:
     """What one visitor starts, the other finds on the landing page, without a shared session."""
     other = page.context.browser.new_context().new_page()

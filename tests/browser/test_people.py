@@ -93,6 +93,7 @@ def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
         page.context.close()
 
 
+@pytest.mark.slow
 def test_an_open_page_of_who_signed_out_does_nothing_more(browser: Browser, classroom: Server) -> None:
     """The other window of the same browser is still there; at its next word it is cut off, and its buttons are dead."""
     first = browser.new_context().new_page()

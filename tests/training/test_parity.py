@@ -56,6 +56,7 @@ def test_exact_is_the_tutorial_loop(pictures_6370: Data, seed: int) -> None:
     assert same_bits(model, loop.net)
 
 
+@pytest.mark.slow
 def test_reporting_less_often_changes_no_bit(pictures_6370: Data) -> None:
     """Many steps a record, which is how a run really goes: the weights after 200 steps are the tutorial's."""
     loop = reference(pictures_6370, SimpleCNN, seed=2)

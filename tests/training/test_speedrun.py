@@ -50,6 +50,7 @@ def coloured(info: DatasetInfo, num_train: int, num_other: int = 100) -> Data:
     return Data(info, half, half, train, sample, part("validation", num_other), part("test", num_other))
 
 
+@pytest.mark.slow
 def test_it_learns(miniature: TrainingConfig, shapes_info: DatasetInfo) -> None:
     """A few epochs of a few steps beat guessing by far, and the frozen layer is the one that was set.
 

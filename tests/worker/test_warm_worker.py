@@ -236,9 +236,8 @@ def test_a_waiting_worker_hears_that_its_parent_has_gone(
     assert found == [None]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGTERM, signal.SIGHUP))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_a_killed_worker_leaves_an_interrupted_run_that_continues(store: Store, number: int) -> None:
     """Politely or not: the run is shown as interrupted, and continuing gives the records of a run left alone."""
     long = small(epochs=60, train_subset=1280)

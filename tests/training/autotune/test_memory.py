@@ -146,9 +146,8 @@ print(before, low, high, memory.peak_bytes(cpu))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
-@pytest.mark.parametrize(
-    ("architecture", "batch"), [("SimpleCNN", 4096), pytest.param("SpeedNet", 256, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("architecture", "batch"), [("SimpleCNN", 4096), ("SpeedNet", 256)])
 def test_the_peak_of_a_real_run_is_near_its_forecast(architecture: str, batch: int) -> None:
     """Of what the run took on top of the process it began in, within a factor of 1.3 of the forecast's two ends."""
     code = PEAK.format(architecture=architecture, batch=batch)
