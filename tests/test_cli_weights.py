@@ -1,12 +1,13 @@
 """import and export on the command line: what goes out comes back, and says where it is from."""
 
 import pytest
+import torch
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, exports
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Checkpoint, Run, Store
 from cnnlab.schema import TrainingConfig
 from tests.factories import insert_run
 from tests.hostile.weights import packed, sound
@@ -93,3 +94,22 @@ def test_a_file_that_says_nothing_needs_to_be_told(app_config: AppConfig, tmp_pa
     assert Store(app_config).list()[0].config == TrainingConfig.model_validate(
         {**TrainingConfig().model_dump(), "dataset": "shapes", "dropout": 0.0, "batch_norm": False}
     )
+
+
+def test_the_epoch_that_is_named_is_the_one_in_the_file(app_config: AppConfig, tmp_path, monkeypatch, capsys) -> None:
+    """Also where a run in training commits another epoch while the file is written."""
+    store, real = Store(app_config), exports.content
+    run = insert_run(store, RunStatus.RUNNING, epochs=2, weights=True, dataset="shapes", name="Mine")
+
+    def while_it_trains(export: exports.Export, source: exports.Source) -> bytes | str:
+        content = real(export, source)
+        path = store.folder(run.id) / "weights-0009.safetensors"
+        file = checkpoints.write(path, {"x": torch.zeros(1)}, {"epoch": 9})
+        named = {"name": path.name, "sha256": file.sha256, "bytes": file.bytes}
+        store.commit(run.id, [], [Checkpoint(run_id=run.id, kind="weights", epoch=9, step=999, **named)])
+        return content
+
+    monkeypatch.setattr(exports, "content", while_it_trains)
+    assert main(["export", "Mine", str(tmp_path / "mine")]) == 0
+    assert store.weights(run.id)[-1].epoch == 9
+    assert "after epoch 2 to" in capsys.readouterr().out

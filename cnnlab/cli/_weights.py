@@ -1,5 +1,6 @@
 """This module holds the commands import and export: weights come from a file, and what a run holds goes to a file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -74,6 +75,8 @@ class Export(OneRun):
         store = open_store()
         source = Source(store, self.found(store), None if self.epoch < 0 else self.epoch)
         try:
+            if export.of_epoch:  # named once: a run in training may have another last epoch a moment later
+                source = replace(source, epoch=source.weights().epoch)
             content = exports.content(export, source)
             with path.open("xb") as file:
                 file.write(content)
@@ -81,7 +84,7 @@ class Export(OneRun):
             raise CommandError(Exit.SETTINGS, str(error)) from None
         except OSError as error:
             raise CommandError(Exit.SETTINGS, f"{path} cannot be written: {error.strerror}.") from None
-        when = f" after epoch {source.weights().epoch}" if export.of_epoch else ""
+        when = f" after epoch {source.epoch}" if export.of_epoch else ""
         print(f"Wrote the {export.name} of “{source.run.name}”{when} to {path}.")
 
     def _export(self) -> exports.Export:

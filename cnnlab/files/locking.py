@@ -19,7 +19,7 @@ def lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[Non
     """Hold the file `path` as a lock inside the block: one holder over all threads and processes; a dead one lets go.
 
     `waiting` is called again and again while somebody else holds it; what it raises ends the wait. On a network folder that
-    has no locks nobody is kept out: work is done twice then, no worse.
+    has no locks nobody is kept out: of two who do the same work then, one may fail with an OSError.
 
     Raises OSError where the file cannot be opened, and RuntimeError where this thread holds it already.
     """

@@ -8,6 +8,7 @@ No run depends on a ring: none reaches another machine, a network folder may hav
 between its COMMIT and its ring. A process that waits therefore looks at the database every `LOOK_S` all the same.
 """
 
+import errno
 import os
 import select
 import stat
@@ -64,7 +65,7 @@ class Doorbell:
 
         A ring since the last wait counts.
         """
-        if not self._path.exists():
+        if not os.path.lexists(self._path):  # unlike Path.exists, it raises nothing of what ails a disk
             self._hang()
             if self._pipe:
                 return True  # a ring of the meantime found no pipe, so look
@@ -113,7 +114,9 @@ def ring(runs: Path) -> None:
 def _ring(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:  # no process reads the pipe, or the pipe is gone
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # only this means that no process reads the pipe
+            return
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > ABANDONED_S:
                 path.unlink()

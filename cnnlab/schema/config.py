@@ -155,7 +155,7 @@ class TrainingConfig(BaseModel):
             "optimizer",
             "Momentum",
             "How much of the last step sgd, nesterov and muon keep; the Adam family ignores it.",
-            affects={"step"},
+            affects={"speed", "step"},
             tries=(0.0, 0.9, 0.99),
             side_by_side=True,
         ),
@@ -168,7 +168,7 @@ class TrainingConfig(BaseModel):
             "Weight decay",
             "Pulls every weight towards zero a little at each step, against overfitting.",
             log=True,
-            affects={"step"},
+            affects={"speed", "step"},
             tries=(0.0, 0.001, 0.01),
             side_by_side=True,
         ),
@@ -227,7 +227,6 @@ class TrainingConfig(BaseModel):
             "Where to compute. auto: the GPU where there is one.",
             affects={"speed", "step"},
             tries="itself",
-            side_by_side=True,
         ),
     ] = "auto"
     mode: Annotated[

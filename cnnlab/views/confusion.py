@@ -40,15 +40,15 @@ def draw(screen: Screen, said: Predictions) -> None:
     st.markdown(
         f"**{escape((screen.subject.set or '').capitalize())} accuracy {percent(said.accuracy)}**: {count(said.right)} of "
         f"{count(len(said.labels))} right, {screen.selection.when}; 95{NARROW}% interval {percent(low)} to {percent(high)}. "
-        "Each picture once, as it is: eval mode, no augmentation."
+        "Each picture once, as it is: eval mode, float32 on the CPU, no augmentation."
     )
+    cell = _cell(len(info.classes))
     left, right = st.columns([5, 4], gap="medium")
     with left:
         _draw_matrix(counts, info)
     with right:
-        _draw_mistakes(counts, info)
+        _draw_mistakes(counts, info, cell)
         _draw_classes(counts, info)
-    cell = _cell(len(info.classes))
     screen.address["cell"] = None if cell is None else f"{cell[0]}.{cell[1]}"
     if cell is None:
         st.caption("Pick a cell of the matrix, or a row of the mistakes, to see its pictures.")
@@ -76,7 +76,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
         st.dataframe(table, alt="Rows: true class. Columns: what the network says. Numbers of pictures.")
 
 
-def _draw_mistakes(counts: Counts, info: DatasetInfo) -> None:
+def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
     """Draw the table of the most frequent mistakes: true class, predicted class and number of pictures."""
     st.subheader("Most frequent mistakes", anchor=False)
     cells = mistakes(counts)
@@ -92,6 +92,8 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo) -> None:
             "%": [tenths(counts[truth, answer] / total[truth]) for truth, answer in cells],
         }
     )
+    marked = [row for row, pair in enumerate(cells.tolist()) if tuple(pair) == cell]
+    st.session_state[_MISTAKES] = {"selection": {"rows": marked}}  # the mark belongs to the pair, not to its row
     st.dataframe(
         table,
         key=_MISTAKES,
@@ -190,6 +192,8 @@ def _pick_row(cells: npt.NDArray[np.int64]) -> None:
     if rows and rows[0] < len(cells):
         truth, answer = cells[rows[0]]
         url.keep(cell=f"{truth}.{answer}")
+    elif not rows:
+        url.keep(cell=None)
 
 
 CONFUSION = register(

@@ -113,9 +113,9 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     """Draw the class that the network predicts, its probability, and whether the prediction is right."""
     said = int(seen.probabilities.argmax())
     sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
-    when = (
-        "Untrained, it guesses" if selection.epoch == 0 else f"{selection.when[0].upper()}{selection.when[1:]} it says"
-    )
+    when = "It says" if selection.run.imported else f"{selection.when[0].upper()}{selection.when[1:]} it says"
+    if selection.epoch == 0 and not selection.run.imported:
+        when = "Untrained, it guesses"
     if picture.label is None:
         truth = "Only you know what it is."
     elif picture.label == said:

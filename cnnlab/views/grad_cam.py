@@ -11,6 +11,7 @@ from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import percent
 from cnnlab.inspection import grad_cam
 from cnnlab.inspection.grad_cam import GradCam
+from cnnlab.inspection.kernels import symmetric_limit
 
 _SIDE_PX = 280
 _DARKEST = 0.2
@@ -30,11 +31,14 @@ def draw(screen: Screen, seen: GradCam) -> None:
     info, layer = screen.subject.info, screen.layer
     name = escape(info.classes[seen.class_index])
     said = int(seen.probabilities.argmax())
-    sure = f"it says **{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
+    sure = f"says **{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
     of_it = f", and gives **{name}** {percent(float(seen.probabilities[seen.class_index]))}"
     st.subheader(f"What in this picture speaks for {name}, seen from {layer.label}?", anchor=False)
     asked = "" if said == seen.class_index else of_it
-    st.markdown(f"{screen.selection.when[0].upper()}{screen.selection.when[1:]} {sure}{asked}.")
+    when = (
+        "It" if screen.selection.run.imported else f"{screen.selection.when[0].upper()}{screen.selection.when[1:]} it"
+    )
+    st.markdown(f"{when} {sure}{asked}.")
     if not seen.cam.any():
         st.info(
             f"The map is zero everywhere: at {layer.label} no place of this picture speaks for {name}. "
@@ -56,7 +60,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
 def _draw_map(screen: Screen, seen: GradCam) -> None:
     """Draw the Grad-CAM itself, with the very numbers of the tensor."""
     height, width = seen.cam.shape
-    largest = float(seen.cam.max())
+    largest = symmetric_limit(seen.cam) if seen.cam.any() else 0.0  # finite, also where the network overflows
     with st.container(width=_SIDE_PX):
         st.markdown("**The map**")
         tiles(
@@ -78,7 +82,7 @@ def _draw_overlay(screen: Screen, seen: GradCam) -> None:
     """Draw the picture, each pixel as bright as the Grad-CAM is high in its place."""
     pixels = screen.chosen_picture.sized.astype(np.float32)
     size_px = len(pixels)
-    share = grad_cam.stretched(seen.cam / (float(seen.cam.max()) or 1.0), size_px)
+    share = grad_cam.stretched(np.nan_to_num(seen.cam / symmetric_limit(seen.cam)), size_px)
     lit = pixels * (_DARKEST + (1 - _DARKEST) * share[:, :, np.newaxis])
     with st.container(width=_SIDE_PX):
         st.markdown("**The picture in its light**")

@@ -214,7 +214,7 @@ def draw_one(
     """Draw one kernel at epoch 0, at the chosen epoch, and the difference, on one colour scale."""
     now = slices(kernels, channel)[chosen]
     if start is None:
-        shown, labels = [now], [selection.when.removeprefix("at ")]
+        shown, labels = [now], ["now" if selection.run.imported else f"epoch {selection.epoch}"]
     else:
         before = slices(start, channel)[chosen]
         shown, labels = [before, now, now - before], ["epoch 0", f"epoch {selection.epoch}", "change"]

@@ -40,7 +40,7 @@ def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: 
     expect(page).to_have_url(re.compile(r"/train\?run=[0-9a-f]{32}"))
     expect(page.get_by_text(FIRST_POINT)).to_be_attached(timeout=SLOW_MS)
     expect(page.get_by_text(re.compile(r"After epoch 1: train sample"))).to_be_attached(timeout=SLOW_MS)
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 1878"))).to_be_visible(timeout=SLOW_MS)
     run = store.list()[0]
     assert run.status is RunStatus.STOPPED
@@ -48,7 +48,7 @@ def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: 
     page.reload()
     expect(page.get_by_text(FIRST_POINT)).to_be_attached(timeout=SLOW_MS)
     expect(page.get_by_text(f"After step {run.step} the smoothed")).to_be_attached()
-    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Continue")).to_be_visible()
 
     page.goto(f"{server.url}/compare?runs={run.id}")
     settled(page)
@@ -95,10 +95,10 @@ def test_a_run_survives_its_server(page: Page, server: Server) -> None:
     page.wait_for_timeout(1500)
     assert store.get(run.id).step > before
 
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Pause").click()
     expect(page.get_by_text(re.compile(r"Paused at step \d+ of 7820"))).to_be_visible(timeout=SLOW_MS)
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Continue").click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"(Stopped at step|Stopped while)"))).to_be_visible(timeout=SLOW_MS)
 
 
@@ -125,13 +125,13 @@ def test_a_started_run_is_seen_from_its_top_and_its_buttons_stay_where_they_are(
     page.get_by_text("SimpleCNN, tutorial", exact=True).click()
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text(FIRST_POINT)).to_be_attached(timeout=SLOW_MS)
-    expect(page.get_by_role("button", name="Stop")).to_be_in_viewport()
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_be_in_viewport()
 
     page.evaluate(PLACES)
     for _ in range(3):
-        page.get_by_role("button", name="Pause").click()
-        page.get_by_role("button", name="Continue").click(timeout=SLOW_MS)
-    page.get_by_role("button", name="Stop").click()
+        page.get_by_test_id("stMain").get_by_role("button", name="Pause").click()
+        page.get_by_test_id("stMain").get_by_role("button", name="Continue").click(timeout=SLOW_MS)
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"(Stopped at step|Stopped while)"))).to_be_visible(timeout=SLOW_MS)
     assert len(page.evaluate("[...window.places]")) == 1, page.evaluate("[...window.places]")
 

@@ -64,7 +64,7 @@ def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
     ada.get_by_text("60-second demo", exact=True).click()
     ada.get_by_role("button", name="Train", exact=True).click()
     expect(ada).to_have_url(re.compile(r"run=[0-9a-f]{32}"), timeout=SLOW_MS)
-    expect(ada.get_by_role("button", name="Stop")).to_be_visible(timeout=SLOW_MS)
+    expect(ada.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_be_visible(timeout=SLOW_MS)
     (run,) = store.list()
     assert run.owner_name == "Ada <3"
 
@@ -78,7 +78,7 @@ def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
 
     grace.goto(ada.url)
     sign_in(grace, "Grace", TEACHER_CODE)
-    grace.get_by_role("button", name="Stop").click(timeout=SLOW_MS)
+    grace.get_by_test_id("stMain").get_by_role("button", name="Stop").click(timeout=SLOW_MS)
     expect(ada.get_by_text(re.compile("Stopped"))).to_be_visible(timeout=SLOW_MS)
     assert store.get(run.id).status is RunStatus.STOPPED
 

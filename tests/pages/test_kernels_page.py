@@ -258,3 +258,10 @@ def test_every_layer_of_other_networks(
         assert not app.exception
         assert app.query_params["layer"] == label
         assert np.isfinite(drawn["kernels"]["values"]).all()
+
+
+def test_an_epoch_is_called_the_same_whichever_is_the_best(open_page: OpenPage, run: Run) -> None:
+    """Streamlit takes an epoch whose label has changed for the first of all: a best epoch that moves must move nothing."""
+    assert run.best_epoch
+    app = open_page("kernels", run=run.id)
+    assert list(app.select_slider(key="looking_epoch").options) == [str(epoch) for epoch in range(4)]

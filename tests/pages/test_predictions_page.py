@@ -20,7 +20,7 @@ from cnnlab.inspection.predictions import Predictions, confusion_matrix
 from cnnlab.models import complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.runs.process.jobs import Job
+from cnnlab.runs.process.jobs import Job, JobQueue
 from cnnlab.schema import TrainingConfig
 from cnnlab.views import __main__ as process
 from cnnlab.views import confusion
@@ -107,7 +107,7 @@ def test_the_numbers_are_the_answers_own(open_page: OpenPage, store: Store, run:
     text = words(app)
     assert counts.sum() == 300
     assert f"{counts.diagonal().sum()} of 300 right" in text
-    assert "eval mode, no augmentation" in text
+    assert "eval mode, float32 on the CPU, no augmentation" in text
     table, mistakes, by_class = (app.dataframe[n].value for n in range(3))
     np.testing.assert_array_equal(table.to_numpy(), counts)
     wrong = counts - np.diag(counts.diagonal())
@@ -242,3 +242,26 @@ def test_the_command_refuses_in_a_sentence(store: Store, run: Run, capsys: pytes
     capsys.readouterr()
     assert process.main(list(measured.arguments_of(view, subject))) == 0
     assert capsys.readouterr().out.splitlines() == ['{"type": "written"}']
+
+
+def test_who_measures_while_it_trains_stays_at_that_epoch(
+    open_page: OpenPage, insert_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page follows a training; the next epoch does not take away the one that was asked about."""
+    run = insert_run(RunStatus.RUNNING, epochs=2, weights=True, validation_size=300)
+    monkeypatch.setattr(JobQueue, "ask", lambda *asked, **named: None)
+    app = open_page("predictions", run=run.id)
+    assert "epoch" not in app.query_params
+    app.button(key="measured_ask").click().run()
+    assert not app.exception
+    assert app.query_params["epoch"] in ("2", ["2"])
+
+
+def test_a_failure_is_told_to_who_asked_alone(open_page: OpenPage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another visitor is offered to measure, and reads no error of somebody else's."""
+    failed = Job("key", (), gently=False, waiting={"somebody else": 0.0}, over=True, problem="It was killed.")
+    monkeypatch.setattr(JobQueue, "find", lambda queue, key: failed)
+    app = open_page("predictions", run=run.id, epoch="1")
+    assert not app.exception
+    assert not app.error
+    assert app.button(key="measured_ask")

@@ -1,5 +1,6 @@
 """Whoever waits for a run is rung; nothing that rings waits, fails, or is needed."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -155,3 +156,37 @@ def test_every_change_of_what_waits_or_trains_rings(store: Store, monkeypatch: p
     assert last() == [RunStatus.QUEUED, RunStatus.QUEUED, RunStatus.INTERRUPTED]
     store.create(TrainingConfig(), mine=True)
     assert last()[0] is RunStatus.RUNNING
+
+
+def test_a_disk_that_fails_for_a_while_ends_no_wait(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait goes on by time and by `wake`; once the disk answers again, it is rung again."""
+
+    def stale(*asked: object, **named: object) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with Doorbell(app_config.runs) as bell:
+        with monkeypatch.context() as failing:
+            for way in ("lstat", "stat", "mkfifo"):
+                failing.setattr(os, way, stale)
+            assert not bell.wait(0)
+            bell.wake()
+            assert bell.wait(3600)
+        while bell.wait(0):  # it hangs anew, and says so once
+            pass
+        ring(app_config.runs)
+        assert bell.wait(3600)
+
+
+def test_a_pipe_that_may_not_be_opened_is_left_alone(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a pipe that nobody reads is removed, not one of somebody else."""
+    with Doorbell(app_config.runs):
+        [pipe] = (app_config.runs / FOLDER).iterdir()
+        os.utime(pipe, (0, 0))
+
+        def refused(*asked: object, **named: object) -> int:
+            raise OSError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(os, "open", refused)
+        ring(app_config.runs)
+        monkeypatch.undo()
+        assert pipe.exists()

@@ -21,6 +21,7 @@ CARDS = (
     (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
     (navigation.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
     (navigation.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
+    (navigation.predictions, "Where is it wrong?", "Which classes it takes for which, counted."),
 )
 
 
@@ -69,7 +70,7 @@ def pictures(shown: Examples | None) -> None:
 
 def cards() -> None:
     """Draw the questions of the pages, each a card with a link to its page."""
-    with st.grid(4, min_column_width=180, border=True) as grid:
+    with st.grid(len(CARDS), min_column_width=180, border=True) as grid:
         for page, question, answer in CARDS:
             with grid.cell(), st.container(gap="xsmall"):
                 st.markdown(f"**{question}**")

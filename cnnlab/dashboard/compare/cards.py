@@ -37,6 +37,7 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         query_params.link(navigation.train(), "Open", icon=":material/open_in_full:", run=run.id)
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
+        query_params.link(navigation.predictions(), "Predictions", run=run.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
         downloads.popover(store, run)

@@ -139,10 +139,10 @@ def choose_class(info: DatasetInfo) -> int | None:
     chosen = asked if asked in info.classes else None
     if asked and chosen is None and url.from_outside("class"):
         complain(f"{info.name} has no class “{asked}”. Here is the one that the network says.")
-    set_widget(_CLASS, chosen)
+    set_widget(_CLASS, chosen or "")  # not None: Streamlit takes that for "nothing chosen" and empties the box
     st.selectbox(
         "Class",
-        [None, *info.classes],
+        ["", *info.classes],
         key=_CLASS,
         format_func=lambda name: name or "what it says",
         on_change=take,

@@ -48,11 +48,11 @@ def draw_slider(selection: Selection) -> None:
         st.caption(f"Only epoch {selection.epoch} is here so far.")
         return
     set_widget(_EPOCH, selection.epoch)
+    # No format_func: Streamlit tells epochs by their labels, and one whose label changes is taken for the first of all.
     st.select_slider(
         "Epoch",
         selection.epochs,
         key=_EPOCH,
-        format_func=partial(_words, best=selection.run.best_epoch),
         on_change=take,
         args=("epoch", _EPOCH),
         help="How often the network had seen every training picture. Epoch 0 is before its first step.",
@@ -158,7 +158,3 @@ def _play(begin: int) -> None:
 def _go_to(epoch: int | None) -> None:
     st.session_state.pop(PLAYING, None)
     url.keep(epoch=epoch)
-
-
-def _words(epoch: int, best: int | None) -> str:
-    return f"{epoch} ★" if epoch == best else str(epoch)

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, get_type_hints
 import streamlit as st
 
 from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.inspect.selection import PLAYING
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
+from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, percent
@@ -21,6 +23,8 @@ from cnnlab.runs.process.jobs import Job, JobQueue
 
 POLL_S = 0.5
 _VISITOR = "measured_visitor"
+_LEFT = "measured_left"
+"""Key of the job that this visitor does not wait for any more."""
 
 A = TypeVar("A")
 
@@ -58,14 +62,16 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     pictures = len(screen.subject.pictures())  # raises where the pictures are not on this machine
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
-    if job and not job.over and _visitor() in job.waiting:
+    if job and not job.over and st.session_state.get(_LEFT) != key:
+        queue().ask(key, arguments_of(view, screen.subject), _visitor())  # whoever looks waits with those who asked
         st.fragment(_wait, run_every=POLL_S)(job)
         return None
-    if job and job.over and job.problem:
+    if job and job.over and job.problem and _visitor() in job.waiting:
         st.error(escape(job.problem), icon=":material/error:")
     with st.container(border=True, gap="small"):
         name = screen.subject.set
-        st.markdown(f"Nobody has had this measured yet {screen.selection.when}, on the **{name}** pictures.")
+        when = "" if screen.selection.run.imported else f" {screen.selection.when}"
+        st.markdown(f"Nobody has had this measured yet{when}, on the **{name}** pictures.")
         st.button(
             f"Measure: {count(pictures)} pictures",
             key="measured_ask",
@@ -83,6 +89,9 @@ def _ask(view: View[Any], subject: Subject) -> None:
 
     A callback of the button.
     """
+    st.session_state.pop(_LEFT, None)
+    st.session_state.pop(PLAYING, None)
+    url.keep(epoch=subject.epoch)  # whoever asks about an epoch stays at it, also where the page followed a training
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), _visitor(), gently)
@@ -106,6 +115,7 @@ def _wait(job: Job) -> None:
     """Draw the progress of `job` and a Cancel button; draw the whole page anew once the job is over."""
     if job.over or _visitor() not in job.waiting:
         st.rerun()
+    queue().seen(job.key, _visitor())
     with st.container(border=True, gap="small"):
         if job.started is None:
             st.progress(0.0, "Waiting for another measurement to end …")
@@ -118,6 +128,7 @@ def _wait(job: Job) -> None:
 
 
 def _cancel(key: str) -> None:
+    st.session_state[_LEFT] = key
     queue().cancel(key, _visitor())
 
 

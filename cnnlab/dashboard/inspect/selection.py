@@ -69,7 +69,8 @@ def take(name: str, key: str) -> None:
     """
     if name in ("run", "epoch"):
         st.session_state.pop(PLAYING, None)
-    url.keep(**{name: st.session_state[key]})
+    value = st.session_state[key]
+    url.keep(**{name: None if value == "" else value})
 
 
 def complain(sentence: str) -> None:

@@ -20,6 +20,8 @@ from cnnlab.runs.process.launcher import environment_of
 LIMIT_S = 1800.0
 """Seconds after which a job's process is ended."""
 MOST_WAITING = 8
+ABSENT_S = 20.0
+"""A page that waits asks every half second; one that has not for so long is gone."""
 KEPT = 64
 """Number of jobs that are over and can still be asked about."""
 UNREADABLE = "It ended without an answer; the log of the server may say why. Try it once more."
@@ -36,8 +38,8 @@ class Job:
     arguments: tuple[str, ...]
     gently: bool
     """Whether to compute on one CPU thread, because a run is in training beside the job."""
-    waiting: set[str] = field(default_factory=set)
-    """Names of the visitors who wait for the answer."""
+    waiting: dict[str, float] = field(default_factory=dict)
+    """The visitors who want the answer, each with the time.monotonic() at which their page last asked how far it is."""
     started: float | None = None
     """Time at which the job's process began, by time.monotonic(); None while the job waits."""
     done: int = 0
@@ -84,9 +86,9 @@ class JobQueue:
         with self._guard:
             known = self._jobs.get(key)
             if known and not known.over:
-                known.waiting.add(visitor)
+                known.waiting[visitor] = time.monotonic()
                 return known
-            job = Job(key, tuple(arguments), gently, {visitor})
+            job = Job(key, tuple(arguments), gently, {visitor: time.monotonic()})
             under_way = sum(not other.over for other in self._jobs.values())
             self._jobs.pop(key, None)
             self._jobs[key] = job
@@ -99,15 +101,27 @@ class JobQueue:
         return job
 
     def cancel(self, key: str, visitor: str) -> None:
-        """Take `visitor` from those who wait for a job, and end the job's process when nobody waits any more."""
+        """Take `visitor` from those who wait for a job, and end the job's process when nobody waits any more.
+
+        A visitor whose page has not asked for `ABSENT_S` has left, or has loaded the page anew: nobody waits there.
+        """
         with self._guard:
             job = self._jobs.get(key)
             if job is None or job.over:
                 return
-            job.waiting.discard(visitor)
+            job.waiting.pop(visitor, None)
+            for absent in [who for who, seen in job.waiting.items() if time.monotonic() - seen > ABSENT_S]:
+                del job.waiting[absent]
             if job.cancelled:
                 del self._jobs[key]
                 _end(job)
+
+    def seen(self, key: str, visitor: str) -> None:
+        """Note that the page of `visitor`, who waits for a job of this key, is still there."""
+        with self._guard:
+            job = self._jobs.get(key)
+            if job and visitor in job.waiting:
+                job.waiting[visitor] = time.monotonic()
 
     def stop(self) -> None:
         """End the process of every job."""

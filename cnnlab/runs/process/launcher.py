@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +115,8 @@ class Launcher:
         while not self._ending.is_set():
             self._quiet = False  # stays False where the look fails
             self._attempt(self._tick)
-            doorbell.wait(LOOK_S if self._quiet else 0)
+            with suppress(OSError):  # whatever ails the disk or the system: this thread starts all runs
+                doorbell.wait(LOOK_S if self._quiet else 0)
             self._ending.wait(TICK_S)
 
     def _attempt(self, action: Callable[[], None]) -> None:
@@ -129,6 +131,7 @@ class Launcher:
 
     def _tick(self) -> None:
         deaths = {worker.process.pid: worker.death() for worker in self._workers}  # first: `recover` needs these
+        startable = self._store.may_start()  # before the next line: a run claimed in between is seen there
         training = self._store.training_pids()  # before recover: a worker that died at work must not look idle
         now = time.monotonic()
         for worker in self._workers:
@@ -142,7 +145,6 @@ class Launcher:
         waiting = [worker for worker in self._workers if worker.claimed is None]
         if any(now - worker.started > STEADY_S for worker in waiting):
             self._started_well()
-        startable = bool(waiting) and self._store.may_start()
         self._end_the_deaf(waiting, now, startable)
         young = any(worker.claimed and now - worker.claimed < HEAD_START_S for worker in self._workers)
         if not waiting and not young and now >= self._not_before:

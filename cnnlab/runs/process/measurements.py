@@ -71,6 +71,7 @@ class Prober:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
         atexit.register(self.stop)
 
     def find(self, kind: Kind, config: TrainingConfig) -> Probe | None:
@@ -101,8 +102,9 @@ class Prober:
         return probe
 
     def stop(self) -> None:
-        """End the measurement that is at work."""
+        """End the measurement that is at work; those that wait are not begun."""
         with self._guard:
+            self._stopped = True
             if self._process and self._process.poll() is None:
                 self._process.kill()
 
@@ -120,6 +122,8 @@ class Prober:
         command = [*self._command, probe.kind.replace("_", "-"), "--json", "--config", probe.config.model_dump_json()]
         threads = {"CNNLAB_THREADS": "1", "OMP_NUM_THREADS": "1"} if probe.gently else {}
         limit_s = self._limits_s[probe.kind]
+        if self._stopped:
+            raise _NoAnswerError("The server ends, so nothing is measured any more.")
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -131,6 +135,8 @@ class Prober:
         )
         with self._guard:
             self._process = process
+            if self._stopped:
+                process.kill()
         try:
             said, _ = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:

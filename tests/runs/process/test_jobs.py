@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from cnnlab.app_config import AppConfig
-from cnnlab.runs.process.jobs import MOST_WAITING, Job, JobQueue
+from cnnlab.runs.process.jobs import ABSENT_S, MOST_WAITING, Job, JobQueue
 
 WRITTEN = "print(json.dumps({'type': 'written'}), flush=True)"
 MakeQueue = Callable[..., JobQueue]
@@ -134,3 +134,27 @@ def test_a_command_that_is_none(app_config: AppConfig) -> None:
     job = JobQueue(app_config, ("/no/such/program",)).ask("key", (), "me")
     ended(job)
     assert "Nothing could be computed" in str(job.problem)
+
+
+def test_who_has_left_keeps_no_process_alive(queue_of: MakeQueue) -> None:
+    """A page that was loaded anew is another visitor; the one before, who asks no more, does not count."""
+    queue = queue_of("time.sleep(600)", limit_s=600.0)
+    job = queue.ask("key", (), "before the reload")
+    queue.ask("key", (), "after the reload")
+    job.waiting["before the reload"] -= ABSENT_S + 1
+    queue.cancel("key", "after the reload")
+    ended(job)
+    assert queue.find("key") is None
+
+
+def test_who_still_looks_keeps_it_alive(queue_of: MakeQueue) -> None:
+    """Each look counts anew; a cancel takes the answer from nobody who waits."""
+    queue = queue_of("time.sleep(600)", limit_s=600.0)
+    job = queue.ask("key", (), "Ada")
+    queue.ask("key", (), "Ben")
+    job.waiting["Ada"] -= ABSENT_S + 1
+    queue.seen("key", "Ada")
+    queue.cancel("key", "Ben")
+    assert queue.find("key") is job
+    assert not job.over
+    queue.stop()

@@ -13,6 +13,7 @@ import pytest
 from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from cnnlab.runs.doorbell import Doorbell
 from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import Launcher, environment_of
 from cnnlab.schema import TrainingConfig
@@ -240,3 +241,30 @@ def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pyte
     assert theirs.database == f"sqlite:///{tmp_path}/some.db"
     assert (theirs.home, theirs.data, theirs.runs) == (tmp_path / "here", tmp_path / "data", tmp_path / "here/runs")
     assert (theirs.slots, theirs.run_budget_bytes, theirs.threads) == (3, 5_000_000, None)
+
+
+def test_a_fault_while_it_waits_ends_no_launcher(
+    app_config: AppConfig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that starts all runs goes on, whatever the disk says to its doorbell."""
+    faults = iter(range(3))
+    wait = Doorbell.wait
+
+    def failing(bell: Doorbell, seconds: float) -> bool:
+        if next(faults, None) is not None:
+            raise OSError(5, "Input/output error")
+        return wait(bell, seconds)
+
+    monkeypatch.setattr(Doorbell, "wait", failing)
+    monkeypatch.setattr(launcher, "TICK_S", 0.05)
+    monkeypatch.setattr(launcher, "HEAD_START_S", 0.2)
+    started = Launcher(app_config, COMMAND)
+    started.start()
+    try:
+        eventually(lambda: next(faults, None) is None and len(idle(app_config)) == 1)
+        run = store.create(TrainingConfig())
+        eventually(lambda: status(store, run) is RunStatus.RUNNING)
+        store.request(run.id, "stop")
+        eventually(lambda: status(store, run) is RunStatus.STOPPED)
+    finally:
+        started.stop()

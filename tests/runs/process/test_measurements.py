@@ -137,3 +137,14 @@ def test_stopping_ends_the_one_at_work(prober_of: MakeProber, tmp_path: Path) ->
     prober.stop()
     ended(probe)
     assert not Path(f"/proc/{(tmp_path / 'log').read_text()}").exists()
+
+
+def test_a_server_that_ends_begins_no_measurement_any_more(prober_of: MakeProber, tmp_path: Path) -> None:
+    """The one at work is ended, and those that wait say that they were not begun."""
+    prober = prober_of("open(LOG, 'a').write('started '); time.sleep(600)", limit_s=600.0)
+    probes = [prober.ask("preflight", TrainingConfig(seed=seed)) for seed in range(3)]
+    eventually((tmp_path / "log").exists)
+    prober.stop()
+    ended(*probes)
+    assert (tmp_path / "log").read_text() == "started "
+    assert all(probe.answer is None and probe.problem for probe in probes)

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.data.tensors import Data
 from cnnlab.models import ARCHITECTURES, build
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import SETTINGS, Setting, TrainingConfig
 from cnnlab.training.autotune import memory
+from cnnlab.training.autotune.cache import key_of
 from cnnlab.training.autotune.memory import DoesNotFitError, in_words, needed, require_fit
 from cnnlab.training.optim.factory import make_optimizer
 from tests.factories import shapes_config
@@ -154,3 +156,21 @@ def test_the_peak_of_a_real_run_is_near_its_forecast(architecture: str, batch: i
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     before, low, high, peak = map(int, said.split())
     assert (low - before) / 1.3 <= peak - before <= (high - before) * 1.3, [n / 1e6 for n in (before, low, high, peak)]
+
+
+@pytest.mark.parametrize("base", [{"optimizer": "sgd", "momentum": 0.0}, {"optimizer": "adam", "mode": "exact"}])
+@pytest.mark.parametrize("setting", [s for s in SETTINGS.values() if s.kind in (int, float) and s.name != "batch_size"])
+def test_what_is_remembered_under_one_key_needs_the_same(
+    base: dict[str, object], setting: Setting, small_data: Data
+) -> None:
+    """A setting that changes the memory of a step says that it affects the speed: else a forecast would be a stale one."""
+    small, large = {
+        "lr": (0.01, 0.1),
+        "momentum": (0.0, 0.9),
+        "weight_decay": (0.0, 0.1),
+        "train_subset": (500, 501),
+    }.get(setting.name, (setting.low or 0, (setting.low or 0) + (1 if setting.kind is int else 0.1)))
+    one, other = (config(**{**base, setting.name: setting.kind(value)}) for value in (small, large))
+    same_key = key_of(one, small_data, CPU, (1,)) == key_of(other, small_data, CPU, (1,))
+
+    assert not same_key or needed(one, small_data.info) == needed(other, small_data.info)
