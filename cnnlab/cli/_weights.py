@@ -75,7 +75,9 @@ class Export(OneRun):
         store = open_store()
         source = Source(store, self.found(store), None if self.epoch < 0 else self.epoch)
         try:
-            if export.of_epoch:  # named once: a run in training may have another last epoch a moment later
+            if export.of_epoch and not export.missing(
+                source
+            ):  # named once: a run in training may soon have another last
                 source = replace(source, epoch=source.weights().epoch)
             content = exports.content(export, source)
             with path.open("xb") as file:
