@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("home", "train", "compare", "kernels", "feature_maps")
+PAGES = ("home", "train", "compare", "kernels", "feature_maps", "predictions")
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def report(page: str, query: dict[str, str], n: int) -> None:
     """One line of the table."""
     from streamlit.testing.v1 import AppTest
 
-    app = AppTest.from_file(str(ROOT / "cnnlab" / "dashboard" / "router.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "cnnlab" / "dashboard" / "app" / "router.py"), default_timeout=60)
     for name, value in query.items():
         app.query_params[name] = value
     times = []
