@@ -70,7 +70,7 @@ def pictures(shown: Examples | None) -> None:
 
 def cards() -> None:
     """Draw the questions of the pages, each a card with a link to its page."""
-    with st.grid(len(CARDS), min_column_width=180, border=True) as grid:
+    with st.grid(len(CARDS), min_column_width=145, border=True) as grid:
         for page, question, answer in CARDS:
             with grid.cell(), st.container(gap="xsmall"):
                 st.markdown(f"**{question}**")
