@@ -268,7 +268,8 @@ def _conclusions(store: Store, runs: Sequence[Run], outcomes: Sequence[Outcome],
     settings = to_choose(axes)
 
     def elsewhere() -> SeedSpread:
-        known = ((run.config, known_accuracy(run.results, judged_by)) for run in store.list())
+        finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
+        known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
         return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
 
     found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere) if over else None

@@ -105,7 +105,8 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 def _elsewhere(store: Store, configs: Sequence[TrainingConfig], judged_by: Judge) -> SeedSpread:
     """Return the spread between seeds that all runs of the store know of runs like these."""
-    known = ((run.config, known_accuracy(run.results, judged_by)) for run in store.list())
+    finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
+    known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
     return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
 
 
