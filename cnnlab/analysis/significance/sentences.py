@@ -62,9 +62,10 @@ def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
             f"of {count(judged.n)} pictures).",
         )
     return (
-        f"Mean of {len(group)} seeds: {judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))}",
-        f"(95{NARROW}% interval of the mean). Nothing but the seed varies: that these runs lie {between(*ends(levels))} "
-        f"is luck, and none of them is better than another. Standard deviation: {points(spread.sd)}.",
+        "Nothing but the seed varies",
+        f"{judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))} (mean of {len(group)} seeds and its "
+        f"95{NARROW}% interval). That the runs lie between {percent(min(levels))} and {percent(max(levels))} is luck, and "
+        f"none of them is better than another. The standard deviation is {points(spread.sd)}.",
     )
 
 
@@ -73,6 +74,8 @@ def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sent
     first, second, *_ = found.ranking
     reached = f"{judged_by} {percent(accuracy(first))}"
     luck = f"luck alone explains up to {points(found.luck)}"
+    if found.spread.source == "assumed":
+        luck = f"as nothing was repeated, luck is assumed to explain up to {points(found.luck)}"
     if found.best:
         several = f" ± {points(found.spread.band(len(first)))} (mean of {len(first)} seeds)" if len(first) > 1 else ""
         ahead = f"{points(found.lead)} ahead of {named(second, settings)}; {luck}."
@@ -113,11 +116,6 @@ def plain(sentence: Sentence) -> str:
 def between(low: float, high: float) -> str:
     """Write two accuracies on one line, without a break at the dash."""
     return f"{percent(low)}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
-
-
-def ends(levels: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and the highest of several accuracies."""
-    return min(levels), max(levels)
 
 
 def _effect(effect: Effect, judged_by: Judge) -> Sentence:
