@@ -78,7 +78,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("mean step loss"),
+        Right("loss while trained"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),
@@ -90,7 +90,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                f"{record.running_loss:.4f}",
+                f"{record.loss:.4f}",
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),

@@ -36,6 +36,7 @@ SETS_ALIKE = (
     "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
     "validation does not, it overfits."
 )
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
 NO_VALIDATION = (
     "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
     "happen, train again with validation pictures."
@@ -90,7 +91,9 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         on_resync=partial(curve_feed.forget, "run_chart"),
     )
     st.caption(
-        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
+        "Loss falls as the network learns: each point is the mean over the pictures since the one before, as it was trained "
+        "on them. "
+        + (SMOOTHED if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     first_kernels.show(reading, run)
