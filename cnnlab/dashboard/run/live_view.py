@@ -15,7 +15,7 @@ from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, 
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
-from cnnlab.dashboard.widgets import live_chart, run_labels
+from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, duration, percent, points
 from cnnlab.records import RunStatus, Score
@@ -83,6 +83,7 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
     _head(store, run, parent)
     if run.imported:
         first_kernels.show(reading, run)
+        st.caption(times.moments(run))
         return
     _numbers(run)
     live_chart.live_chart(
@@ -102,6 +103,7 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
     elif run.status is RunStatus.DIVERGED:
         next_steps.offer_smaller_steps(run)
     plan.show(run)
+    st.caption(times.moments(run))
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
