@@ -90,10 +90,10 @@ def test_at_most_eight_are_compared(open_page: OpenPage, insert_run: Any) -> Non
 
 
 def test_the_sentences_come_from_the_data(open_page: OpenPage, insert_run: Any) -> None:
-    """Same accuracies: too close to call; each run's own verdict; figures for both."""
+    """The same accuracies: said, and no run is better; each run's own verdict; figures for both."""
     a, b = insert_run(epochs=8, name="A"), insert_run(epochs=8, name="B")
     app = open_page("compare", runs=f"{a.id},{b.id}")
-    assert "differ by 0.0 points on the 10 000 test pictures" in words(app)
+    assert "These runs have the same settings, and the same test accuracy" in words(app)
     assert "A gets ahead on its training pictures" in words(app)
     assert len(app.get("plotly_chart")) == 3
     assert "have the same settings throughout" in words(app)

@@ -2,7 +2,7 @@
 there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -17,8 +17,9 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
 from cnnlab.figures.style import RUN_COLOURS
-from cnnlab.records import FullScores
+from cnnlab.records import FullScores, RunStatus
 from cnnlab.runs import Run, Store
+from cnnlab.schema import TrainingConfig
 
 When = Literal["last", "best"]
 WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
@@ -61,7 +62,8 @@ def pace_s(runs: Sequence[Run]) -> float | None:
 def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
     when = _when() if any(run.results for run in chosen) else "last"
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
-    if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):
+    contenders = [Contender(run.name, run.config, scores) for run, scores in scored]
+    if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
     for number, run in enumerate(chosen):
         _verdict(store, run, RUN_COLOURS[number])
@@ -77,6 +79,13 @@ def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
             "whisker is the 95 % interval that so many pictures allow."
         )
     _curves(store, chosen)
+
+
+def _known(store: Store, when: When) -> Iterator[tuple[TrainingConfig, float]]:
+    """Yield the settings and test accuracy of every finished run: they may show how much another seed does."""
+    for run in store.list():
+        if run.status is RunStatus.FINISHED and (scores := scores_of(run, when)):
+            yield run.config, scores.test.accuracy
 
 
 def _when() -> When:

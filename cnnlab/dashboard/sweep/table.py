@@ -45,16 +45,18 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     epochs = [each.epoch if each else None for each in outcomes]
     times = [duration(run.elapsed_s) if run.step else "" for run in runs]
     return [
-        *(
-            Column(axis.label, [_cell(axis, getattr(run.config, axis.name)) for run in runs], _look(axis))
-            for axis in axes
-        ),
+        *(setting_column(axis, [getattr(run.config, axis.name) for run in runs]) for axis in axes),
         *_accuracies(outcomes, judged_by),
         Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
         columns.status([run.status for run in runs]),
         Column("Training time", times, column.TextColumn(alignment="right")),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),
     ]
+
+
+def setting_column(axis: Setting, values: Sequence[Any]) -> Column:
+    """Return the column of a setting that varies."""
+    return Column(axis.label, [_cell(axis, value) for value in values], _look(axis))
 
 
 def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterator[Column]:
