@@ -1,15 +1,22 @@
-"""This module makes a table from columns: each column's heading, its cells, and how Streamlit shows the cells."""
+"""This module makes a table from columns: each column's heading, its cells, and how Streamlit shows the cells.
+
+A number stays a number and a time a time: Streamlit sorts what it is given, and "10" comes before "9" as text.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard.widgets.run_labels import STATUS
+from cnnlab.dashboard.widgets.markdown import cell
+from cnnlab.dashboard.widgets.run_labels import STATUS, setting_value, training_pictures
 from cnnlab.formatting import NARROW
 from cnnlab.records import RunStatus
+from cnnlab.runs import Run
+from cnnlab.schema import Setting
 
 
 @dataclass(frozen=True)
@@ -48,3 +55,41 @@ def status(statuses: Sequence[RunStatus]) -> Column:
 def accuracy(heading: str, percents: Sequence[float | None], help: str, width: int | None = None) -> Column:
     """Return a column of accuracies in percent, as numbers, so that they can be sorted."""
     return Column(heading, percents, st.column_config.NumberColumn(help=help, format=f"%.1f{NARROW}%%", width=width))
+
+
+def setting(setting: Setting, runs: Sequence[Run]) -> Column:
+    """Return the column of a setting: a number as a number, anything else in words; empty where nobody knows it."""
+    known = [getattr(run.config, setting.name) if run.knows(setting.name) else None for run in runs]
+    if setting.kind is int:
+        if setting.name == "train_subset":
+            known = [training_pictures(run) for run in runs]
+        return Column(setting.label, known, st.column_config.NumberColumn(help=setting.help, format="localized"))
+    if setting.kind is float:
+        return Column(setting.label, known, st.column_config.NumberColumn(help=setting.help, format="%g"))
+    words = [
+        cell(setting_value(setting, value)) if run.knows(setting.name) else None
+        for run, value in zip(runs, known, strict=True)
+    ]
+    return Column(setting.label, words, st.column_config.TextColumn(help=setting.help))
+
+
+def training_time(runs: Sequence[Run]) -> Column:
+    """Return the column of how long each run has trained; empty before its first step."""
+    seconds = [round(run.elapsed_s, run.elapsed_s < 10) if run.step else None for run in runs]
+    spans = pd.to_timedelta(pd.Series(seconds, dtype="float64"), unit="s")
+    help = "How long it has trained, without waiting and measuring."
+    return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"))
+
+
+def moments(heading: str, times: Sequence[datetime | None], help: str) -> Column:
+    """Return a column of moments, each shown in the time zone of the visitor's browser."""
+    zone = st.context.timezone
+    return Column(
+        heading,
+        pd.to_datetime(pd.Series(times, dtype="object"), utc=True),
+        st.column_config.DatetimeColumn(
+            help=f"{help} In {zone.replace('_', ' ')} time." if zone else f"{help} In UTC.",
+            format="D MMM YYYY, HH:mm",
+            timezone=zone,
+        ),
+    )
