@@ -1,5 +1,6 @@
-"""This module writes numbers as people read them: percent, points, losses, counts and durations."""
+"""This module writes numbers as people read them: percent, points, losses, counts, durations and moments."""
 
+from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from math import isfinite
 
@@ -55,6 +56,12 @@ def duration(seconds: float) -> str:
     if minutes:
         return f"{minutes}{NARROW}min {whole % 60}{NARROW}s"
     return f"{whole}{NARROW}s"
+
+
+def moment(when: datetime, zone: tzinfo | None = None) -> str:
+    """Write a moment in a time zone, this machine's without one, with the zone's name: "5 Nov 2026, 14:05 CET"."""
+    there = when.astimezone(zone)
+    return f"{there.day} {there:%b %Y, %H:%M %Z}"
 
 
 def augmented_test(score: Score) -> str:

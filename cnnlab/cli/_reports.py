@@ -96,7 +96,7 @@ class BarReport:
     def _epoch(self, record: EpochRecord) -> None:
         parts = [
             f"epoch {record.epoch}/{self._run.config.epochs}",
-            f"loss {record.running_loss:.4f}",
+            f"loss {record.loss:.4f}",
             f"train {percent(record.train_sample)} (a sample of {count(record.train_sample.n)})",
             f"validation {percent(record.validation)}" if record.validation else "",
         ]

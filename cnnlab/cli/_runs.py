@@ -4,6 +4,7 @@ import json
 
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
+from cnnlab.formatting import moment
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS
@@ -38,7 +39,7 @@ def _row(run: Run, swept: bool) -> list[str]:
         percent(last.train_sample if last else None),
         percent(last.validation if last else None),
         percent(run.results.final.test if run.results else None),
-        run.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        moment(run.created_at),
     ]
 
 
@@ -57,6 +58,7 @@ class Show(OneRun, Reporting):
         print(f"Run {run.number}, “{run.name}”: {run.status}. {run.message or ''}".rstrip())
         if run.note:
             print(run.note)
+        print(" · ".join(f"{what} {moment(when)}" for what, when in run.moments.items()))
         print(f"\n{_settings(run)}")
         if epochs:
             print(f"\n{_epochs(epochs, run)}")
@@ -78,7 +80,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("mean step loss"),
+        Right("loss while trained"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),
@@ -90,7 +92,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                f"{record.running_loss:.4f}",
+                f"{record.loss:.4f}",
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),

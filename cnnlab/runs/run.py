@@ -78,6 +78,15 @@ class Run:
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
     @property
+    def moments(self) -> dict[str, datetime]:
+        """Return when the run was created, when it first started to train and when it ended, as far as it has come."""
+        if self.status is RunStatus.IMPORTED:
+            return {"Brought here": self.created_at}
+        ended = "Finished" if self.status is RunStatus.FINISHED else "Ended"
+        known = {"Created": self.created_at, "Started": self.started_at, ended: self.finished_at}
+        return {what: when for what, when in known.items() if when}
+
+    @property
     def imported(self) -> Imported | None:
         """Return where the run's weights come from; None where they were trained here."""
         if self.status is not RunStatus.IMPORTED:

@@ -8,7 +8,7 @@ import streamlit as st
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare import pick
 from cnnlab.dashboard.compare.pick import MOST, Colours
-from cnnlab.dashboard.widgets import columns
+from cnnlab.dashboard.widgets import columns, times
 from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.dashboard.widgets.markdown import cell
 from cnnlab.formatting import tenths
@@ -82,9 +82,9 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
             column.NumberColumn(help="The last epoch that was measured.", format="%d"),
         ),
         columns.training_time(runs),
-        columns.moments("Created", [run.created_at for run in runs], "When somebody asked for it."),
-        columns.moments("Started", [run.started_at for run in runs], "When it left the queue for the first time."),
-        columns.moments("Ended", [run.finished_at for run in runs], "When it finished, was stopped or failed."),
+        times.column("Created", [run.created_at for run in runs], "When somebody asked for it."),
+        times.column("Started", [run.started_at for run in runs], "When it left the queue for the first time."),
+        times.column("Ended", [run.finished_at for run in runs], "When it finished, was stopped or failed."),
     ]
 
 

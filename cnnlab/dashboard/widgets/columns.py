@@ -5,7 +5,6 @@ A number stays a number and a time a time: Streamlit sorts what it is given, and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -79,17 +78,3 @@ def training_time(runs: Sequence[Run]) -> Column:
     spans = pd.to_timedelta(pd.Series(seconds, dtype="float64"), unit="s")
     help = "How long it has trained, without waiting and measuring."
     return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"))
-
-
-def moments(heading: str, times: Sequence[datetime | None], help: str) -> Column:
-    """Return a column of moments, each shown in the time zone of the visitor's browser."""
-    zone = st.context.timezone
-    return Column(
-        heading,
-        pd.to_datetime(pd.Series(times, dtype="object"), utc=True),
-        st.column_config.DatetimeColumn(
-            help=f"{help} In {zone.replace('_', ' ')} time." if zone else f"{help} In UTC.",
-            format="D MMM YYYY, HH:mm",
-            timezone=zone,
-        ),
-    )
