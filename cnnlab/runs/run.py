@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -200,11 +201,12 @@ def _results(results: str) -> Results:
     return Results.model_validate_json(results)
 
 
-def _environment(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=4096)
+def _environment(text: str) -> Mapping[str, Any]:
     environment = json.loads(text)
     if not isinstance(environment, dict):
         raise ValueError("not an object")
-    return environment
+    return MappingProxyType(environment)
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:

@@ -1,15 +1,14 @@
 """This module draws the runs of a sweep as a table: what varies and what came of it, the best first."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import streamlit as st
 
 from cnnlab.analysis.outcomes import Judge, Outcome
-from cnnlab.dashboard.compare.table import MOST
-from cnnlab.dashboard.widgets import columns, run_labels
+from cnnlab.dashboard.compare.pick import MOST
+from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.columns import Column
-from cnnlab.formatting import duration, tenths
+from cnnlab.formatting import tenths
 from cnnlab.runs import Run
 from cnnlab.schema import Setting
 
@@ -43,20 +42,14 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     column = st.column_config
     runs, outcomes = [run for run, _ in rated], [each for _, each in rated]
     epochs = [each.epoch if each else None for each in outcomes]
-    times = [duration(run.elapsed_s) if run.step else "" for run in runs]
     return [
-        *(setting_column(axis, [getattr(run.config, axis.name) for run in runs]) for axis in axes),
+        *(columns.setting_of_runs(axis, runs) for axis in axes),
         *_accuracies(outcomes, judged_by),
         Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
         columns.status([run.status for run in runs]),
-        Column("Training time", times, column.TextColumn(alignment="right")),
+        columns.training_time(runs),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),
     ]
-
-
-def setting_column(axis: Setting, values: Sequence[Any]) -> Column:
-    """Return the column of a setting that varies."""
-    return Column(axis.label, [_cell(axis, value) for value in values], _look(axis))
 
 
 def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterator[Column]:
@@ -75,15 +68,3 @@ def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterato
     yield columns.accuracy("Train sample" if sampled else "Train", train, f"Accuracy on {trained_on}. {when}")
     help = f"Train minus {judged_by}, in points."
     yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f"))
-
-
-def _cell(axis: Setting, value: Any) -> Any:
-    """Return a number as it is, and a word as people read it."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else run_labels.setting_value(axis, value)
-
-
-def _look(axis: Setting) -> Any:
-    if axis.kind in (int, float):
-        return st.column_config.NumberColumn(help=axis.help, format="%g" if axis.kind is float else "%d")
-    return st.column_config.TextColumn(help=axis.help)
