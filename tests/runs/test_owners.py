@@ -37,6 +37,7 @@ BY_PROCESSES = {
 READING: dict[str, Callable[[Store, str], Any]] = {
     "get": lambda store, id: store.get(id),
     "list": lambda store, id: store.list(),
+    "people": lambda store, id: store.people(),
     "folder": lambda store, id: store.folder(id),
     "path": lambda store, id: None,  # of a checkpoint; asks nothing
     "steps": lambda store, id: store.steps(id),

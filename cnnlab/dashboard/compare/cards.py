@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.compare import pick
+from cnnlab.dashboard.compare import filters, pick
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot
 from cnnlab.dashboard.run import downloads, header
@@ -33,6 +33,7 @@ def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
         run_labels.status_badge(run.status)
         header.owner(run)
         st.space("stretch")
+        filters.pin(store, run)
         header.describe(store, run)
     st.caption(escape(run_labels.difference_line(run, parent)))
     if run.note:

@@ -1,7 +1,7 @@
 """This module writes runs and their settings as people read them: name, status, difference from another run."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -79,9 +79,14 @@ def names(runs: Iterable[Run], words: Callable[[Run], str] = lambda run: run.nam
     Streamlit tells the options of a list apart by their words, and a table its columns by their headings.
     """
     by_id = {run.id: run for run in runs}
-    said = {id: words(run) for id, run in by_id.items()}
+    return told_apart({id: words(run) for id, run in by_id.items()}, lambda id: f"run {by_id[id].number}")
+
+
+def told_apart(words: Mapping[str, str], mark: Callable[[str], str]) -> dict[str, str]:
+    """Return the words of each id, followed by its mark as often as they are another's words too."""
+    said = dict(words)
     while alike := {text for text, times in Counter(said.values()).items() if times > 1}:
-        said = {id: f"{text} · run {by_id[id].number}" if text in alike else text for id, text in said.items()}
+        said = {id: f"{text} · {mark(id)}" if text in alike else text for id, text in said.items()}
     return said
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from cnnlab.records import Results, RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import NotYoursError, StoreError
 from cnnlab.runs.exit import crash_note
+from cnnlab.runs.naming import default_name
 from cnnlab.runs.permissions import NOBODY, Actor
 from cnnlab.runs.run import Run
 from cnnlab.runs.store import tables
@@ -42,13 +42,19 @@ class Queue(Connected):
     """A `Queue` is the part of the store that decides which process trains which run, and when."""
 
     def create(
-        self, config: TrainingConfig, name: str | None = None, parent_id: str | None = None, *, mine: bool = False
+        self,
+        config: TrainingConfig,
+        name: str | None = None,
+        parent_id: str | None = None,
+        *,
+        mine: bool = False,
+        plain: TrainingConfig | None = None,
     ) -> Run:
         """Queue a run and return it; where `mine`, claim the run for this process at once, without waiting.
 
-        Without a name the run is called by its architecture and number. Raises StoreError.
+        Without a name the run is called by what tells it apart from `plain`, and its number. Raises StoreError.
         """
-        values: dict[str, Any] = {"parent_id": parent_id}
+        values: dict[str, Any] = {"parent_id": parent_id, "plain": plain}
         if mine:
             values |= {"status": RunStatus.RUNNING, "pid": os.getpid()}
         with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
@@ -75,6 +81,7 @@ class Queue(Connected):
         names: Sequence[str | None],
         *,
         locked: bool = False,
+        plain: TrainingConfig | None = None,
         prepare: Callable[[str], None] = lambda id: None,
         **values: Any,
     ) -> Iterator[tuple[Connection, list[str]]]:
@@ -102,29 +109,12 @@ class Queue(Connected):
                 row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": place, **values}
                 number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
                 if not name:
-                    named = {"name": f"{config.architecture} {number}"}
+                    named = {"name": default_name(config, plain, actor.name, number)}
                     connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
             yield connection, ids
         self.ring()
         for id in ids:
             logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
-
-    @contextmanager
-    def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
-        """Make a run's folder, which must not exist; remove it where the block fails. Raises StoreError."""
-        folder = self.folder(id)
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise StoreError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-        try:
-            if locked:
-                locks.take(folder)
-            yield
-        except BaseException:
-            locks.release(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
 
     def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many runs.

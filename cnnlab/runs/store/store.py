@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Collection
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from cnnlab import logs
 from cnnlab.records import RunStatus
@@ -64,6 +64,12 @@ class Store(Imports, History, Recovery):
             logs.event("deleted", run=id)
         finally:
             locks.release(self.folder(id))
+
+    def people(self) -> dict[str, str]:
+        """Return the names of the people who have runs, by their ids; two people may have one name."""
+        owners = select(RUNS.owner, RUNS.owner_name).where(RUNS.owner.is_not(None)).order_by(RUNS.number)
+        with self.database.reading() as connection:
+            return {row.owner: row.owner_name or "" for row in connection.execute(owners)}
 
     def list(self, ids: Collection[str] | None = None) -> list[Run]:
         """Return every run, or those of `ids` that are there, the newest first, in one query."""
