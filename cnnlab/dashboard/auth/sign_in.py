@@ -17,6 +17,10 @@ from cnnlab.runs.text_rules import clean_person
 
 MOST_BYTES = 8_192
 WRONG = "That is not the access code."
+OVER = (
+    "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "
+    "Sign in, and you are back on the page you were on."
+)
 ELSEWHERE = "This form was sent by a page of another site. Open this server's own address and sign in there."
 
 
@@ -48,7 +52,8 @@ class SignIn:
         """
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), status=401)
+            fault = OVER if COOKIE in request.cookies else ""
+            return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), fault=fault, status=401)
         return login_page.refused(request, "Sign in first: open this server's address in a browser.", 401)
 
     def _form(self, request: Request) -> Response:
@@ -77,15 +82,7 @@ class SignIn:
             return self._again(wanted, name, str(error), 422)
         logs.event("signed in", name=name, kind=kind)
         response = _leave_for(wanted)
-        response.set_cookie(
-            COOKIE,
-            self._passes.give(kind, name, fields.get("word", "")),
-            max_age=HOURS * 3600,
-            path=self._cookie_path,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",  # not strict: a link in a mail or a school's portal must not ask to sign in again
-        )
+        self._set_cookie(request, response, self._passes.give(kind, name, fields.get("word", "")))
         return response
 
     def _again(self, wanted: str, name: str, fault: str, status: int, **headers: str) -> Response:
@@ -96,8 +93,20 @@ class SignIn:
         given = self._passes.read(request.cookies.get(COOKIE))
         if given and same_origin(request.scope):  # another site's link or picture signs nobody out
             self._passes.end(given)
-            response.delete_cookie(COOKIE, path=self._cookie_path)
+            self._set_cookie(request, response, "over")
         return response
+
+    def _set_cookie(self, request: Request, response: Response, text: str) -> None:
+        """Give the browser a pass. It is kept longer than it holds, so that the form can say that it has ended."""
+        response.set_cookie(
+            COOKIE,
+            text,
+            max_age=2 * HOURS * 3600,
+            path=self._cookie_path,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",  # not strict: a link in a mail or a school's portal must not ask to sign in again
+        )
 
 
 async def _fields(request: Request) -> Mapping[str, str]:
