@@ -22,6 +22,10 @@ TAKEN = (
     "There is a “{name}” here already. If that is you, sign in with the word you came with. If not, add something to your "
     "name, like the first letter of your surname. Or sign in once more just so: then there are two of that name."
 )
+OVER = (
+    "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "
+    "Sign in, and you are back on the page you were on."
+)
 ELSEWHERE = "This form was sent by a page of another site. Open this server's own address and sign in there."
 
 
@@ -59,7 +63,8 @@ class SignIn:
         """
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), status=401)
+            fault = OVER if COOKIE in request.cookies else ""
+            return login_page.form(f"{self._base}sign-in", local_path(wanted, self._base), fault=fault, status=401)
         return login_page.refused(request, "Sign in first: open this server's address in a browser.", 401)
 
     def _form(self, request: Request) -> Response:
@@ -91,15 +96,7 @@ class SignIn:
             return self._again(wanted, name, TAKEN.format(name=name), 409, again=name)
         logs.event("signed in", name=name, kind=kind)
         response = _leave_for(wanted)
-        response.set_cookie(
-            COOKIE,
-            self._passes.give(kind, name, word),
-            max_age=HOURS * 3600,
-            path=self._cookie_path,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",  # not strict: a link in a mail or a school's portal must not ask to sign in again
-        )
+        self._set_cookie(request, response, self._passes.give(kind, name, word))
         return response
 
     def _is_taken(self, name: str, word: str) -> bool:
@@ -116,8 +113,20 @@ class SignIn:
         given = self._passes.read(request.cookies.get(COOKIE))
         if given and same_origin(request.scope):  # another site's link or picture signs nobody out
             self._passes.end(given)
-            response.delete_cookie(COOKIE, path=self._cookie_path)
+            self._set_cookie(request, response, "over")
         return response
+
+    def _set_cookie(self, request: Request, response: Response, text: str) -> None:
+        """Give the browser a pass. It is kept longer than it holds, so that the form can say that it has ended."""
+        response.set_cookie(
+            COOKIE,
+            text,
+            max_age=2 * HOURS * 3600,
+            path=self._cookie_path,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",  # not strict: a link in a mail or a school's portal must not ask to sign in again
+        )
 
 
 async def _fields(request: Request) -> Mapping[str, str]:
