@@ -9,7 +9,8 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from cnnlab.analysis.diagnosis import Contender, Sign, comparison, diagnose, overfitting
+from cnnlab.analysis.comparison import Contender, comparison
+from cnnlab.analysis.diagnosis import Sign, diagnose, overfitting
 from cnnlab.dashboard.compare.table import dot, settings_that_differ, value_of
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets.markdown import escape

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cnnlab.analysis.diagnosis import best_epoch, diagnose, overfitting
+from cnnlab.analysis.comparison import best_epoch
+from cnnlab.analysis.diagnosis import diagnose, overfitting
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.run import next_steps
 from cnnlab.dashboard.widgets.markdown import escape
