@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
-from cnnlab.figures.style import DASH, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.figures.style import DASH, PERCENT_TICKS, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import NARROW, percent
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
@@ -34,7 +34,7 @@ def over_setting(outcomes: Sequence[Outcome], axis: Setting, judged_by: Judge, *
         if joined and len(values) > 1:
             figure.add_trace(_line(outcomes, places, set_name, axis))
     figure.update_layout(template=TEMPLATE, height=340, hovermode="closest")
-    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=".0%")
+    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=PERCENT_TICKS)
     figure.update_xaxes(title_text=axis.label.lower(), **_ticks(values, places, axis, joined))
     return figure
 

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.comparison import Contender, comparison
-from cnnlab.analysis.diagnosis import Sign, diagnose, overfitting
 from cnnlab.dashboard.compare.table import dot, settings_that_differ, value_of
 from cnnlab.dashboard.state.polling import poll
+from cnnlab.dashboard.widgets import verdict
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
@@ -25,13 +25,6 @@ WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
 """The epochs that a run can be judged by, and what they are called."""
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
-
-MARKS = {
-    Sign.OVERFITS: ":red[:material/trending_up:]",
-    Sign.UNSTABLE: ":red[:material/ssid_chart:]",
-    Sign.GROWING: ":orange[:material/visibility:]",
-    Sign.NONE: ":green[:material/check_circle:]",
-}
 
 SIDE_BY_SIDE = 3
 """Runs up to which half the page's width is enough for a figure."""
@@ -73,8 +66,8 @@ def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between train and test; the "
-            "whisker is the 95 % interval that so many pictures allow."
+            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between the sets "
+            "it names. Whiskers: the 95 % interval that so many pictures allow, where they were not trained on."
         )
     _curves(store, chosen)
 
@@ -95,14 +88,9 @@ def _when() -> When:
 
 def _verdict(store: Store, run: Run, colour: str) -> None:
     """Write whether the run overfits, after its coloured dot."""
-    epochs = store.epochs(run.id)
-    sign = diagnose(epochs).sign
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
-        mark = f"{MARKS[sign]} " if sign in MARKS else ""
-        unmeasured = f"{run.name} comes from a file: nothing of it was measured here."
-        said = unmeasured if run.imported else overfitting(run.name, epochs, run.results)
-        st.markdown(mark + escape(said), width="stretch")
+        st.markdown(verdict.line(run.name, run, store.epochs(run.id)), width="stretch")
 
 
 def _curves(store: Store, chosen: Sequence[Run]) -> None:

@@ -16,7 +16,7 @@ from cnnlab.dashboard.sweep import actions, table
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
-from cnnlab.formatting import NARROW, count, percent, points
+from cnnlab.formatting import NARROW, count, percent, percent_range, points
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import Setting
@@ -136,15 +136,10 @@ def _sureness(best: Sequence[Outcome]) -> str:
     """
     if len(best) > 1:
         levels = [each.judged.accuracy for each in best]
-        return f"(mean of {len(best)} seeds, {_between(min(levels), max(levels))})"
+        return f"(mean of {len(best)} seeds, {percent_range(min(levels), max(levels))})"
     judged = best[0].judged
-    interval = f"95{NARROW}% interval {_between(*interval95(judged.accuracy, judged.n))}"
+    interval = f"95{NARROW}% interval {percent_range(*interval95(judged.accuracy, judged.n))}"
     return f"after epoch {best[0].epoch} ({interval} of {count(judged.n)} pictures)"
-
-
-def _between(low: float, high: float) -> str:
-    """Write two accuracies on one line, without a break at the dash."""
-    return f"{100 * low:.1f}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
 
 
 def _links(rated: Rated, marked: Sequence[Run]) -> None:
