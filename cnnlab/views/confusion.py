@@ -36,7 +36,7 @@ def draw(screen: Screen, said: Predictions) -> None:
     """Draw the confusion matrix, each class's accuracy, the most frequent mistakes, and a chosen cell's pictures."""
     info = screen.subject.info
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
-    new = screen.subject.set != "train sample"  # what was trained on says nothing of other pictures
+    new = screen.subject.set in HELD_OUT
     interval = f"; 95{NARROW}% interval {percent_range(*interval95(said.accuracy, len(said.labels)))}" if new else ""
     st.markdown(
         f"**{escape((screen.subject.set or '').capitalize())} accuracy {percent(said.accuracy)}**: {count(said.right)} of "
