@@ -1,8 +1,9 @@
-"""This module writes numbers as people read them: percent, points, losses, counts and durations.
+"""This module writes numbers as people read them: percent, points, losses, counts, durations and moments.
 
 Every accuracy on every screen is rounded here, so that one number is never two (a test looks for other roundings).
 """
 
+from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from math import isfinite
 
@@ -77,6 +78,12 @@ def duration(seconds: float) -> str:
     if minutes:
         return f"{minutes}{NARROW}min {whole % 60}{NARROW}s"
     return f"{whole}{NARROW}s"
+
+
+def moment(when: datetime, zone: tzinfo | None = None) -> str:
+    """Write a moment in a time zone, this machine's without one, with the zone's name: "5 Nov 2026, 14:05 CET"."""
+    there = when.astimezone(zone)
+    return f"{there.day} {there:%b %Y, %H:%M %Z}"
 
 
 def augmented_test(score: Score) -> str:

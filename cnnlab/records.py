@@ -71,13 +71,19 @@ class StepRecord(Record):
     epoch: int
     """The epoch they belong to, from 1."""
     loss: float
-    """Mean over their batches, in training mode: what the optimizer saw."""
+    """Mean cross entropy over their pictures, nats: as they were trained on (with dropout, augmented), but without label
+    smoothing, as every other loss is. Records without `pictures` are of an older cnnlab, which took the mean over the
+    batches and left label smoothing in."""
     accuracy: float
-    """Mean over their batches, in training mode, 0 to 1."""
+    """Share of right answers among their pictures, as they were trained on, 0 to 1."""
     lr: float
     """Of the last of them."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    pictures: int | None = None
+    """Pictures in their batches: the last batch of an epoch may be short. None in records of an older cnnlab."""
+    objective: float | None = None
+    """Mean over their pictures of what the optimizer made smaller, where that is not `loss`: with label smoothing."""
 
 
 class EpochRecord(Record):
@@ -89,7 +95,8 @@ class EpochRecord(Record):
     step: int
     """Steps taken so far."""
     running_loss: float
-    """Mean of the epoch's step losses, as the tutorial prints it."""
+    """The tutorial's own figure: the mean over the epoch's batches of what the optimizer saw, in which a short last batch
+    weighs as much as a whole one. To compare with the tutorial, and for nothing else."""
     train_sample: Score
     """A fixed sample of the training set: as many pictures as the validation set has, or 5,000 without one; never more
     than there are.
@@ -98,6 +105,14 @@ class EpochRecord(Record):
     """The whole validation set; None where the run has none."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    training_loss: float | None = None
+    """Mean cross entropy over the epoch's pictures, each as it was trained on, without label smoothing. None in records
+    of an older cnnlab."""
+
+    @property
+    def loss(self) -> float:
+        """Return the epoch's loss while it trained: over its pictures, or as an older cnnlab averaged it."""
+        return self.running_loss if self.training_loss is None else self.training_loss
 
 
 class FullScores(Record):

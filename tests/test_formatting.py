@@ -46,7 +46,8 @@ def test_zero_has_no_sign(share: float) -> None:
 ROUNDED = re.compile(
     r"""100(?:\.0)?\s*\*[^\n]*:[,+]?\.\d+f      # f"{100 * share:.1f}"
     |:[,+]?\.[1-9]%\}                         # f"{share:.1%}"
-    |round\(\s*(?:100|1000)(?:\.0)?\s*\*\s*(?-i:[a-z])    # round(100 * share, 1)
+    |round\(\s*100(?:\.0)?\s*\*[^,\n]*,\s*\d   # round(100 * share, 1)
+    |Math\.round\(\s*1000\s*\*[^\n]*/\s*10\b   # Math.round(1000 * share) / 10
     |(?:accuracy|gap|share)\w*(?:\)|\]|\.value)*:[,+]?\.\d+f   # f"{accuracy:.3f}"
     |tickformat\s*=\s*["'][^"']*%           # Plotly's own rounding, but for ticks: style.PERCENT_TICKS
     |%\{[^}]*:[^}]*%\}                       # f"%{y:.1%}" in a hovertemplate
@@ -82,6 +83,7 @@ def test_nothing_else_rounds_an_accuracy() -> None:
         'figure.update_yaxes(tickformat=".0%")',
         'hovertemplate="%{y:.1%}"',
         "`${(100 * accuracy).toFixed(1)}`",
+        "Math.round(1000 * share) / 10",
     ],
 )
 def test_another_rounding_would_be_found(line: str) -> None:

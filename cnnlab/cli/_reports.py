@@ -97,7 +97,7 @@ class BarReport:
     def _epoch(self, record: EpochRecord) -> None:
         parts = [
             f"epoch {record.epoch}/{self._run.config.epochs}",
-            f"loss {loss4(record.running_loss)}",
+            f"loss {loss4(record.loss)}",
             f"train {percent(record.train_sample)} (a sample of {count(record.train_sample.n)})",
             f"validation {percent(record.validation)}" if record.validation else "",
         ]

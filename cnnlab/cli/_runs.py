@@ -6,7 +6,7 @@ from cnnlab.analysis.diagnosis import evidence_of
 from cnnlab.analysis.verdict import verdict
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
-from cnnlab.formatting import loss4
+from cnnlab.formatting import loss4, moment
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS
@@ -41,7 +41,7 @@ def _row(run: Run, swept: bool) -> list[str]:
         percent(last.train_sample if last else None),
         percent(last.validation if last else None),
         percent(run.results.final.test if run.results else None),
-        run.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        moment(run.created_at),
     ]
 
 
@@ -60,6 +60,7 @@ class Show(OneRun, Reporting):
         print(f"Run {run.number}, “{run.name}”: {run.status}. {run.message or ''}".rstrip())
         if run.note:
             print(run.note)
+        print(" · ".join(f"{what} {moment(when)}" for what, when in run.moments.items()))
         print(f"\n{_settings(run)}")
         if epochs:
             print(f"\n{_epochs(epochs, run)}")
@@ -83,7 +84,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("mean step loss"),
+        Right("loss while trained"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),
@@ -95,7 +96,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                loss4(record.running_loss),
+                loss4(record.loss),
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),

@@ -8,12 +8,13 @@ import plotly.graph_objects as go
 
 from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
-from cnnlab.figures.style import INK, PERCENT_TICKS, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.figures.style import INK, PATTERN, PERCENT_TICKS, TEMPLATE, plain
 from cnnlab.formatting import NARROW, augmented_test, count, percent, percent_range, points, points_range
 from cnnlab.records import FullScores, Score
 
 ROW_PX = 34
-COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+AUGMENTED = "x"
+"""Pattern of the bar of the test set with test-time augmentation."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class RunScores:
     name: str
     scores: FullScores
     colour: str = INK
-    """Of the run wherever else it is drawn: that of the dot before its name."""
+    """Of the run wherever else it is drawn; the sets are told apart by the pattern of their bars."""
 
 
 def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
@@ -45,12 +46,12 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
             row += 1
             rows[set_name] = row
             ticks[row] = f"{set_name} <b>{percent(score.accuracy)}</b>"
-            figure.add_trace(_bar(row, set_name, score))
+            figure.add_trace(_bar(row, set_name, score, run.colour, PATTERN[set_name]))
         _bracket(figure, rows, run.scores)
         if augmented := run.scores.test_augmented:
             row += 1
             ticks[row] = f"{augmented_test(augmented)} <b>{percent(augmented.accuracy)}</b>"
-            figure.add_trace(_bar(row, "test", augmented, pattern="/"))
+            figure.add_trace(_bar(row, "test", augmented, run.colour, AUGMENTED))
         row += 1.6
     figure.update_layout(
         template=TEMPLATE,
@@ -75,7 +76,7 @@ def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:
     yield "test", scores.test
 
 
-def _bar(row: float, set_name: str, score: Score, pattern: str = "") -> go.Bar:
+def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> go.Bar:
     said = f"{percent(score.accuracy)} of {count(score.n)} pictures"
     whisker: dict[str, Any] | None = None
     if set_name != "train":
@@ -94,7 +95,12 @@ def _bar(row: float, set_name: str, score: Score, pattern: str = "") -> go.Bar:
         x=[score.accuracy],
         y=[row],
         orientation="h",
-        marker={"color": COLOURS[set_name], "cornerradius": 3, "pattern": {"shape": pattern, "solidity": 0.2}},
+        marker={
+            "color": colour,
+            "cornerradius": 3,
+            "line": {"color": colour, "width": 1.5},
+            "pattern": {"shape": pattern, "size": 7, "solidity": 0.35},
+        },
         error_x=whisker,
         customdata=[said],
         hovertemplate=f"{set_name if score.views == 1 else augmented_test(score)}: %{{customdata}}<extra></extra>",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -78,6 +79,15 @@ class Run:
     """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
+
+    @property
+    def moments(self) -> dict[str, datetime]:
+        """Return when the run was created, when it first started to train and when it ended, as far as it has come."""
+        if self.status is RunStatus.IMPORTED:
+            return {"Brought here": self.created_at}
+        ended = "Finished" if self.status is RunStatus.FINISHED else "Ended"
+        known = {"Created": self.created_at, "Started": self.started_at, ended: self.finished_at}
+        return {what: when for what, when in known.items() if when}
 
     @property
     def imported(self) -> Imported | None:
@@ -204,11 +214,12 @@ def _results(results: str) -> Results:
     return Results.model_validate_json(results)
 
 
-def _environment(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=4096)
+def _environment(text: str) -> Mapping[str, Any]:
     environment = json.loads(text)
     if not isinstance(environment, dict):
         raise ValueError("not an object")
-    return environment
+    return MappingProxyType(environment)
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import HELD_OUT, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles

@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cnnlab import logs
+from cnnlab.dashboard.app import errors
 from cnnlab.dashboard.app.base_url import base_path
 from cnnlab.dashboard.auth import login_page
 from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name
@@ -54,13 +54,13 @@ class Gate:
             await refuse(scope, receive, send, here.sentence)
 
     def _open(self) -> Door:
-        """Choose the `Door` when the server starts, and log the reason where other machines cannot come in."""
+        """Choose the `Door` when the server starts, and say the reason where other machines cannot come in."""
         here = self._door = self._choose()
         self._base = base_path()
         self._sign_in = SignIn(here.passes, self._base) if here.passes else None
         listens_at = st.get_option("server.address")
         if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
-            logs.refused("other machines", here.sentence)
+            errors.tell(here.sentence)
         return here
 
     def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:

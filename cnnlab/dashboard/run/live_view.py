@@ -15,7 +15,7 @@ from cnnlab.dashboard.run import curve_feed, first_kernels, header, plan, scores
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
-from cnnlab.dashboard.widgets import live_chart, run_labels
+from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, duration
 from cnnlab.records import RunStatus
@@ -36,6 +36,7 @@ SETS_ALIKE = (
     "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
     "validation does not, it overfits."
 )
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
 NO_VALIDATION = (
     "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
     "happen, train again with validation pictures."
@@ -82,6 +83,7 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
     _head(store, run, parent)
     if run.imported:
         first_kernels.show(reading, run)
+        st.caption(times.moments(run))
         return
     scores.tiles(run)
     live_chart.live_chart(
@@ -90,12 +92,15 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         on_resync=partial(curve_feed.forget, "run_chart"),
     )
     st.caption(
-        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
+        "Loss falls as the network learns: each point is the mean over the pictures since the one before, as it was trained "
+        "on them. "
+        + (SMOOTHED if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     first_kernels.show(reading, run)
     scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
+    st.caption(times.moments(run))
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:

@@ -1,16 +1,15 @@
 """This module draws the runs of a sweep as a table: what varies and what came of it, the best first."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import streamlit as st
 
 from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.outcomes import Judge, Outcome
-from cnnlab.dashboard.compare.table import MOST
-from cnnlab.dashboard.widgets import columns, run_labels
+from cnnlab.dashboard.compare.pick import MOST
+from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.columns import Column
-from cnnlab.formatting import duration, tenths
+from cnnlab.formatting import tenths
 from cnnlab.records import FullScores
 from cnnlab.runs import Run
 from cnnlab.schema import Setting
@@ -45,16 +44,12 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     column = st.column_config
     runs = [run for run, _ in rated]
     epochs = [each.epoch if each else None for _, each in rated]
-    times = [duration(run.elapsed_s) if run.step else "" for run in runs]
     return [
-        *(
-            Column(axis.label, [_cell(axis, getattr(run.config, axis.name)) for run in runs], _look(axis))
-            for axis in axes
-        ),
+        *(columns.setting_of_runs(axis, runs) for axis in axes),
         *_accuracies(rated, judged_by),
         Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
         columns.status([run.status for run in runs]),
-        Column("Training time", times, column.TextColumn(alignment="right")),
+        columns.training_time(runs),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),
     ]
 
@@ -80,15 +75,3 @@ def _whole(run: Run, outcome: Outcome | None) -> FullScores | None:
     measured = (run.results.best, run.results.final) if run.results and outcome else ()
     same = (each for each in measured if each and outcome and each.epoch == outcome.epoch and each.step is None)
     return next(same, None)
-
-
-def _cell(axis: Setting, value: Any) -> Any:
-    """Return a number as it is, and a word as people read it."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else run_labels.setting_value(axis, value)
-
-
-def _look(axis: Setting) -> Any:
-    if axis.kind in (int, float):
-        return st.column_config.NumberColumn(help=axis.help, format="%g" if axis.kind is float else "%d")
-    return st.column_config.TextColumn(help=axis.help)

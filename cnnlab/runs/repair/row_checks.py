@@ -76,7 +76,8 @@ def child(table: str, row: Row, folder: Path) -> Row | None:
 
 def _step(row: Row, folder: Path) -> bool:
     whole: bool = all(isinstance(row[name], int) and row[name] >= 0 for name in ("step", "epoch"))
-    return whole and all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
+    later = [row[name] for name in ("pictures", "objective") if row.get(name) is not None]  # columns since version 4
+    return whole and all(map(_number, [*(row[name] for name in ("loss", "accuracy", "lr", "elapsed_s")), *later]))
 
 
 def _epoch(row: Row, folder: Path) -> bool:

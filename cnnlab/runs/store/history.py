@@ -3,6 +3,7 @@
 The row is the commit: a file counts once the store names it, and not before.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +106,8 @@ class History(Connected):
         """Return a run's steps later than `after`, up to `until`, as columns thinned to about `points` points.
 
         The buckets have the same place and width however often the curve is asked for, so that one fetched bit by bit
-        is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is always there.
+        is as smooth as one fetched at once. A record counts by its pictures, or where an older cnnlab wrote it by the
+        steps it stands for. The last step is always there.
         """
         with self.database.reading() as connection:
             number = number_of(connection, id)
@@ -115,11 +117,11 @@ class History(Connected):
             before = select(func.coalesce(func.max(_STEPS.step), 0)).where(mine, _STEPS.step <= after)
             wanted = [mine, _STEPS.step > after, *([] if until is None else [_STEPS.step <= until])]
             since = func.lag(_STEPS.step, 1, connection.execute(before).scalar_one()).over(order_by=_STEPS.step)
-            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(*wanted)
-            record = records.subquery().c
+            pictures = func.coalesce(_STEPS.pictures, (_STEPS.step - since) * _batch_size(connection, number))
+            record = select(tables.steps, pictures.label("weight")).where(*wanted).subquery().c
             last: list[Any] = [func.max(record.step), func.max(record.epoch)]
             values = (record.loss, record.accuracy, record.lr)
-            means = [func.sum(value * record.covered) / func.sum(record.covered) for value in values]
+            means = [func.sum(value * record.weight) / func.sum(record.weight) for value in values]
             buckets = select(*last, *means).group_by((record.step - 1) // width).order_by(last[0])
             rows = connection.execute(buckets).all()
         columns = zip(*rows, strict=True) if rows else ([] for _ in range(5))
@@ -138,6 +140,15 @@ class History(Connected):
     def weights(self, id: str) -> list[Checkpoint]:
         """Return a run's checkpoints to look inside, in the order of their epochs."""
         return self.checkpoints(id, "weights")
+
+
+def _batch_size(connection: Connection, number: int) -> int:
+    """Return the pictures in a batch of a run; 1 where its settings cannot be read any more."""
+    config = connection.execute(select(RUNS.config).where(RUNS.number == number)).scalar_one()
+    try:
+        return int(json.loads(config)["batch_size"])
+    except (LookupError, TypeError, ValueError):
+        return 1
 
 
 def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dict[str, Any]:

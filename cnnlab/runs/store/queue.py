@@ -50,7 +50,7 @@ class Queue(Connected):
         """
         values: dict[str, Any] = {"parent_id": parent_id}
         if mine:
-            values |= {"status": RunStatus.RUNNING, "started_at": time.time(), "pid": os.getpid()}
+            values |= {"status": RunStatus.RUNNING, "pid": os.getpid()}
         with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
             return read_run(connection, id)
 
@@ -95,7 +95,7 @@ class Queue(Connected):
                 prepare(id)
             connection = stack.enter_context(self.database.writing())
             now = clock(connection)
-            values["created_at"] = now
+            values |= {"created_at": now, "started_at": now if locked else None}
             waits = values["status"] is RunStatus.QUEUED
             places = self._places(connection, actor, len(ids), now) if waits else [now] * len(ids)
             for id, config, name, place in zip(ids, configs, cleaned, places, strict=True):

@@ -18,8 +18,9 @@ from cnnlab.schema import TrainingConfig
 
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
-V1, V2 = STORES
-"""1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one."""
+V1, V2, V3 = STORES
+"""1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one.
+3: runs of two people, with label smoothing and a short last batch."""
 
 
 @pytest.fixture
@@ -147,7 +148,21 @@ def test_a_store_of_version_2_opens(old: AppConfig) -> None:
             assert store.resume(run.id).status is RunStatus.QUEUED
 
 
-@pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("kept", [V3], ids=["v3"])
+def test_records_of_version_3_say_what_they_are(old: AppConfig) -> None:
+    """Means over batches, with label smoothing: no pictures and no objective is made up for them, and they are drawn."""
+    store = Store(old)
+    finished = store.list()[-1]
+    steps, epochs = store.steps(finished.id), store.epochs(finished.id)
+
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6]  # 130 pictures in batches of 64
+    assert {(step.pictures, step.objective) for step in steps} == {(None, None)}
+    assert [(record.training_loss, record.loss) for record in epochs] == [(None, r.running_loss) for r in epochs]
+    assert store.curve(finished.id).loss == [step.loss for step in steps]
+    assert [run.owner_name for run in store.list()][-3:] == ["Ada"] * 3
+
+
+@pytest.mark.parametrize("kept", [V1, V2], ids=lambda path: path.stem)
 def test_runs_of_before_people_signed_in_are_nobodys(old: AppConfig, kept: Path) -> None:
     """Only a teacher, or this machine itself, changes them."""
     store = Store(old)
