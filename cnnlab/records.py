@@ -36,6 +36,11 @@ class RunStatus(StrEnum):
         """
         return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 
+    @property
+    def measurable(self) -> bool:
+        """Return True where a run may be measured where it stands: a person or the machine has ended it early."""
+        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED)
+
 
 class Record(BaseModel):
     """A `Record` is something a run reports. It is frozen."""
@@ -93,7 +98,9 @@ class EpochRecord(Record):
     """The tutorial's own figure: the mean over the epoch's batches of what the optimizer saw, in which a short last batch
     weighs as much as a whole one. To compare with the tutorial, and for nothing else."""
     train_sample: Score
-    """A fixed sample of the training set, as large as the validation set."""
+    """A fixed sample of the training set: as many pictures as the validation set has, or 5,000 without one; never more
+    than there are.
+    """
     validation: Score | None
     """The whole validation set; None where the run has none."""
     elapsed_s: float
@@ -112,11 +119,14 @@ class FullScores(Record):
     """`FullScores` are the scores of one network on the whole of each set."""
 
     epoch: int
+    """Epochs completed before it was measured."""
     train: Score
     validation: Score | None
     test: Score
     test_augmented: Score | None = None
     """The test set with test-time augmentation, where the run asked for it; never in the place of `test`."""
+    step: int | None = None
+    """The step it stands at where it was stopped within an epoch; None at the end of an epoch."""
 
 
 class Plan(Record):
@@ -157,7 +167,7 @@ class Usage(Record):
 
 
 class Results(Record):
-    """`Results` are the scores that a finished run is judged by."""
+    """`Results` are the scores that a finished run, or a stopped one where it stands, is judged by."""
 
     final: FullScores
     best: FullScores | None
