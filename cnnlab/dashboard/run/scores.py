@@ -15,7 +15,7 @@ from cnnlab.runs import Run
 VIEWS = {
     "none": "as it is",
     "mirror": "as it is and mirrored",
-    "mirror_shift": "as it is, shifted by a pixel to two sides, and each of them mirrored",
+    "mirror_shift": "as it is (this counts twice), shifted by a pixel to two sides, and each of them mirrored",
 }
 
 
