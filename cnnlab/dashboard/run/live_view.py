@@ -10,6 +10,7 @@ from functools import partial
 
 import streamlit as st
 
+from cnnlab.analysis import forecast
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, plan, scores
 from cnnlab.dashboard.state import run_snapshot
@@ -126,15 +127,20 @@ def _pace_line(store: Store, run: Run) -> str:
         place = store.queue_position(run.id) or 1
         wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
         return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
+    phase, left = run.phase, []
+    if phase and not run.command:
+        left = [forecast.until_result(phase.due_at - datetime.now(UTC).timestamp())]
     if run.steps_total is None or not run.step:
-        return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
-    said = [f"step {count(run.step)} of {count(run.steps_total)}"]
+        busy = escape(run.message or "") or "trying how to compute fastest here, and drawing the first weights"
+        return f"**Preparing** :gray[· {' · '.join([busy, *left])}]"
+    measures = phase is not None and phase.doing != "training" and run.step <= phase.step
+    said = [forecast.measuring(phase) if phase and measures else f"step {count(run.step)} of {count(run.steps_total)}"]
     if run.command:
-        said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]
-    elif run.elapsed_s:
-        left_s = run.elapsed_s / run.step * (run.steps_total - run.step)
-        said.append(f"about {duration(left_s)} of training left")
-    if run.images_per_s:
+        said = ["stopping as soon as it can" if run.command == "stop" else "pausing as soon as it can"]
+    said += left
+    if phase and measures and phase.doing == "scoring":
+        return f"**Trained** :gray[· {' · '.join(said)}]"
+    if run.images_per_s and not measures:
         said.append(f"{count(round(run.images_per_s))} pictures/s")
     if machine := run.environment.get("device") or run.device:
         said.append(escape(str(machine)))

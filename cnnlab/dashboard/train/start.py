@@ -6,7 +6,7 @@ from time import monotonic
 import streamlit as st
 
 from cnnlab.dashboard.state import query_params, services
-from cnnlab.dashboard.train import form
+from cnnlab.dashboard.train import expected_time, form
 from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
@@ -91,22 +91,29 @@ def about_data(dataset: str | None) -> None:
 def train(parent_id: str | None = None) -> None:
     """Check the form as it is *now*, queue the run, and show it (the callback of the Train button)."""
     checked = form.check(form.typed())
-    run_id = begin(checked.config, parent_id) if checked.config else None
+    run_id = begin(checked.config, parent_id, _announced_s(checked.config)) if checked.config else None
     if run_id:
         st.session_state.pop(_FILLED_FROM, None)
         query_params.set_url(parent=None, run=run_id)
 
 
-def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
+def _announced_s(config: TrainingConfig) -> float | None:
+    """Return in how many seconds the form has announced the run's result; None where it has not."""
+    store = services.store()
+    said = expected_time.announced([config], services.runs(store), store.app_config.slots)
+    return said.seconds[0] if said else None
+
+
+def begin(config: TrainingConfig, parent_id: str | None = None, announced_s: float | None = None) -> str | None:
     """Queue a run and return its id; a second click within two seconds returns the same run.
 
-    None where the store refuses; `problem` then says why.
+    None where the store refuses; `problem` then says why. `announced_s`: when its result was announced to come.
     """
     last: _Started | None = st.session_state.get(_STARTED)
     if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
         return last.run_id
     try:
-        run_id = services.store().create(config, parent_id=parent_id).id
+        run_id = services.store().create(config, parent_id=parent_id, announced_s=announced_s).id
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return None
