@@ -155,6 +155,27 @@ class Forecast(Record):
     """Lowest and highest likely peak, of the GPU where there is one, else of the process."""
     steps: int
     """Steps measured."""
+    result_s: tuple[float, float] | None = None
+    """Lowest and highest likely time from the run's beginning to its result: start-up, training, measuring."""
+
+
+class Phase(Record):
+    """A `Phase` says what a run in training is doing at a moment, and when its result is expected."""
+
+    doing: Literal["training", "measuring", "scoring"]
+    """measuring: the sets after an epoch. scoring: the whole of each set, at the end."""
+    step: int
+    """Steps taken at that moment: once there are more, a measuring is over."""
+    due_at: float
+    """When the result is expected, measuring included: seconds since 1970."""
+    set: str = ""
+    """The set that is measured: "train sample", "test", …"""
+    views: int = 1
+    """Views of each picture that are measured."""
+    done: int = 0
+    """Pictures of the set that are measured."""
+    total: int = 0
+    """Pictures in the set."""
 
 
 class Usage(Record):
@@ -164,6 +185,10 @@ class Usage(Record):
     """Median time of an epoch's training, evaluation left out."""
     memory_bytes: int | None
     """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
+    start_s: float | None = None
+    """Time from the run's beginning to its first step; None for a run that was continued."""
+    result_s: float | None = None
+    """Time from the run's beginning to its result; None for a run that was continued."""
 
 
 class Results(Record):

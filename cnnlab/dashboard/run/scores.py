@@ -24,7 +24,7 @@ from cnnlab.runs import Run, Store, StoreError
 VIEWS = {
     "none": "as it is",
     "mirror": "as it is and mirrored",
-    "mirror_shift": "as it is, shifted by a pixel to two sides, and each of them mirrored",
+    "mirror_shift": "as it is (this counts twice), shifted by a pixel to two sides, and each of them mirrored",
 }
 INTERVAL = "In grey: its 95 % interval, where it would lie on endlessly many such pictures."
 GAP = "The part of its skill that does not carry over to new pictures."
