@@ -2,12 +2,15 @@
 
 from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite
+from math import isfinite, isinf, isnan
 
 from cnnlab.records import Score
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+
+
+_RAISED = str.maketrans(f"{MINUS}0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _rounded(value: float, digits: int, times: int = 1) -> str:
@@ -34,8 +37,13 @@ def points(difference: float) -> str:
 
 
 def loss4(loss: float) -> str:
-    """Write a loss with four decimals."""
-    return _rounded(loss, 4)
+    """Write a loss with four decimals, or with a power of ten where that says more: 7e14 becomes "7.000·10¹⁴"."""
+    if isinf(loss):
+        return "infinite" if loss > 0 else f"{MINUS}infinite"
+    if isnan(loss) or loss == 0 or 0.001 <= abs(loss) < 1000:
+        return _rounded(loss, 4)
+    mantissa, power = f"{Decimal(repr(float(loss))):.3e}".replace("-", MINUS).split("e")
+    return f"{mantissa}·10{power.removeprefix('+').translate(_RAISED)}"
 
 
 def count(number: int) -> str:

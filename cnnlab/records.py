@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RunStatus(StrEnum):
@@ -73,6 +73,10 @@ class StepRecord(Record):
     """Of the last of them."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    least_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The lowest loss of one of them."""
+    greatest_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The highest loss of one of them."""
 
 
 class EpochRecord(Record):

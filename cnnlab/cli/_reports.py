@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from cnnlab.cli._common import Right, loss, percent, say, table
-from cnnlab.formatting import augmented_test, count
+from cnnlab.formatting import augmented_test, count, loss4
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
 
@@ -90,13 +90,13 @@ class BarReport:
             self._since = record
         bar.set_description(f"epoch {record.epoch}/{self._run.config.epochs}", refresh=False)
         rate = f"{count(round(self._images_per_s))} images/s" if self._images_per_s else ""
-        bar.set_postfix_str(", ".join(filter(None, [f"loss {record.loss:.4f}", rate])), refresh=False)
+        bar.set_postfix_str(", ".join(filter(None, [f"loss {loss4(record.loss)}", rate])), refresh=False)
         bar.update(record.step - bar.n)
 
     def _epoch(self, record: EpochRecord) -> None:
         parts = [
             f"epoch {record.epoch}/{self._run.config.epochs}",
-            f"loss {record.running_loss:.4f}",
+            f"loss {loss4(record.running_loss)}",
             f"train {percent(record.train_sample)} (a sample of {count(record.train_sample.n)})",
             f"validation {percent(record.validation)}" if record.validation else "",
         ]

@@ -4,7 +4,7 @@ import json
 
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
-from cnnlab.formatting import moment
+from cnnlab.formatting import loss4, moment
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS
@@ -92,7 +92,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                f"{record.running_loss:.4f}",
+                loss4(record.running_loss),
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),

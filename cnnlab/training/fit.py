@@ -167,6 +167,8 @@ class Fit:
             accuracy=sum(accuracies) / count,
             lr=lrs[-1],
             elapsed_s=place.elapsed_s,
+            least_loss=min(losses),
+            greatest_loss=max(losses),
         )
 
     def end_epoch(self) -> EpochRecord:

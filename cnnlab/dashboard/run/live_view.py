@@ -85,15 +85,10 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         st.caption(times.moments(run))
         return
     _numbers(run)
-    live_chart.live_chart(
-        key="run_chart",
-        **curve_feed.chart_data(reading, run, key="run_chart"),
-        on_resync=partial(curve_feed.forget, "run_chart"),
-    )
-    st.caption(
-        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
-        + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
-    )
+    chart = curve_feed.chart_data(reading, run, key="run_chart")
+    live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
+    sets = SETS_ALIKE if run.config.validation_size else NO_VALIDATION
+    st.caption(f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} {sets}")
     first_kernels.show(reading, run)
     if run.results:
         scores.show(run, reading.epochs(run.id))

@@ -5,7 +5,7 @@ A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs 
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -58,7 +58,20 @@ steps = Table(
     Column("accuracy", Float, nullable=False),
     Column("lr", Float, nullable=False),
     Column("elapsed_s", Float, nullable=False),
+    Column("least_loss", Float),  # of a single step (since version 4; empty in older records)
+    Column("greatest_loss", Float),
     sqlite_with_rowid=False,  # the steps of a run lie side by side, in order
+)
+
+curves = Table(  # the steps of long runs, thinned: what curves.py makes of them (since version 4)
+    "curves",
+    metadata,
+    _of_run(),
+    Column("step", Integer, primary_key=True),  # the last that the point stands for
+    Column("loss", Float, nullable=False),
+    Column("least_loss", Float, nullable=False),
+    Column("greatest_loss", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 epochs = Table(
