@@ -305,10 +305,14 @@ def test_numbers_of_any_size_are_written(opened: Page) -> None:
         f"""const even = ([low, high]) => numbers.axisTexts(numbers.ticks(low, high, 6));
         const powers = ([low, high]) => numbers.logTexts(numbers.logTicks(low, high));
         return [[{", ".join(LOSSES)}].map(numbers.lossText), {json.dumps(list(AXES))}.map(even),
-            {json.dumps(list(LOGARITHMIC))}.map(powers)];""",
+            {json.dumps(list(LOGARITHMIC))}.map(powers), [[0.1, 0.1], [1, 1], [0, 0], [0.31, 0.64]].map((ends) =>
+            numbers.accuracyLimits(...ends)), [[2, 2], [0, 0], [7e14, 7e14]].map((ends) => numbers.lossLimits(...ends))];""",
     )
 
-    assert found == [list(LOSSES.values()), list(AXES.values()), list(LOGARITHMIC.values())]
+    *texts, accuracies, losses = found
+    assert texts == [list(LOSSES.values()), list(AXES.values()), list(LOGARITHMIC.values())]
+    assert accuracies == [[0.1, 0.2], [0.9, 1], [0, 0.1], [0.3, 0.7]]
+    assert losses == [[1.8, 2.2], [0, 1], [pytest.approx(6.3e14), pytest.approx(7.7e14)]]
     for value, text in LOSSES.items():
         if value != "null":
             assert loss4(float(value)) == text
@@ -374,4 +378,4 @@ def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
     opened.keyboard.press("Home")
     for _ in range(30):
         opened.keyboard.press("ArrowRight")
-    expect(panel.locator(".where")).to_have_text("step 61, losses 0.9695 to 77.5600 · after epoch 1")
+    expect(panel.locator(".where")).to_have_text("step 61 · after epoch 1 · losses 0.9695 to 77.5600")

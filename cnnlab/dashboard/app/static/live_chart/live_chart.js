@@ -1,7 +1,7 @@
 // The live curves: two uPlot panels that share their x (steps), their zoom and their cursor.
 const version = new URL(import.meta.url).search; // the files of one cnnlab, and of no other
 const files = ["panel", "data", "numbers", "smoothing"].map((name) => import(`./${name}.js${version}`));
-const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd }, { axisTexts, lossText, tenths }, { smoothed }] =
+const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd }, { accuracyLimits, axisTexts, lossLimits, lossText, tenths }, { smoothed }] =
   await Promise.all(files);
 
 const charts = new WeakMap(); // by the element Streamlit gives us: it stays the same as long as the chart is mounted
@@ -20,12 +20,6 @@ export function unmount(parentElement) {
 }
 
 const percent = (share) => (share === null || share === undefined ? "–" : `${tenths(share)}\u202f%`);
-
-/** The ends of an even loss axis: a little room, also round a single value, and not below zero without need. */
-function lossLimits(low, high) {
-  const room = 0.05 * (high - low) || 0.1 * Math.abs(high) || 1;
-  return [low < 0 ? low - room : Math.max(0, low - room), high + room];
-}
 
 class LiveChart {
   constructor(place) {
@@ -62,7 +56,7 @@ class LiveChart {
       extra: '<li><span class="name gap"></span></li><li><span class="name best"></span></li>',
       text: percent,
       axisTexts: (values) => axisTexts(values.map((value) => 100 * value)).map((text) => `${text}\u202f%`),
-      limits: (low, high) => [Math.floor(10 * low) / 10, Math.max(0.1, Math.ceil(10 * high) / 10)],
+      limits: accuracyLimits,
       reading: (_, __, epoch) => [epoch?.train, epoch?.validation],
       series: [
         { name: "train sample", colour: "train", mark: "circle", width: 2 },

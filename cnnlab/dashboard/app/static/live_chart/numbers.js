@@ -46,6 +46,18 @@ export function logTexts(values) {
   return new Set(texts).size < values.length ? axisTexts(values) : texts;
 }
 
+/** The ends of an even loss axis: a little room, also round a single value, and not below zero without need. */
+export function lossLimits(low, high) {
+  const room = 0.05 * (high - low) || 0.1 * Math.abs(high) || 1;
+  return [low < 0 ? low - room : Math.max(0, low - room), high + room];
+}
+
+/** The ends of an accuracy axis: whole tens of percent, never twice the same. */
+export function accuracyLimits(low, high) {
+  const from = Math.min(9, Math.floor(10 * low));
+  return [from / 10, Math.max(from + 1, Math.ceil(10 * high)) / 10];
+}
+
 /** Round numbers from `low` to `high`, at most `most` of them; `whole` allows no fractions. */
 export function ticks(low, high, most, whole = false) {
   const rough = (high - low) / most || 1;

@@ -182,17 +182,17 @@ export class Panel {
     const best = this.gap && bestEpoch(series);
     if (this.gap) this.find(".gap").textContent = gapText(epoch);
     if (this.gap) this.find(".best").textContent = best ? `★ best epoch ${best.epoch}` : "";
-    const words = [!this.gap && this.stepWords(at), epoch && `after epoch ${epoch.epoch}`];
+    const words = this.gap || at < 0 ? [] : [`step ${thin(series.step[at])}`];
+    if (epoch) words.push(`after epoch ${epoch.epoch}`);
+    if (!this.gap && step < Infinity) words.push(this.ends(at));
     this.find(".where").textContent = words.filter(Boolean).join(" · ");
     return `${this.find(".where").textContent}: ${this.shown().map((line, i) => `${this.nameOf(line)} ${text(shown[i])}`).join(", ")}`;
   }
 
-  /** Which step the cursor is at; of a point that stands for several, also the ends of their losses. */
-  stepWords(at) {
-    if (at < 0) return "";
-    const { step, least, greatest } = this.chart.series;
-    const ends = greatest[at] > least[at] ? `, losses ${this.text(least[at])} to ${this.text(greatest[at])}` : "";
-    return `step ${thin(step[at])}${ends}`;
+  /** The ends of the losses under the cursor, where a point stands for several. */
+  ends(at) {
+    const { least, greatest } = this.chart.series;
+    return greatest[at] > least[at] ? `losses ${this.text(least[at])} to ${this.text(greatest[at])}` : "";
   }
 
   /** Put the cursor on a row of the table; null takes it away. */
