@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RunStatus(StrEnum):
@@ -84,6 +84,10 @@ class StepRecord(Record):
     """Pictures in their batches: the last batch of an epoch may be short. None in records of an older cnnlab."""
     objective: float | None = None
     """Mean over their pictures of what the optimizer made smaller, where that is not `loss`: with label smoothing."""
+    least_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The lowest loss of one of them."""
+    greatest_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The highest loss of one of them."""
 
 
 class EpochRecord(Record):

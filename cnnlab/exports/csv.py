@@ -84,8 +84,8 @@ EXPORTS.register(
     "steps",
     Export(
         name="steps",
-        title="All steps",
-        help="CSV. Each line is the mean over the steps since the line before.",
+        title="Loss by step",
+        help="CSV. Where steps are quick, a line stands for all since the line before: their mean, lowest and highest loss.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: steps(source.store.steps(source.run.id)).encode(),

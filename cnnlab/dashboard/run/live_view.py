@@ -54,7 +54,7 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
-    pace = pace_s(run)
+    rhythm_s = pace_s(run)
 
     def read() -> Look:
         try:
@@ -86,14 +86,10 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         st.caption(times.moments(run))
         return
     scores.tiles(run)
-    live_chart.live_chart(
-        key="run_chart",
-        **curve_feed.chart_data(reading, run, key="run_chart"),
-        on_resync=partial(curve_feed.forget, "run_chart"),
-    )
+    chart = curve_feed.chart_data(reading, run, key="run_chart")
+    live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
-        "Loss falls as the network learns: each point is the mean over the pictures since the one before, as it was trained "
-        "on them. "
+        f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
         + (SMOOTHED if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
