@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnnlab import logs
-from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.auth import login_page
 from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door

@@ -144,7 +144,7 @@ def differences_table(chosen: Sequence[Run]) -> None:
     values = [[escape(value_of(run, setting)) for run in chosen] for setting in differing]
     st.markdown("**Where their settings differ**")
     st.table(
-        pd.DataFrame(values, index=[setting.label for setting in differing], columns=names),
+        pd.DataFrame(values, index=pd.Index([setting.label for setting in differing], name="Setting"), columns=names),
         border="horizontal",
         alt="The settings in which the chosen runs differ",
     )

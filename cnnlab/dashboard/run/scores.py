@@ -23,7 +23,7 @@ def show(run: Run, epochs: Sequence[EpochRecord]) -> None:
     """Draw the scores of the last epoch on the whole sets, and what they mean in sentences."""
     assert run.results is not None
     final = run.results.final
-    st.subheader("How good is it?", anchor=False)
+    st.header("How good is it?", anchor=False)
     with st.grid(4, min_column_width=140, gap="small"):
         _score("Train", final.train, "The pictures it was trained on.")
         if final.validation:

@@ -173,7 +173,7 @@ def _figures(runs: Sequence[Run], outcomes: Sequence[Outcome], axes: Sequence[Se
     if not outcomes or not chosen:
         return
     complete = is_grid([run.config for run in runs], axes)
-    st.subheader("Which setting matters?", anchor=False)
+    st.header("Which setting matters?", anchor=False)
     if complete and len(outcomes) == len(runs) and len(axes) > 1:
         st.markdown(_effects(outcomes, axes, judged_by))
     if complete and len(chosen) == 2:
