@@ -63,7 +63,7 @@ def choose_picture(dataset_name: str) -> Picture | None:
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_picture"):
         if arrays is not None:
             _draw_test_choice(dataset, arrays, picture)
         _draw_upload()
@@ -168,7 +168,7 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
     for name, label, icon, why, index in (
         ("back", "Back", ":material/arrow_back:", "The picture before", before),
         ("on", "Next", ":material/arrow_forward:", "The next picture", after),
-        ("any", "Any", ":material/casino:", "One by chance", chance),
+        ("any", "Random", ":material/casino:", "A picture picked at random", chance),
     ):
         st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
 

@@ -20,7 +20,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
     """Draw the list of the newest runs to jump to, and the button for a new run."""
     labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.selectbox(
             "Run",
             list(labels),
@@ -32,6 +32,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             disabled=not labels,
             on_change=_open_choice,
             args=(frozenset(labels),),
+            width=240,
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})

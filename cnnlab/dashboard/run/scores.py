@@ -96,7 +96,7 @@ def show(store: Store, run: Run, epochs: Sequence[EpochRecord]) -> None:
     """Draw what the scores of a run that has ended mean, and a way to have it measured where it stands."""
     if run.status.active:
         return
-    st.subheader("How good is it?", anchor=False)
+    st.header("How good is it?", anchor=False)
     if run.results:
         st.caption(f"The accuracies above are of the whole of each set, {when_measured(run.results.final)}.")
         _augmented(run, run.results.final)
