@@ -208,7 +208,7 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
-    assert app.subheader[0].value == escape(hostile)
+    assert app.header[0].value == escape(hostile)
     app.text_input(key=f"name_{run.id}").set_value("  ")
     click(app, f"save_{run.id}")
     assert "at least one character" in words(app)
