@@ -236,7 +236,7 @@ def test_each_column_sorts_as_what_it_holds(open_page: OpenPage, insert_run: Any
     table = open_page("compare").dataframe[0].value
     assert list(table.sort_values("Learning rate")["Epochs"])[:3] == [10, 2, 10]
     assert set(table["Training pictures"]) == {1_000, 900, whole}
-    for column in ("Epochs", "Learning rate", "Training pictures", "Best epoch", "Epoch", "Test", "Gap"):
+    for column in ("Epochs", "Learning rate", "Training pictures", "Best epoch", "Epoch", "Test"):
         assert is_numeric_dtype(table[column]), column
     assert is_timedelta64_dtype(table["Training time"])
     for column in ("Created", "Started", "Ended"):
