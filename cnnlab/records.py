@@ -36,6 +36,11 @@ class RunStatus(StrEnum):
         """
         return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 
+    @property
+    def measurable(self) -> bool:
+        """Return True where a run may be measured where it stands: a person or the machine has ended it early."""
+        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED)
+
 
 class Record(BaseModel):
     """A `Record` is something a run reports. It is frozen."""
@@ -93,7 +98,9 @@ class EpochRecord(Record):
     """The tutorial's own figure: the mean over the epoch's batches of what the optimizer saw, in which a short last batch
     weighs as much as a whole one. To compare with the tutorial, and for nothing else."""
     train_sample: Score
-    """A fixed sample of the training set, as large as the validation set."""
+    """A fixed sample of the training set: as many pictures as the validation set has, or 5,000 without one; never more
+    than there are.
+    """
     validation: Score | None
     """The whole validation set; None where the run has none."""
     elapsed_s: float
@@ -112,11 +119,14 @@ class FullScores(Record):
     """`FullScores` are the scores of one network on the whole of each set."""
 
     epoch: int
+    """Epochs completed before it was measured."""
     train: Score
     validation: Score | None
     test: Score
     test_augmented: Score | None = None
     """The test set with test-time augmentation, where the run asked for it; never in the place of `test`."""
+    step: int | None = None
+    """The step it stands at where it was stopped within an epoch; None at the end of an epoch."""
 
 
 class Plan(Record):
@@ -145,6 +155,27 @@ class Forecast(Record):
     """Lowest and highest likely peak, of the GPU where there is one, else of the process."""
     steps: int
     """Steps measured."""
+    result_s: tuple[float, float] | None = None
+    """Lowest and highest likely time from the run's beginning to its result: start-up, training, measuring."""
+
+
+class Phase(Record):
+    """A `Phase` says what a run in training is doing at a moment, and when its result is expected."""
+
+    doing: Literal["training", "measuring", "scoring"]
+    """measuring: the sets after an epoch. scoring: the whole of each set, at the end."""
+    step: int
+    """Steps taken at that moment: once there are more, a measuring is over."""
+    due_at: float
+    """When the result is expected, measuring included: seconds since 1970."""
+    set: str = ""
+    """The set that is measured: "train sample", "test", …"""
+    views: int = 1
+    """Views of each picture that are measured."""
+    done: int = 0
+    """Pictures of the set that are measured."""
+    total: int = 0
+    """Pictures in the set."""
 
 
 class Usage(Record):
@@ -154,10 +185,14 @@ class Usage(Record):
     """Median time of an epoch's training, evaluation left out."""
     memory_bytes: int | None
     """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
+    start_s: float | None = None
+    """Time from the run's beginning to its first step; None for a run that was continued."""
+    result_s: float | None = None
+    """Time from the run's beginning to its result; None for a run that was continued."""
 
 
 class Results(Record):
-    """`Results` are the scores that a finished run is judged by."""
+    """`Results` are the scores that a finished run, or a stopped one where it stands, is judged by."""
 
     final: FullScores
     best: FullScores | None

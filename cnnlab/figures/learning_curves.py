@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.style import DASH, INK, SYMBOL, TEMPLATE, plain
+from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, TEMPLATE, plain
 from cnnlab.formatting import loss4, percent
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
@@ -44,7 +44,7 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     figure.update_layout(template=TEMPLATE, height=height_px + legend_px, hovermode="closest")
     figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
     if measure == "accuracy":
-        figure.update_yaxes(tickformat=".0%")
+        figure.update_yaxes(tickformat=PERCENT_TICKS)
     figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
     if not any(run.epochs or run.results for run in runs):
         figure.update_yaxes(range=(0, 1), showticklabels=False)  # by itself, Plotly would go from -100 % to 400 %

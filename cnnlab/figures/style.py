@@ -25,6 +25,9 @@ RUN_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
 INK = "#737B8B"
 """A grey that reads on white and on black alike: figures are drawn without knowing the reader's theme."""
 
+PERCENT_TICKS = ".1~%"
+"""Shares on an axis: 25 %, and 63.5 % where the ticks stand close, which whole percents would show twice."""
+
 TEMPLATE = go.layout.Template(
     layout=go.Layout(
         paper_bgcolor="rgba(0,0,0,0)",

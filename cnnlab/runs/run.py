@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cnnlab.records import EpochRecord, Results, RunStatus
+from cnnlab.records import EpochRecord, Phase, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
+
+MEASURE = "measure"
+"""Request to a worker, made while a run waits: measure the run where it stands, and train nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,12 @@ class Run:
     results: Results | None
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
+    phase: Phase | None
+    """What the running process was doing when it last said so; None for a run that is not running."""
+    announced_s: float | None
+    """Seconds from asking for the run to its result, as they were announced; None where nothing was."""
     command: str | None
-    """Request to the running process: "stop", "pause" or None."""
+    """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
@@ -99,6 +106,16 @@ class Run:
             stated=facts.get("stated") is True,
             epoch=epoch if isinstance(epoch, int) else None,
         )
+
+    @property
+    def measurable(self) -> bool:
+        """Return whether the run may be measured where it stands, which nobody has done yet."""
+        return self.status.measurable and self.step > 0 and self.results is None
+
+    @property
+    def only_measured(self) -> bool:
+        """Return whether the run waits or is at work to be measured where it stands, not to be trained."""
+        return self.status.active and self.command == MEASURE
 
     def states(self, epoch: int) -> tuple[TrainingConfig | None, int | None]:
         """Return the settings and the epoch that a file with the run's weights of `epoch` may state.
@@ -182,6 +199,8 @@ def run_of(row: Mapping[str, Any]) -> Run:
         last_epoch=reported["last_record"],
         results=reported["results"],
         environment=reported["environment"] or {},
+        phase=_read(Phase.model_validate_json, row["phase"]) if row["status"] == RunStatus.RUNNING else None,
+        announced_s=row["announced_s"],
         command=row["command"],
         fault=fault,
     )

@@ -90,8 +90,8 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Validation pictures",
-            "Taken out of the training set to choose by, so that the test set stays unseen. "
-            "0 trains on everything, as the tutorial does.",
+            "Taken out of the training set to choose by, so that the test set stays unseen. Drawn at random, not class by "
+            "class: of few pictures, some classes get more than others. 0 trains on everything, as the tutorial does.",
             unit="pictures",
             affects={"data"},
             tries=(1_000, 5_000, 10_000),
@@ -169,7 +169,8 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Weight decay",
-            "Pulls every weight towards zero a little at each step, against overfitting.",
+            "Pulls weights towards zero a little at each step, against overfitting. Under muon it cannot move the kernels "
+            "of convolutions, whose length is fixed, only all other weights.",
             log=True,
             affects={"speed", "step"},
             tries=(0.0, 0.001, 0.01),
@@ -261,7 +262,8 @@ class TrainingConfig(BaseModel):
             "data",
             "Test-time augmentation",
             "At the end, also measures the test set on several views of each picture: mirrored, or mirrored and "
-            "shifted by a pixel. Always shown beside the plain accuracy, under its own name.",
+            "shifted by a pixel. What it says of the views is averaged; those that are not shifted count twice as much. "
+            "Always shown beside the plain accuracy, under its own name.",
             affects={"measure"},
             side_by_side=True,
         ),

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
+from cnnlab.formatting import tenths
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -261,3 +262,13 @@ def test_merging_is_exact(opened: Page) -> None:
     assert found["best"] == 2
     assert found["ticks"] == pytest.approx([0, 0.5, 1.0, 1.5, 2.0])
     assert found["window"] == 1406
+
+
+def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
+    """live_chart/data.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
+    shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
+    script = """async (shares) => {
+        const { tenths } = await import(new URL("app/static/live_chart/data.js", document.baseURI));
+        return shares.map(tenths);
+    }"""
+    assert opened.evaluate(script, shares) == [f"{tenths(share):.1f}" for share in shares]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.layers import LayerKind, LayerRow, Part, Sees
 from cnnlab.app_config import PROJECT
@@ -20,7 +21,7 @@ from cnnlab.figures.class_probabilities import SAID, probability_bars
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import network_svg
 from cnnlab.figures.style import DASH, PATTERN, RUN_COLOURS, SYMBOL, plain
-from cnnlab.formatting import percent, points
+from cnnlab.formatting import percent, points, points_range
 from cnnlab.records import EpochRecord, Results, Score
 from tests.factories import epoch_record, full_scores
 
@@ -90,17 +91,22 @@ def test_curves_of_nothing_say_so(runs: list[RunCurve]) -> None:
 
 
 def test_bars_have_the_interval_and_the_gap() -> None:
-    """Each set with Wilson's whiskers; the bracket says train minus test."""
+    """Wilson's whiskers on each set that was not trained on; the bracket is the run's gap and names its sets."""
     figure = accuracy_bars([RunScores("one", RESULTS.final)])
 
     assert len(figure.data) == 3
-    for bar, (share, n) in zip(figure.data, [(0.85, 45_000), (0.5, 5_000), (0.49, 10_000)], strict=True):
+    assert figure.data[0].error_x.array is None, "an interval on pictures that were trained on"
+    assert "interval" not in figure.data[0].customdata[0]
+    for bar, (share, n) in zip(figure.data[1:], [(0.5, 5_000), (0.49, 10_000)], strict=True):
         low, high = interval95(share, n)
         assert bar.x[0] == share
         assert bar.error_x.array[0] == pytest.approx(high - share)
         assert bar.error_x.arrayminus[0] == pytest.approx(share - low)
     texts = [annotation.text for annotation in figure.layout.annotations]
-    assert f"gap<br><b>{points(0.85 - 0.49)}</b>" in texts
+    gap = gap_of(RESULTS.final)
+    assert f"gap <b>{points(gap.value)}</b><br>train − validation" in texts
+    assert points_range(*gap.interval) in figure.layout.annotations[-1].hovertext
+    assert {shape.y1 for shape in figure.layout.shapes} == {figure.data[0].y[0], figure.data[1].y[0]}
     assert [percent(share) in text for share, text in zip((0.85, 0.5, 0.49), figure.layout.yaxis.ticktext, strict=True)]
 
 

@@ -10,10 +10,12 @@ from pandas import DatetimeTZDtype
 from pandas.api.types import is_numeric_dtype, is_timedelta64_dtype
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.dashboard.compare import pick
 from cnnlab.data import DATASETS
+from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.style import RUN_COLOURS
-from cnnlab.formatting import tenths
+from cnnlab.formatting import points, tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
@@ -66,7 +68,30 @@ def test_the_table_tells_the_whole_sets_apart_from_nothing(open_page: OpenPage, 
     final = run.results.final
     assert row["Train"] == tenths(final.train.accuracy)
     assert row["Test"] == tenths(final.test.accuracy)
-    assert row["Gap"] == tenths(final.train.accuracy - final.test.accuracy)
+    assert row["Gap, train − validation"] == tenths(final.train.accuracy - final.validation.accuracy)
+
+
+def test_gaps_between_different_sets_stand_apart(open_page: OpenPage, insert_run: Any) -> None:
+    """A run without validation has its gap to the test set in a column of its own, and no best epoch."""
+    insert_run(epochs=4)
+    without = insert_run(epochs=4, validation_size=0)
+    table = open_page("compare").dataframe[0].value.set_index("Run")
+    assert table["Gap, train − validation"].isna().tolist() == [True, False]
+    assert table["Gap, train − test"].isna().tolist() == [False, True]
+    assert table["Gap, train − test"][without.name] == tenths(gap_of(without.results.final).value)
+    assert table["Best epoch"].isna()[without.name]
+
+
+def test_one_gap_is_one_number_on_the_whole_page(open_page: OpenPage, insert_run: Any) -> None:
+    """The sentence, the table and the bar's bracket round one number, once, and name its sets."""
+    run: Run = insert_run.overfitting()
+    gap = gap_of(run.results.final)
+    app = open_page("compare", runs=run.id)
+    number = " ".join(points(gap.value).split())
+    assert f"its gap (train − validation) is {number}" in words(app)
+    assert app.dataframe[0].value["Gap, train − validation"].iloc[0] == tenths(gap.value)
+    notes = [note.text for note in accuracy_bars([RunScores(run.name, run.results.final)]).layout.annotations]
+    assert f"gap <b>{points(gap.value)}</b><br>train − validation" in notes
 
 
 def test_settings_that_differ_stand_beside_the_scores(open_page: OpenPage, insert_run: Any) -> None:
@@ -74,7 +99,7 @@ def test_settings_that_differ_stand_beside_the_scores(open_page: OpenPage, inser
     insert_run(epochs=4, dropout=0.5)
     insert_run(epochs=4)
     columns = list(open_page("compare").dataframe[0].value.columns)
-    assert columns.index("Dropout") == columns.index("Gap") + 1
+    assert columns.index("Dropout") == columns.index("Gap, train − validation") + 1
 
 
 def test_the_address_picks_the_runs(open_page: OpenPage, insert_run: Any) -> None:

@@ -10,11 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.comparison import Contender, comparison
-from cnnlab.analysis.diagnosis import Sign, diagnose, overfitting
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
 from cnnlab.dashboard.state.polling import poll
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets import run_labels, verdict
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
@@ -27,13 +26,6 @@ WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
 """The epochs that a run can be judged by, and what they are called."""
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
-
-MARKS = {
-    Sign.OVERFITS: ":red[:material/trending_up:]",
-    Sign.UNSTABLE: ":red[:material/ssid_chart:]",
-    Sign.GROWING: ":orange[:material/visibility:]",
-    Sign.NONE: ":green[:material/check_circle:]",
-}
 
 SIDE_BY_SIDE = 3
 """Runs up to which half the page's width is enough for a figure."""
@@ -77,8 +69,8 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between train and test; the "
-            "whisker is the 95 % interval that so many pictures allow."
+            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between the sets "
+            "it names. Whiskers: the 95 % interval that so many pictures allow, where they were not trained on."
         )
     _curves(
         [
@@ -112,13 +104,9 @@ def _when() -> When:
 
 def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str) -> None:
     """Write whether the run overfits, after its coloured dot."""
-    sign = diagnose(epochs).sign
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
-        mark = f"{MARKS[sign]} " if sign in MARKS else ""
-        unmeasured = f"{name} comes from a file: nothing of it was measured here."
-        said = unmeasured if run.imported else overfitting(name, epochs, run.results)
-        st.markdown(mark + escape(said), width="stretch")
+        st.markdown(verdict.line(name, run, epochs), width="stretch")
 
 
 def _curves(drawn: Sequence[RunCurve]) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare import filters, pick
 from cnnlab.dashboard.compare.pick import MOST, Colours
@@ -64,8 +65,8 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
         *(columns.setting_of_runs(setting, runs) for setting in differing),
         Column(
             "Best epoch",
-            [run.best_epoch for run in runs],
-            column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
+            [run.best_epoch if run.config.validation_size else None for run in runs],
+            column.NumberColumn(help="Of the highest validation accuracy; none without validation.", format="%d"),
         ),
         Column(
             "Epoch",
@@ -98,7 +99,7 @@ def _tagged(runs: Sequence[Run]) -> Iterator[Column]:
 def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
     """Yield the columns of accuracies on the whole sets after the last epoch, in percent."""
     finals = [run.results.final if run.results else None for run in runs]
-    latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
+    latest = [_validation(run) for run in runs]
 
     def accuracies(heading: str, scores: Sequence[Score | None], what: str) -> Column:
         percents = [tenths(score.accuracy) if score else None for score in scores]
@@ -107,13 +108,17 @@ def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
     yield accuracies("Train", [final.train if final else None for final in finals], "training set.")
     yield accuracies("Validation", latest, "validation set.")
     yield accuracies("Test", [final.test if final else None for final in finals], "test set.")
-    gaps = [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals]
-    help = "Train minus test accuracy, in points."
-    yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f", width=56))
+    yield from columns.gaps([gap_of(final) if final else None for final in finals], "After the last epoch.")
     augmented = [final.test_augmented if final else None for final in finals]
     if any(augmented):
         what = "test set with test-time augmentation: the mean over several views."
         yield accuracies("Test, augmented", augmented, what)
+
+
+def _validation(run: Run) -> Score | None:
+    if run.results:
+        return run.results.final.validation
+    return run.last_epoch.validation if run.last_epoch else None
 
 
 def dot(colour: str) -> str:

@@ -9,8 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
 from cnnlab.dashboard.inspect.view import LayerChoice, SetName, View
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.data import DatasetInfo
-from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.formatting import count
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run

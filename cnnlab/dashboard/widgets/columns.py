@@ -3,16 +3,17 @@
 A number stays a number and a time a time: Streamlit sorts what it is given, and "10" comes before "9" as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from cnnlab.analysis.gap import Gap
 from cnnlab.dashboard.widgets.markdown import cell
 from cnnlab.dashboard.widgets.run_labels import STATUS, setting_value, training_pictures
-from cnnlab.formatting import NARROW
+from cnnlab.formatting import NARROW, tenths
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
 from cnnlab.schema import Setting, TrainingConfig
@@ -54,6 +55,14 @@ def status(statuses: Sequence[RunStatus]) -> Column:
 def accuracy(heading: str, percents: Sequence[float | None], help: str, width: int | None = None) -> Column:
     """Return a column of accuracies in percent, as numbers, so that they can be sorted."""
     return Column(heading, percents, st.column_config.NumberColumn(help=help, format=f"%.1f{NARROW}%%", width=width))
+
+
+def gaps(gaps: Sequence[Gap | None], when: str) -> Iterator[Column]:
+    """Yield a column of gaps in points for each pair of sets there is: gaps between different sets do not compare."""
+    for sets in dict.fromkeys(gap.sets for gap in gaps if gap):
+        cells = [tenths(gap.value) if gap and gap.sets == sets else None for gap in gaps]
+        help = f"Accuracy on {sets}, each set whole, in points. {when}"
+        yield Column(f"Gap, {sets}", cells, st.column_config.NumberColumn(help=help, format="%.1f"))
 
 
 def of_setting(setting: Setting, configs: Sequence[TrainingConfig | None]) -> Column:

@@ -50,7 +50,7 @@ class LiveChart {
       gap: true,
       extra: '<li><span class="name gap"></span></li><li><span class="name best"></span></li>',
       text: percent,
-      axisText: (value) => `${Math.round(100 * value)}\u202f%`,
+      axisText: (value) => `${+tenths(value)}\u202f%`,
       limits: (low, high) => [Math.floor(10 * low) / 10, Math.max(0.1, Math.ceil(10 * high) / 10)],
       reading: (_, __, epoch) => [epoch?.train, epoch?.validation],
       series: [
