@@ -33,7 +33,6 @@ def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
         run_labels.status_badge(run.status)
         header.owner(run)
         st.space("stretch")
-        filters.pin(store, run)
         header.describe(store, run)
     st.caption(escape(run_labels.difference_line(run, parent)))
     if run.note:
@@ -43,6 +42,7 @@ def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
         query_params.link(navigation.predictions(), "Predictions", run=run.id)
+        filters.pin(store, run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
         downloads.popover(store, run)

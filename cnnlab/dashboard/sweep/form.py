@@ -9,6 +9,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, services
 from cnnlab.dashboard.sweep import suggested_values
 from cnnlab.dashboard.train import expected_time, form
@@ -214,7 +215,8 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
                 "looks better there than it is. Set validation pictures under Data.",
                 icon=":material/balance:",
             )
-    joined = sum(run.sweep == name for run in runs) if name else 0
+    me = current_user.who()
+    joined = sum(run.sweep == name and run.owner == me.id for run in runs) if name else 0
     if joined:
         st.caption(f"“{escape(name)}” has {joined} already: these join them.")
     if st.button(
