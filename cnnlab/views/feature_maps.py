@@ -6,6 +6,7 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
+from cnnlab.dashboard.inspect.own.drawer import framed
 from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
@@ -111,11 +112,12 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
 
 def draw_given(picture: Picture) -> None:
     """Draw the picture as it was uploaded, or as it is in the dataset."""
-    height, width = picture.given.shape[:2]
+    width, height = picture.size
+    shown = framed(picture.given, picture.own.square) if picture.own else picture.given
     with st.container(width=COLUMN_PX):
         st.markdown("**As given**")
         st.caption(f"{picture.words[0].upper()}{picture.words[1:]},  \n{width}×{height} pixels.")
-        st.image(_enlarged(picture.given), width=_width(picture.given), output_format="PNG", alt=picture.words)
+        st.image(_enlarged(shown), width=_width(shown), output_format="PNG", alt=picture.words)
 
 
 def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
@@ -126,7 +128,10 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     if selection.epoch == 0 and not selection.run.imported:
         when = "Untrained, it guesses"
     if picture.label is None:
-        truth = "Only you know what it is."
+        truth = (
+            f"It can only answer with one of its {len(info.classes)} classes, whatever the picture shows. "
+            "What it is, only you know."
+        )
     elif picture.label == said:
         truth = ":green[:material/check_circle: Right.]"
     else:
