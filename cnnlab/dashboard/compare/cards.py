@@ -6,11 +6,9 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
-from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
@@ -41,14 +39,9 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
         downloads.popover(store, run)
-        if current_user.may_change(run) and st.button(
-            "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
-        ):
-            what = f"**{escape(run.name)}**, its curves and its weights"
-            confirm_delete("Delete this run?", what, partial(_delete, store, run.id), key="delete_for_good")
+        header.delete(store, run, partial(_leave_out, run.id))
 
 
-def _delete(store: Store, run_id: str) -> None:
-    store.delete(run_id)
+def _leave_out(run_id: str) -> None:
     if "runs" in st.query_params:
         query_params.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))
