@@ -1,6 +1,7 @@
 """This module draws what a person can do with any run: find it, name it, note something, read its settings."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import downloads
 from cnnlab.dashboard.state import query_params, run_snapshot
 from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import GROUPS, SETTINGS
@@ -85,6 +87,22 @@ def _describe(store: Store, run_id: str, drawer: str) -> None:
     run_snapshot.renew(store, run_id)
 
 
+def delete(store: Store, run: Run, leave: Callable[[], None]) -> None:
+    """Draw the button that deletes the run after a question, for those who may; `leave` takes the run out of the
+    address.
+    """
+    if current_user.may_change(run) and st.button(
+        "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
+    ):
+        what = f"**{escape(run.name)}**, its curves and its weights"
+        confirm_delete("Delete this run?", what, partial(_delete, store, run.id, leave), key="delete_for_good")
+
+
+def _delete(store: Store, run_id: str, leave: Callable[[], None]) -> None:
+    store.delete(run_id)
+    leave()
+
+
 def settings(run: Run) -> None:
     """Draw every setting of the run that is known, folded away, in the groups of the form."""
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
@@ -122,3 +140,4 @@ def what_next(store: Store, run: Run, parent: Run | None) -> None:
             kwargs={"run": None, "parent": run.id},
         )
         downloads.popover(store, run)
+        delete(store, run, partial(query_params.set_url, run=None))
