@@ -10,7 +10,7 @@ from statistics import fmean
 
 from cnnlab.analysis.intervals import difference95
 from cnnlab.analysis.significance.seed_spread import SeedSpread, settings_of, spread_among
-from cnnlab.formatting import count, percent, points
+from cnnlab.formatting import count, percent, points, when_measured
 from cnnlab.records import FullScores, Results, Score
 from cnnlab.schema import TrainingConfig
 
@@ -80,10 +80,13 @@ def best_epoch(results: Results) -> str:
         return "The weights of the best epoch cannot be read any more: only the last epoch is measured here."
     if final.validation is None or best.validation is None:
         return "Without a validation set no epoch can be chosen fairly: the last one counts."
-    if final.epoch == best.epoch:
+    if final == best and final.step is not None:
+        return "No epoch has ended: there is none to choose from yet."
+    if final == best:
         return f"The last epoch, {final.epoch}, is also the best by validation: it may not have finished learning."
+    last = "the last" if final.step is None else f"the network {when_measured(final)},"
     return (
-        f"Epoch {best.epoch} is the best by validation ({percent(best.validation.accuracy)}, the last has "
+        f"Epoch {best.epoch} is the best by validation ({percent(best.validation.accuracy)}, {last} has "
         f"{percent(final.validation.accuracy)}); {_worth(best.test, final.test)}."
     )
 

@@ -83,8 +83,12 @@ class PreflightOptions(ProbeOptions):
             return Preflight(plan=plan, forecast=forecast, machine=describe(device), device=device.type)
 
     def _tell(self, answer: Preflight) -> None:
+        from cnnlab.analysis.result_time import sizes_of, with_result
+        from cnnlab.data import DATASETS
+
         config, plan = self._config(), answer.plan
-        time, memory = expected(answer.forecast, config.epochs)
+        sizes = sizes_of(config, DATASETS.get(config.dataset).info)
+        time, memory = expected(with_result(answer.forecast, config, sizes), config.epochs)
         steps = answer.forecast.steps
         rows = [
             ["time", time],

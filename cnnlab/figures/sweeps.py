@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
 from cnnlab.analysis.significance.seed_spread import NO_SETTING, SeedSpread
-from cnnlab.figures.style import DASH, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.figures.style import DASH, PERCENT_TICKS, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import NARROW, percent
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
@@ -44,7 +44,7 @@ def over_setting(
         if joined and len(values) > 1 and axis.name not in NO_SETTING:
             figure.add_trace(_line(outcomes, places, set_name, axis, spread if set_name == judged_by else None))
     figure.update_layout(template=TEMPLATE, height=340, hovermode="closest")
-    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=".0%")
+    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=PERCENT_TICKS)
     figure.update_xaxes(title_text=axis.label.lower(), **_ticks(values, places, axis, joined))
     return figure
 

@@ -135,3 +135,13 @@ def test_runs_on_different_datasets_do_not_compare() -> None:
 def test_runs_with_settings_that_do_not_matter_are_hardly_ever_ranked(spread: float, repeated: str) -> None:
     """At most 5 of 100 pairs, whatever the store holds (the benchmark counts more)."""
     assert false_alarms(repeated, spread, n=400) <= 0.05
+
+
+def test_a_run_stopped_within_an_epoch_is_no_last_epoch() -> None:
+    """Where it stands is weighed against the best epoch, and is not called one; before the first, there is none."""
+    here = full_scores(0.9, 0.60, 0.61, 4).model_copy(update={"step": 450})
+    found = best_epoch(Results(final=here, best=full_scores(0.7, 0.66, 0.67, 4)))
+    assert plain(found).startswith(
+        "Epoch 4 is the best by validation (67.0 %, the network at step 450, in epoch 5, has"
+    )
+    assert best_epoch(Results(final=here, best=here)).startswith("No epoch has ended")

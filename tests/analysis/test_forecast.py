@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.analysis.forecast import came_true, expected, size_range, time_range, way
+from cnnlab.analysis.forecast import came_true, expected, measuring, size_range, time_range, until_result, way
 from cnnlab.figures.lr_range import lr_range_figure
-from cnnlab.records import Forecast, LrRange, Plan, Usage
+from cnnlab.records import Forecast, LrRange, Phase, Plan, Usage
 
 PLAN = Plan(threads=1, memory_format="channels_last", precision="float32", steps_per_record=5)
 FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000), steps=40)
@@ -63,7 +63,21 @@ def test_what_is_expected_and_what_came_of_it() -> None:
     said = plain(came_true(FORECAST, usage))
     assert said.startswith("An epoch took 20 s; predicted 18–22 s. Memory 431")
     assert said.endswith("MB; predicted 410–450 MB.")
+    whole = FORECAST.model_copy(update={"result_s": (200.0, 240.0)})
+    assert plain(expected(whole, 10)[0]) == "about 18–22 s an epoch, 3.3–4.0 min until the result"
+    took = usage.model_copy(update={"start_s": 2.0, "result_s": 251.0})
+    assert "From the beginning to the result 4 min 11 s; predicted 3.3–4.0 min." in plain(came_true(whole, took))
     assert plain(came_true(None, Usage(epoch_s=3.0, memory_bytes=None))) == "An epoch took 3.0 s."
+
+
+def test_what_is_measured_in_words() -> None:
+    """Which set, with how many views, and how far."""
+    phase = Phase(doing="scoring", step=16, due_at=0.0, set="test", views=6, done=4_500, total=10_000)
+    assert plain(measuring(phase)) == "measuring the test set with 6 views of each picture, 4 500 of 10 000 pictures"
+    one = phase.model_copy(update={"views": 1, "set": "train sample"})
+    assert plain(measuring(one)) == "measuring a sample of the training set, 4 500 of 10 000 pictures"
+    assert plain(until_result(80.0)) == "about 1 min 20 s until the result"
+    assert until_result(-3.0) == "the result any moment"
 
 
 def test_a_plan_in_one_line() -> None:

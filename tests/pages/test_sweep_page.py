@@ -70,8 +70,8 @@ def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store
     table = open_page("compare", sweep="A").dataframe[0].value
     assert list(table["Learning rate"]) == [0.3, 0.1, 0.2]
     assert list(table["Validation"])[:2] == [70.0, 50.0]
-    assert list(table["Train sample"])[:2] == [80.0, 60.0]
-    assert list(table["Gap"])[:2] == [10.0, 10.0]
+    assert list(table["Train"])[:2] == [80.0, 60.0]
+    assert list(table["Gap, train − validation"])[:2] == [10.0, 10.0]
     assert table["Validation"].isna().tolist() == [False, False, True]
     assert list(table["Run"]) == [runs[2].number, runs[0].number, runs[1].number]
     assert "Dropout" not in table

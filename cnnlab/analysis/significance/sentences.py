@@ -10,7 +10,7 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
 from cnnlab.analysis.significance.effects import Effect, Verdict
 from cnnlab.analysis.significance.seed_spread import SeedSpread, Source, pooled
-from cnnlab.formatting import NARROW, count, percent, points
+from cnnlab.formatting import NARROW, count, percent, percent_range, points
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
 
@@ -58,7 +58,7 @@ def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
         judged = group[0].judged
         return (
             f"{judged_by} {percent(judged.accuracy)}".capitalize(),
-            f"after epoch {group[0].epoch} (95{NARROW}% interval {between(*interval95(judged.accuracy, judged.n))} "
+            f"after epoch {group[0].epoch} (95{NARROW}% interval {percent_range(*interval95(judged.accuracy, judged.n))} "
             f"of {count(judged.n)} pictures).",
         )
     return (
@@ -111,11 +111,6 @@ def plain(sentence: Sentence) -> str:
     """Write a sentence without stress."""
     head, rest = sentence
     return f"{head}: {rest}"
-
-
-def between(low: float, high: float) -> str:
-    """Write two accuracies on one line, without a break at the dash."""
-    return f"{percent(low)}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
 
 
 def _effect(effect: Effect, judged_by: Judge) -> Sentence:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnlab.analysis.outcomes import Judge, accuracy
 from cnnlab.analysis.significance.effects import Verdict
-from cnnlab.dashboard.sweep.table import MOST_ROWS, setting_column
+from cnnlab.dashboard.sweep.table import MOST_ROWS
 from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.formatting import tenths
@@ -34,7 +34,7 @@ def table_of(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> l
     groups = found.ranking
     band = "Half the 95 % interval of the mean, in points, by the spread of all runs with the same settings."
     return [
-        *(setting_column(each, [group[0].value(each) for group in groups]) for each in settings),
+        *(columns.of_setting(each, [group[0].config for group in groups]) for each in settings),
         columns.accuracy(
             f"Mean {judged_by}",
             [tenths(accuracy(group)) for group in groups],
