@@ -51,10 +51,11 @@ def kernel_scale(kernels: Floats, scope: str, layer: str) -> Scale:
 
 
 def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
-    """Return the scale of feature maps: symmetric about zero where the layer has negative values; else from zero to the
-    largest.
+    """Return the scale of feature maps: symmetric about zero where there are negative values; else from zero to the
+    largest. The scale of the network has one palette for all its layers, or their colours could not be compared.
     """
-    signed = bool((layer.maps < 0).any())
+    shown = [one.maps for one in everything.layers] if scope == "network" else [layer.maps]
+    signed = any(bool((maps < 0).any()) for maps in shown)
     palette: Palette = "diverging" if signed else "viridis"
 
     def limits_of(values: Sequence[Floats]) -> tuple[float, float]:
@@ -66,12 +67,11 @@ def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
         biggest = float(limits[:, 1].max())
         words = f"Each map its own, the strongest up to {short(biggest)}. Colours of two maps cannot be compared."
         return Scale(limits, palette, words)
+    low, high = limits_of(shown)
     if scope == "network":
-        low, high = limits_of([one.maps for one in everything.layers])
         words = "One for the network"
         end = "the largest value in any of its layers. Colours of two layers can be compared."
     else:
-        low, high = limits_of([layer.maps])
         words = "One for the layer"
         end = f"the largest value in {layer.label}. Colours of two maps can be compared."
     return Scale((low, high), palette, f"{words}: {short(low)} to {short(high)}, {end}")
