@@ -9,7 +9,8 @@ from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
 from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
-from cnnlab.dashboard.app.base_url import SayBaseUrl
+from cnnlab.dashboard.app.compression import Compression
+from cnnlab.dashboard.app.page_head import PageHead
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
@@ -21,6 +22,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
     config_watch.slow_down()
     warmup.load_torch()
+    errors.tell(*await anyio.to_thread.run_sync(health.complaints))
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
         services.launcher().start()
@@ -33,6 +35,6 @@ app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
-    middleware=[Middleware(Gate), Middleware(SayBaseUrl)],
+    middleware=[Middleware(Gate), Middleware(PageHead), Middleware(Compression)],
     on_script_error=errors.say,
 )

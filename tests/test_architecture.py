@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
     {
-        *("schema", "records", "presets", "sweeps", "app_config", "registry"),
+        *("schema", "records", "presets", "sweeps", "app_config", "data_folders", "registry"),
         *("logs", "failpoints", "formatting", "files"),
     },
     {"data", "models", "checkpoints"},

@@ -10,6 +10,10 @@ Progress = Callable[[int, int], None]
 """Called with (done_bytes, total_bytes)."""
 
 
+SAMPLE_WITHOUT_VALIDATION = 5_000
+"""Size of the train sample where there is no validation set to match."""
+
+
 class DataUnavailableError(Exception):
     """`DataUnavailableError` says that a dataset cannot be had. Its text is one sentence for people: why, and what to
     do.
