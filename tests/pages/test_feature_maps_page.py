@@ -155,12 +155,12 @@ def test_the_three_scales(
         both_ways = signed or scope == "network"
         assert drawn["maps"]["limits"] == (-size if both_ways else 0.0, size)
         assert drawn["maps"]["palette"] == ("diverging" if both_ways else "viridis")
-        assert f"One for the {scope}" in words(app)
+        assert {"layer": f"All maps of {layer} share", "network": "All layers share"}[scope] in words(app)
         assert f"{size:.3g}" in words(app)
     app.segmented_control(key="map_scope").set_value("map").run()
     sizes = np.abs(maps).max(axis=(1, 2))
     np.testing.assert_allclose(drawn["maps"]["limits"][:, 1], np.where(sizes > 0, sizes, 1.0))
-    assert "Each map its own" in words(app)
+    assert "Each map has a colour scale of its own" in words(app)
 
 
 def test_choosing_a_test_picture(open_page: OpenPage, app_config: AppConfig, run: Run, drawn: Drawn) -> None:
