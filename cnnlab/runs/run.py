@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cnnlab.records import EpochRecord, Results, RunStatus
+from cnnlab.records import EpochRecord, Phase, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
@@ -75,6 +75,10 @@ class Run:
     results: Results | None
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
+    phase: Phase | None
+    """What the running process was doing when it last said so; None for a run that is not running."""
+    announced_s: float | None
+    """Seconds from asking for the run to its result, as they were announced; None where nothing was."""
     command: str | None
     """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
@@ -147,16 +151,19 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A `Curve` holds a run's steps as columns of equal length.
+    """A `Curve` holds the losses of a run's steps as columns of equal length, thinned where the run is long.
 
-    Each point is the mean over the steps since the point before, and stands at the last of these steps.
+    Each point stands for the steps since the point before, and stands at the last of these steps.
     """
 
+    width: int
+    """Number of steps that a point stands for; 1: each point is a record, which may stand for several steps itself."""
     step: list[int]
-    epoch: list[int]
     loss: list[float]
-    accuracy: list[float]
-    lr: list[float]
+    """Mean over the steps."""
+    least: list[float]
+    """Lowest loss of a single step, so that none is lost in the mean."""
+    greatest: list[float]
 
 
 def run_of(row: Mapping[str, Any]) -> Run:
@@ -195,6 +202,8 @@ def run_of(row: Mapping[str, Any]) -> Run:
         last_epoch=reported["last_record"],
         results=reported["results"],
         environment=reported["environment"] or {},
+        phase=_read(Phase.model_validate_json, row["phase"]) if row["status"] == RunStatus.RUNNING else None,
+        announced_s=row["announced_s"],
         command=row["command"],
         fault=fault,
     )

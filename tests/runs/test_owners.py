@@ -31,13 +31,14 @@ BY_PEOPLE: dict[str, Callable[[Store, str], Any]] = {
 """What changes a run that is there, on behalf of a person."""
 MAKING = {"create", "create_many", "bring"}
 BY_PROCESSES = {
-    *("claim", "take", "take_lock", "no_claims", "say", "start", "add_steps", "commit", "rewind", "finish"),
+    *("claim", "take", "take_lock", "no_claims", "say", "tell", "start", "add_steps", "commit", "rewind", "finish"),
     *("ring", "recover", "sweep", "remove_unnamed", "forget_missing", "mark_deleted"),
 }
 """What only a worker, a launcher or the command line does: no page calls it."""
 READING: dict[str, Callable[[Store, str], Any]] = {
     "get": lambda store, id: store.get(id),
     "list": lambda store, id: store.list(),
+    "people": lambda store, id: store.people(),
     "folder": lambda store, id: store.folder(id),
     "path": lambda store, id: None,  # of a checkpoint; asks nothing
     "steps": lambda store, id: store.steps(id),

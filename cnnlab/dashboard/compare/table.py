@@ -1,13 +1,13 @@
 """This module draws all runs as a table, of which a person picks up to eight."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import streamlit as st
 
 from cnnlab.analysis.gap import gap_of
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.compare import pick
+from cnnlab.dashboard.compare import filters, pick
 from cnnlab.dashboard.compare.pick import MOST, Colours
 from cnnlab.dashboard.widgets import columns, times
 from cnnlab.dashboard.widgets.columns import Column
@@ -25,7 +25,7 @@ _UNKNOWN = object()
 
 def show(runs: Sequence[Run], colours: Colours) -> None:
     """Draw the table of runs; touching a row adds the run to the pick or takes it out."""
-    runs = _mine(runs, colours)
+    runs = filters.narrowed(runs, colours)
     st.session_state[_ORDER], st.session_state[_PICKED] = [run.id for run in runs], set(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
     shown = table_of(runs, settings_that_differ(runs), colours)
@@ -38,18 +38,8 @@ def show(runs: Sequence[Run], colours: Colours) -> None:
         on_select=_pick,
         selection_mode="multi-row",
         column_config=columns.configs(shown),
-        alt="All runs, the newest first, with the settings in which they differ and their final accuracies",
+        alt="The runs, with the settings in which they differ and their final accuracies",
     )
-
-
-def _mine(runs: Sequence[Run], chosen: Collection[str]) -> Sequence[Run]:
-    """Return only this visitor's runs and the chosen ones, where the visitor asks for that; else all runs."""
-    me = current_user.who()
-    mine = {run.id for run in runs if current_user.is_mine(run, me)}
-    if not mine or len(mine) == len(runs):
-        return runs
-    wanted = st.toggle("Only my runs", key="compare_mine", persist_state="session")
-    return [run for run in runs if run.id in mine or run.id in chosen] if wanted else runs
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
@@ -67,9 +57,10 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
-        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=150)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=170)),
         columns.status([run.status for run in runs]),
         *_whose(runs),
+        *_tagged(runs),
         *_accuracies(runs),
         *(columns.setting_of_runs(setting, runs) for setting in differing),
         Column(
@@ -95,6 +86,14 @@ def _whose(runs: Sequence[Run]) -> Iterator[Column]:
         me = current_user.who()
         owners = [cell(current_user.whose(run, me)) for run in runs]
         yield Column("Whose", owners, st.column_config.TextColumn(help="Who started it.", width=120))
+
+
+def _tagged(runs: Sequence[Run]) -> Iterator[Column]:
+    """Yield a column with the tags of each run, where there are any."""
+    if any(tags := [" ".join(f"#{tag}" for tag in filters.tags(run)) for run in runs]):
+        yield Column(
+            "Tags", tags, st.column_config.TextColumn(help="Words with # before them in a run's note.", width=120)
+        )
 
 
 def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:

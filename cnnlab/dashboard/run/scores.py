@@ -24,7 +24,7 @@ from cnnlab.runs import Run, Store, StoreError
 VIEWS = {
     "none": "as it is",
     "mirror": "as it is and mirrored",
-    "mirror_shift": "as it is, shifted by a pixel to two sides, and each of them mirrored",
+    "mirror_shift": "as it is (this counts twice), shifted by a pixel to two sides, and each of them mirrored",
 }
 INTERVAL = "In grey: its 95 % interval, where it would lie on endlessly many such pictures."
 GAP = "The part of its skill that does not carry over to new pictures."
@@ -98,7 +98,7 @@ def show(store: Store, run: Run, epochs: Sequence[EpochRecord]) -> None:
     """Draw what the scores of a run that has ended mean, and a way to have it measured where it stands."""
     if run.status.active:
         return
-    st.subheader("How good is it?", anchor=False)
+    st.header("How good is it?", anchor=False)
     if run.results:
         when = when_measured(run.results.final)
         st.caption(f"The numbers above are of the whole of each set, {when}. The gap: {GAP[0].lower()}{GAP[1:]}")

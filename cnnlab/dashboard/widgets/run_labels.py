@@ -1,10 +1,11 @@
 """This module writes runs and their settings as people read them: name, status, difference from another run."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
@@ -79,9 +80,14 @@ def names(runs: Iterable[Run], words: Callable[[Run], str] = lambda run: run.nam
     Streamlit tells the options of a list apart by their words, and a table its columns by their headings.
     """
     by_id = {run.id: run for run in runs}
-    said = {id: words(run) for id, run in by_id.items()}
+    return told_apart({id: words(run) for id, run in by_id.items()}, lambda id: f"run {by_id[id].number}")
+
+
+def told_apart(words: Mapping[str, str], mark: Callable[[str], str]) -> dict[str, str]:
+    """Return the words of each id, followed by its mark as often as they are another's words too."""
+    said = dict(words)
     while alike := {text for text, times in Counter(said.values()).items() if times > 1}:
-        said = {id: f"{text} · run {by_id[id].number}" if text in alike else text for id, text in said.items()}
+        said = {id: f"{text} · {mark(id)}" if text in alike else text for id, text in said.items()}
     return said
 
 
@@ -101,7 +107,12 @@ def status_badge(status: RunStatus) -> None:
     st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
 
 
-def page_header(title: str, sentence: str) -> None:
-    """Draw the question a page answers, and one sentence under it."""
-    st.title(title, anchor=False)
-    st.markdown(f":gray[{sentence}]")
+def page_header(title: str, sentence: str) -> DeltaGenerator:
+    """Draw the question a page answers, and one sentence close under it; return the container to the right of the question."""
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.title(title, anchor=False, width="content")
+            st.space("stretch")
+            beside = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+        st.caption(sentence)
+    return beside
