@@ -10,7 +10,7 @@ from torch import nn
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
-from cnnlab.records import EpochRecord, Forecast, Phase, Results, RunStatus, StepRecord
+from cnnlab.records import EpochRecord, Forecast, Phase, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
@@ -24,7 +24,7 @@ from cnnlab.worker import data_cache, resume
 from cnnlab.worker.epoch_commits import Epochs
 from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, verdict
 from cnnlab.worker.final_scores import measure
-from cnnlab.worker.progress import TELL_S, Progress
+from cnnlab.worker.progress import TELL_S, Progress, TimeTaken
 from cnnlab.worker.signals import heard
 from cnnlab.worker.writer import FLUSH_S, Writer
 
@@ -90,8 +90,7 @@ class Job:
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
         self.remarks: list[str] = []
-        self._claimed = time.monotonic()
-        self._start_s: float | None = None
+        self._taken = TimeTaken()
         self._tell: Callable[[Phase], None] = partial(store.tell, run.id)
         self._listened = self._told = 0.0
 
@@ -190,7 +189,7 @@ class Job:
         last = training.place.epoch
         self._progress.scoring(1 if self.store.get(self.run.id).best_epoch in (None, last) else 2)
         try:
-            results = self._with_times(measure(self.store, self.run, training, self.remarks))
+            results = self._taken.beside(measure(self.store, self.run, training, self.remarks))
         except AskedToEnd:
             return self._ended("while its final scores were being measured")
         return RunStatus.FINISHED, f"Finished {last} epoch{'s' if last > 1 else ''}.", results
@@ -217,20 +216,13 @@ class Job:
         self._progress = Progress(training, forecast, TELL_S * self.flush_s / FLUSH_S)
         training.tell = self._measuring
         if forecast and not training.place.step:
-            forecast = self._progress.foretold(forecast, time.monotonic() - self._claimed)
+            forecast = self._progress.foretold(forecast, self._taken.passed_s)
         said = resume.environment_with(environment(device), training.plan, forecast)
         self.store.start(self.run.id, device.type, said, training.steps_total, self._progress.phase())
 
     def _measuring(self, name: str, views: int, done: int, total: int) -> None:
         if phase := self._progress.measured(name, views, done, total):
             self._tell(phase)
-
-    def _with_times(self, results: Results) -> Results:
-        """Return the results with the time that they took from the claim on, for a run that was not continued."""
-        if self._start_s is None or results.usage is None:
-            return results
-        times = {"start_s": self._start_s, "result_s": time.monotonic() - self._claimed}
-        return results.model_copy(update={"usage": results.usage.model_copy(update=times)})
 
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
         self.watch.moved()
@@ -252,8 +244,8 @@ class Job:
                 rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
                 writer.add_step(record, rate)
                 epochs.commit_untrained()
-                if begins and self._start_s is None:
-                    self._start_s = time.monotonic() - self._claimed - record.elapsed_s
+                if begins:
+                    self._taken.begun(record)
                 if phase := self._progress.trained():
                     writer.tell(phase)
                 self.on_record(record)

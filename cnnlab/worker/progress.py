@@ -3,7 +3,7 @@
 import time
 
 from cnnlab.analysis.result_time import FORWARD_SHARE, Sizes, measured_pictures, networks_at_end, with_result
-from cnnlab.records import Forecast, Phase
+from cnnlab.records import Forecast, Phase, Results, StepRecord
 from cnnlab.training import Fit
 
 TELL_S = 1.0
@@ -92,3 +92,28 @@ class Progress:
 
     def _measured_picture_s(self) -> float:
         return self._measuring_s / self._measured if self._measured else FORWARD_SHARE * self._picture_s()
+
+
+class TimeTaken:
+    """A `TimeTaken` counts a run's seconds from its claim on: until the first step, and until the result."""
+
+    def __init__(self) -> None:
+        self._claimed = time.monotonic()
+        self._start_s: float | None = None
+
+    @property
+    def passed_s(self) -> float:
+        """Return the seconds since the claim."""
+        return time.monotonic() - self._claimed
+
+    def begun(self, record: StepRecord) -> None:
+        """Take note of a record of a run that was not continued; its first record says how long the start has taken."""
+        if self._start_s is None:
+            self._start_s = self.passed_s - record.elapsed_s
+
+    def beside(self, results: Results) -> Results:
+        """Return the results with these times, for a run that was not continued."""
+        if self._start_s is None or results.usage is None:
+            return results
+        times = {"start_s": self._start_s, "result_s": self.passed_s}
+        return results.model_copy(update={"usage": results.usage.model_copy(update=times)})

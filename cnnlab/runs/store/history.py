@@ -1,16 +1,17 @@
-"""This module keeps the steps, epochs and checkpoints that runs report.
+"""This module keeps what a run's own process reports: what it is doing, its steps, its epochs and its checkpoints.
 
 The row is the commit: a file counts once the store names it, and not before.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, insert, select, update
 
 from cnnlab import failpoints, logs
-from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs.retention import thin
 from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
 from cnnlab.runs.store import curves, tables
@@ -23,10 +24,27 @@ _STEPS, _EPOCHS, _FILES = tables.steps.c, tables.epochs.c, tables.checkpoints.c
 
 
 class History(Connected):
-    """A `History` is the part of the store that keeps the steps, epochs and checkpoints of runs.
+    """A `History` is the part of the store that keeps what runs report. Only the process that has claimed a run writes it."""
 
-    Only the process that has claimed a run writes them.
-    """
+    def say(self, id: str, sentence: str) -> None:
+        """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
+        with self.database.writing() as connection:
+            progress(connection, id, message=sentence)
+
+    def tell(self, id: str, phase: Phase) -> None:
+        """Record what a running run is doing, and when its result is expected."""
+        with self.database.writing() as connection:
+            progress(connection, id, phase=phase.model_dump_json())
+
+    def start(
+        self, id: str, device: str, environment: Mapping[str, Any], steps_total: int, phase: Phase | None = None
+    ) -> None:
+        """Record where a claimed run trains, how many steps it has, and when its result is expected."""
+        values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
+        values |= {"steps_total": steps_total, "message": None, "phase": phase and phase.model_dump_json()}
+        with self.database.writing() as connection:
+            progress(connection, id, **values)
+        logs.event("begun", run=id, device=device, steps_total=steps_total)
 
     def add_steps(self, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:
         """Keep step records of a run, in one transaction. Raises StoreError for a value that is no finite number."""
