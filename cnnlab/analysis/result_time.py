@@ -46,16 +46,21 @@ def sizes_of(config: TrainingConfig, info: DatasetInfo) -> Sizes:
     return Sizes(train, sample, config.validation_size, info.num_test)
 
 
-def networks_at_end(config: TrainingConfig) -> int:
-    """Return how many networks are measured at a run's end: the last, and the best by validation where that may be another."""
-    return 2 if config.epochs > 1 and config.validation_size else 1
+def networks_at_end(config: TrainingConfig) -> tuple[int, int]:
+    """Return how many networks are measured at a run's end, at least and at most: the last, and the best by validation."""
+    return 1, 2 if config.epochs > 1 and config.validation_size else 1
 
 
-def measured_pictures(config: TrainingConfig, sizes: Sizes, networks: int) -> tuple[int, int]:
+def expected_networks(config: TrainingConfig) -> float:
+    """Return how many networks are measured at a run's end as long as nobody knows whether the last is the best."""
+    return sum(networks_at_end(config)) / 2
+
+
+def measured_pictures(config: TrainingConfig, sizes: Sizes, networks: float) -> tuple[int, int]:
     """Return how many pictures a run measures after each epoch, and at its end; each view of a picture counts."""
     views = VIEWS[config.test_time_augmentation]
     test = sizes.test * (1 + (views if views > 1 else 0))
-    return sizes.sample + sizes.validation, networks * (sizes.train + sizes.validation + test)
+    return sizes.sample + sizes.validation, round(networks * (sizes.train + sizes.validation + test))
 
 
 def result_s(config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experience]) -> float | None:
@@ -78,7 +83,7 @@ def result_s(config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experi
 def with_result(forecast: Forecast, config: TrainingConfig, sizes: Sizes, start_s: float = START_S) -> Forecast:
     """Return the forecast of a run's training with the time until its result; `start_s`: what its start-up takes."""
     ends = []
-    for epoch_s, networks in zip(forecast.epoch_s, (1, networks_at_end(config)), strict=True):
+    for epoch_s, networks in zip(forecast.epoch_s, networks_at_end(config), strict=True):
         each, at_end = measured_pictures(config, sizes, networks)
         measured = config.epochs * each + at_end
         ends.append(start_s + epoch_s * (config.epochs + FORWARD_SHARE * measured / sizes.train))
@@ -94,7 +99,7 @@ def _measuring_s(run: Experience, usage: Usage, info: DatasetInfo) -> float:
 
 
 def _all_measured(config: TrainingConfig, sizes: Sizes) -> int:
-    each, at_end = measured_pictures(config, sizes, networks_at_end(config))
+    each, at_end = measured_pictures(config, sizes, expected_networks(config))
     return config.epochs * each + at_end
 
 

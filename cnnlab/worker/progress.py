@@ -2,7 +2,7 @@
 
 import time
 
-from cnnlab.analysis.result_time import FORWARD_SHARE, Sizes, measured_pictures, networks_at_end, with_result
+from cnnlab.analysis.result_time import FORWARD_SHARE, Sizes, expected_networks, measured_pictures, with_result
 from cnnlab.records import Forecast, Phase, Results, StepRecord
 from cnnlab.training import Fit
 
@@ -23,7 +23,7 @@ class Progress:
         validation = len(data.validation) if data.validation else 0
         self._training, self._every_s = training, every_s
         self._sizes = Sizes(len(data.train), len(data.train_sample), validation, len(data.test))
-        self._networks = networks_at_end(training.config)
+        self._networks = expected_networks(training.config)
         self._expected_s = sum(forecast.epoch_s) / 2 / len(data.train) if forecast else None
         self._first_image = training.images_seen
         self._training_s = self._measuring_s = 0.0
