@@ -21,6 +21,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
     config_watch.slow_down()
     warmup.load_torch()
+    errors.tell(*await anyio.to_thread.run_sync(health.complaints))
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong
         examples.prepare(PRESETS[0].config.dataset, "shapes")
         services.launcher().start()

@@ -1,13 +1,18 @@
 """This module says where cnnlab keeps its things on this machine: `CNNLAB_*` environment variables, all with defaults."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cnnlab.data_folders import DataFolders
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -34,17 +39,54 @@ class FromEnvironment(BaseSettings):
     @classmethod
     def _sentence(cls, fault: ErrorDetails) -> str:
         name = str(fault["loc"][0])
-        secret = cls.model_fields[name].annotation == SecretStr | None
-        return f"CNNLAB_{name.upper()} cannot be {'what it is' if secret else repr(fault['input'])}: {fault['msg']}."
+        secret = cls.model_fields[name].annotation == SecretStr | None or "://" in str(fault["input"])  # a password
+        bounds = fault.get("ctx", {})
+        words = {
+            "too_short": "at least {min_length} characters are wanted",
+            "too_long": "at most {max_length} are allowed",
+        }
+        why = words.get(fault["type"], fault["msg"].removeprefix("Value error, ")).format(**bounds)
+        return f"CNNLAB_{name.upper()} cannot be {'what it is' if secret else repr(fault['input'])}: {why}."
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder that a variable names, with ~ written out: the shell does so in some places only."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError("the name of a folder must be UTF-8, because the database keeps names as text") from None
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("nobody of that name has a home folder on this machine") from None
+
+
+def _url(url: str) -> str:
+    """Return a database's URL, with ~ written out where it names a file."""
+    scheme, _, rest = url.partition("://")
+    if not (scheme and rest):
+        raise ValueError("a URL such as sqlite:////folder/runs.db or postgresql://user@host/runs is wanted")
+    file = rest.removeprefix("/")
+    return sqlite_url(_folder(Path(file))) if scheme == "sqlite" and file.startswith("~") else url
+
+
+def sqlite_url(file: Path) -> str:
+    """Return SQLAlchemy's URL of a SQLite file, whatever its name: %, ? and # mean something in a URL."""
+    return f"sqlite:///{quote(str(file))}"
+
+
+Folder = Annotated[Path, AfterValidator(_folder)]
+Url = Annotated[str, AfterValidator(_url)]
 
 
 class AppConfig(FromEnvironment):
     """An `AppConfig` says where data, runs, database and logs are, and how much of them is kept."""
 
-    home: Path = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
-    data_dir: Path | None = Field(None, description="Folder of the datasets. Default: HOME/data.")
-    runs_dir: Path | None = Field(None, description="Folder of the runs' checkpoints. Default: HOME/runs.")
-    database_url: str | None = Field(None, description="SQLAlchemy URL of the runs. Default: HOME/runs.db.")
+    home: Folder = Field(PROJECT / ".cnnlab", description="Folder that holds everything not named below.")
+    data_dir: Folder | None = Field(None, description="Folder of the published datasets. Default: HOME/data.")
+    converted_dir: Folder | None = Field(None, description="Folder of the converted datasets. Default: HOME/converted.")
+    runs_dir: Folder | None = Field(None, description="Folder of the runs' checkpoints. Default: HOME/runs.")
+    database_url: Url | None = Field(None, description="SQLAlchemy URL of the runs. Default: HOME/runs.db.")
     run_budget_bytes: int = Field(
         2_000_000_000,
         ge=1_000_000,
@@ -66,9 +108,10 @@ class AppConfig(FromEnvironment):
     )
 
     @cached_property
-    def data(self) -> Path:
-        """Return the folder of the datasets."""
-        return (self.data_dir or self.home / "data").absolute()
+    def data(self) -> DataFolders:
+        """Return the folders of the datasets."""
+        published, converted = self.data_dir or self.home / "data", self.converted_dir or self.home / "converted"
+        return DataFolders(published.absolute(), converted.absolute())
 
     @cached_property
     def runs(self) -> Path:
@@ -78,7 +121,7 @@ class AppConfig(FromEnvironment):
     @cached_property
     def database(self) -> str:
         """Return the SQLAlchemy URL of the run store."""
-        return self.database_url or f"sqlite:///{(self.home / 'runs.db').absolute()}"
+        return self.database_url or sqlite_url((self.home / "runs.db").absolute())
 
 
 class AccessConfig(FromEnvironment):
@@ -96,6 +139,14 @@ class AccessConfig(FromEnvironment):
         None, description='With OpenID Connect, who may come in: e-mail addresses, "@school.example", or "*".'
     )
     teachers: str | None = Field(None, description="With OpenID Connect, e-mail addresses of those who are teachers.")
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each environment variable that looks like one of ours and is none."""
+    ours = [f"CNNLAB_{name.upper()}" for kind in (AppConfig, AccessConfig) for name in kind.model_fields]
+    others = [name for name in names if name.upper().startswith("CNNLAB") and name.upper() not in ours]
+    guesses = {name: get_close_matches(name.upper(), ours, n=1, cutoff=0.85) for name in others}
+    return [f"{name} means nothing to cnnlab. Is {meant[0]} meant?" for name, meant in guesses.items() if meant]
 
 
 def without_codes(environment: Mapping[str, str]) -> dict[str, str]:

@@ -36,6 +36,11 @@ class RunStatus(StrEnum):
         """
         return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 
+    @property
+    def measurable(self) -> bool:
+        """Return True where a run may be measured where it stands: a person or the machine has ended it early."""
+        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED)
+
 
 class Record(BaseModel):
     """A `Record` is something a run reports. It is frozen."""
@@ -66,13 +71,19 @@ class StepRecord(Record):
     epoch: int
     """The epoch they belong to, from 1."""
     loss: float
-    """Mean over their batches, in training mode: what the optimizer saw."""
+    """Mean cross entropy over their pictures, nats: as they were trained on (with dropout, augmented), but without label
+    smoothing, as every other loss is. Records without `pictures` are of an older cnnlab, which took the mean over the
+    batches and left label smoothing in."""
     accuracy: float
-    """Mean over their batches, in training mode, 0 to 1."""
+    """Share of right answers among their pictures, as they were trained on, 0 to 1."""
     lr: float
     """Of the last of them."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    pictures: int | None = None
+    """Pictures in their batches: the last batch of an epoch may be short. None in records of an older cnnlab."""
+    objective: float | None = None
+    """Mean over their pictures of what the optimizer made smaller, where that is not `loss`: with label smoothing."""
     least_loss: float = Field(default_factory=lambda read: read["loss"])
     """The lowest loss of one of them."""
     greatest_loss: float = Field(default_factory=lambda read: read["loss"])
@@ -88,24 +99,38 @@ class EpochRecord(Record):
     step: int
     """Steps taken so far."""
     running_loss: float
-    """Mean of the epoch's step losses, as the tutorial prints it."""
+    """The tutorial's own figure: the mean over the epoch's batches of what the optimizer saw, in which a short last batch
+    weighs as much as a whole one. To compare with the tutorial, and for nothing else."""
     train_sample: Score
-    """A fixed sample of the training set, as large as the validation set."""
+    """A fixed sample of the training set: as many pictures as the validation set has, or 5,000 without one; never more
+    than there are.
+    """
     validation: Score | None
     """The whole validation set; None where the run has none."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    training_loss: float | None = None
+    """Mean cross entropy over the epoch's pictures, each as it was trained on, without label smoothing. None in records
+    of an older cnnlab."""
+
+    @property
+    def loss(self) -> float:
+        """Return the epoch's loss while it trained: over its pictures, or as an older cnnlab averaged it."""
+        return self.running_loss if self.training_loss is None else self.training_loss
 
 
 class FullScores(Record):
     """`FullScores` are the scores of one network on the whole of each set."""
 
     epoch: int
+    """Epochs completed before it was measured."""
     train: Score
     validation: Score | None
     test: Score
     test_augmented: Score | None = None
     """The test set with test-time augmentation, where the run asked for it; never in the place of `test`."""
+    step: int | None = None
+    """The step it stands at where it was stopped within an epoch; None at the end of an epoch."""
 
 
 class Plan(Record):
@@ -146,7 +171,7 @@ class Usage(Record):
 
 
 class Results(Record):
-    """`Results` are the scores that a finished run is judged by."""
+    """`Results` are the scores that a finished run, or a stopped one where it stands, is judged by."""
 
     final: FullScores
     best: FullScores | None

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data
+from cnnlab.data_folders import DataFolders
 from cnnlab.runs import Store
 from tests.factories import random_data
 from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
@@ -20,6 +21,9 @@ from tests.models import odd_net  # noqa: F401  # registers itself: every test o
 # Two tests at a time on two cores: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+# Nor is a dataset converted twice: all homes of the tests share what this machine has converted.
+os.environ["CNNLAB_CONVERTED_DIR"] = str(AppConfig().data.converted)
 
 # A shared two-core machine is sometimes slow for reasons that are not ours: time is measured in benchmarks/, not here.
 hypothesis_settings.register_profile("cnnlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,7 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture
 def app_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppConfig:
     """Settings of an empty home. The data folder stays the machine's own, so that nothing is converted twice."""
-    data = AppConfig().data
+    data = AppConfig().data.published
     for name in ("DATABASE_URL", "RUNS_DIR"):
         monkeypatch.delenv(f"CNNLAB_{name}", raising=False)
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "home"))
@@ -81,9 +85,10 @@ def small_data(shapes_info: DatasetInfo) -> Data:
 
 
 @pytest.fixture(scope="session")
-def cifar10_dir() -> Path:
-    """The folder of the real CIFAR-10; skips where it is not there."""
+def cifar10_dir() -> DataFolders:
+    """The folders of the real CIFAR-10; skips where it is not there."""
     data = AppConfig().data
     if not DATASETS.get("CIFAR-10").is_ready(data):
-        pytest.skip(f"the real CIFAR-10 is not under {data} (set CNNLAB_DATA_DIR, or: python -m cnnlab data CIFAR-10)")
+        reason = f"the real CIFAR-10 is not under {data.published}"
+        pytest.skip(f"{reason} (set CNNLAB_DATA_DIR, or: python -m cnnlab data CIFAR-10)")
     return data

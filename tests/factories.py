@@ -1,6 +1,7 @@
 """Makers of what many tests need: settings, scores, records, pictures and runs. A test names only what it is about."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from cnnlab import checkpoints
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
+from cnnlab.data_folders import DataFolders
 from cnnlab.models import ARCHITECTURES, build, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
 from cnnlab.runs import Checkpoint, Run, Store
@@ -22,6 +24,11 @@ STEPS_AN_EPOCH = 20
 def shapes_config(**settings: object) -> TrainingConfig:
     """Complete settings of a run on the built-in pictures."""
     return complete(TrainingConfig.model_validate({"dataset": "shapes", **settings}))
+
+
+def at(folder: Path) -> DataFolders:
+    """Published datasets in that folder, and what cnnlab makes of them in another below it."""
+    return DataFolders(folder, folder / "arrays")
 
 
 def score(accuracy: float = 0.5, loss: float | None = None, n: int = 5_000) -> Score:

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cnnlab import worker
+from cnnlab.analysis.gap import gap_of
 from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.cli import main
 from cnnlab.cli._common import Right, table
-from cnnlab.formatting import moment
+from cnnlab.formatting import count, loss4, moment, percent, points
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
@@ -193,12 +194,10 @@ def test_the_final_table_names_each_set_and_its_size(capsys: Capture, store: Sto
     assert run.results is not None
     for name, score in (("train", run.results.final.train), ("test", run.results.final.test)):
         (row,) = [line.split() for line in shown.out.splitlines() if f" {name} " in line]
-        assert row[-4:] == [
-            f"{100 * score.accuracy:.1f}",
-            "%",
-            f"{score.loss:.4f}",
-            f"{score.n:,}".replace(",", " "),
-        ] or (row[-5:] == [f"{100 * score.accuracy:.1f}", "%", f"{score.loss:.4f}", *f"{score.n:,}".split(",")])
+        said = [*percent(score.accuracy).split(), loss4(score.loss), *count(score.n).split()]
+        assert row[-len(said) :] == said
+    gap = gap_of(run.results.final)
+    assert f"gap ({gap.sets}) after epoch 1 (last): {points(gap.value)}" in shown.out
 
 
 def test_a_preset_gives_the_settings_and_options_change_them(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:

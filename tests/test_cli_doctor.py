@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import sqlite3
 import time
@@ -15,6 +14,8 @@ from sqlalchemy import update
 
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import _doctor_checks, main
+from cnnlab.data import DATASETS
+from cnnlab.data_folders import DataFolders
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, locks
 from cnnlab.runs.store import tables
@@ -251,11 +252,11 @@ def test_a_port_in_use_and_large_logs_are_said(
 
 def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the variable that names another place."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", "/proc/nowhere")
+    monkeypatch.setenv("CNNLAB_CONVERTED_DIR", "/proc/nowhere")
     code, found = doctor()
 
     assert code == 1
-    assert "Change its rights, or set CNNLAB_DATA_DIR" in found[0]["says"]
+    assert "Change its rights, or set CNNLAB_CONVERTED_DIR" in found[0]["says"]
 
 
 def test_the_whole_machine_is_looked_at(app_config: AppConfig, capsys: Capture) -> None:
@@ -282,15 +283,15 @@ def test_a_damaged_dataset_is_said(
     app_config: AppConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     """One whose pictures were cut short, one that is not what was published."""
-    data = tmp_path / "data"
-    (data / "arrays").mkdir(parents=True)
-    shutil.copytree(app_config.data / "arrays" / "shapes", data / "arrays" / "shapes")
-    images = data / "arrays" / "shapes" / "train_images.npy"
+    data, converted = tmp_path / "data", tmp_path / "converted"
+    DATASETS.get("shapes").prepare(DataFolders(data, converted))
+    images = converted / "shapes" / "train_images.npy"
     with images.open("r+b") as file:
         file.truncate(1000)
-    (data / "cifar-100-python").mkdir()
+    (data / "cifar-100-python").mkdir(parents=True)
     (data / "cifar-100-python" / "train").write_bytes(b"not this")
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
+    monkeypatch.setenv("CNNLAB_CONVERTED_DIR", str(converted))
     for name in ("_programs", "_device"):
         monkeypatch.setattr(_doctor_checks, name, lambda app_config: iter(()))
 

@@ -24,6 +24,7 @@ from websockets import InvalidHandshake
 from benchmarks.dashboard.first_point import started
 from benchmarks.dashboard.spectator import Spectator
 from benchmarks.dashboard.watching import until
+from benchmarks.datasets import shared_data
 from benchmarks.interleaved import compare
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
@@ -85,7 +86,7 @@ def main() -> None:
     if asked.ttl:
         os.environ["STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"] = str(asked.ttl)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        app_config = AppConfig(home=Path(home), **shared_data())
         server, url = started(app_config)
         try:
             lesson = asyncio.run(hold(url, server.pid, Store(app_config), asked))

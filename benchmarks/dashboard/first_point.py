@@ -18,6 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.datasets import shared_data
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
 from cnnlab.runs import Store
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        app_config = AppConfig(home=Path(home), **shared_data())
         server, url = started(app_config)
         try:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.dashboard.first_point import ROOT, started
+from benchmarks.datasets import shared_data
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
 
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--at", type=Path, default=ROOT)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        server, _ = started(AppConfig(home=Path(home), data_dir=AppConfig().data), asked.at)
+        server, _ = started(AppConfig(home=Path(home), **shared_data()), asked.at)
         try:
             await_warm(Path(home))
             time.sleep(SETTLED_S)

@@ -25,7 +25,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         from cnnlab.app_config import AppConfig
 
-        os.environ["CNNLAB_DATA_DIR"] = str(AppConfig().data)
+        data = AppConfig().data
+        os.environ["CNNLAB_DATA_DIR"], os.environ["CNNLAB_CONVERTED_DIR"] = str(data.published), str(data.converted)
         os.environ["CNNLAB_HOME"] = home
         newest = fill(asked.runs)
         from benchmarks.machine import machine

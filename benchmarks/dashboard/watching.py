@@ -14,6 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dashboard.first_point import started
+from benchmarks.datasets import shared_data
 from benchmarks.interleaved import compare
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2, help="whole epochs a phase")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, sync_playwright() as playwright:
-        app_config = AppConfig(home=Path(home), data_dir=AppConfig().data)
+        app_config = AppConfig(home=Path(home), **shared_data())
         server, url = started(app_config)
         try:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.datasets import data_dir
+from benchmarks.datasets import shared_data
 from benchmarks.on_gpu.bench import Bench, NotHereError, Row, Section
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, Plan, StepRecord
@@ -54,7 +54,7 @@ def by_worker(config: TrainingConfig) -> tuple[float, Plan | None]:
 
     times: list[float] = []
     with tempfile.TemporaryDirectory() as home:
-        app_config = AppConfig(home=Path(home), data_dir=data_dir())
+        app_config = AppConfig(home=Path(home), **shared_data())
         store = Store(app_config)
         store.create(config)
         run = store.claim()

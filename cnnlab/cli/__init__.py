@@ -19,7 +19,7 @@ from pydantic_settings import (
     SettingsError as OptionError,
 )
 
-from cnnlab.app_config import AppConfig, AppConfigError
+from cnnlab.app_config import AppConfig, AppConfigError, misspelt
 from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._doctor import Doctor
@@ -109,6 +109,7 @@ class Cnnlab(BaseSettings):
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; say on stderr what is wrong."""
     given = sys.argv[1:] if arguments is None else arguments
+    say(*misspelt(os.environ))
     try:
         CliApp.run(Cnnlab, cli_args=[_with_dashes(argument) for argument in given])
         sys.stdout.flush()
@@ -130,8 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _refuse(code: Exit, *sentences: str) -> int:
-    for sentence in sentences:
-        say(sentence)
+    say(*sentences)
     return code
 
 

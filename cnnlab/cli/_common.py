@@ -104,6 +104,7 @@ def loss(score: Score | None) -> str:
     return formatting.loss4(score.loss) if score else "–"
 
 
-def say(text: str) -> None:
-    """Print a sentence for people on stderr, beside what the command prints."""
-    print(text, file=sys.stderr, flush=True)
+def say(*sentences: str) -> None:
+    """Print sentences for people on stderr, beside what the command prints."""
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)

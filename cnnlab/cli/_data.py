@@ -1,7 +1,6 @@
 """This module is the command `data`: what the datasets are, whether they are here, and getting one."""
 
 import json
-from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import CliPositionalArg
@@ -10,6 +9,7 @@ from tqdm import tqdm
 from cnnlab.app_config import AppConfig
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Reporting, Right, say, table
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
+from cnnlab.data_folders import DataFolders
 from cnnlab.formatting import count
 from cnnlab.registry import UnknownNameError
 
@@ -21,33 +21,33 @@ class Data(Reporting):
 
     def cli_cmd(self) -> None:
         """List the datasets, or prepare one."""
-        folder = AppConfig().data
+        folders = AppConfig().data
         chosen = list(DATASETS)
         one = "name" in self.model_fields_set
         if one:
-            prepare(self.name, folder)
+            prepare(self.name, folders)
             chosen = [DATASETS.get(self.name)]
         if self.as_json:
             for dataset in chosen:
-                print(json.dumps(_facts(dataset, folder), ensure_ascii=False))
+                print(json.dumps(_facts(dataset, folders), ensure_ascii=False))
         elif one:
-            print(f"{self.name} is ready in {folder}.")
+            print(f"{self.name} is ready in {folders.converted}.")
         else:
-            print(f"In {folder}:\n")
+            print(f"Published files in {folders.published}, converted ones in {folders.converted}:\n")
             print(
                 table(
                     ["dataset", Right("train"), Right("test"), "size", "here"],
-                    (_row(dataset, folder) for dataset in chosen),
+                    (_row(dataset, folders) for dataset in chosen),
                 )
             )
             print("\nGet one ready with: python -m cnnlab data NAME")
 
 
-def _facts(dataset: Dataset, folder: Path) -> dict[str, object]:
+def _facts(dataset: Dataset, folders: DataFolders) -> dict[str, object]:
     info = dataset.info
     return {
         "name": info.name,
-        "ready": dataset.is_ready(folder),
+        "ready": dataset.is_ready(folders),
         "classes": list(info.classes),
         "num_train": info.num_train,
         "num_test": info.num_test,
@@ -59,20 +59,20 @@ def _facts(dataset: Dataset, folder: Path) -> dict[str, object]:
     }
 
 
-def _row(dataset: Dataset, folder: Path) -> list[str]:
+def _row(dataset: Dataset, folders: DataFolders) -> list[str]:
     info = dataset.info
     size = f"{info.size_px}×{info.size_px}×{info.channels}"
-    here = "ready" if dataset.is_ready(folder) else f"to download: {info.download_bytes / 1e6:.0f} MB"
+    here = "ready" if dataset.is_ready(folders) else f"to download: {info.download_bytes / 1e6:.0f} MB"
     return [info.name, count(info.num_train), count(info.num_test), size, here]
 
 
-def prepare(name: str, folder: Path) -> None:
+def prepare(name: str, folders: DataFolders) -> None:
     """Make the dataset ready, with a progress bar where it takes time. Raises CommandError."""
     try:
         dataset = DATASETS.get(name)
     except UnknownNameError as error:
         raise CommandError(Exit.SETTINGS, str(error)) from None
-    if not dataset.is_ready(folder):
+    if not dataset.is_ready(folders):
         say(f"Getting {name} ready …")
     bar: tqdm[None] | None = None
 
@@ -83,7 +83,7 @@ def prepare(name: str, folder: Path) -> None:
         bar.update(done_bytes - bar.n)
 
     try:
-        dataset.prepare(folder, show)
+        dataset.prepare(folders, show)
     except DataUnavailableError as error:
         raise CommandError(Exit.NO_DATA, str(error)) from None
     finally:

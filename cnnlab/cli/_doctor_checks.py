@@ -70,7 +70,8 @@ def _device(app_config: AppConfig) -> Iterator[Finding]:
 
 
 def _places(app_config: AppConfig) -> Iterator[Finding]:
-    places = {"HOME": app_config.home.absolute(), "DATA_DIR": app_config.data, "RUNS_DIR": app_config.runs}
+    converted = app_config.data.converted  # the published files may lie where nobody writes
+    places = {"HOME": app_config.home.absolute(), "CONVERTED_DIR": converted, "RUNS_DIR": app_config.runs}
     for name, folder in places.items():
         there = next(path for path in (folder, *folder.parents) if path.exists())
         try:

@@ -2,6 +2,8 @@
 
 import json
 
+from cnnlab.analysis.diagnosis import evidence_of
+from cnnlab.analysis.verdict import verdict
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
 from cnnlab.formatting import loss4, moment
@@ -64,6 +66,8 @@ class Show(OneRun, Reporting):
             print(f"\n{_epochs(epochs, run)}")
         if run.results:
             print(f"\n{results_table(run.results)}")
+        if not run.imported:
+            print(f"\n{verdict(run.name, evidence_of(run.status, run.config.dataset, epochs, run.results))}")
         print(f"\nIts files: {store.folder(run.id)}")
 
 
@@ -80,7 +84,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("mean step loss"),
+        Right("loss while trained"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),
@@ -92,12 +96,12 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                loss4(record.running_loss),
+                loss4(record.loss),
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),
                 percent(record.validation),
-                "best" if record.epoch == run.best_epoch else "",
+                "best" if record.epoch == run.best_epoch and record.validation else "",
             ]
             for record in epochs
         ),

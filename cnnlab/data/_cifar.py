@@ -7,12 +7,14 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
 
 from cnnlab.data._download import RemoteFile, fetch, matches
 from cnnlab.data._types import Arrays, Progress, SourceError
+from cnnlab.data_folders import DataFolders
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,30 @@ class Cifar:
         unpacked = {f"{self.folder}/{name}": digest for name, digest in self.digests.items()}
         return {self.archive.name: self.archive.digest} | unpacked
 
-    def read(self, data_dir: Path, progress: Progress) -> Arrays:
-        """Read the arrays from the files in `data_dir`; files that are missing or altered are downloaded and unpacked
-        first.
+    def read(self, folders: DataFolders, progress: Progress) -> Arrays:
+        """Read the arrays from the published files. What is missing or altered is downloaded; an archive that a person
+        has put there is unpacked for the moment, in the folder of converted datasets.
         """
-        self._provide(data_dir, progress)
+        root, archive = folders.published, folders.published / self.archive.name
+        wrong = _wrong(root / self.folder, self.digests)
+        if not wrong:
+            return self._arrays(root)
+        if matches(archive, self.archive.digest):
+            with TemporaryDirectory(prefix=f"{self.folder}-", dir=folders.converted) as unpacked:
+                _unpack(archive, Path(unpacked) / self.folder, self.digests)
+                return self._arrays(Path(unpacked))
+        fetch(self.archive, archive, progress, instead_of=(archive, *wrong))
+        _unpack(archive, root / self.folder, self.digests)
+        archive.unlink()  # its content lies beside it now
+        return self._arrays(root)
+
+    def _arrays(self, root: Path) -> Arrays:
         import torchvision  # here, since a list of datasets must not cost the seconds it takes
 
-        # Only torchvision unpickles, and only what _provide has verified.
+        # Only torchvision unpickles, and only what was verified.
         kind = getattr(torchvision.datasets, self.torchvision_class)
-        train, test = kind(data_dir, train=True), kind(data_dir, train=False)
+        train, test = kind(root, train=True), kind(root, train=False)
         return Arrays(train.data, _labels(train), test.data, _labels(test))
-
-    def _provide(self, data_dir: Path, progress: Progress) -> None:
-        wrong = _wrong(data_dir / self.folder, self.digests)
-        if not wrong:
-            return
-        archive = data_dir / self.archive.name
-        downloaded = not matches(archive, self.archive.digest)
-        if downloaded:
-            fetch(self.archive, archive, progress, instead_of=(archive, *wrong))
-        _unpack(archive, data_dir / self.folder, self.digests)
-        if downloaded:
-            archive.unlink()  # its content lies beside it now; a person's own archive stays
 
 
 def _wrong(folder: Path, digests: Mapping[str, str]) -> list[Path]:

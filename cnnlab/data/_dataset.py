@@ -1,6 +1,7 @@
 """This module holds the table of datasets, and what all of them do alike: get ready once, be read at once ever after."""
 
 import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from cnnlab.data._arrays import open_arrays, save_arrays
 from cnnlab.data._download import matches
 from cnnlab.data._types import Arrays, DatasetInfo, DataUnavailableError, Progress, SourceError
+from cnnlab.data_folders import DataFolders
 from cnnlab.files import lock
 from cnnlab.registry import Registry
 
@@ -20,81 +22,85 @@ def _silent(done_bytes: int, total_bytes: int) -> None:
 class Dataset:
     """A `Dataset` says what it is (`info`) and how its pixels are come by (`read`).
 
-    `read(data_dir, progress)` gives the arrays; it downloads and verifies what is missing, and raises SourceError where
-    that cannot be had.
+    `read(folders, progress)` gives the arrays; it downloads and verifies what is missing, and raises SourceError where
+    that cannot be had. Nothing but a download is written beside the published files: they may be somebody else's.
     """
 
     info: DatasetInfo
-    read: Callable[[Path, Progress], Arrays]
+    read: Callable[[DataFolders, Progress], Arrays]
     sources: tuple[tuple[str, ...], ...]
-    """Sets of files below the data folder, any one of which is enough to do without a network; the first is the one a
+    """Sets of files in the published folder, any one of which is enough to do without a network; the first is the one a
     person can get by hand."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of those files, as they were published."""
 
-    def fault(self, data_dir: Path) -> str | None:
+    def fault(self, folders: DataFolders) -> str | None:
         """Return what is wrong with the files of the dataset, in half a sentence; None where nothing is, or no file is
         there.
         """
-        folder = self._folder(data_dir)
-        if self._is_converted(data_dir):
+        if self._converted(folders):
             return None
-        if folder.exists():
-            return f"its converted pictures in {folder} are not whole"
+        for folder in self._places(folders):
+            if folder.exists():
+                return f"its converted pictures in {folder} are not whole"
         for name, digest in self.digests.items():
-            if (data_dir / name).exists() and not matches(data_dir / name, digest):
-                return f"{data_dir / name} is not the published file"
+            path = folders.published / name
+            if path.exists() and not matches(path, digest):
+                return f"{path} is not the published file"
         return None
 
-    def is_ready(self, data_dir: Path) -> bool:
+    def is_ready(self, folders: DataFolders) -> bool:
         """Return True where `load` needs no network: the dataset is converted already, or its files are there. Hashes
         nothing.
         """
         try:
-            here = any(all((data_dir / file).is_file() for file in files) for files in self.sources)
+            here = any(all((folders.published / file).is_file() for file in files) for files in self.sources)
         except OSError:
-            return False  # a folder that may not be looked into
-        return here or self._is_converted(data_dir)
+            here = False  # a folder that may not be looked into
+        return here or self._converted(folders) is not None
 
-    def prepare(self, data_dir: Path, progress: Progress | None = None) -> None:
+    def prepare(self, folders: DataFolders, progress: Progress | None = None) -> None:
         """Download, verify and convert the dataset, unless that is done already; any number of processes may ask at
         once.
 
         Calls `progress(done_bytes, total_bytes)`, also while another process is at it. Raises DataUnavailableError
         (one sentence).
         """
-        folder, tell = self._folder(data_dir), progress or _silent
-        if self._is_converted(data_dir):
+        tell = progress or _silent
+        if self._converted(folders):
             return
+        folder = folders.converted / self.info.name
         try:
             with lock(folder.with_name(f"{folder.name}.lock"), lambda: tell(0, self.info.download_bytes)):
-                if not self._is_converted(data_dir):  # else another process did it while this one waited
-                    save_arrays(folder, self.read(data_dir, tell), self.info)
+                if not self._converted(folders):  # else another process did it while this one waited
+                    save_arrays(folder, self.read(folders, tell), self.info)
         except SourceError as fault:
-            raise self._unavailable(str(fault), self._ways_to_get_it(data_dir)) from fault
+            raise self._unavailable(str(fault), self._ways_to_get_it(folders)) from fault
         except OSError as fault:
-            raise self._unavailable(*_disk_trouble(fault, data_dir)) from fault
+            raise self._unavailable(*_disk_trouble(fault, folders)) from fault
 
-    def load(self, data_dir: Path) -> Arrays:
+    def load(self, folders: DataFolders) -> Arrays:
         """Return the dataset's pixels as read-only memory maps, and prepare them where needed. Raises
         DataUnavailableError.
         """
-        self.prepare(data_dir)
-        arrays = open_arrays(self._folder(data_dir), self.info)
+        self.prepare(folders)
+        arrays = self._converted(folders)
         if arrays is None:
             raise self._unavailable(
-                f"its files in {self._folder(data_dir)} went away while they were opened", "try again"
+                f"its files in {folders.converted / self.info.name} went away while they were opened", "try again"
             )
         return arrays
 
-    def _folder(self, data_dir: Path) -> Path:
-        return data_dir / "arrays" / self.info.name
+    def _places(self, folders: DataFolders) -> tuple[Path, Path]:
+        """Return where converted arrays may be; an older cnnlab put them beside the published files."""
+        return folders.converted / self.info.name, folders.published / "arrays" / self.info.name
 
-    def _is_converted(self, data_dir: Path) -> bool:
-        return open_arrays(self._folder(data_dir), self.info) is not None
+    def _converted(self, folders: DataFolders) -> Arrays | None:
+        found = (open_arrays(folder, self.info) for folder in self._places(folders))
+        return next((arrays for arrays in found if arrays), None)
 
-    def _ways_to_get_it(self, data_dir: Path) -> str:
-        paths = [data_dir / file for file in self.sources[0]]
+    def _ways_to_get_it(self, folders: DataFolders) -> str:
+        paths = [folders.published / file for file in self.sources[0]]
         names = " and ".join(path.name for path in paths)
         return (
             f"connect to the internet, put {names} into {paths[0].parent} by hand (CNNLAB_DATA_DIR sets the folder), "
@@ -105,16 +111,18 @@ class Dataset:
         return DataUnavailableError(f"{self.info.name} is not available: {reason}; {remedy}.")
 
 
-def _disk_trouble(fault: OSError, data_dir: Path) -> tuple[str, str]:
-    """Write what is wrong with the disk, and what to do about it.
-
-    The built-in dataset is no way out: it, too, is kept in that folder.
-    """
+def _disk_trouble(fault: OSError, folders: DataFolders) -> tuple[str, str]:
+    """Write what is wrong with the disk, and what to do about it."""
+    place = Path(os.fsdecode(fault.filename)) if fault.filename else folders.converted
+    folder, variable, instead = folders.converted, "CNNLAB_CONVERTED_DIR", ""  # shapes would be converted there too
+    if place.is_relative_to(folders.published) and not place.is_relative_to(folders.converted):
+        instead = ", or choose the dataset shapes, which is drawn here"
+        folder, variable = folders.published, "CNNLAB_DATA_DIR"
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"there is no room left for it in {data_dir}", "free some, or let CNNLAB_DATA_DIR name another folder"
+        return f"there is no room left for it in {folder}", f"free some, or let {variable} name another folder"
     return (
-        f"{fault.filename or data_dir} cannot be used ({fault.strerror or fault})",
-        "let CNNLAB_DATA_DIR name a folder that you may write to",
+        f"{place} cannot be used ({fault.strerror or fault})",
+        f"let {variable} name a folder that you may write to{instead}",
     )
 
 

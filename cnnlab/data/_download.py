@@ -84,6 +84,7 @@ def download(source: RemoteFile, target: Path, progress: Progress) -> None:
     """
     part = target.with_name(f"{target.name}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
+    part.open("ab").close()  # a folder that may not be written to is said before anything is sent
     try:
         resumed = _size(part) > 0
         sound = _complete(source, part, progress)

@@ -6,7 +6,6 @@ the unpacked files are not.
 
 import gzip
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from cnnlab.data._dataset import DATASETS, Dataset
 from cnnlab.data._download import RemoteFile, fetch, matches
 from cnnlab.data._types import Arrays, DatasetInfo, Progress
+from cnnlab.data_folders import DataFolders
 
 FOLDER = "FashionMNIST/raw"
 # The authors' own repository, which holds the same files: the address in torchvision has no https.
@@ -66,7 +66,8 @@ INFO = DatasetInfo(
 )
 
 
-def _read(data_dir: Path, progress: Progress) -> Arrays:
+def _read(folders: DataFolders, progress: Progress) -> Arrays:
+    data_dir = folders.published
     for i, file in enumerate(FILES):
         path = data_dir / FOLDER / file.name
         before = sum(f.bytes for f in FILES[:i])

@@ -1,13 +1,12 @@
 """This module registers shapes: ten kinds of drawn shapes, made on this machine in a second or two, without a download."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnlab.data._dataset import DATASETS, Dataset
 from cnnlab.data._drawing import SHAPES, Field, radius
 from cnnlab.data._types import Arrays, DatasetInfo, Progress
+from cnnlab.data_folders import DataFolders
 
 INFO = DatasetInfo(
     name="shapes",
@@ -121,7 +120,7 @@ def _lay(pictures: Field, colour: Field, mask: Field) -> None:
     pictures += colour
 
 
-def _read(data_dir: Path, progress: Progress) -> Arrays:
+def _read(_folders: DataFolders, progress: Progress) -> Arrays:
     total = (INFO.num_train + INFO.num_test) * PICTURE_BYTES
     train = draw(INFO.num_train, 0, lambda done, _: progress(done, total))
     test = draw(INFO.num_test, 1, lambda done, _: progress(INFO.num_train * PICTURE_BYTES + done, total))

@@ -42,7 +42,7 @@ class Data:
     std: tuple[float, ...]
     train: ImageSet
     train_sample: ImageSet
-    """A fixed part of `train`, as large as the validation set: measured after each epoch."""
+    """A fixed part of `train`, measured after each epoch: as many pictures as validation has, where train has as many."""
     validation: ImageSet | None
     test: ImageSet
 

@@ -37,6 +37,14 @@ def complete(config: TrainingConfig) -> TrainingConfig:
     return _filled(config)
 
 
+def plain(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings of the same architecture that nobody has changed, but for the seed: a run's name leaves them out.
+
+    Raises ConfigError as `complete` does.
+    """
+    return complete(TrainingConfig(architecture=config.architecture, seed=config.seed))
+
+
 def build(config: TrainingConfig, info: DatasetInfo) -> Network:
     """Build a network for the dataset `info`, with fresh weights from torch's global random state, in training mode."""
     config = _filled(config)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from cnnlab.records import EpochRecord, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
+
+MEASURE = "measure"
+"""Request to a worker, made while a run waits: measure the run where it stands, and train nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class Run:
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
     command: str | None
-    """Request to the running process: "stop", "pause" or None."""
+    """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
@@ -98,6 +102,16 @@ class Run:
             stated=facts.get("stated") is True,
             epoch=epoch if isinstance(epoch, int) else None,
         )
+
+    @property
+    def measurable(self) -> bool:
+        """Return whether the run may be measured where it stands, which nobody has done yet."""
+        return self.status.measurable and self.step > 0 and self.results is None
+
+    @property
+    def only_measured(self) -> bool:
+        """Return whether the run waits or is at work to be measured where it stands, not to be trained."""
+        return self.status.active and self.command == MEASURE
 
     def states(self, epoch: int) -> tuple[TrainingConfig | None, int | None]:
         """Return the settings and the epoch that a file with the run's weights of `epoch` may state.
@@ -203,11 +217,12 @@ def _results(results: str) -> Results:
     return Results.model_validate_json(results)
 
 
-def _environment(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=4096)
+def _environment(text: str) -> Mapping[str, Any]:
     environment = json.loads(text)
     if not isinstance(environment, dict):
         raise ValueError("not an object")
-    return environment
+    return MappingProxyType(environment)
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:

@@ -2,6 +2,7 @@
 
 from cnnlab.schema.config import (
     GROUPS,
+    VIEWS,
     AugmentationName,
     DeviceName,
     ModeName,
@@ -19,6 +20,7 @@ __all__ = [
     "FOLLOWING",
     "GROUPS",
     "SETTINGS",
+    "VIEWS",
     "Affected",
     "AugmentationName",
     "DeviceName",

@@ -18,6 +18,9 @@ ModeName = Literal["exact", "fast"]
 PrecisionName = Literal["float32", "bfloat16"]
 ViewsName = Literal["none", "mirror", "mirror_shift"]
 
+VIEWS: dict[ViewsName, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
+"""Number of views of a picture that each kind of test-time augmentation averages."""
+
 
 class TrainingConfig(BaseModel):
     """A `TrainingConfig` holds all settings of one run.
@@ -213,7 +216,9 @@ class TrainingConfig(BaseModel):
         setting(
             "machine",
             "Seed",
-            "Start of every random choice: the same seed repeats the same run.",
+            "Start of every random choice. With the same settings on the same machine the same seed repeats the same run: "
+            "bit for bit on a processor, and on a GPU with exact arithmetic; in fast arithmetic a GPU rounds a little "
+            "differently each time.",
             affects={"contents", "step"},
             tries="next",
             side_by_side=True,

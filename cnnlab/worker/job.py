@@ -14,10 +14,11 @@ from cnnlab.records import EpochRecord, Forecast, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
-from cnnlab.runs.run import Run
+from cnnlab.runs.run import MEASURE, Run
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import environment, pick_device
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import data_cache, resume
 from cnnlab.worker.epoch_commits import Epochs
@@ -61,7 +62,7 @@ def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | No
         job = Job(store, app_config, run, watch, on_record)
         with heard(job.ask):
             try:
-                ended = job.train()
+                ended = job.measure() if run.command == MEASURE else job.train()
             except Exception as error:
                 ended = job.verdict(error)
             return job.finish(ended)
@@ -129,6 +130,37 @@ class Job:
                 ended: Ended = end.value
                 return ended
         raise AssertionError("a course ends with its run")
+
+    def measure(self) -> Ended:
+        """Measure the run as its newest state has it, and leave it stopped there, whatever happens on the way.
+
+        Nothing is written but the scores, so that the run goes on from there as if nobody had looked.
+        """
+        try:
+            training = self._standing()
+            results = measure(self.store, self.run, training, self.remarks)
+        except AskedToEnd:
+            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. Measuring it there was cut short.", None
+        except Exception as error:
+            _, sentence, _ = self.verdict(error)
+            return RunStatus.STOPPED, f"It could not be measured where it stands. {sentence}", None
+        status, sentence, _ = as_asked("stop", self._at(training))
+        return status, sentence, results
+
+    def _standing(self) -> Fit:
+        """Return the training of the run as its newest state has it, with the plan it has computed with so far."""
+        config, run = complete(self.run.config), self.run
+        device = pick_device(config.device)
+        data = data_cache.take(config, self.app_config, device, self._tell_download)
+        known = resume.recorded_plan(run, config, device)
+        plan = known[0] if known else default_plan(config, device)
+        torch.set_num_threads(plan.threads)
+        state = resume.newest_state(self.store, run, self.remarks)
+        if state is None:
+            raise StoreError("No training state of it can be read.")
+        training = fit(config, data, device, state, plan)
+        training.model.register_forward_pre_hook(self._between_batches)
+        return training
 
     def course(self, training: Fit) -> Course:
         """Yield between the steps of a run's training. Advance the generator once, then send it what `told` returns; it
@@ -234,9 +266,12 @@ class Job:
         self._drain(writer)  # first, so that memory never holds a second large state
         epochs.commit()
         self._drain(writer)
+        return self._ended(self._at(training))
+
+    def _at(self, training: Fit) -> str:
         place = training.place
         epoch = min(place.epoch + 1, self.run.config.epochs)
-        return self._ended(f"at step {place.step} of {training.steps_total}, in epoch {epoch}")
+        return f"at step {place.step} of {training.steps_total}, in epoch {epoch}"
 
     def _ended(self, where: str) -> Ended:
         assert self.asked

@@ -40,7 +40,7 @@ def main(run, model):
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A minute of the CPU."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(AppConfig().data))
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(AppConfig().data.published))
     return Bench(torch.device("cpu"), miniature=True, ends=time.monotonic() + 60, airbench=None)
 
 

@@ -53,10 +53,10 @@ class Server:
 
     @property
     def app_config(self) -> AppConfig:
-        return AppConfig(home=self.home, data_dir=AppConfig().data)
+        return AppConfig(home=self.home, data_dir=AppConfig().data.published)
 
     def start(self) -> None:
-        environment = os.environ | {"CNNLAB_HOME": str(self.home), "CNNLAB_DATA_DIR": str(AppConfig().data)}
+        environment = os.environ | {"CNNLAB_HOME": str(self.home), "CNNLAB_DATA_DIR": str(AppConfig().data.published)}
         environment |= self.variables
         log = (self.home / "server.log").open("ab")
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
-from cnnlab.formatting import loss4
+from cnnlab.formatting import loss4, tenths
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -379,3 +379,15 @@ def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
     for _ in range(30):
         opened.keyboard.press("ArrowRight")
     expect(panel.locator(".where")).to_have_text("step 61 · after epoch 1 · losses 0.9695 to 77.5600")
+
+
+def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
+    """live_chart/numbers.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
+    shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
+    script = """async (shares) => {
+        const { tenths } = await import(new URL("app/static/live_chart/numbers.js", document.baseURI));
+        return shares.map(tenths);
+    }"""
+    assert [text.replace("−", "-") for text in opened.evaluate(script, shares)] == [
+        f"{tenths(share):.1f}" for share in shares
+    ]

@@ -94,19 +94,45 @@ def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
 
 
 @pytest.mark.slow
-def test_an_open_page_of_who_signed_out_does_nothing_more(browser: Browser, classroom: Server) -> None:
-    """The other window of the same browser is still there; at its next word it is cut off, and its buttons are dead."""
+def test_an_open_page_of_who_signed_out_shows_the_form(browser: Browser, classroom: Server) -> None:
+    """The other window of the same browser says why, and leads back to its page; a computer of a class is not Carl's."""
     first = browser.new_context().new_page()
     first.goto(f"{classroom.url}/train")
     sign_in(first, "Carl")
     expect(first.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     other = first.context.new_page()
-    other.goto(f"{classroom.url}/train")
+    other.goto(f"{classroom.url}/compare?runs=none")
     settled(other)
     first.get_by_role("link", name="Sign out").click()
     expect(first.get_by_label("Access code")).to_be_visible(timeout=SLOW_MS)
-    expect(other.get_by_role("button", name="Train", exact=True)).to_be_disabled(timeout=SLOW_MS)
+    expect(other.get_by_role("alert")).to_contain_text("You are signed out.")
+    sign_in(other, "Carl")
+    expect(other).to_have_url(f"{classroom.url}/compare?runs=none")
+    expect(other.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     first.context.close()
+
+
+@pytest.mark.slow
+def test_an_open_page_shows_the_form_when_the_code_was_changed(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The server was started again with another code: no "Connection error" for ever, but the form."""
+    server = Server(tmp_path_factory.mktemp("changed"), free_port(), variables=MINE)
+    server.start()
+    page = browser.new_context().new_page()
+    try:
+        page.goto(f"{server.url}/train")
+        sign_in(page, "Carl")
+        expect(page.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+        server.stop()
+        server.variables = {"CNNLAB_ACCESS_CODE": "quite-another-code"}
+        server.start()
+        expect(page.get_by_role("alert")).to_contain_text("the access code was changed")
+        sign_in(page, "Carl", "quite-another-code")
+        expect(page.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+    finally:
+        page.context.close()
+        server.stop()
 
 
 @pytest.mark.parametrize("width_px", [1280, 390])

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from cnnlab.data import Arrays, Dataset, DatasetInfo, DataUnavailableError
 from cnnlab.data._arrays import FIELDS, open_arrays, save_arrays
+from cnnlab.data_folders import DataFolders
 from cnnlab.files import lock
+from tests.factories import at
 
 
 def toy_arrays(info: DatasetInfo, seed: int = 0) -> Arrays:
@@ -38,7 +40,7 @@ def same(a: Arrays | None, b: Arrays) -> bool:
 def toy(info: DatasetInfo, log: Path | None = None) -> Dataset:
     """A dataset that writes a line into `log` each time it is made."""
 
-    def read(data_dir: Path, progress) -> Arrays:
+    def read(folders: DataFolders, progress) -> Arrays:
         if log:
             with log.open("a") as file:
                 file.write("made\n")
@@ -117,13 +119,13 @@ def test_a_longer_file_and_another_shape_are_noticed(toy_info, tmp_path):
 def test_a_damaged_conversion_is_made_again(toy_info, tmp_path):
     """`load` notices and converts afresh; a sound one is opened without a second conversion."""
     dataset, log = toy(toy_info, tmp_path / "log"), tmp_path / "log"
-    dataset.load(tmp_path)
-    dataset.load(tmp_path)
+    dataset.load(at(tmp_path))
+    dataset.load(at(tmp_path))
     assert log.read_text() == "made\n"
 
     os.truncate(tmp_path / "arrays" / "toy" / "train_images.npy", 100)
 
-    assert same(dataset.load(tmp_path), toy_arrays(toy_info))
+    assert same(dataset.load(at(tmp_path)), toy_arrays(toy_info))
     assert log.read_text() == "made\nmade\n"
     assert {p.name for p in (tmp_path / "arrays").iterdir()} == {"toy", "toy.lock"}
 
@@ -131,10 +133,10 @@ def test_a_damaged_conversion_is_made_again(toy_info, tmp_path):
 def test_a_map_that_is_open_survives_a_new_conversion(toy_info, tmp_path):
     """A run that trains from the old files goes on while another process replaces them."""
     dataset = toy(toy_info)
-    open_one = dataset.load(tmp_path)
+    open_one = dataset.load(at(tmp_path))
     os.truncate(tmp_path / "arrays" / "toy" / "test_labels.npy", 0)
 
-    dataset.load(tmp_path)
+    dataset.load(at(tmp_path))
 
     np.testing.assert_array_equal(open_one.train_images, toy_arrays(toy_info).train_images)
 
@@ -144,6 +146,7 @@ import os, signal, sys
 from pathlib import Path
 import numpy as np
 from cnnlab.data import Arrays, Dataset, DatasetInfo
+from cnnlab.data_folders import DataFolders
 
 call, name, data_dir = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 owner = os if name == "fsync" else Path
@@ -159,7 +162,7 @@ def deadly(*args, **kwargs):
 setattr(owner, name, deadly)
 info = DatasetInfo("toy", ("a", "b"), 1, 4, 6, 2, (0.5,), (0.5,), "", "", 0)
 pixels = lambda n: (np.ones((n, 4, 4, 1), np.uint8), np.ones(n, np.int64))
-Dataset(info, lambda *_: Arrays(*pixels(6), *pixels(2)), ((),)).load(data_dir)
+Dataset(info, lambda *_: Arrays(*pixels(6), *pixels(2)), ((),)).load(DataFolders(data_dir, data_dir / "arrays"))
 """
 
 
@@ -168,7 +171,7 @@ Dataset(info, lambda *_: Arrays(*pixels(6), *pixels(2)), ((),)).load(data_dir)
 )
 def test_a_kill_leaves_nothing_half(toy_info, tmp_path, name, call):
     """Killed at any of these moments while it replaces a damaged conversion: the next `load` makes it whole."""
-    toy(toy_info).load(tmp_path)
+    toy(toy_info).load(at(tmp_path))
     os.truncate(tmp_path / "arrays" / "toy" / "train_images.npy", 100)
 
     killed = subprocess.run([sys.executable, "-c", KILLED_AT_CALL, str(call), name, str(tmp_path)], check=False)
@@ -176,7 +179,7 @@ def test_a_kill_leaves_nothing_half(toy_info, tmp_path, name, call):
     assert killed.returncode == -signal.SIGKILL
     converted = open_arrays(tmp_path / "arrays" / "toy", toy_info)
     assert converted is None or converted.train_images.min() == 1
-    assert toy(toy_info).load(tmp_path).train_images.shape == (6, 4, 4, 1)
+    assert toy(toy_info).load(at(tmp_path)).train_images.shape == (6, 4, 4, 1)
     assert {p.name for p in (tmp_path / "arrays").iterdir()} <= {"toy", "toy.lock", "toy.old"}
 
 
@@ -185,6 +188,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from cnnlab.data import Arrays, Dataset, DatasetInfo
+from cnnlab.data_folders import DataFolders
 
 data_dir = Path(sys.argv[1])
 info = DatasetInfo("toy", ("a", "b"), 1, 4, 6, 2, (0.5,), (0.5,), "", "", 0)
@@ -198,7 +202,7 @@ def read(*_):
 
 print("ready", flush=True)
 sys.stdin.readline()
-print(int(Dataset(info, read, ((),)).load(data_dir).train_images.sum()))
+print(int(Dataset(info, read, ((),)).load(DataFolders(data_dir, data_dir / "arrays")).train_images.sum()))
 """
 
 
@@ -223,7 +227,7 @@ def test_threads_that_convert_at_once_all_succeed(toy_info, tmp_path):
 
     def ask() -> None:
         barrier.wait()
-        answers.append(same(toy(toy_info, tmp_path / "log").load(tmp_path), toy_arrays(toy_info)))
+        answers.append(same(toy(toy_info, tmp_path / "log").load(at(tmp_path)), toy_arrays(toy_info)))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -240,12 +244,14 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from cnnlab.data import Arrays, Dataset, DatasetInfo, DataUnavailableError
+from cnnlab.data_folders import DataFolders
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
 info = DatasetInfo("toy", ("a", "b"), 1, 16, 6, 2, (0.5,), (0.5,), "", "", 1)
 pixels = lambda n: (np.ones((n, 16, 16, 1), np.uint8), np.ones(n, np.int64))
 try:
-    Dataset(info, lambda *_: Arrays(*pixels(6), *pixels(2)), ((),)).load(Path(sys.argv[1]))
+    folders = DataFolders(Path(sys.argv[1]), Path(sys.argv[1]) / "arrays")
+    Dataset(info, lambda *_: Arrays(*pixels(6), *pixels(2)), ((),)).load(folders)
 except DataUnavailableError as fault:
     print(fault)
 """
@@ -256,18 +262,44 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     out = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True)
 
     assert out.stdout == (
-        f"toy is not available: there is no room left for it in {tmp_path}; free some, or let CNNLAB_DATA_DIR name "
-        "another folder.\n"
+        f"toy is not available: there is no room left for it in {tmp_path / 'arrays'}; free some, or let "
+        "CNNLAB_CONVERTED_DIR name another folder.\n"
     )
     assert [path.name for path in (tmp_path / "arrays").iterdir()] == ["toy.lock"]
 
 
-def test_a_data_folder_that_is_none_is_a_sentence(toy_info, tmp_path):
-    """CNNLAB_DATA_DIR names a file: said, with the way out."""
+def test_a_folder_that_is_none_is_a_sentence(toy_info, tmp_path):
+    """The home is a file: said, with the way out."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(DataUnavailableError, match=r"Not a directory.*let CNNLAB_DATA_DIR name a folder that you may"):
-        toy(toy_info).load(tmp_path / "file")
+    with pytest.raises(DataUnavailableError, match=r"Not a dir.*let CNNLAB_CONVERTED_DIR name a folder that you may"):
+        toy(toy_info).load(at(tmp_path / "file"))
+
+
+def test_what_an_older_cnnlab_converted_serves(toy_info, tmp_path):
+    """Beside the published files, whoever may write there: nothing is converted again, and nothing is written."""
+    log, folders = tmp_path / "log", DataFolders(tmp_path / "data", tmp_path / "home" / "converted")
+    save_arrays(folders.published / "arrays" / "toy", toy_arrays(toy_info), toy_info)
+
+    assert toy(toy_info, log).is_ready(folders)
+    assert same(toy(toy_info, log).load(folders), toy_arrays(toy_info))
+    assert not log.exists()
+    assert not folders.converted.exists()
+
+
+def test_one_that_is_damaged_there_is_made_anew_at_home(toy_info, tmp_path):
+    """The older conversion may be somebody else's: it stays as it is."""
+    log, folders = tmp_path / "log", DataFolders(tmp_path / "data", tmp_path / "home" / "converted")
+    old = folders.published / "arrays" / "toy"
+    save_arrays(old, toy_arrays(toy_info), toy_info)
+    os.truncate(old / "train_images.npy", 100)
+
+    assert "not whole" in (toy(toy_info).fault(folders) or "")
+    for _ in range(2):
+        assert same(toy(toy_info, log).load(folders), toy_arrays(toy_info))
+    assert log.read_text() == "made\n"
+    assert (old / "train_images.npy").stat().st_size == 100
+    assert toy(toy_info).fault(folders) is None
 
 
 def test_who_waits_for_another_may_give_up(toy_info: DatasetInfo, tmp_path: Path) -> None:
@@ -284,8 +316,8 @@ def test_who_waits_for_another_may_give_up(toy_info: DatasetInfo, tmp_path: Path
 
     dataset = toy(toy_info)
     with lock(tmp_path / "arrays" / f"{toy_info.name}.lock"), ThreadPoolExecutor(1) as other:
-        waiting = other.submit(dataset.prepare, tmp_path, stop)
+        waiting = other.submit(dataset.prepare, at(tmp_path), stop)
         assert isinstance(waiting.exception(), StoppedError)
 
     assert told == [(0, toy_info.download_bytes)] * 2
-    assert len(dataset.load(tmp_path).train_labels) == toy_info.num_train
+    assert len(dataset.load(at(tmp_path)).train_labels) == toy_info.num_train

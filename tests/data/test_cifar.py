@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from cnnlab.data import DataUnavailableError, cifar10, cifar100
+from cnnlab.data_folders import DataFolders
+from tests.data.read_only import only_to_read
+from tests.factories import at
 
 
 class Trap:
@@ -28,7 +31,7 @@ def offline(tiny_cifar):
 
 def check(tiny_cifar, data_dir: Path) -> None:
     """The dataset loads, and is what was packed."""
-    arrays = tiny_cifar.dataset.load(data_dir)
+    arrays = tiny_cifar.dataset.load(at(data_dir))
     np.testing.assert_array_equal(arrays.train_images, tiny_cifar.train_images)
     assert arrays.train_labels.tolist() == tiny_cifar.train_labels
     assert arrays.test_images.shape == (10, 32, 32, 3)
@@ -48,7 +51,7 @@ def test_a_torchvision_folder_is_used_as_it_is(tiny_cifar, server, tmp_path):
     """Unpacked files that are there already need no network."""
     tiny_cifar.unpack(tmp_path)
 
-    assert tiny_cifar.dataset.is_ready(tmp_path)
+    assert tiny_cifar.dataset.is_ready(at(tmp_path))
     check(tiny_cifar, tmp_path)
     assert server.asked == []
 
@@ -57,10 +60,43 @@ def test_an_archive_put_there_by_hand_is_used_and_kept(tiny_cifar, server, tmp_p
     """The way out that the sentence offers works."""
     (tmp_path / "tiny.tar.gz").write_bytes(tiny_cifar.archive)
 
-    assert tiny_cifar.dataset.is_ready(tmp_path)
+    assert tiny_cifar.dataset.is_ready(at(tmp_path))
     check(tiny_cifar, tmp_path)
     assert server.asked == []
-    assert (tmp_path / "tiny.tar.gz").exists()
+    assert {p.name for p in tmp_path.iterdir()} == {"tiny.tar.gz", "arrays"}
+    assert {p.name for p in (tmp_path / "arrays").iterdir()} == {"CIFAR-10", "CIFAR-10.lock"}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["unpacked", "archive"])
+def test_a_folder_that_may_only_be_read_serves(tiny_cifar, server, tmp_path, packed):
+    """A torchvision folder of the whole school: what is made of it belongs to the home."""
+    folders = DataFolders(tmp_path / "school", tmp_path / "home" / "converted")
+    if packed:
+        folders.published.mkdir()
+        (folders.published / "tiny.tar.gz").write_bytes(tiny_cifar.archive)
+    else:
+        tiny_cifar.unpack(folders.published)
+
+    with only_to_read(folders.published):
+        assert tiny_cifar.dataset.is_ready(folders)
+        arrays = tiny_cifar.dataset.load(folders)
+    np.testing.assert_array_equal(arrays.train_images, tiny_cifar.train_images)
+    assert server.asked == []
+    assert {p.name for p in folders.converted.iterdir()} == {"CIFAR-10", "CIFAR-10.lock"}
+
+
+def test_nothing_is_downloaded_into_a_folder_that_may_only_be_read(tiny_cifar, server, tmp_path):
+    """Said before anything is asked of the network; shapes is a way out, because it is drawn at home."""
+    folders = DataFolders(tmp_path / "school", tmp_path / "home" / "converted")
+    folders.published.mkdir()
+
+    with only_to_read(folders.published), pytest.raises(DataUnavailableError) as caught:
+        tiny_cifar.dataset.load(folders)
+    assert str(caught.value) == (
+        f"CIFAR-10 is not available: {folders.published / 'tiny.tar.gz.part'} cannot be used (Permission denied); let "
+        "CNNLAB_DATA_DIR name a folder that you may write to, or choose the dataset shapes, which is drawn here."
+    )
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("name", ["train_1", "test_batch", "batches.meta"])
@@ -75,7 +111,7 @@ def test_an_altered_file_is_never_unpickled(tiny_cifar, tmp_path, name):
     with pytest.raises(
         DataUnavailableError, match=f"{name} is not the published file, and 127.0.0.1 cannot be reached"
     ):
-        offline(tiny_cifar).dataset.load(tmp_path)
+        offline(tiny_cifar).dataset.load(at(tmp_path))
     assert not sprung.exists()
 
 
@@ -96,7 +132,7 @@ def test_a_damaged_archive_is_not_opened(tiny_cifar, tmp_path):
     (tmp_path / "tiny.tar.gz").write_bytes(tiny_cifar.archive[:-10])
 
     with pytest.raises(DataUnavailableError, match=r"tiny\.tar\.gz is not the published file"):
-        offline(tiny_cifar).dataset.load(tmp_path)
+        offline(tiny_cifar).dataset.load(at(tmp_path))
     assert not (tmp_path / "cifar-10-batches-py").exists()
 
 
@@ -106,13 +142,13 @@ def test_a_file_in_the_archive_that_is_not_the_published_one_is_refused(tiny_cif
     wrong = replace(tiny_cifar, files=replace(tiny_cifar.files, digests=digests))
 
     with pytest.raises(DataUnavailableError, match=r"the train_2 in .*tiny.tar.gz is not the published file"):
-        wrong.dataset.load(tmp_path)
+        wrong.dataset.load(at(tmp_path))
 
 
 def test_the_sentence_says_what_to_do(tiny_cifar, tmp_path):
     """No network: which dataset, why, what to put where, which variable says where, and what works at once."""
     with pytest.raises(DataUnavailableError) as caught:
-        offline(tiny_cifar).dataset.prepare(tmp_path)
+        offline(tiny_cifar).dataset.prepare(at(tmp_path))
 
     sentence = str(caught.value)
     assert sentence == (

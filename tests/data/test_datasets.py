@@ -9,6 +9,7 @@ import pytest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, Dataset, DataUnavailableError
+from tests.factories import at
 
 every_dataset = pytest.mark.parametrize("dataset", list(DATASETS), ids=lambda d: d.info.name)
 
@@ -56,11 +57,11 @@ def test_cifar100_has_a_hundred_classes_in_order():
 def test_without_a_network_there_is_a_sentence_or_the_data(dataset: Dataset, no_network, tmp_path: Path):
     """In an empty folder: either ready at once, or one sentence that names the dataset, the folder and shapes."""
     if not dataset.info.download_bytes:
-        assert dataset.is_ready(tmp_path)
+        assert dataset.is_ready(at(tmp_path))
         return
-    assert not dataset.is_ready(tmp_path)
+    assert not dataset.is_ready(at(tmp_path))
     with pytest.raises(DataUnavailableError) as caught:
-        dataset.load(tmp_path)
+        dataset.load(at(tmp_path))
 
     sentence = str(caught.value)
     assert sentence.startswith(f"{dataset.info.name} is not available: ")
@@ -69,7 +70,7 @@ def test_without_a_network_there_is_a_sentence_or_the_data(dataset: Dataset, no_
     assert "CNNLAB_DATA_DIR" in sentence
     assert sentence.endswith("or choose the dataset shapes, which is drawn here.")
     assert "\n" not in sentence
-    assert not dataset.is_ready(tmp_path)
+    assert not dataset.is_ready(at(tmp_path))
 
 
 @every_dataset
@@ -78,20 +79,20 @@ def test_files_in_the_folder_make_it_ready(dataset: Dataset, tmp_path: Path):
     for number, files in enumerate(dataset.sources):
         folder = tmp_path / str(number)
         for file in files:
-            assert not dataset.is_ready(folder)
+            assert not dataset.is_ready(at(folder))
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).touch()
-        assert dataset.is_ready(folder)
+        assert dataset.is_ready(at(folder))
 
 
 @pytest.mark.real_data
 @every_dataset
 def test_the_real_pixels_are_what_the_info_says(dataset: Dataset, tmp_path: Path):
     """Where the real files are: counts, classes all present, mean and deviation to four digits."""
-    data_dir = AppConfig().data
-    if not dataset.is_ready(data_dir):
-        pytest.skip(f"{dataset.info.name} is not under {data_dir} (set CNNLAB_DATA_DIR)")
-    arrays, info = dataset.load(data_dir), dataset.info
+    folders = AppConfig().data
+    if not dataset.is_ready(folders):
+        pytest.skip(f"{dataset.info.name} is not under {folders.published} (set CNNLAB_DATA_DIR)")
+    arrays, info = dataset.load(folders), dataset.info
 
     for images, labels, n in (
         (arrays.train_images, arrays.train_labels, info.num_train),
@@ -110,13 +111,13 @@ def test_the_real_pixels_are_what_the_info_says(dataset: Dataset, tmp_path: Path
 @pytest.mark.real_data
 def test_cifar10_is_torchvisions(tmp_path: Path):
     """Converted afresh from the real files: pixel for pixel and label for label what torchvision reads."""
-    source = AppConfig().data / "cifar-10-batches-py"
+    source = AppConfig().data.published / "cifar-10-batches-py"
     if not source.is_dir():
         pytest.skip(f"the real CIFAR-10 is not under {source.parent} (set CNNLAB_DATA_DIR)")
     from torchvision.datasets import CIFAR10
 
     (tmp_path / source.name).symlink_to(source)
-    arrays = DATASETS.get("CIFAR-10").load(tmp_path)
+    arrays = DATASETS.get("CIFAR-10").load(at(tmp_path))
     train, test = CIFAR10(source.parent, train=True), CIFAR10(source.parent, train=False)
 
     assert (len(arrays.train_images), len(arrays.test_images)) == (50_000, 10_000)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from cnnlab.data import DataUnavailableError, fashion_mnist
+from tests.factories import at
 
 
 def test_downloaded_verified_and_converted(tiny_fashion, server, tmp_path):
     """From an empty folder: the pictures are grey, [N, 28, 28, 1]; progress counts the four files as one."""
     seen = []
-    tiny_fashion.dataset.prepare(tmp_path, lambda done, total: seen.append((done, total)))
-    arrays = tiny_fashion.dataset.load(tmp_path)
+    tiny_fashion.dataset.prepare(at(tmp_path), lambda done, total: seen.append((done, total)))
+    arrays = tiny_fashion.dataset.load(at(tmp_path))
 
     np.testing.assert_array_equal(arrays.train_images[..., 0], tiny_fashion.arrays["TRAIN_IMAGES"])
     np.testing.assert_array_equal(arrays.train_labels, tiny_fashion.arrays["TRAIN_LABELS"])
@@ -30,8 +31,8 @@ def test_a_torchvision_folder_is_used_as_it_is(tiny_fashion, server, tmp_path):
     for name, data in tiny_fashion.packed.items():
         (folder / name).write_bytes(data)
 
-    assert tiny_fashion.dataset.is_ready(tmp_path)
-    assert tiny_fashion.dataset.load(tmp_path).train_images.shape == (6, 28, 28, 1)
+    assert tiny_fashion.dataset.is_ready(at(tmp_path))
+    assert tiny_fashion.dataset.load(at(tmp_path)).train_images.shape == (6, 28, 28, 1)
     assert server.asked == []
 
 
@@ -44,7 +45,7 @@ def test_an_altered_file_is_never_unpacked(tiny_fashion, server, tmp_path):
     server.files.clear()
 
     with pytest.raises(DataUnavailableError, match=f"{name} is not the published file, and 127.0.0.1 answered 404"):
-        tiny_fashion.dataset.load(tmp_path)
+        tiny_fashion.dataset.load(at(tmp_path))
 
 
 def test_the_files_are_named_as_torchvision_names_them():

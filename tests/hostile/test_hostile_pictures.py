@@ -20,6 +20,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import uploads
 from cnnlab.data import images
 from cnnlab.data.images import PictureError, _decoder, believed, decode
+from cnnlab.files import confined
 from tests.hostile.pictures import MARK, NAMES, QUARTERS, Hostile, encode, forty, with_chunk, with_jpeg_segment
 
 HERE = Path(__file__).resolve().parent
@@ -151,7 +152,7 @@ def test_secrets_do_not_reach_the_decoder(monkeypatch: pytest.MonkeyPatch) -> No
     show = [sys.executable, "-I", "-c", "import os; print(*os.environ)"]
     monkeypatch.setattr(images, "command", lambda: show)
 
-    assert set(images._answer(b"x").decode().split()) <= {*images._NEEDED, "LC_CTYPE"}
+    assert set(images._answer(b"x").decode().split()) <= {*confined.NEEDED, "LC_CTYPE"}
 
 
 def test_a_decoder_gone_mad_cannot_flood_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

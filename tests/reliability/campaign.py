@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    data = AppConfig().data
+    data = AppConfig().data.published
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
         store = Store(AppConfig(home=Path(home), data_dir=data))

@@ -29,5 +29,5 @@ def workers() -> Iterator[Workers]:
 @pytest.fixture(scope="session")
 def whole(workers: Workers, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """A run of twelve epochs that met no fault, in a store of its own."""
-    alone = Store(AppConfig(home=tmp_path_factory.mktemp("whole"), data_dir=AppConfig().data))
+    alone = Store(AppConfig(home=tmp_path_factory.mktemp("whole"), data_dir=AppConfig().data.published))
     return left_alone(workers, alone, recipe("adam", epochs=12))

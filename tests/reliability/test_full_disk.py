@@ -52,7 +52,7 @@ def test_a_disk_without_any_room(workers: Workers, store: Store, whole: Whole, t
     except PermissionError as error:
         pytest.skip(str(error))
     try:
-        crowded = Store(AppConfig(home=mounted, data_dir=store.app_config.data))
+        crowded = Store(AppConfig(home=mounted, data_dir=store.app_config.data.published))
         run = crowded.create(whole.run.config)
         code = workers.start(crowded.app_config, writer=EAGER).end().code
         after_a_full_disk(crowded, run, code)

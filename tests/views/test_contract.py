@@ -42,7 +42,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     data = AppConfig().data
     picture = np.array(DATASETS.get("shapes").load(data).test_images[0])
     return Subject(
-        config=config, info=INFO, data_dir=data, weights=path, sha256=file.sha256, epoch=3,
+        config=config, info=INFO, folders=data, weights=path, sha256=file.sha256, epoch=3,
         channel=0, picture=picture, set="validation", class_index=4,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from cnnlab import worker
 from cnnlab.data import Dataset, _download
+from cnnlab.data_folders import DataFolders
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Store
@@ -117,7 +118,7 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
             raise URLError("unreachable")
 
     monkeypatch.setattr(_download, "build_opener", lambda *handlers: Unreachable())
-    nowhere = store.app_config.model_copy(update={"data_dir": tmp_path / "nothing"})
+    nowhere = store.app_config.model_copy(update={"data_dir": tmp_path / "nothing", "converted_dir": tmp_path / "none"})
     store.create(complete(TrainingConfig(dataset="CIFAR-100")))
     run = worker.work(store, nowhere, store.claim())
 
@@ -132,11 +133,11 @@ def test_a_download_tells_how_far_it_is(store: Store, monkeypatch: pytest.Monkey
 
     prepare = Dataset.prepare
 
-    def fetch(self: Dataset, data_dir: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    def fetch(self: Dataset, folders: DataFolders, progress: Callable[[int, int], None] | None = None) -> None:
         if progress:
             progress(17_000_000, 170_000_000)
             said.append(store.list()[0].message)
-        prepare(self, data_dir)
+        prepare(self, folders)
 
     monkeypatch.setattr(Dataset, "prepare", fetch)
     run = train(store, small(epochs=1), lambda record: said.append(store.list()[0].message))

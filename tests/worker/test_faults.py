@@ -309,10 +309,9 @@ def test_a_disk_that_refuses_is_a_sentence(store: Store, monkeypatch: pytest.Mon
 
 def test_its_pictures_are_damaged_and_deleted_after_it_began(app_config: AppConfig, tmp_path: Path) -> None:
     """They are in memory by then: it finishes. The next run has them anew, with the same outcome."""
-    data = tmp_path / "data"
-    shutil.copytree(app_config.data / "arrays" / "shapes", data / "arrays" / "shapes")
-    images = data / "arrays" / "shapes" / "train_images.npy"
-    store = Store(app_config.model_copy(update={"data_dir": data}))
+    converted = tmp_path / "converted"
+    images = converted / "shapes" / "train_images.npy"
+    store = Store(app_config.model_copy(update={"converted_dir": converted}))
     whole = train(store, small())
 
     def cut() -> None:
@@ -320,7 +319,7 @@ def test_its_pictures_are_damaged_and_deleted_after_it_began(app_config: AppConf
             file.truncate(1_000)
 
     damaged = train(store, small(), at_step(3, cut))
-    deleted = train(store, small(), at_step(3, lambda: shutil.rmtree(data / "arrays")))
+    deleted = train(store, small(), at_step(3, lambda: shutil.rmtree(converted)))
 
     assert facts(store, damaged) == facts(store, deleted) == facts(store, whole)
     assert {run.status for run in (damaged, deleted)} == {RunStatus.FINISHED}

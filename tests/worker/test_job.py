@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from torch import nn
 from cnnlab import checkpoints, worker
 from cnnlab.data import DATASETS, Dataset
 from cnnlab.data.tensors import prepare_sets
+from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.networks import load_network
 from cnnlab.models import Network
 from cnnlab.records import EpochRecord, Forecast, Plan, RunStatus, StepRecord
@@ -170,7 +170,7 @@ def test_it_ends_in_the_midst_of_a_download(
 ) -> None:
     """By request, by SIGTERM, by a closed terminal: nobody waits for 170 MB. Continued, it begins."""
 
-    def fetch(self: Dataset, data_dir: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    def fetch(self: Dataset, folders: DataFolders, progress: Callable[[int, int], None] | None = None) -> None:
         if isinstance(asked, signal.Signals):
             os.kill(os.getpid(), asked)
         else:

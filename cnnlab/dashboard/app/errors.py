@@ -1,9 +1,17 @@
-"""This module shows a sentence, never a traceback, when a page fails; the log has the rest."""
+"""This module shows a sentence, never a traceback, when a page or the start of the server fails; the log has the rest."""
+
+import sys
 
 import streamlit as st
 
 from cnnlab import logs
 from cnnlab.dashboard.widgets.markdown import escape
+
+
+def tell(*sentences: str) -> None:
+    """Print what is wrong with the settings of the server where it was started."""
+    for sentence in sentences:
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def say(error: Exception) -> bool:

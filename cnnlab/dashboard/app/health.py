@@ -8,6 +8,7 @@ read-only, full). `launcher`, which keeps a worker ready: ok, stopped (its threa
 sidebar says why). `disk`: ok, low (less than 1 GB free for runs), unknown.
 """
 
+import os
 import shutil
 import threading
 import time
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from cnnlab.app_config import AppConfig, AppConfigError
+from cnnlab.app_config import AppConfig, AppConfigError, misspelt
 from cnnlab.dashboard.app.base_url import base_path
 from cnnlab.dashboard.state import services
 from cnnlab.runs import Store, StoreError
@@ -50,6 +51,16 @@ def _recent() -> Answer:
         if _last is None or time.monotonic() - _last[0] >= AT_MOST_EVERY_S:
             _last = (time.monotonic(), examine())
         return _last[1]
+
+
+def complaints() -> list[str]:
+    """Return what is wrong with the settings of the server and with its store, a sentence for each."""
+    said = misspelt(os.environ)
+    try:
+        Store(AppConfig()).training_pids()
+    except (AppConfigError, StoreError) as error:
+        said.append(str(error))
+    return said
 
 
 def examine() -> Answer:

@@ -4,23 +4,24 @@ from collections.abc import Callable
 
 import streamlit as st
 from starlette.requests import HTTPConnection, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cnnlab import logs
+from cnnlab.app_config import AppConfig, AppConfigError
+from cnnlab.dashboard.app import errors
 from cnnlab.dashboard.app.base_url import base_path
 from cnnlab.dashboard.auth import login_page
-from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name
+from cnnlab.dashboard.auth.open_page import REFUSED, open_and_reload, while_it_holds
+from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name, same_origin
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door
-from cnnlab.dashboard.auth.sessions import COOKIE, Pass, Passes
+from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.sign_in import SignIn
+from cnnlab.runs import Store, StoreError
 
-FOR_ALL = ("health", "_stcore/health")
-"""Addresses that a monitor asks without a code: they say whether the server is well, and nothing else."""
+FOR_ALL = ("health", "_stcore/health", "_stcore/host-config")
+"""Addresses that are answered without a code. The first two tell a monitor whether the server is well. The third an open
+page asks before it connects again: refused, it would say "Connection error" for ever, and never come to `reload`."""
 FOR_KNOWN = ("_stcore/upload_file", "_stcore/metrics", "media")
 """Addresses beside the pages that only known visitors may use: they take up room or give something away."""
-
-REFUSED = 1008
-"""Closing code of a websocket for "against the rules here" (RFC 6455: policy violation)."""
 
 
 class Gate:
@@ -54,13 +55,13 @@ class Gate:
             await refuse(scope, receive, send, here.sentence)
 
     def _open(self) -> Door:
-        """Choose the `Door` when the server starts, and log the reason where other machines cannot come in."""
+        """Choose the `Door` when the server starts, and say the reason where other machines cannot come in."""
         here = self._door = self._choose()
         self._base = base_path()
-        self._sign_in = SignIn(here.passes, self._base) if here.passes else None
+        self._sign_in = SignIn(here.passes, self._base, people=people) if here.passes else None
         listens_at = st.get_option("server.address")
         if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
-            logs.refused("other machines", here.sentence)
+            errors.tell(here.sentence)
         return here
 
     def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:
@@ -76,9 +77,11 @@ class Gate:
         given = passes.read(HTTPConnection(scope).cookies.get(COOKIE))
         if scope["type"] == "websocket":
             if given:
-                await self._app(scope, *_while_it_holds(passes, given, receive, send))
+                await self._app(scope, *while_it_holds(passes, given, receive, send))
+            elif same_origin(scope):
+                await open_and_reload(scope, receive, send)
             else:
-                await send({"type": "websocket.close", "code": REFUSED})
+                await refuse(scope, receive, send, "")
             return
         request = Request(scope, receive)
         if answer := await sign_in.answer(request):
@@ -89,27 +92,14 @@ class Gate:
             await sign_in.ask(request)(scope, receive, send)
 
 
-def _while_it_holds(passes: Passes, given: Pass, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Return `receive` and `send` of a websocket that is closed as soon as the visitor's pass ends.
-
-    A page stays open for hours: the pass is asked for anew at each message.
+def people() -> dict[str, str]:
+    """Return the names, by id, of those who have runs here; nobody where the store cannot be read: that is no reason to
+    let nobody in.
     """
-    over = False
-
-    async def heard() -> Message:
-        nonlocal over
-        message = await receive()
-        if over or message["type"] != "websocket.receive" or passes.holds(given):
-            return message
-        over = True
-        await send({"type": "websocket.close", "code": REFUSED})
-        return {"type": "websocket.disconnect", "code": REFUSED}
-
-    async def said(message: Message) -> None:
-        if not over:
-            await send(message)
-
-    return heard, said
+    try:
+        return Store(AppConfig()).people()
+    except (StoreError, AppConfigError):
+        return {}
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:

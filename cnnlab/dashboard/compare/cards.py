@@ -7,6 +7,9 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.compare import filters, pick
+from cnnlab.dashboard.compare.pick import Colours
+from cnnlab.dashboard.compare.table import dot
 from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
@@ -15,20 +18,22 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
 
-def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
+def show(store: Store, chosen: Sequence[Run], colours: Colours, parents: dict[str, Run]) -> None:
     """Draw the cards of the chosen runs side by side, as many as there is room for."""
     with st.grid(2, min_column_width=340):
         for run in chosen:
             with st.container(border=True, height="stretch"):
-                _card(store, run, parents.get(run.parent_id or ""))
+                _card(store, run, colours[run.id], parents.get(run.parent_id or ""))
 
 
-def _card(store: Store, run: Run, parent: Run | None) -> None:
+def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.image(dot(colour), width=16, alt="The colour of this run")
         st.markdown(f"**{escape(run.name)}**", width="content")
         run_labels.status_badge(run.status)
         header.owner(run)
         st.space("stretch")
+        filters.pin(store, run)
         header.describe(store, run)
     st.caption(escape(run_labels.difference_line(run, parent)))
     if run.note:
@@ -50,5 +55,4 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
 
 def _delete(store: Store, run_id: str) -> None:
     store.delete(run_id)
-    if "runs" in st.query_params:
-        query_params.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))
+    pick.leave_out(run_id)

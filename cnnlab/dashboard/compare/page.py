@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.dashboard.compare import cards, charts, table
+from cnnlab.dashboard.compare import cards, charts, pick, table
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import results
 from cnnlab.dashboard.train import demo
@@ -27,11 +27,11 @@ def show() -> None:
         results.show(store, sweep, runs)
         return
 
-    chosen = table.chosen_runs(runs)
-    table.show(runs, chosen)
+    chosen, colours = pick.chosen_runs(runs)
+    table.show(runs, colours)
     if chosen:
-        charts.show(store, chosen)
+        charts.show(store, chosen, colours)
         charts.differences_table(chosen)
-        cards.show(store, chosen, parents={run.id: run for run in runs})
+        cards.show(store, chosen, colours, parents={run.id: run for run in runs})
     else:
         st.caption("Pick a run in the table: touch the box at the left of its row.")

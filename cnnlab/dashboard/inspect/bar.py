@@ -99,14 +99,14 @@ def _take_run(known: Collection[str]) -> None:
 
 def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     by_id = {run.id: run for run in (*runs, selection.run)}
-    names = run_labels.names(by_id.values())
+    names = run_labels.names(by_id.values(), _run_words)
     left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
     set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",
         list(by_id),
         key=_RUN,
-        format_func=lambda id: _run_words(names[id], by_id[id].status),
+        format_func=names.__getitem__,
         on_change=_take_run,
         args=(frozenset(by_id),),
     )
@@ -119,8 +119,8 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     epochs.pulse(store, selection)
 
 
-def _run_words(name: str, status: RunStatus) -> str:
-    return name if status is RunStatus.FINISHED else f"{name} · {run_labels.STATUS[status].word}"
+def _run_words(run: Run) -> str:
+    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {run_labels.STATUS[run.status].word}"
 
 
 def _invite(store: Store) -> None:

@@ -18,6 +18,7 @@ from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS, Arrays, Dataset, DatasetInfo, DataUnavailableError
 from cnnlab.data.images import MAX_BYTES, PictureError, fit_to
 from cnnlab.data.tensors import normalisation_of
+from cnnlab.data_folders import DataFolders
 from cnnlab.formatting import MINUS, NARROW
 from cnnlab.schema import TrainingConfig
 
@@ -52,10 +53,9 @@ class Picture:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
-def _arrays(name: str, data_dir: str) -> Arrays:
+def _arrays(name: str, folders: DataFolders) -> Arrays:
     """Return the dataset's arrays: read-only memory maps, safe to share between visitors."""
-    del data_dir  # only part of the cache's key
-    return DATASETS.get(name).load(services.app_config().data)
+    return DATASETS.get(name).load(folders)
 
 
 def choose_picture(dataset_name: str) -> Picture | None:
@@ -93,10 +93,10 @@ def draw_received(config: TrainingConfig, info: DatasetInfo, network_input: npt.
 
 def _test_set(dataset: Dataset) -> Arrays | None:
     """Return the dataset's arrays, if they are on this machine: a page that looks inside does not download."""
-    data_dir = services.app_config().data
+    folders = services.app_config().data
     try:
-        if dataset.info.download_bytes == 0 or dataset.is_ready(data_dir):
-            return _arrays(dataset.info.name, str(data_dir))
+        if dataset.info.download_bytes == 0 or dataset.is_ready(folders):
+            return _arrays(dataset.info.name, folders)
         problem = f"The test pictures of {dataset.info.name} are not on this machine; look at a picture of your own."
     except DataUnavailableError as error:
         problem = str(error)
@@ -236,7 +236,7 @@ def _to_index() -> None:
 
 def _to_class(dataset_name: str) -> None:
     dataset = DATASETS.get(dataset_name)
-    members = _members(dataset, _arrays(dataset_name, str(services.app_config().data)))
+    members = _members(dataset, _arrays(dataset_name, services.app_config().data))
     _to(f"test:{members[0]}")
 
 

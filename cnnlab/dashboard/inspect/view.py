@@ -15,6 +15,7 @@ from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
+from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.networks import load_network
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
@@ -24,6 +25,8 @@ from cnnlab.schema import TrainingConfig
 
 Need = Literal["epoch", "layer", "channel", "picture", "set", "class"]
 SetName = Literal["train sample", "validation", "test"]
+HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
+"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
 _FIELDS: dict[Need, tuple[str, ...]] = {
     "epoch": ("epoch", "weights", "sha256"),
@@ -69,7 +72,7 @@ class Subject:
 
     config: TrainingConfig
     info: DatasetInfo
-    data_dir: Path
+    folders: DataFolders
     """Folder that holds the datasets' files."""
     weights: Path | None
     """File of the checkpoint whose network is looked at."""
@@ -119,12 +122,12 @@ class Subject:
         if self.set is None:
             raise TypeError("A view that looks at many pictures must need the set.")
         dataset = DATASETS.get(self.info.name)
-        if self.info.download_bytes and not dataset.is_ready(self.data_dir):  # a view does not download
+        if self.info.download_bytes and not dataset.is_ready(self.folders):  # a view does not download
             raise DataUnavailableError(
                 f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
                 f"python -m cnnlab data {self.info.name}"
             )
-        arrays = dataset.load(self.data_dir)
+        arrays = dataset.load(self.folders)
         if self.set == "test":
             places = np.arange(len(arrays.test_labels))
             return PictureSet("test", "test", places, arrays.test_images, np.array(arrays.test_labels))

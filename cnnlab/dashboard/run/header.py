@@ -62,7 +62,12 @@ def describe(store: Store, run: Run) -> None:
     with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
         # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
         st.text_input("Name", run.name, key=f"name_{run.id}")
-        st.text_area("Note", run.note, key=f"note_{run.id}")
+        st.text_area(
+            "Note",
+            run.note,
+            key=f"note_{run.id}",
+            help="A word with # before it is a tag: Compare shows the runs that have it.",
+        )
         if sentence := st.session_state.pop(f"fault_{run.id}", None):
             st.error(escape(sentence))
         st.button("Save", type="primary", key=f"save_{run.id}", on_click=_describe, args=(store, run.id, drawer))

@@ -11,14 +11,14 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, plan, scores
+from cnnlab.dashboard.run import curve_feed, first_kernels, header, plan, scores
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import count, duration, percent, points
-from cnnlab.records import RunStatus, Score
+from cnnlab.formatting import count, duration
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError
 
 Look = tuple[Run, Reading | StoreError | None]
@@ -36,6 +36,7 @@ SETS_ALIKE = (
     "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
     "validation does not, it overfits."
 )
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
 NO_VALIDATION = (
     "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
     "happen, train again with validation pictures."
@@ -84,16 +85,15 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         first_kernels.show(reading, run)
         st.caption(times.moments(run))
         return
-    _numbers(run)
+    scores.tiles(run)
     chart = curve_feed.chart_data(reading, run, key="run_chart")
     live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
-    sets = SETS_ALIKE if run.config.validation_size else NO_VALIDATION
-    st.caption(f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} {sets}")
+    said = [live_chart.caption(chart["steps_per_point"], chart["steps_total"])]
+    said += [SMOOTHED] if run.config.label_smoothing else []
+    said += [SETS_ALIKE if run.config.validation_size else NO_VALIDATION]
+    st.caption(" ".join(text.strip() for text in said))
     first_kernels.show(reading, run)
-    if run.results:
-        scores.show(run, reading.epochs(run.id))
-    elif run.status is RunStatus.DIVERGED:
-        next_steps.offer_smaller_steps(run)
+    scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
     st.caption(times.moments(run))
 
@@ -120,6 +120,8 @@ def _pace_line(store: Store, run: Run) -> str:
         place = store.queue_position(run.id) or 1
         wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
         return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
+    if run.only_measured:
+        return "**Measuring it where it stands** :gray[· it takes no step of training, and can be continued afterwards]"
     if run.steps_total is None or not run.step:
         return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
     said = [f"step {count(run.step)} of {count(run.steps_total)}"]
@@ -150,7 +152,7 @@ def _buttons(store: Store, run: Run) -> None:
     """
     if not current_user.may_change(run) or not (run.status.active or run.status.resumable):
         return
-    asked = run.status is RunStatus.RUNNING and run.command is not None
+    asked = run.status is RunStatus.RUNNING and run.command is not None and not run.only_measured
     may_end = run.status.active and not asked
     ways: list[tuple[str, str, str, bool, Callable[[str], object]]] = [
         ("continue", "Continue", ":material/play_arrow:", run.status.resumable, store.resume),
@@ -176,45 +178,3 @@ def _ask(store: Store, run_id: str, do: Callable[[str], object]) -> None:
     except StoreError as error:
         st.toast(escape(str(error)), icon=":material/error:")
     run_snapshot.renew(store, run_id)
-
-
-def _numbers(run: Run) -> None:
-    """Draw the run's newest scores, each with its set and how many pictures were measured."""
-    last, final = run.last_epoch, run.results.final if run.results else None
-    yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
-    sample = last.train_sample if last else None
-    with st.grid(4, min_column_width=140, gap="small"):
-        _accuracy("Train sample", sample, "A fixed sample of the training pictures, measured as other sets are.", yet)
-        if not run.config.validation_size:
-            once = "measured at the end" if run.status.active else yet
-            train, test = (final.train, final.test) if final else (None, None)
-            _accuracy("Test", test, "Pictures never trained on. The whole set, at the end.", once)
-            _gap(train, test, "train – test")
-            return
-        validation = last.validation if last else None
-        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", yet)
-        _gap(sample, validation, "train – validation")
-        st.metric(
-            "Best epoch",
-            str(run.best_epoch) if run.best_epoch and validation else "–",
-            delta_description="by validation",
-            help="The epoch of the highest validation accuracy so far, the earliest of equals.",
-        )
-
-
-def _gap(train: Score | None, other: Score | None, words: str) -> None:
-    st.metric(
-        "Gap",
-        points(train.accuracy - other.accuracy) if train and other else "–",
-        delta_description=words,
-        help="The part of its skill that does not carry over to new pictures.",
-    )
-
-
-def _accuracy(name: str, score: Score | None, help: str, missing: str) -> None:
-    st.metric(
-        name,
-        percent(score.accuracy) if score else "–",
-        delta_description=f"accuracy on {count(score.n)}" if score else missing,
-        help=help,
-    )

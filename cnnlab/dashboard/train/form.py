@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
+from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.data import DATASETS
 from cnnlab.models import ARCHITECTURES, ConfigError, complete
@@ -80,7 +81,7 @@ def draw_folded() -> None:
 
 def typed() -> dict[str, Any]:
     """Return the values of the form as typed; None for a setting that follows the architecture and was not changed."""
-    values = {name: st.session_state.get(key(name), setting.default) for name, setting in SETTINGS.items()}
+    values = {name: st.session_state.get(key(name), _first_value(setting)) for name, setting in SETTINGS.items()}
     return values | {name: None for name in FOLLOWING if not _changed().get(name)}
 
 
@@ -255,6 +256,8 @@ def _own(architecture: str, name: str) -> Any:
 
 
 def _first_value(setting: Setting) -> Any:
+    if setting.name == "seed":
+        return own_seed(TrainingConfig()).seed
     return f"{setting.default:g}" if setting.log else setting.default
 
 

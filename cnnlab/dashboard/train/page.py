@@ -5,7 +5,7 @@ import streamlit as st
 from cnnlab.dashboard.run import header, live_view
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import form as sweep_form
-from cnnlab.dashboard.train import form, network_preview, start
+from cnnlab.dashboard.train import form, network_preview, start, twin
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
@@ -57,6 +57,7 @@ def _new_run(store: Store, runs: list[Run]) -> None:
             on_click=start.train,
             args=(parent.id if parent else None,),
         )
+        twin.show(checked.config, runs, parent.id if parent else None)
         start.about_data(st.session_state.get(form.key("dataset")))
         sweep_form.show(form.typed(), runs)
     with right:

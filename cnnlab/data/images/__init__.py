@@ -5,14 +5,9 @@ Decoding is what attackers aim at, so a process of its own does it (`_decoder.py
 that process says is believed only within bounds: this many bytes, of a picture of this size.
 """
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import PIL
@@ -21,6 +16,7 @@ from PIL import Image
 
 from cnnlab.data.images import _decoder
 from cnnlab.data.images._decoder import HEADER, MAGIC
+from cnnlab.files import confined
 
 MAX_BYTES = 8_000_000
 MAX_SIDE_PX = _decoder.MAX_SIDE_PX
@@ -33,8 +29,6 @@ AT_ONCE = 2
 MOST_WAIT_S = 20.0
 """A class of thirty that uploads at once is through in a few seconds."""
 
-_NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-"""All that a Python may need of the environment to start; passwords and tokens stay here."""
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -81,42 +75,25 @@ def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[n
 
 
 def command() -> list[str]:
-    """Return the command of the decoder's process: isolated from the environment and from everything installed but
-    Pillow.
-    """
-    packages = Path(PIL.__file__).parents[1]
-    return [sys.executable, "-I", "-S", "-B", _decoder.__file__, str(packages)]
+    """Return the command of the decoder's process: of everything installed it can reach Pillow alone."""
+    return confined.command(_decoder.__file__, str(Path(PIL.__file__).parents[1]))
 
 
 def _answer(data: bytes) -> bytes:
-    """Return what the decoder says of `data`. It goes by files: nobody can be kept waiting at a pipe, or be flooded
-    through it.
-    """
+    """Return what the decoder says of `data`."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(data)
         given.seek(0)
-        code = _run(given, said)
-        if code == -getattr(signal, "SIGXCPU", 0):
+        try:
+            code = confined.run(command(), given, said, LIMIT_S)
+        except TimeoutError:
+            code = confined.OUT_OF_TIME
+        if code == confined.OUT_OF_TIME:
             raise _too_slow()
-        if code == -getattr(signal, "SIGKILL", 0):
+        if code == confined.KILLED:
             raise _too_hungry()
         said.seek(0)
         return said.read(_decoder.MOST_BYTES + 1)
-
-
-def _run(given: IO[bytes], said: IO[bytes]) -> int:
-    environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-    process = subprocess.Popen(
-        command(), stdin=given, stdout=said, stderr=subprocess.DEVNULL, env=environment, cwd=Path(sys.executable).anchor
-    )
-    try:
-        return process.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
-        raise _too_slow() from None
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 def believed(answer: bytes) -> NDArray[np.uint8]:

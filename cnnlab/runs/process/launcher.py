@@ -225,7 +225,12 @@ def environment_of(app_config: AppConfig) -> dict[str, str]:
     url = make_url(app_config.database)
     if url.drivername.startswith("sqlite") and url.database:
         url = url.set(database=str(Path(url.database).absolute()))
-    places = {"home": app_config.home.absolute(), "data_dir": app_config.data, "runs_dir": app_config.runs}
-    values = app_config.model_dump(exclude_none=True) | places
-    values |= {"database_url": url.render_as_string(hide_password=False)}
+    data = app_config.data
+    values = app_config.model_dump(exclude_none=True) | {
+        "home": app_config.home.absolute(),
+        "data_dir": data.published,
+        "converted_dir": data.converted,
+        "runs_dir": app_config.runs,
+        "database_url": url.render_as_string(hide_password=False),
+    }
     return {f"CNNLAB_{name.upper()}": str(value) for name, value in values.items()}

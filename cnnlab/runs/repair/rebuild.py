@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, insert, make_url
 from sqlalchemy.exc import DBAPIError
 
 from cnnlab import logs
-from cnnlab.app_config import AppConfig
+from cnnlab.app_config import AppConfig, sqlite_url
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.repair import row_checks
 from cnnlab.runs.repair.checkpoint_scan import Found, checkpoints_in
@@ -126,7 +126,7 @@ def adopt(app_config: AppConfig, folder: Path) -> int | None:
 
 def _fill(new: Path, old: Path, app_config: AppConfig) -> tuple[int, int]:
     new.unlink(missing_ok=True)
-    with Database(f"sqlite:///{new}").writing() as connection, closing(_open(old)) as damaged:
+    with Database(sqlite_url(new)).writing() as connection, closing(_open(old)) as damaged:
         numbers: dict[int, str] = {}
         for row in _rows(damaged, tables.runs, None):
             with suppress(DBAPIError):

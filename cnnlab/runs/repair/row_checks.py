@@ -76,9 +76,9 @@ def child(table: str, row: Row, folder: Path) -> Row | None:
 
 def _step(row: Row, folder: Path) -> bool:
     whole: bool = all(isinstance(row[name], int) and row[name] >= 0 for name in ("step", "epoch"))
-    ends = (row.get(name) for name in ("least_loss", "greatest_loss"))  # empty where an older cnnlab wrote the row
-    measured = all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
-    return whole and measured and all(end is None or _number(end) for end in ends)
+    newer = ("pictures", "objective", "least_loss", "greatest_loss")
+    later = [row[name] for name in newer if row.get(name) is not None]
+    return whole and all(map(_number, [*(row[name] for name in ("loss", "accuracy", "lr", "elapsed_s")), *later]))
 
 
 def _epoch(row: Row, folder: Path) -> bool:

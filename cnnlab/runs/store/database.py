@@ -40,7 +40,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._engine = _engine(url)
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
             raise StoreError(f"CNNLAB_DATABASE_URL is not a database that can be used here: {error}") from error
         self._sqlite = self._engine.dialect.name == "sqlite"
         path = self._engine.url.database

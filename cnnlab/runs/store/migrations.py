@@ -10,15 +10,21 @@ def migrate(connection: Connection) -> None:
 
     Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
     """
-    _add(connection, "runs", "TEXT", "sweep")  # version 1 to 2: runs that were asked for together have a common name
-    _add(connection, "runs", "TEXT", "owner", "owner_name")  # version 2 to 3: who started a run; old runs have no owner
-    _add(connection, "steps", "FLOAT", "least_loss", "greatest_loss")  # version 3 to 4: the ends of a record's losses,
-    curves.complete(connection)  # and the curves of long runs
+    _add(connection, "runs", sweep="TEXT")  # version 1 to 2: runs that were asked for together have a common name
+    _add(
+        connection, "runs", owner="TEXT", owner_name="TEXT"
+    )  # version 2 to 3: who started a run; old runs have no owner
+    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")  # version 3 to 4: see StepRecord
+    _add(
+        connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION"
+    )  # and what a run is doing, and was said to take
+    _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")  # version 4 to 5: the
+    curves.complete(connection)  # ends of a record's losses, and the curves of long runs
 
 
-def _add(connection: Connection, table: str, kind: str, *names: str) -> None:
-    """Add columns to a table, empty in every row, where they are missing."""
+def _add(connection: Connection, table: str, **types: str) -> None:
+    """Add columns of these types to `table`, with nothing in them, where they are missing."""
     known = {column["name"] for column in inspect(connection).get_columns(table)}
-    for name in names:
+    for name, kind in types.items():
         if name not in known:
             connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")

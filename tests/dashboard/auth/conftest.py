@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from cnnlab.app_config import AccessConfig
 from cnnlab.dashboard.auth import Gate
@@ -114,13 +115,20 @@ class Browser:
                 case "websocket.accept":
                     answer.accepted = True
                 case "websocket.send":
-                    answer.sent.append(message["text"])
+                    answer.sent.append(message["text"] if "text" in message else _meant(message["bytes"]))
                 case "websocket.close":
                     answer.closed = message["code"]
 
         with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
             elsewhere.submit(lambda: asyncio.run(self.gate(scope, receive, send))).result()
         return answer
+
+
+def _meant(content: bytes) -> str:
+    """What a message asks of Streamlit's page."""
+    message = ForwardMsg.FromString(content)
+    assert message.WhichOneof("type") == "auth_redirect"
+    return f"load {message.auth_redirect.url or 'this page'}"
 
 
 FORM = "application/x-www-form-urlencoded"

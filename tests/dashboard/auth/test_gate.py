@@ -1,11 +1,14 @@
 """Who is let in to what: every kind of address, with and without a pass, from here and from elsewhere."""
 
+import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.types import Message
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from cnnlab.dashboard.auth import Gate
+from cnnlab.dashboard.auth import Gate, open_page
 from cnnlab.dashboard.auth import sessions as passes_module
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
@@ -16,7 +19,6 @@ PATHS = [
     "/train?run=1",
     "/app/static/logo.svg",
     "/static/js/index.js",
-    "/_stcore/host-config",
     "/_stcore/upload_file/session/file",
     "/_stcore/metrics",
     "/media/0123.png",
@@ -46,9 +48,9 @@ def test_with_a_pass_everything_is(browser: Browser, passes: Passes, path: str) 
     assert browser.get(path, cookie=f"{COOKIE}={passes.give('person', 'Ada')}").body == "inside"
 
 
-@pytest.mark.parametrize("path", ["/health", "/_stcore/health"])
+@pytest.mark.parametrize("path", ["/health", "/_stcore/health", "/_stcore/host-config"])
 def test_a_monitor_needs_no_code(browser: Browser, alone: Browser, path: str) -> None:
-    """Where others may come in at all."""
+    """Where others may come in at all; nor does an open page that connects again, to be told that its pass has ended."""
     assert browser.get(path).body == "inside"
     assert alone.get(path).status == 403
 
@@ -169,14 +171,16 @@ def test_a_pass_cannot_be_made_or_changed(browser: Browser, passes: Passes) -> N
     assert browser.get(cookie=f"{COOKIE}={good}").status == 200
     for text in forged:
         assert browser.get(cookie=f"{COOKIE}={text}").status == 401, text
-        assert not browser.websocket("hello", cookie=f"{COOKIE}={text}").accepted
+        assert browser.websocket("hello", cookie=f"{COOKIE}={text}").sent == ["load this page"]
 
 
-def test_a_websocket_without_a_pass_is_refused_at_the_handshake(browser: Browser, passes: Passes) -> None:
-    """Before it is accepted, so that the app behind never hears of it."""
-    refused = browser.websocket("hello")
+def test_a_websocket_without_a_pass_is_told_to_load_its_page(browser: Browser, passes: Passes) -> None:
+    """Which is the form then. The app behind never hears of it, and another site's page is told nothing."""
+    told = browser.websocket("hello")
+    elsewhere = browser.websocket("hello", origin="https://evil.example")
 
-    assert (refused.accepted, refused.closed, refused.sent) == (False, 1008, [])
+    assert (told.accepted, told.closed, told.sent) == (True, 1008, ["load this page"])
+    assert (elsewhere.accepted, elsewhere.closed, elsewhere.sent) == (False, 1008, [])
     assert browser.websocket("hello", cookie=f"{COOKIE}={passes.give('person', 'Ada')}").sent[0] == "hello"
 
 
@@ -184,7 +188,7 @@ def test_a_websocket_without_a_pass_is_refused_at_the_handshake(browser: Browser
 def test_an_open_page_ends_with_its_pass(
     browser: Browser, passes: Passes, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """The next thing it says is not heard, and nothing more is sent: a class's computer is not Ada's for ever."""
+    """The next thing it says is not heard, and it is told to show the form: a class's computer is not Ada's for ever."""
     text = passes.give("person", "Ada")
     given = passes.read(text)
     assert given
@@ -197,8 +201,45 @@ def test_an_open_page_ends_with_its_pass(
 
     answer = browser.websocket("one", "two", "three", before=end, cookie=f"{COOKIE}={text}")
 
-    assert (answer.sent, answer.closed) == (["one"], 1008)
+    assert (answer.sent, answer.closed) == (["one", "load this page"], 1008)
     assert browser.get(cookie=f"{COOKIE}={text}").status == 401
+
+
+def test_a_page_that_says_nothing_ends_with_its_pass(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within seconds, though nobody clicks: what it shows is for who has signed in."""
+    monkeypatch.setattr(open_page, "NOTICED_S", 0.01)
+    given = passes.read(passes.give("person", "Ada"))
+    assert given
+    sent: list[Message] = []
+
+    async def nothing() -> Message:
+        passes.end(given)
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    receive, _ = open_page.while_it_holds(passes, given, nothing, send)
+    with ThreadPoolExecutor(1) as elsewhere:
+        heard = elsewhere.submit(lambda: asyncio.run(receive())).result()
+
+    assert heard["type"] == "websocket.disconnect"
+    assert [message["type"] for message in sent] == ["websocket.send", "websocket.close"]
+
+
+def test_the_form_says_that_a_pass_has_ended(browser: Browser, passes: Passes) -> None:
+    """To who had one: signed out, too old, or of another code. A new visitor has none, and reads nothing of it."""
+    given = passes.give("person", "Ada")
+    ended = browser.get("/sign-out", cookie=f"{COOKIE}={given}", referer=f"http://{AWAY['host']}/").cookie
+
+    assert ended
+    for text in (ended, given, "of.another.code"):
+        answer = browser.get("/train?run=1", cookie=f"{COOKIE}={text}", **HTML)
+        assert answer.status == 401
+        assert "You are signed out." in answer.body
+        assert 'value="/train?run=1"' in answer.body
+    assert "signed out" not in browser.get("/train", **HTML).body
 
 
 def test_the_doors_own_settings_are_read_once(passes: Passes) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cnnlab.app_config import AppConfig
+from cnnlab.data_folders import DataFolders
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.doorbell import Doorbell
@@ -24,6 +25,7 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 WORKER = """
 import os, sys, time
 from pathlib import Path
+from cnnlab.data_folders import DataFolders
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.app_config import AppConfig
@@ -229,7 +231,12 @@ def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pyte
     """Also those given in code, and whatever folder the worker starts in."""
     monkeypatch.chdir(tmp_path)
     given = AppConfig(
-        home=Path("here"), data_dir=Path("data"), database_url="sqlite:///some.db", slots=3, run_budget_bytes=5_000_000
+        home=Path("here"),
+        data_dir=Path("data"),
+        converted_dir=Path("made"),
+        database_url="sqlite:///some.db",
+        slots=3,
+        run_budget_bytes=5_000_000,
     )
     variables = environment_of(given)
     monkeypatch.chdir("/")
@@ -239,7 +246,8 @@ def test_the_workers_have_the_servers_settings(tmp_path: Path, monkeypatch: pyte
     theirs = AppConfig()
 
     assert theirs.database == f"sqlite:///{tmp_path}/some.db"
-    assert (theirs.home, theirs.data, theirs.runs) == (tmp_path / "here", tmp_path / "data", tmp_path / "here/runs")
+    assert (theirs.home, theirs.runs) == (tmp_path / "here", tmp_path / "here/runs")
+    assert theirs.data == DataFolders(tmp_path / "data", tmp_path / "made")
     assert (theirs.slots, theirs.run_budget_bytes, theirs.threads) == (3, 5_000_000, None)
 
 
