@@ -159,6 +159,27 @@ class Forecast(Record):
     """Lowest and highest likely peak, of the GPU where there is one, else of the process."""
     steps: int
     """Steps measured."""
+    result_s: tuple[float, float] | None = None
+    """Lowest and highest likely time from the run's beginning to its result: start-up, training, measuring."""
+
+
+class Phase(Record):
+    """A `Phase` says what a run in training is doing at a moment, and when its result is expected."""
+
+    doing: Literal["training", "measuring", "scoring"]
+    """measuring: the sets after an epoch. scoring: the whole of each set, at the end."""
+    step: int
+    """Steps taken at that moment: once there are more, a measuring is over."""
+    due_at: float
+    """When the result is expected, measuring included: seconds since 1970."""
+    set: str = ""
+    """The set that is measured: "train sample", "test", …"""
+    views: int = 1
+    """Views of each picture that are measured."""
+    done: int = 0
+    """Pictures of the set that are measured."""
+    total: int = 0
+    """Pictures in the set."""
 
 
 class Usage(Record):
@@ -168,6 +189,10 @@ class Usage(Record):
     """Median time of an epoch's training, evaluation left out."""
     memory_bytes: int | None
     """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
+    start_s: float | None = None
+    """Time from the run's beginning to its first step; None for a run that was continued."""
+    result_s: float | None = None
+    """Time from the run's beginning to its result; None for a run that was continued."""
 
 
 class Results(Record):
@@ -192,18 +217,19 @@ class Preflight(Record):
 
 
 class LrRange(Record):
-    """An `LrRange` is a learning-rate range test: columns of equal length, one entry a step, and the rate they suggest."""
+    """An `LrRange` is a learning-rate range test: several short tests with different seeds, and the rates they point to."""
 
     lr: tuple[float, ...]
-    loss: tuple[float, ...]
-    """Of each step's batch, in training mode, nats."""
+    """The rates, from the lowest to the highest: each test takes one step with each."""
+    losses: tuple[tuple[float, ...], ...]
+    """One row a test: the loss of each step's batch, in training mode, nats. A test ends early where its loss blows up."""
     smoothed: tuple[float, ...]
-    """Exponential moving average of the loss, corrected for its start at zero."""
-    steepest: float | None
-    """The lr at which the smoothed loss falls the fastest."""
-    tenth: float | None
-    """A tenth of the lr at which the smoothed loss is lowest."""
+    """The mean of the tests' smoothed losses, for as many rates as every test has reached."""
+    rates: tuple[float, ...]
+    """The rate that each test points to; none of a test whose loss hardly fell."""
+    band: tuple[float, float] | None
+    """The lowest and the highest of `rates`; None where the tests show nothing to go by."""
     suggestion: float | None
-    """None where the test shows nothing to go by."""
+    """The middle of the band on a log scale; None where there is no band."""
     reason: str
     """Why, in sentences."""

@@ -11,11 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data import Arrays, DatasetInfo
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, Arrays, DatasetInfo
 from cnnlab.schema import TrainingConfig
-
-SAMPLE_WITHOUT_VALIDATION = 5_000
-"""Size of the train sample where there is no validation set to match."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cnnlab.records import EpochRecord, Results, RunStatus
+from cnnlab.records import EpochRecord, Phase, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
@@ -75,6 +75,10 @@ class Run:
     results: Results | None
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
+    phase: Phase | None
+    """What the running process was doing when it last said so; None for a run that is not running."""
+    announced_s: float | None
+    """Seconds from asking for the run to its result, as they were announced; None where nothing was."""
     command: str | None
     """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
@@ -198,6 +202,8 @@ def run_of(row: Mapping[str, Any]) -> Run:
         last_epoch=reported["last_record"],
         results=reported["results"],
         environment=reported["environment"] or {},
+        phase=_read(Phase.model_validate_json, row["phase"]) if row["status"] == RunStatus.RUNNING else None,
+        announced_s=row["announced_s"],
         command=row["command"],
         fault=fault,
     )

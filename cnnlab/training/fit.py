@@ -21,7 +21,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.graphed_steps import make_steps
 from cnnlab.training.engine.steps import MEMORY_FORMATS, Steps
-from cnnlab.training.evaluation import evaluate
+from cnnlab.training.evaluation import Tell, evaluate
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
@@ -102,6 +102,8 @@ class Fit:
         self.plan = self.plan.model_copy(update={"captured": captured})
         self.optimizer = make_optimizer(config, self.model, capturable=captured)
         self.place = _Place()
+        self.tell: Tell = lambda *_: None
+        """Is told how far each measuring of the network is."""
         if state is not None:
             self._restore(state)
         self.steps: Steps
@@ -202,7 +204,7 @@ class Fit:
         )
 
     def _score(self, images: ImageSet) -> Score:
-        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision)
+        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision, tell=self.tell)
         self.check(score.loss)
         return score
 

@@ -55,7 +55,8 @@ def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[
 
 def _scores(epoch: int, training: Fit) -> FullScores:
     config, plan = training.config, training.plan
-    scores = full_scores(training.model, training.data, epoch, plan.precision, config.test_time_augmentation)
+    views, tell = config.test_time_augmentation, training.tell
+    scores = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
     for score in filter(None, (scores.train, scores.validation, scores.test)):
         training.check(score.loss)
     return scores

@@ -1,5 +1,7 @@
 """The Train page: the form, the click, and the run in every state."""
 
+import re
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import percent, percent_range, points, points_range
 from cnnlab.models import ARCHITECTURES, complete
 from cnnlab.presets import PRESETS, Preset
-from cnnlab.records import RunStatus
+from cnnlab.records import Phase, RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS
 from tests import factories
@@ -176,7 +178,8 @@ def test_a_run_in_every_state_is_shown(open_page: OpenPage, insert_run: Any, sta
         assert f"This run is {status}." in words(app)
     if status is not RunStatus.QUEUED and epochs:
         trained_on = "Train" if run.results else "Train sample"
-        assert [metric.label for metric in app.metric] == [trained_on, "Validation", "Gap", "Test"]
+        gap = "Gap, train − validation" if run.results else "Gap"
+        assert [metric.label for metric in app.metric] == [trained_on, "Validation", gap, "Test"]
         assert app.metric[2].value.startswith("7.1")  # 45.7 % on train, 38.5 % on validation
 
 
@@ -206,7 +209,7 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
-    assert app.subheader[0].value == escape(hostile)
+    assert app.header[0].value == escape(hostile)
     app.text_input(key=f"name_{run.id}").set_value("  ")
     click(app, f"save_{run.id}")
     assert "at least one character" in words(app)
@@ -220,7 +223,7 @@ def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_
     """Whole sets, their sizes and 95 % intervals; whether it overfits, and what the best epoch is worth."""
     run: Run = insert_run(epochs=8)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric] == ["Train", "Validation", "Gap", "Test"]
+    assert [metric.label for metric in app.metric] == ["Train", "Validation", "Gap, train − validation", "Test"]
     assert run.results
     final, (train, validation, gap, test) = run.results.final, app.metric
     assert not train.delta, "an interval on pictures that were trained on"
@@ -279,7 +282,8 @@ def test_without_validation_the_test_set_judges(
     """No number that never comes: test accuracy and its gap, once the run has finished."""
     run: Run = insert_run(status, 5, validation_size=0)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric] == ["Train" if run.results else "Train sample", "Test", "Gap"]
+    shown = ["Train", "Test", "Gap, train − test"] if run.results else ["Train sample", "Test", "Gap"]
+    assert [metric.label for metric in app.metric] == shown
     assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
     assert "no pictures for validation" in words(app)
 
@@ -338,3 +342,18 @@ def test_runs_of_one_name_are_told_apart(open_page: OpenPage, insert_run: Any) -
     fill(app, run_choice=None)
     assert second.id in app.query_params["run"]
     assert not app.exception
+
+
+def test_a_run_says_what_it_does_and_when_its_result_comes(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """At its last step there may be minutes of measuring left: said, with the set and its views, also after a reload."""
+    run = insert_run(RunStatus.RUNNING, epochs=1)
+    step, due_at = store.get(run.id).step, time.time() + 80.0
+    store.tell(run.id, Phase(doing="training", step=step - 1, due_at=due_at))
+    said = words(open_page("train", run=run.id)).replace("\u202f", " ")
+    assert re.search(r"Epoch 1 of 1.*step 20 of 20 · about 1 min \d+ s until the result", said)
+    store.tell(run.id, Phase(doing="scoring", step=step, due_at=due_at, set="test", views=6, done=500, total=10_000))
+    said = words(open_page("train", run=run.id)).replace("\u202f", " ")
+    assert re.search(
+        r"Trained.*measuring the test set with 6 views of each picture, 500 of 10 000 pictures · about .* until the result",
+        said,
+    )

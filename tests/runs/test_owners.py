@@ -31,7 +31,7 @@ BY_PEOPLE: dict[str, Callable[[Store, str], Any]] = {
 """What changes a run that is there, on behalf of a person."""
 MAKING = {"create", "create_many", "bring"}
 BY_PROCESSES = {
-    *("claim", "take", "take_lock", "no_claims", "say", "start", "add_steps", "commit", "rewind", "finish"),
+    *("claim", "take", "take_lock", "no_claims", "say", "tell", "start", "add_steps", "commit", "rewind", "finish"),
     *("ring", "recover", "sweep", "remove_unnamed", "forget_missing", "mark_deleted"),
 }
 """What only a worker, a launcher or the command line does: no page calls it."""

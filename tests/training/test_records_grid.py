@@ -40,8 +40,8 @@ def test_the_grid_starts_anew_each_epoch(small_data: Data) -> None:
 
 
 def test_a_record_is_the_mean_of_its_steps(small_data: Data) -> None:
-    """Loss and accuracy are those of the single steps, weighed by their pictures, and the ends of their losses are kept;
-    the epochs' scores do not change at all."""
+    """Loss and accuracy are those of the single steps, weighed by their pictures, and the ends of their losses are kept; the
+    epochs' scores do not change at all."""
     single, grouped = list(training(small_data, 1)), list(training(small_data, 5))
     ones, before = steps_of(single), 0
 

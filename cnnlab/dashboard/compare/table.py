@@ -57,7 +57,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
-        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=150)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=170)),
         columns.status([run.status for run in runs]),
         *_whose(runs),
         *_tagged(runs),
@@ -91,7 +91,9 @@ def _whose(runs: Sequence[Run]) -> Iterator[Column]:
 def _tagged(runs: Sequence[Run]) -> Iterator[Column]:
     """Yield a column with the tags of each run, where there are any."""
     if any(tags := [" ".join(f"#{tag}" for tag in filters.tags(run)) for run in runs]):
-        yield Column("Tags", tags, st.column_config.TextColumn(help="Words with # before them in a run's note."))
+        yield Column(
+            "Tags", tags, st.column_config.TextColumn(help="Words with # before them in a run's note.", width=120)
+        )
 
 
 def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:

@@ -11,13 +11,13 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.run import curve_feed, first_kernels, header, plan, scores
+from cnnlab.dashboard.run import curve_feed, first_kernels, header, pace, plan, scores
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import count, duration
+from cnnlab.formatting import duration
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError
 
@@ -54,11 +54,11 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
-    pace = pace_s(run)
+    rhythm_s = pace_s(run)
 
     def read() -> Look:
         try:
-            reading = run_snapshot.of(store, run.id, pace / 2 if pace else run_snapshot.FRESH_S)
+            reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
         except StoreError as error:  # it may pass, as a busy disk does
             return run, error
         return reading.run, reading
@@ -66,7 +66,7 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
     def every_s(look: Look) -> float | None:
         now, found = look
         first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
-        return pace if first_point or isinstance(found, StoreError) else pace_s(now)
+        return rhythm_s if first_point or isinstance(found, StoreError) else pace_s(now)
 
     def outside(look: Look) -> tuple[str, str | None]:
         return look[0].name, st.query_params.get("run")
@@ -87,11 +87,13 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         return
     scores.tiles(run)
     chart = curve_feed.chart_data(reading, run, key="run_chart")
-    live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
-    said = [live_chart.caption(chart["steps_per_point"], chart["steps_total"])]
-    said += [SMOOTHED] if run.config.label_smoothing else []
-    said += [SETS_ALIKE if run.config.validation_size else NO_VALIDATION]
-    st.caption(" ".join(text.strip() for text in said))
+    with st.container(key="room_curves"):
+        live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
+    st.caption(
+        f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
+        + (SMOOTHED if run.config.label_smoothing else "")
+        + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
+    )
     first_kernels.show(reading, run)
     scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
@@ -99,42 +101,20 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(escape(run.name), anchor=False, width="content")
-        run_labels.status_badge(run.status)
-        header.owner(run)
-        header.describe(store, run)
-        st.space("stretch")
-        _buttons(store, run)
-    origin = f" · from {escape(parent.name)}" if parent else ""
-    st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
-    done = run.step / run.steps_total if run.steps_total else 0.0
-    if not run.imported:
-        st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
-    st.markdown(_pace_line(store, run) if run.status.active else _ending(run))
-
-
-def _pace_line(store: Store, run: Run) -> str:
-    """Write how far the run has come and how fast it goes, or what it waits for. Markdown."""
-    if run.status is RunStatus.QUEUED:
-        place = store.queue_position(run.id) or 1
-        wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
-        return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
-    if run.only_measured:
-        return "**Measuring it where it stands** :gray[· it takes no step of training, and can be continued afterwards]"
-    if run.steps_total is None or not run.step:
-        return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
-    said = [f"step {count(run.step)} of {count(run.steps_total)}"]
-    if run.command:
-        said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]
-    elif run.elapsed_s:
-        left_s = run.elapsed_s / run.step * (run.steps_total - run.step)
-        said.append(f"about {duration(left_s)} of training left")
-    if run.images_per_s:
-        said.append(f"{count(round(run.images_per_s))} pictures/s")
-    if machine := run.environment.get("device") or run.device:
-        said.append(escape(str(machine)))
-    return f"**Epoch {run.epoch} of {run.config.epochs}** :gray[· {' · '.join(said)}]"
+    with st.container(gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.header(escape(run.name), anchor=False, width="content")
+            run_labels.status_badge(run.status)
+            header.owner(run)
+            header.describe(store, run)
+            st.space("stretch")
+            _buttons(store, run)
+        origin = f" · from {escape(parent.name)}" if parent else ""
+        st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
+        done = run.step / run.steps_total if run.steps_total else 0.0
+        if not run.imported:
+            st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+        st.markdown(pace.line(store, run) if run.status.active else _ending(run))
 
 
 def _ending(run: Run) -> str:

@@ -1,6 +1,7 @@
 """This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from statistics import mean
 
@@ -12,6 +13,7 @@ from cnnlab.analysis.significance.effects import Verdict, to_choose, verdict
 from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
 from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare.charts import QUIET, pace_s
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.state.polling import poll
@@ -33,32 +35,54 @@ BEST = 3
 _CHOICE = "compare_sweep"
 
 
-def choose(runs: Sequence[Run]) -> str | None:
-    """Return the sweep that `?sweep=` names, and draw a way to another; None for all runs."""
-    known: dict[str, int] = {}
-    for run in runs:
-        if run.sweep:
-            known[run.sweep] = known.get(run.sweep, 0) + 1
-    wanted = st.query_params.get("sweep")
-    if wanted and wanted not in known:
-        st.warning(f"There is no sweep “{escape(wanted)}” any more.", icon=":material/link_off:")
+def choose(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of the sweep that `?sweep=` names, and draw a way to another; none for all runs."""
+    known = sweeps_of(runs)
+    asked = st.query_params.get("sweep")
+    wanted = find(asked, known) if asked else None
+    if asked and wanted is None:
+        st.warning(f"There is no sweep “{escape(asked)}” any more.", icon=":material/link_off:")
         query_params.set_url(sweep=None)
-        wanted = None
     if not known:
-        return None
+        return []
+    labels = run_labels.told_apart({key: f"{its[0].sweep} · {len(its)} runs" for key, its in known.items()}, _by(known))
     st.session_state[_CHOICE] = wanted
     st.selectbox(
         "Sweep",
         list(known),
         index=None,
-        format_func=lambda name: f"{name} · {known.get(name, 0)} runs",
+        format_func=lambda key: labels.get(key, ""),
         key=_CHOICE,
         placeholder="All runs; or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
         args=(frozenset(known),),
     )
-    return wanted
+    return known[wanted] if wanted else []
+
+
+def sweeps_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each sweep by what an address calls it: its name, after its owner where others have one of that
+    name.
+    """
+    found: dict[tuple[str, str | None], list[Run]] = {}
+    for run in runs:
+        if run.sweep:
+            found.setdefault((run.sweep, run.owner), []).append(run)
+    names = Counter(name for name, _ in found)
+    return {name if names[name] == 1 else f"{owner or 'nobody'}/{name}": its for (name, owner), its in found.items()}
+
+
+def find(asked: str, known: Mapping[str, Sequence[Run]]) -> str | None:
+    """Return the sweep that an address means: of several with a mere name this visitor's own, else the newest."""
+    if asked in known:
+        return asked
+    named = [key for key, runs in known.items() if runs[0].sweep == asked or key == asked.partition("/")[2]]
+    return next((key for key in named if current_user.is_mine(known[key][0])), named[0] if named else None)
+
+
+def _by(known: Mapping[str, Sequence[Run]]) -> Callable[[str], str]:
+    return lambda key: current_user.whose(known[key][0]) or "nobody's"
 
 
 def _take_choice(known: Collection[str]) -> None:
@@ -69,14 +93,14 @@ def _take_choice(known: Collection[str]) -> None:
         query_params.set_url(sweep=chosen, runs=None)
 
 
-def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """Draw the sweep, again and again while one of its runs waits or trains."""
+def show(store: Store, runs: Sequence[Run]) -> None:
+    """Draw the sweep of these runs, again and again while one of them waits or trains."""
+    name, owner = runs[0].sweep or "", runs[0].owner
 
-    def its(runs: Sequence[Run]) -> list[Run]:
-        return [run for run in runs if run.sweep == sweep]
+    def read() -> list[Run]:
+        return [run for run in store.list()[::-1] if (run.sweep, run.owner) == (name, owner)]
 
-    draw = partial(_show, store, sweep)
-    poll(lambda: its(store.list()[::-1]), draw, its(runs), every_s=pace_s, outside=len, key="sweep")
+    poll(read, partial(_show, store, name), list(reversed(runs)), every_s=pace_s, outside=len, key="sweep")
 
 
 def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
@@ -168,7 +192,7 @@ def _figures(
     if not outcomes or not chosen:
         return
     complete = is_grid([run.config for run in runs], axes)
-    st.subheader("Which setting matters?" if to_choose(axes) else "How much is luck?", anchor=False)
+    st.header("Which setting matters?" if to_choose(axes) else "How much is luck?", anchor=False)
     if found:
         for sentence in sentences.effects(found, judged_by):
             _say(sentence)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.state import query_params, services
-from cnnlab.dashboard.train import form
+from cnnlab.dashboard.train import expected_time, form
 from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
@@ -92,22 +92,29 @@ def about_data(dataset: str | None) -> None:
 def train(parent_id: str | None = None) -> None:
     """Check the form as it is *now*, queue the run, and show it (the callback of the Train button)."""
     checked = form.check(form.typed())
-    run_id = begin(checked.config, parent_id) if checked.config else None
+    run_id = begin(checked.config, parent_id, _announced_s(checked.config)) if checked.config else None
     if run_id:
         st.session_state.pop(_FILLED_FROM, None)
         query_params.set_url(parent=None, run=run_id)
 
 
-def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
+def _announced_s(config: TrainingConfig) -> float | None:
+    """Return in how many seconds the form has announced the run's result; None where it has not."""
+    store = services.store()
+    said = expected_time.announced([config], services.runs(store), store.app_config.slots)
+    return said.seconds[0] if said else None
+
+
+def begin(config: TrainingConfig, parent_id: str | None = None, announced_s: float | None = None) -> str | None:
     """Queue a run and return its id; a second click within two seconds returns the same run.
 
-    None where the store refuses; `problem` then says why.
+    None where the store refuses; `problem` then says why. `announced_s`: when its result was announced to come.
     """
     last: _Started | None = st.session_state.get(_STARTED)
     if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
         return last.run_id
     try:
-        run_id = _create(services.store(), config, parent_id).id
+        run_id = _create(services.store(), config, parent_id, announced_s).id
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return None
@@ -115,13 +122,13 @@ def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
     return run_id
 
 
-def _create(store: Store, config: TrainingConfig, parent_id: str | None) -> Run:
+def _create(store: Store, config: TrainingConfig, parent_id: str | None, announced_s: float | None) -> Run:
     """Queue a run whose name says what was changed of its parent, or of the architecture as it is. Raises StoreError."""
     try:
         before = store.get(parent_id).config if parent_id else plain(config)
     except UnknownRunError:  # deleted meanwhile
         before = plain(config)
-    return store.create(config, parent_id=parent_id, plain=before)
+    return store.create(config, parent_id=parent_id, plain=before, announced_s=announced_s)
 
 
 def problem() -> None:

@@ -1,8 +1,8 @@
 """This module keeps the loss curve of a long run thinned to what a screen has room for, so that no page reads a million
 records.
 
-A point stands for the records of so many steps: their mean, and the least and the greatest loss of a single step, so
-that no spike is lost. Points are made of the records alone, in the transaction that changes the records.
+A point stands for the records of so many steps: their mean over pictures, and the least and the greatest loss of a
+single step, so that no spike is lost. Points are made of the records alone, in the transaction that changes the records.
 """
 
 import json
@@ -29,14 +29,13 @@ def _or_loss(columns: ReadOnlyColumnCollection[str, Any], name: str) -> ColumnEl
 def _points_of_records() -> Select[Any]:
     """Return the query for the points of the run `run`, `width` steps each, from step `since` on.
 
-    A record counts by its pictures, or where an older cnnlab wrote it by its steps, of `batch_size` pictures each.
+    A record counts by its pictures, or where an older cnnlab wrote it by its steps, with `batch` pictures each.
     """
-    names = ("run", "since", "width", "batch_size")
-    run, since, width, batch_size = (bindparam(name, type_=Integer) for name in names)
+    run, since, width, batch = (bindparam(name, type_=Integer) for name in ("run", "since", "width", "batch"))
     covered = _STEPS.step - func.lag(_STEPS.step, 1, since).over(order_by=_STEPS.step)
-    pictures = func.coalesce(_STEPS.pictures, covered * batch_size).label("pictures")
+    pictures = func.coalesce(_STEPS.pictures, covered * batch)
     ends = _or_loss(_STEPS, "least_loss").label("least"), _or_loss(_STEPS, "greatest_loss").label("greatest")
-    later = select(_STEPS.step, _STEPS.loss, *ends, pictures)
+    later = select(_STEPS.step, _STEPS.loss, *ends, pictures.label("pictures"))
     record = later.where(_STEPS.number == run, _STEPS.step > since).subquery().c
     mean = func.sum(record.loss * record.pictures) / func.sum(record.pictures)
     point: list[Any] = [run, func.max(record.step), mean, func.min(record.least), func.max(record.greatest)]
@@ -44,7 +43,8 @@ def _points_of_records() -> Select[Any]:
 
 
 # Built once: a training waits for them four times a second.
-_RUN = select(_RUNS.steps_total, _RUNS.config).where(_RUNS.number == bindparam("run"))
+_TOTAL = select(_RUNS.steps_total).where(_RUNS.number == bindparam("run"))
+_CONFIG = select(_RUNS.config).where(_RUNS.number == bindparam("run"))
 _LAST_KEPT = select(func.coalesce(func.max(_POINTS.step), 0)).where(
     _POINTS.number == bindparam("run"), _POINTS.step <= bindparam("whole")
 )
@@ -61,7 +61,7 @@ def width_of(steps_total: int | None) -> int:
 
 def read(connection: Connection, number: int, after: int, until: int | None) -> Curve:
     """Return the points of a run's curve that end later than step `after` and not later than step `until`."""
-    width = width_of(connection.execute(_RUN, {"run": number}).one().steps_total)
+    width = _width(connection, number)
     point = _POINTS if width > 1 else _STEPS
     values = point.step, point.loss, _or_loss(point, "least_loss"), _or_loss(point, "greatest_loss")
     wanted = [point.number == number, point.step > after, *([] if until is None else [point.step <= until])]
@@ -75,13 +75,12 @@ def thin(connection: Connection, number: int, after: int) -> None:
 
     Points begin where the one before ends, so that a curve with a hole, or none at all, becomes whole by this.
     """
-    run = connection.execute(_RUN, {"run": number}).one()
-    width = width_of(run.steps_total)
+    width = _width(connection, number)
     if width > 1:
         since = connection.execute(_LAST_KEPT, {"run": number, "whole": after // width * width}).scalar_one()
         connection.execute(_FORGET, {"run": number, "since": since})
-        values = {"run": number, "since": since, "width": width, "batch_size": _batch_size(run.config)}
-        connection.execute(_MAKE, values)
+        batch = _batch_size(connection, number)
+        connection.execute(_MAKE, {"run": number, "since": since, "width": width, "batch": batch})
 
 
 def incomplete(connection: Connection) -> list[int]:
@@ -100,9 +99,14 @@ def complete(connection: Connection) -> None:
         thin(connection, number, 0)
 
 
-def _batch_size(config: str) -> int:
+def _batch_size(connection: Connection, number: int) -> int:
     """Return the pictures in a batch of a run; 1 where its settings cannot be read any more."""
+    config = connection.execute(_CONFIG, {"run": number}).scalar_one()
     try:
         return int(json.loads(config)["batch_size"])
     except (LookupError, TypeError, ValueError):
         return 1
+
+
+def _width(connection: Connection, number: int) -> int:
+    return width_of(connection.execute(_TOTAL, {"run": number}).scalar_one())

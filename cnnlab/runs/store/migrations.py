@@ -10,16 +10,15 @@ def migrate(connection: Connection) -> None:
 
     Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
     """
-    _add(connection, "runs", sweep="TEXT")  # version 1 to 2: runs that were asked for together have a common name
-    _add(
-        connection, "runs", owner="TEXT", owner_name="TEXT"
-    )  # version 2 to 3: who started a run; old runs have no owner
-    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")  # version 3 to 4: see StepRecord
-    _add(
-        connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION"
-    )  # and what a run is doing, and was said to take
-    _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")  # version 4 to 5: the
-    curves.complete(connection)  # ends of a record's losses, and the curves of long runs
+    # 1 to 2: runs that were asked for together have a common name
+    _add(connection, "runs", sweep="TEXT")
+    # 2 to 3: who started a run; old runs have no owner
+    _add(connection, "runs", owner="TEXT", owner_name="TEXT")
+    # 3 to 4: see StepRecord; what a run is doing, and was said to take; the curves of long runs
+    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")
+    _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")
+    _add(connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION")
+    curves.complete(connection)
 
 
 def _add(connection: Connection, table: str, **types: str) -> None:

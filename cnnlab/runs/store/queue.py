@@ -1,10 +1,9 @@
 """This module moves runs from status to status by compare-and-set UPDATEs: of many callers who try, one succeeds."""
 
-import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
@@ -49,29 +48,37 @@ class Queue(Connected):
         *,
         mine: bool = False,
         plain: TrainingConfig | None = None,
+        announced_s: float | None = None,
     ) -> Run:
         """Queue a run and return it; where `mine`, claim the run for this process at once, without waiting.
 
-        Without a name the run is called by what tells it apart from `plain`, and its number. Raises StoreError.
+        Without a name the run is called by what tells it apart from `plain`, and its number. `announced_s`: in how many
+        seconds its result was announced to who asked for the run. Raises StoreError.
         """
-        values: dict[str, Any] = {"parent_id": parent_id, "plain": plain}
+        values: dict[str, Any] = {"parent_id": parent_id, "plain": plain, "announced_s": announced_s}
         if mine:
             values |= {"status": RunStatus.RUNNING, "pid": os.getpid()}
         with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
             return read_run(connection, id)
 
     def create_many(
-        self, configs: Sequence[TrainingConfig], sweep: str | None = None, names: Sequence[str] | None = None
+        self,
+        configs: Sequence[TrainingConfig],
+        sweep: str | None = None,
+        names: Sequence[str] | None = None,
+        announced_s: Sequence[float] | None = None,
     ) -> list[Run]:
         """Queue runs with a common name, in this order: all of them or none. Raises StoreError.
 
-        Without a name the sweep is called after the number of its first run.
+        Without a name the sweep is called after the number of its first run. `announced_s`: as for `create`, of each run.
         """
         common = clean_name(sweep) if sweep else None
         with self._creating(configs, names or [None] * len(configs), sweep=common) as (connection, ids):
             if not common and ids:
                 named = {"sweep": f"Sweep {number_of(connection, ids[0])}"}
                 connection.execute(update(tables.runs).where(RUNS.id.in_(ids)).values(named))
+            for id, seconds in zip(ids, announced_s or (), strict=bool(announced_s)):
+                connection.execute(update(tables.runs).where(RUNS.id == id).values(announced_s=seconds))
             return read_runs(connection, select_runs().where(RUNS.id.in_(ids)).order_by(RUNS.number))
 
     @contextmanager
@@ -177,7 +184,7 @@ class Queue(Connected):
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
         if not self.take_lock(id):
             return False
-        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None}
+        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None}
         values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
         taken = False
         try:
@@ -190,25 +197,12 @@ class Queue(Connected):
             logs.event("claimed", run=id)
         return taken
 
-    def say(self, id: str, sentence: str) -> None:
-        """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
-        with self.database.writing() as connection:
-            progress(connection, id, message=sentence)
-
-    def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
-        """Record where a claimed run trains and how many steps it has."""
-        values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
-        values |= {"steps_total": steps_total, "message": None}
-        with self.database.writing() as connection:
-            progress(connection, id, **values)
-        logs.event("begun", run=id, device=device, steps_total=steps_total)
-
     def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
         """End a running run and release its lock. `message`: why, in one sentence. Raises ValueError, StoreError."""
         if status.active or not message:
             raise ValueError("a run ends in an end state, with a message")
         refuse_nan([results] if results else [])
-        values = {"status": status, "message": message, "finished_at": time.time(), "command": None}
+        values = {"status": status, "message": message, "finished_at": time.time(), "command": None, "phase": None}
         values |= {"results": results.model_dump_json()} if results else {}
         with self.database.writing() as connection:
             progress(connection, id, **values)

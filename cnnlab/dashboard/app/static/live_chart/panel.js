@@ -224,5 +224,5 @@ export class Panel {
 
 function gapText(epoch) {
   if (!epoch || epoch.validation === null) return "";
-  return `gap (train sample \u2212 validation) ${tenths(epoch.train - epoch.validation)} points`;
+  return `gap (train sample \u2212 validation) ${tenths(epoch.train - epoch.validation).replace("-", "\u2212")} points`;
 }
