@@ -277,16 +277,6 @@ def test_merging_is_exact(opened: Page) -> None:
     assert found["window"] == 1406
 
 
-def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
-    """live_chart/data.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
-    shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
-    script = """async (shares) => {
-        const { tenths } = await import(new URL("app/static/live_chart/data.js", document.baseURI));
-        return shares.map(tenths);
-    }"""
-    assert opened.evaluate(script, shares) == [f"{tenths(share):.1f}" for share in shares]
-
-
 LOSSES = {
     "0": "0.0000", "1e-9": "1.000·10⁻⁹", "0.0000321": "3.210·10⁻⁵", "0.001": "0.0010", "1.63725": "1.6373",
     "999.9": "999.9000", "1000": "1.000·10³", "9.9999e5": "1.000·10⁶", "7e14": "7.000·10¹⁴", "1e30": "1.000·10³⁰",
@@ -389,3 +379,15 @@ def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
     for _ in range(30):
         opened.keyboard.press("ArrowRight")
     expect(panel.locator(".where")).to_have_text("step 61 · after epoch 1 · losses 0.9695 to 77.5600")
+
+
+def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
+    """live_chart/numbers.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
+    shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
+    script = """async (shares) => {
+        const { tenths } = await import(new URL("app/static/live_chart/numbers.js", document.baseURI));
+        return shares.map(tenths);
+    }"""
+    assert [text.replace("−", "-") for text in opened.evaluate(script, shares)] == [
+        f"{tenths(share):.1f}" for share in shares
+    ]

@@ -21,7 +21,8 @@ _chart = component(
     "live_chart/live_chart.css",
     css=""":host { container-type: inline-size; }
     .live_chart { min-height: 396px; }
-    @container (max-width: 699px) { .live_chart { min-height: 816px; } }""",
+    @container (max-width: 799px) { .live_chart { min-height: 418px; } }
+    @container (max-width: 699px) { .live_chart { min-height: 860px; } }""",
 )
 
 

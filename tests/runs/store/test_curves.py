@@ -137,6 +137,19 @@ def test_a_curve_with_a_hole_becomes_whole(store: Store, left: int) -> None:
     assert all(finding.well for finding in run_findings(store.app_config, deep=False) if finding.what == "curves")
 
 
+def test_a_record_counts_by_its_pictures(store: Store) -> None:
+    """A short last batch weighs as much as it holds; records that do not say so hold whole batches."""
+    run = started_run(store, LONG, batch_size=64)
+    losses, pictures = [1.0, 1.0, 1.0, 9.0, 1.0, 5.0], [64, 64, 64, 1, 64, None]
+    said = [
+        step_record(step, loss=loss).model_copy(update={"pictures": n})
+        for step, (loss, n) in enumerate(zip(losses, pictures, strict=True), start=1)
+    ]
+    store.add_steps(run.id, said, 1.0)
+
+    assert store.curve(run.id).loss == pytest.approx([(3 * 64 + 9) / 193, 3.0])
+
+
 def test_a_deleted_run_leaves_no_points(store: Store) -> None:
     """They go with it."""
     run = started_run(store, LONG)

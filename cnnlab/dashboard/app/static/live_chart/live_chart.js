@@ -37,11 +37,11 @@ class LiveChart {
       limits: lossLimits,
       reading: ({ loss, smooth }, at, epoch) => [loss[at], smooth[at], epoch?.trainLoss, epoch?.validationLoss],
       series: [
-        { colour: "train", width: 0.5, alpha: 0.5 }, // greatest and least: the edges of the band
-        { colour: "train", width: 0.5, alpha: 0.5 },
-        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.5 },
+        { colour: "train", width: 0.5, alpha: 0.35 }, // greatest and least: the edges of the band
+        { colour: "train", width: 0.5, alpha: 0.35 },
+        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.4 },
         { name: "smoothed", colour: "train", width: 3 },
-        { colour: "train", width: 3, dash: [1, 4] }, // the smoothed line's end, which may still move
+        { colour: "train", width: 3, dash: [3, 3] }, // the smoothed line's end, which may still move
         { name: "train sample", colour: "train", mark: "circle", width: 1, dash: [2, 3] },
         { name: "validation", colour: "validation", mark: "square", width: 1.5, dash: [6, 4] },
       ],
