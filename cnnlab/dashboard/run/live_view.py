@@ -54,7 +54,7 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
-    pace = pace_s(run)
+    rhythm_s = pace_s(run)
 
     def read() -> Look:
         try:
