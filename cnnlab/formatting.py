@@ -5,12 +5,15 @@ Every accuracy on every screen is rounded here, so that one number is never two 
 
 from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite
+from math import isfinite, isinf, isnan
 
 from cnnlab.records import FullScores, Score
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+
+
+_RAISED = str.maketrans(f"{MINUS}0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _round(value: float, digits: int, times: int = 1) -> Decimal:
@@ -56,8 +59,13 @@ def loss2(loss: float) -> str:
 
 
 def loss4(loss: float) -> str:
-    """Write a loss with four decimals."""
-    return _rounded(loss, 4)
+    """Write a loss with four decimals, or with a power of ten where that says more: 7e14 becomes "7.000·10¹⁴"."""
+    if isinf(loss):
+        return "infinite" if loss > 0 else f"{MINUS}infinite"
+    if isnan(loss) or loss == 0 or 0.001 <= abs(loss) < 1000:
+        return _rounded(loss, 4)
+    mantissa, power = f"{Decimal(repr(float(loss))):.3e}".replace("-", MINUS).split("e")
+    return f"{mantissa}·10{power.removeprefix('+').translate(_RAISED)}"
 
 
 def count(number: int) -> str:

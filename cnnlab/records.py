@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RunStatus(StrEnum):
@@ -84,6 +84,10 @@ class StepRecord(Record):
     """Pictures in their batches: the last batch of an epoch may be short. None in records of an older cnnlab."""
     objective: float | None = None
     """Mean over their pictures of what the optimizer made smaller, where that is not `loss`: with label smoothing."""
+    least_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The lowest loss of one of them."""
+    greatest_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The highest loss of one of them."""
 
 
 class EpochRecord(Record):
@@ -213,18 +217,19 @@ class Preflight(Record):
 
 
 class LrRange(Record):
-    """An `LrRange` is a learning-rate range test: columns of equal length, one entry a step, and the rate they suggest."""
+    """An `LrRange` is a learning-rate range test: several short tests with different seeds, and the rates they point to."""
 
     lr: tuple[float, ...]
-    loss: tuple[float, ...]
-    """Of each step's batch, in training mode, nats."""
+    """The rates, from the lowest to the highest: each test takes one step with each."""
+    losses: tuple[tuple[float, ...], ...]
+    """One row a test: the loss of each step's batch, in training mode, nats. A test ends early where its loss blows up."""
     smoothed: tuple[float, ...]
-    """Exponential moving average of the loss, corrected for its start at zero."""
-    steepest: float | None
-    """The lr at which the smoothed loss falls the fastest."""
-    tenth: float | None
-    """A tenth of the lr at which the smoothed loss is lowest."""
+    """The mean of the tests' smoothed losses, for as many rates as every test has reached."""
+    rates: tuple[float, ...]
+    """The rate that each test points to; none of a test whose loss hardly fell."""
+    band: tuple[float, float] | None
+    """The lowest and the highest of `rates`; None where the tests show nothing to go by."""
     suggestion: float | None
-    """None where the test shows nothing to go by."""
+    """The middle of the band on a log scale; None where there is no band."""
     reason: str
     """Why, in sentences."""

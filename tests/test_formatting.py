@@ -1,7 +1,9 @@
 """Numbers as people read them, and the interval of an accuracy."""
 
 import re
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,18 @@ from hypothesis import strategies as st
 
 from cnnlab.analysis.intervals import interval95
 from cnnlab.app_config import PROJECT
-from cnnlab.formatting import count, duration, loss2, loss4, percent, percent_range, points, points_range, tenths
+from cnnlab.formatting import (
+    count,
+    duration,
+    loss2,
+    loss4,
+    moment,
+    percent,
+    percent_range,
+    points,
+    points_range,
+    tenths,
+)
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -113,6 +126,28 @@ def test_points_loss_and_count() -> None:
     assert loss4(1.63725) == "1.6373"
     assert count(35_339_082) == f"35{NARROW}339{NARROW}082"
     assert count(-1) == "−1"
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (0.0, "0.0000"), (2.302585, "2.3026"), (0.001, "0.0010"), (999.9, "999.9000"), (1000.0, "1.000·10³"),
+        (7e14, "7.000·10¹⁴"), (9.9999e5, "1.000·10⁶"), (1e30, "1.000·10³⁰"), (3.21e-5, "3.210·10⁻⁵"),
+        (-2e-9, "−2.000·10⁻⁹"), (float("nan"), "not a number"), (float("inf"), "infinite"),
+    ],
+)  # fmt: skip
+def test_losses_of_any_size(loss: float, text: str) -> None:
+    """Four decimals, and a power of ten where they would say nothing or too much."""
+    assert loss4(loss) == text
+
+
+def test_a_moment_names_its_zone() -> None:
+    """The same moment in two places, and in this machine's own without one."""
+    when = datetime(2026, 11, 5, 13, 5, tzinfo=UTC)
+
+    assert moment(when, ZoneInfo("Europe/Berlin")) == "5 Nov 2026, 14:05 CET"
+    assert moment(when, UTC) == "5 Nov 2026, 13:05 UTC"
+    assert moment(when) == moment(when, when.astimezone().tzinfo)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
-"""This module writes a run's records as CSV, for a spreadsheet: all digits, accuracy from 0 to 1, times in seconds."""
+"""This module writes a run's settings, scores and records as CSV: all digits, accuracy from 0 to 1, times in seconds."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from cnnlab.exports._export import EXPORTS, Export, Source
-from cnnlab.records import EpochRecord, Score, StepRecord
+from cnnlab.records import EpochRecord, FullScores, Score, StepRecord
+from cnnlab.runs import Run
+from cnnlab.schema import SETTINGS
 
 EPOCH_COLUMNS = (
     "epoch",
@@ -52,6 +55,42 @@ def steps(records: Sequence[StepRecord]) -> str:
     return _lines(STEP_COLUMNS, ([getattr(record, name) for name in STEP_COLUMNS] for record in records))
 
 
+def summary(run: Run) -> str:
+    """Return the CSV text of one run: a line of names, and a line with its settings and the scores of each whole set.
+
+    A field that nobody knows, or that was not measured, is empty. Times are UTC.
+    """
+    results = run.results
+    facts: dict[str, object] = {
+        name: getattr(run, name) for name in ("number", "id", "name", "note", "sweep", "status")
+    }
+    facts |= {name: _time(getattr(run, name)) for name in ("created_at", "started_at", "finished_at")}
+    facts |= {name: getattr(run.config, name) if run.knows(name) else None for name in SETTINGS}
+    facts |= {"steps": run.step, "training_s": run.elapsed_s, "device": run.device}
+    facts |= _scores("last", results.final if results else None) | _scores("best", results.best if results else None)
+    return _lines(tuple(facts), [[_cell(value) for value in facts.values()]])
+
+
+def _scores(which: str, scores: FullScores | None) -> dict[str, object]:
+    """Return the columns of one network: that after the last epoch, or that after the best."""
+    columns: dict[str, object] = {f"{which}_epoch": scores and scores.epoch}
+    for name in ("train", "validation", "test", "test_augmented"):
+        score: Score | None = getattr(scores, name, None)
+        for field in Score.model_fields if name == "test_augmented" else ("loss", "accuracy", "n"):
+            columns[f"{which}_{name}_{field}"] = score and getattr(score, field)
+    return columns
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _cell(value: object) -> object:
+    """Return text that a spreadsheet does not take for a formula: anybody may name a run."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if formula else value
+
+
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -69,6 +108,18 @@ def _no_steps(source: Source) -> str | None:
 
 
 EXPORTS.register(
+    "run",
+    Export(
+        name="run",
+        title="Settings and scores",
+        help="CSV, one line: every setting with the seed, loss and accuracy of each whole set.",
+        suffix="csv",
+        mime="text/csv",
+        write=lambda source: summary(source.run).encode(),
+        missing=lambda source: None,
+    ),
+)
+EXPORTS.register(
     "epochs",
     Export(
         name="epochs",
@@ -84,8 +135,8 @@ EXPORTS.register(
     "steps",
     Export(
         name="steps",
-        title="All steps",
-        help="CSV. Each line is the mean over the steps since the line before.",
+        title="Loss by step",
+        help="CSV. Where steps are quick, a line stands for all since the line before: their mean, lowest and highest loss.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: steps(source.store.steps(source.run.id)).encode(),

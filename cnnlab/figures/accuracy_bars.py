@@ -61,7 +61,7 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
         margin={"l": 140, "r": 8, "t": 8, "b": 44},  # room for "test, 6 views 94.1 %"
     )
     figure.update_xaxes(
-        range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=PERCENT_TICKS, title_text="accuracy"
+        range=[0, 1.55], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=PERCENT_TICKS, title_text="accuracy"
     )
     figure.update_yaxes(
         range=[row - 0.8, -0.6], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False, ticklen=6

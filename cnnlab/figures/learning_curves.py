@@ -45,6 +45,8 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
     if measure == "accuracy":
         figure.update_yaxes(tickformat=PERCENT_TICKS)
+    else:
+        figure.update_yaxes(exponentformat="power")  # by itself, Plotly writes 7e14 as 700T
     figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
     if not any(run.epochs or run.results for run in runs):
         figure.update_yaxes(range=(0, 1), showticklabels=False)  # by itself, Plotly would go from -100 % to 400 %

@@ -151,16 +151,19 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A `Curve` holds a run's steps as columns of equal length.
+    """A `Curve` holds the losses of a run's steps as columns of equal length, thinned where the run is long.
 
-    Each point is the mean over the steps since the point before, and stands at the last of these steps.
+    Each point stands for the steps since the point before, and stands at the last of these steps.
     """
 
+    width: int
+    """Number of steps that a point stands for; 1: each point is a record, which may stand for several steps itself."""
     step: list[int]
-    epoch: list[int]
     loss: list[float]
-    accuracy: list[float]
-    lr: list[float]
+    """Mean over the steps."""
+    least: list[float]
+    """Lowest loss of a single step, so that none is lost in the mean."""
+    greatest: list[float]
 
 
 def run_of(row: Mapping[str, Any]) -> Run:

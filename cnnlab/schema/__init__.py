@@ -13,7 +13,17 @@ from cnnlab.schema.config import (
     TrainingConfig,
     ViewsName,
 )
-from cnnlab.schema.describe import FOLLOWING, SETTINGS, Setting, complaints, differences, names_affecting, narrowed
+from cnnlab.schema.describe import (
+    FOLLOWING,
+    SETTINGS,
+    Fault,
+    Setting,
+    complaints,
+    differences,
+    faults,
+    names_affecting,
+    narrowed,
+)
 from cnnlab.schema.field import Affected
 
 __all__ = [
@@ -24,6 +34,7 @@ __all__ = [
     "Affected",
     "AugmentationName",
     "DeviceName",
+    "Fault",
     "ModeName",
     "NormalisationName",
     "OptimizerName",
@@ -34,6 +45,7 @@ __all__ = [
     "ViewsName",
     "complaints",
     "differences",
+    "faults",
     "names_affecting",
     "narrowed",
 ]

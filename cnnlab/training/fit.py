@@ -178,6 +178,8 @@ class Fit:
             elapsed_s=place.elapsed_s,
             pictures=sum(pictures),
             objective=fmean(taken.objective, pictures) if self.config.label_smoothing else None,
+            least_loss=min(taken.loss),
+            greatest_loss=max(taken.loss),
         )
 
     def end_epoch(self) -> EpochRecord:

@@ -69,7 +69,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
         alt="Confusion matrix; the table below it holds the same numbers",
     )
     st.caption(
-        f"A row is what a picture is, a column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
+        f"Each row is a true class, each column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
         f"Orange: wrong, full colour at {percent(top)} of the row. No colour: no picture."
     )
     with st.expander("The same as a table", icon=":material/table:"):
@@ -79,7 +79,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
 
 def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
     """Draw the table of the most frequent mistakes: true class, predicted class and number of pictures."""
-    st.subheader("Most frequent mistakes", anchor=False)
+    st.header("Most frequent mistakes", anchor=False)
     cells = mistakes(counts)
     if not len(cells):
         st.markdown("None: every picture is right.")
@@ -122,7 +122,7 @@ def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
 
 def _draw_classes(counts: Counts, info: DatasetInfo, new: bool) -> None:
     """Draw the table of each class's accuracy, the worst class first, and its 95 % interval on pictures that are `new`."""
-    st.subheader("Accuracy of each class", anchor=False)
+    st.header("Accuracy of each class", anchor=False)
     total, right = counts.sum(axis=1), counts.diagonal()
     rows: list[dict[str, Any]] = []
     for name, n, hits in zip(info.classes, total.tolist(), right.tolist(), strict=True):
@@ -149,7 +149,7 @@ def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tupl
     info, number = screen.subject.info, int(counts[cell])
     names = escape(info.classes[truth]), escape(info.classes[answer])
     head = f"{names[0]}, and it says so" if truth == answer else f"{names[0]}, but it says {names[1]}"
-    st.subheader(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
+    st.header(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
     if not number:
         return
     members = np.flatnonzero((said.labels == truth) & (said.predicted == answer))

@@ -164,6 +164,17 @@ def test_a_run_is_deleted_only_after_a_question(open_page: OpenPage, insert_run:
     assert not app.exception
 
 
+def test_a_run_is_deleted_on_its_own_page(open_page: OpenPage, insert_run: Any) -> None:
+    """After the same question; the page is the form of a new run then."""
+    keep, drop = insert_run(epochs=4), insert_run(epochs=4)
+    app = open_page("train", run=drop.id)
+    click(app, f"delete_{drop.id}")
+    click(app, "delete_for_good")
+    assert [run.id for run in insert_run.store.list()] == [keep.id]
+    assert "run" not in app.query_params
+    assert not app.exception
+
+
 def test_a_run_in_training_is_not_deleted(open_page: OpenPage, insert_run: Any) -> None:
     """The store's refusal is a sentence."""
     run: Run = insert_run(RunStatus.RUNNING, epochs=2)
@@ -236,7 +247,7 @@ def test_each_column_sorts_as_what_it_holds(open_page: OpenPage, insert_run: Any
     table = open_page("compare").dataframe[0].value
     assert list(table.sort_values("Learning rate")["Epochs"])[:3] == [10, 2, 10]
     assert set(table["Training pictures"]) == {1_000, 900, whole}
-    for column in ("Epochs", "Learning rate", "Training pictures", "Best epoch", "Epoch", "Test", "Gap"):
+    for column in ("Epochs", "Learning rate", "Training pictures", "Best epoch", "Epoch", "Test"):
         assert is_numeric_dtype(table[column]), column
     assert is_timedelta64_dtype(table["Training time"])
     for column in ("Created", "Started", "Ended"):

@@ -25,12 +25,12 @@ FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000
 PREFLIGHT = Preflight(plan=PLAN, forecast=FORECAST, machine="CPU (2 cores)", device="cpu")
 RANGE = LrRange(
     lr=tuple(1e-5 * 2**n for n in range(15)),
-    loss=tuple(2.3 - 0.05 * n for n in range(15)),
+    losses=(tuple(2.3 - 0.05 * n for n in range(15)),) * 2,
     smoothed=tuple(2.3 - 0.05 * n for n in range(15)),
-    steepest=0.004,
-    tenth=0.0021,
+    rates=(0.001, 0.0044),
+    band=(0.001, 0.0044),
     suggestion=0.0021,
-    reason="The loss is lowest at 0.021.",
+    reason="Two tests point to 0.001 to 0.0044.",
 )
 
 
@@ -96,14 +96,15 @@ def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
     """Never before the click; afterwards it stands in the form, and the curve stays."""
     answers(RANGE)
     app = asked(open_page("train"), "probe_lr_range")
-    assert "The loss is lowest at 0.021." in words(app)
+    assert "Two tests point to 0.001 to 0.0044." in words(app)
     assert "well before the turn" in words(app)
     assert app.text_input(key="form_lr").value == "0.001"
+    assert app.button(key="use_suggestion").label == "Use 0.0021, the middle of the band"
     click(app, "use_suggestion")
     assert app.text_input(key="form_lr").value == "0.0021"
-    assert "The loss is lowest at 0.021." in words(app)
+    assert "Two tests point to 0.001 to 0.0044." in words(app)
     fill(app, form_batch_size=128)
-    assert "The loss is lowest at 0.021." not in words(app)
+    assert "Two tests point to 0.001 to 0.0044." not in words(app)
 
 
 def test_nothing_is_measured_of_a_faulty_form(open_page: OpenPage, answers: Callable[..., None]) -> None:

@@ -178,7 +178,8 @@ def test_a_run_in_every_state_is_shown(open_page: OpenPage, insert_run: Any, sta
         assert f"This run is {status}." in words(app)
     if status is not RunStatus.QUEUED and epochs:
         trained_on = "Train" if run.results else "Train sample"
-        assert [metric.label for metric in app.metric] == [trained_on, "Validation", "Gap", "Test"]
+        gap = "Gap, train − validation" if run.results else "Gap"
+        assert [metric.label for metric in app.metric] == [trained_on, "Validation", gap, "Test"]
         assert app.metric[2].value.startswith("7.1")  # 45.7 % on train, 38.5 % on validation
 
 
@@ -208,7 +209,7 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
-    assert app.subheader[0].value == escape(hostile)
+    assert app.header[0].value == escape(hostile)
     app.text_input(key=f"name_{run.id}").set_value("  ")
     click(app, f"save_{run.id}")
     assert "at least one character" in words(app)
@@ -222,7 +223,7 @@ def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_
     """Whole sets, their sizes and 95 % intervals; whether it overfits, and what the best epoch is worth."""
     run: Run = insert_run(epochs=8)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric] == ["Train", "Validation", "Gap", "Test"]
+    assert [metric.label for metric in app.metric] == ["Train", "Validation", "Gap, train − validation", "Test"]
     assert run.results
     final, (train, validation, gap, test) = run.results.final, app.metric
     assert not train.delta, "an interval on pictures that were trained on"
@@ -281,7 +282,8 @@ def test_without_validation_the_test_set_judges(
     """No number that never comes: test accuracy and its gap, once the run has finished."""
     run: Run = insert_run(status, 5, validation_size=0)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric] == ["Train" if run.results else "Train sample", "Test", "Gap"]
+    shown = ["Train", "Test", "Gap, train − test"] if run.results else ["Train sample", "Test", "Gap"]
+    assert [metric.label for metric in app.metric] == shown
     assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
     assert "no pictures for validation" in words(app)
 

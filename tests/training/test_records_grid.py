@@ -40,7 +40,8 @@ def test_the_grid_starts_anew_each_epoch(small_data: Data) -> None:
 
 
 def test_a_record_is_the_mean_of_its_steps(small_data: Data) -> None:
-    """Loss and accuracy are those of the single steps, weighed by their pictures; the epochs' scores do not change at all."""
+    """Loss and accuracy are those of the single steps, weighed by their pictures, and the ends of their losses are kept; the
+    epochs' scores do not change at all."""
     single, grouped = list(training(small_data, 1)), list(training(small_data, 5))
     ones, before = steps_of(single), 0
 
@@ -50,6 +51,7 @@ def test_a_record_is_the_mean_of_its_steps(small_data: Data) -> None:
         assert record.pictures == sum(pictures)
         assert record.loss == pytest.approx(fmean([r.loss for r in mine], pictures))
         assert record.accuracy == pytest.approx(fmean([r.accuracy for r in mine], pictures))
+        assert (record.least_loss, record.greatest_loss) == (min(r.loss for r in mine), max(r.loss for r in mine))
         before = record.step
     epochs = [[facts(r) for r in records if isinstance(r, EpochRecord)] for records in (single, grouped)]
     assert epochs[0] == epochs[1]

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.app import errors
-from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.auth import login_page
 from cnnlab.dashboard.auth.open_page import REFUSED, open_and_reload, while_it_holds
 from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name, same_origin

@@ -6,14 +6,12 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare import filters, pick
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot
 from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
-from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
@@ -46,13 +44,4 @@ def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
         downloads.popover(store, run)
-        if current_user.may_change(run) and st.button(
-            "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
-        ):
-            what = f"**{escape(run.name)}**, its curves and its weights"
-            confirm_delete("Delete this run?", what, partial(_delete, store, run.id), key="delete_for_good")
-
-
-def _delete(store: Store, run_id: str) -> None:
-    store.delete(run_id)
-    pick.leave_out(run_id)
+        header.delete(store, run, partial(pick.leave_out, run.id))

@@ -147,9 +147,7 @@ def differences_table(chosen: Sequence[Run]) -> None:
     st.markdown("**Where their settings differ**")
     st.table(
         pd.DataFrame(
-            values,
-            index=[setting.label for setting in differing],
-            columns=headings,
+            values, index=pd.Index([setting.label for setting in differing], name="Setting"), columns=headings
         ),
         border="horizontal",
         alt="The settings in which the chosen runs differ",

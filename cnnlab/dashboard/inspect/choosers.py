@@ -69,6 +69,7 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
         required=True,
         on_change=take,
         args=("layer", key),
+        label_visibility="collapsed",
         wrap=True,
     )
     return chosen
@@ -113,7 +114,8 @@ def choose_set(run: Run, info: DatasetInfo) -> SetName:
         on_change=take,
         args=("set", _SET),
         wrap=True,
-        help="Validation chooses between epochs and settings. Open the test set at the end, to see how well the choice does.",
+        help="Use the validation pictures to choose between epochs and settings. Look at the test pictures last, to see "
+        "how good the choice is.",
     )
     return chosen
 
@@ -147,6 +149,6 @@ def choose_class(info: DatasetInfo) -> int | None:
         on_change=take,
         args=("class", _CLASS),
         width=190,
-        help="Which class to explain: the one that the network says, or any other.",
+        help="Which class to explain: the one that the network names, or another.",
     )
     return None if chosen is None else info.classes.index(chosen)

@@ -10,6 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from cnnlab import checkpoints, logs
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.dashboard.widgets.uploader import uploader
 from cnnlab.data import DATASETS
 from cnnlab.formatting import NARROW
 from cnnlab.models import ARCHITECTURES, pth, weights_file
@@ -38,8 +39,11 @@ def draw(store: Store) -> None:
     ):
         if not st.session_state.get(_DRAWER):
             return
-        file = st.file_uploader(
-            f".pth, .pt or .safetensors, up to {MOST_MB}{NARROW}MB", key=_FILE, max_upload_size=MOST_MB
+        file = uploader(
+            f".pth, .pt or .safetensors, up to {MOST_MB}{NARROW}MB",
+            key=_FILE,
+            most_mb=MOST_MB,
+            way_out="Open it on the machine of the server: python -m cnnlab import FILE",
         )
         if file is None:
             st.caption(

@@ -1,6 +1,7 @@
 """This module draws what a person can do with any run: find it, name it, note something, read its settings."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import downloads
 from cnnlab.dashboard.state import query_params, run_snapshot
 from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.confirm import confirm_delete
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import GROUPS, SETTINGS
@@ -20,7 +22,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
     """Draw the list of the newest runs to jump to, and the button for a new run."""
     labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.selectbox(
             "Run",
             list(labels),
@@ -32,6 +34,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             disabled=not labels,
             on_change=_open_choice,
             args=(frozenset(labels),),
+            width=240,
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})
@@ -84,6 +87,22 @@ def _describe(store: Store, run_id: str, drawer: str) -> None:
     run_snapshot.renew(store, run_id)
 
 
+def delete(store: Store, run: Run, leave: Callable[[], None]) -> None:
+    """Draw the button that deletes the run after a question, for those who may; `leave` takes the run out of the
+    address.
+    """
+    if current_user.may_change(run) and st.button(
+        "Delete", icon=":material/delete:", type="tertiary", key=f"delete_{run.id}"
+    ):
+        what = f"**{escape(run.name)}**, its curves and its weights"
+        confirm_delete("Delete this run?", what, partial(_delete, store, run.id, leave), key="delete_for_good")
+
+
+def _delete(store: Store, run_id: str, leave: Callable[[], None]) -> None:
+    store.delete(run_id)
+    leave()
+
+
 def settings(run: Run) -> None:
     """Draw every setting of the run that is known, folded away, in the groups of the form."""
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
@@ -121,3 +140,4 @@ def what_next(store: Store, run: Run, parent: Run | None) -> None:
             kwargs={"run": None, "parent": run.id},
         )
         downloads.popover(store, run)
+        delete(store, run, partial(query_params.set_url, run=None))

@@ -86,14 +86,11 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         st.caption(times.moments(run))
         return
     scores.tiles(run)
-    live_chart.live_chart(
-        key="run_chart",
-        **curve_feed.chart_data(reading, run, key="run_chart"),
-        on_resync=partial(curve_feed.forget, "run_chart"),
-    )
+    chart = curve_feed.chart_data(reading, run, key="run_chart")
+    with st.container(key="room_curves"):
+        live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
-        "Loss falls as the network learns: each point is the mean over the pictures since the one before, as it was trained "
-        "on them. "
+        f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
         + (SMOOTHED if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
@@ -104,19 +101,20 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(escape(run.name), anchor=False, width="content")
-        run_labels.status_badge(run.status)
-        header.owner(run)
-        header.describe(store, run)
-        st.space("stretch")
-        _buttons(store, run)
-    origin = f" · from {escape(parent.name)}" if parent else ""
-    st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
-    done = run.step / run.steps_total if run.steps_total else 0.0
-    if not run.imported:
-        st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
-    st.markdown(pace.line(store, run) if run.status.active else _ending(run))
+    with st.container(gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.header(escape(run.name), anchor=False, width="content")
+            run_labels.status_badge(run.status)
+            header.owner(run)
+            header.describe(store, run)
+            st.space("stretch")
+            _buttons(store, run)
+        origin = f" · from {escape(parent.name)}" if parent else ""
+        st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
+        done = run.step / run.steps_total if run.steps_total else 0.0
+        if not run.imported:
+            st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+        st.markdown(pace.line(store, run) if run.status.active else _ending(run))
 
 
 def _ending(run: Run) -> str:

@@ -81,14 +81,16 @@ def _accuracy(name: str, score: Score | None, help: str, missing: str = "", *, n
 
 
 def _gap(gap: Gap | None, *, interval: bool = False, missing: str = "train sample \N{MINUS SIGN} validation") -> None:
+    """Draw the gap with its two sets: under it, or beside its name where its interval needs that place."""
+    sets = gap.sets if gap else missing
     st.metric(
-        "Gap",
+        f"Gap, {sets}" if interval else "Gap",
         points(gap.value) if gap else "–",
         delta=points_range(*gap.interval) if gap and interval else None,
         delta_color="off",
         delta_arrow="off",
-        delta_description=gap.sets if gap else missing,
-        help=f"{GAP} {INTERVAL}" if interval else GAP,
+        delta_description=None if interval else sets,
+        help=None if interval else GAP,  # its sign would push the name of a set out of a telephone's tile
     )
 
 
@@ -96,9 +98,10 @@ def show(store: Store, run: Run, epochs: Sequence[EpochRecord]) -> None:
     """Draw what the scores of a run that has ended mean, and a way to have it measured where it stands."""
     if run.status.active:
         return
-    st.subheader("How good is it?", anchor=False)
+    st.header("How good is it?", anchor=False)
     if run.results:
-        st.caption(f"The accuracies above are of the whole of each set, {when_measured(run.results.final)}.")
+        when = when_measured(run.results.final)
+        st.caption(f"The numbers above are of the whole of each set, {when}. The gap: {GAP[0].lower()}{GAP[1:]}")
         _augmented(run, run.results.final)
     st.markdown(verdict.line("This run", run, epochs))
     if run.results:

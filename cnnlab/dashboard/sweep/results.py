@@ -192,7 +192,7 @@ def _figures(
     if not outcomes or not chosen:
         return
     complete = is_grid([run.config for run in runs], axes)
-    st.subheader("Which setting matters?" if to_choose(axes) else "How much is luck?", anchor=False)
+    st.header("Which setting matters?" if to_choose(axes) else "How much is luck?", anchor=False)
     if found:
         for sentence in sentences.effects(found, judged_by):
             _say(sentence)

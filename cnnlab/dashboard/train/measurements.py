@@ -33,7 +33,8 @@ QUESTIONS: dict[Kind, tuple[str, str, str]] = {
     "lr_range": (
         "Find a learning rate",
         ":material/query_stats:",
-        "Learning-rate range test: a hundred real steps, each with a larger rate. It changes no setting by itself.",
+        "Learning-rate range test: four short tests of fifty real steps, with different seeds, each step with a larger "
+        "rate. It changes no setting by itself.",
     ),
 }
 DEPENDS: dict[Kind, tuple[Affected, ...]] = {
@@ -125,22 +126,18 @@ def _lr_range(answer: LrRange) -> None:
             st.caption(
                 "Each step was taken with a larger learning rate: on the left too small to learn, in the middle the loss "
                 "falls, on the right steps are too large and it blows up. A good rate lies where it falls, well before "
-                "the turn."
+                "the turn: in the shaded band."
             )
         st.markdown(escape(answer.reason))
-        with st.container(horizontal=True, gap="small"):
-            offered = {"suggestion": answer.suggestion, "steepest": answer.steepest}
-            for name, rate in offered.items():
-                if rate is not None and not (name == "steepest" and rate == answer.suggestion):
-                    st.button(
-                        f"Use {rate:g}",
-                        key=f"use_{name}",
-                        icon=":material/check:" if name == "suggestion" else None,
-                        type="secondary" if name == "suggestion" else "tertiary",
-                        help="Puts it into the form" + ("." if name == "suggestion" else ": the bolder choice."),
-                        on_click=_use,
-                        args=(rate,),
-                    )
+        if answer.suggestion is not None:
+            st.button(
+                f"Use {answer.suggestion:g}, the middle of the band",
+                key="use_suggestion",
+                icon=":material/check:",
+                help="Puts it into the form, where you can still change it.",
+                on_click=_use,
+                args=(answer.suggestion,),
+            )
 
 
 def _ask(kind: Kind, config: TrainingConfig, gently: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
@@ -106,7 +107,12 @@ def status_badge(status: RunStatus) -> None:
     st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
 
 
-def page_header(title: str, sentence: str) -> None:
-    """Draw the question a page answers, and one sentence under it."""
-    st.title(title, anchor=False)
-    st.markdown(f":gray[{sentence}]")
+def page_header(title: str, sentence: str) -> DeltaGenerator:
+    """Draw the question a page answers, and one sentence close under it; return the container to the right of the question."""
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.title(title, anchor=False, width="content")
+            st.space("stretch")
+            beside = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+        st.caption(sentence)
+    return beside

@@ -2,20 +2,23 @@
 
 from sqlalchemy import Connection, inspect
 
+from cnnlab.runs.store import curves
+
 
 def migrate(connection: Connection) -> None:
-    """Bring old tables to SCHEMA_VERSION, within the caller's transaction.
+    """Bring old tables to SCHEMA_VERSION, within the caller's transaction; tables that were missing are there already.
 
     Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
     """
-    _add(connection, "runs", sweep="TEXT")  # version 1 to 2: runs that were asked for together have a common name
-    _add(
-        connection, "runs", owner="TEXT", owner_name="TEXT"
-    )  # version 2 to 3: who started a run; old runs have no owner
-    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")  # version 3 to 4: see StepRecord
-    _add(
-        connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION"
-    )  # and what a run is doing, and was said to take
+    # 1 to 2: runs that were asked for together have a common name
+    _add(connection, "runs", sweep="TEXT")
+    # 2 to 3: who started a run; old runs have no owner
+    _add(connection, "runs", owner="TEXT", owner_name="TEXT")
+    # 3 to 4: see StepRecord; what a run is doing, and was said to take; the curves of long runs
+    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")
+    _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")
+    _add(connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION")
+    curves.complete(connection)
 
 
 def _add(connection: Connection, table: str, **types: str) -> None:

@@ -60,9 +60,24 @@ steps = Table(
     Column("accuracy", Float, nullable=False),
     Column("lr", Float, nullable=False),
     Column("elapsed_s", Float, nullable=False),
-    Column("pictures", Integer),  # in the record's batches (since version 4, as `objective`)
+    Column(
+        "pictures", Integer
+    ),  # in the record's batches (this and what follows since version 4; empty in older records)
     Column("objective", Float),  # what the optimizer saw, where label smoothing makes it another number than the loss
+    Column("least_loss", Float),  # of a single step
+    Column("greatest_loss", Float),
     sqlite_with_rowid=False,  # the steps of a run lie side by side, in order
+)
+
+curves = Table(  # the steps of long runs, thinned: what curves.py makes of them (since version 4)
+    "curves",
+    metadata,
+    _of_run(),
+    Column("step", Integer, primary_key=True),  # the last that the point stands for
+    Column("loss", Float, nullable=False),
+    Column("least_loss", Float, nullable=False),
+    Column("greatest_loss", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 epochs = Table(
