@@ -48,6 +48,7 @@ READING: dict[str, Callable[[Store, str], Any]] = {
     "weights": lambda store, id: store.weights(id),
     "command": lambda store, id: store.command(id),
     "commands": lambda store, id: store.commands([id]),
+    "ahead_of": lambda store, id: store.ahead_of(id),
     "queue_position": lambda store, id: store.queue_position(id),
     "training_pids": lambda store, id: store.training_pids(),
     "may_start": lambda store, id: store.may_start(),
@@ -217,6 +218,8 @@ def test_a_sweep_lets_others_pass(store: Store) -> None:
 
     order = sorted([*ada, *bob, late], key=lambda id: store.queue_position(id) or 0)
     assert order == [ada[0], bob[0], ada[1], bob[1], ada[2], late]
+    assert [run.id for run in store.ahead_of(ada[2])] == [ada[0], bob[0], ada[1], bob[1]]
+    assert store.ahead_of("gone") == []
 
 
 def test_what_nobody_owns_waits_in_the_order_of_asking(store: Store) -> None:

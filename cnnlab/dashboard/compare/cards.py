@@ -35,7 +35,7 @@ def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
     st.caption(escape(run_labels.difference_line(run, parent)))
     if run.note:
         st.text(run.note)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Open", icon=":material/open_in_full:", run=run.id)
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)

@@ -12,6 +12,7 @@ import streamlit as st
 from cnnlab.analysis.comparison import Contender, comparison
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
+from cnnlab.dashboard.state import services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets import run_labels, verdict
 from cnnlab.dashboard.widgets.markdown import escape
@@ -83,7 +84,7 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
 
 def _known(store: Store, when: When) -> Iterator[tuple[TrainingConfig, float]]:
     """Yield the settings and test accuracy of every finished run: they may show how much another seed does."""
-    for run in store.list():
+    for run in services.runs(store):  # a second old is young enough for this, and shared by all visitors
         if run.status is RunStatus.FINISHED and (scores := scores_of(run, when)):
             yield run.config, scores.test.accuracy
 

@@ -14,6 +14,9 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError
 
 PINNED = "pinned"
+WIDTH_PX = 165
+"""Of a filter: two stand side by side on a telephone."""
+
 _TAG = re.compile(r"(?<!\S)#(\w[\w-]*)")
 _GROUPS = ("person", "tag", "sweep", "architecture", "dataset")
 
@@ -106,7 +109,7 @@ def _several(label: str, words: dict[str, str], nothing: str, key: str) -> list[
         key=key,
         placeholder=nothing,
         label_visibility="collapsed",
-        width=220,
+        width=WIDTH_PX,
         persist_state="session",
     )
     return [option for option in chosen if option in words]
@@ -124,7 +127,7 @@ def _group(runs: Sequence[Run]) -> str | None:
         key="compare_group",
         placeholder="Newest first",
         label_visibility="collapsed",
-        width=220,
+        width=WIDTH_PX,
         persist_state="session",
     )
 

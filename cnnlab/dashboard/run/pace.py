@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 from cnnlab.analysis import forecast
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.train import expected_time
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import count
+from cnnlab.formatting import count, duration
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 
@@ -19,9 +21,15 @@ def line(store: Store, run: Run) -> str:
 
 
 def _waiting(store: Store, run: Run) -> str:
-    place = store.queue_position(run.id) or 1
+    ahead = store.ahead_of(run.id)
+    place = 1 + sum(other.status is RunStatus.QUEUED for other in ahead)
     wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
-    return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
+    seconds = expected_time.until_start_s(ahead, services.runs(store), store.app_config.slots)
+    if seconds is None:
+        when = "it starts when those before it are done; how long that takes is not known yet"
+    else:
+        when = f"it starts in about {duration(seconds)}" if seconds >= forecast.SOON_S else "it starts in a moment"
+    return f"**{wait}** :gray[· {when}; this page may be closed meanwhile]"
 
 
 def _working(run: Run) -> str:

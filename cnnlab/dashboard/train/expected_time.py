@@ -3,9 +3,10 @@
 It goes by earlier runs of this machine with equal steps; where there are none, it says that nobody knows yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from statistics import median, quantiles
 
 from cnnlab.analysis.result_time import NEWEST, Experience, result_s, waits
@@ -19,6 +20,9 @@ ENOUGH = 4
 """Number of scored announcements from which they are summed up."""
 
 
+Earlier = Mapping[TrainingConfig, Sequence[Experience]]
+
+
 @dataclass(frozen=True)
 class Announcement:
     """An `Announcement` says in how many seconds each of some new runs will have its result."""
@@ -30,7 +34,7 @@ class Announcement:
 
 def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
     """Estimate the training time of one epoch from the speed of runs with equal steps here; None without such runs."""
-    earlier = _earlier(config, runs)
+    earlier = _earlier(runs).get(_step(config), [])
     pictures = config.train_subset or info.num_train - config.validation_size
     return pictures / median(run.images_per_s for run in earlier[:NEWEST]) if earlier else None
 
@@ -40,13 +44,25 @@ def announced(configs: Sequence[TrainingConfig], runs: Sequence[Run], slots: int
 
     `runs`: all runs, the newest first. `slots`: how many train at the same time.
     """
-    new = [_seconds(config, runs) for config in configs]
-    before = [_left_s(run, runs) for run in reversed(runs) if run.status.active]
+    earlier = _earlier(runs)
+    new = [_seconds(config, earlier) for config in configs]
+    before = [_left_s(run, earlier) for run in reversed(runs) if run.status.active]
     known = [seconds for seconds in new if seconds is not None]
     first = [seconds for seconds in before if seconds is not None]
     if not known or len(known) < len(new) or len(first) < len(before):
         return None
     return Announcement(waits(first, known, slots), len(before))
+
+
+def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> float | None:
+    """Return the seconds until a run that waits may start; None where it is not known how long one before it takes.
+
+    `ahead`: the runs that train, and those that wait before it. `runs`: all runs, the newest first.
+    """
+    earlier = _earlier(runs)
+    left = [_left_s(run, earlier) for run in ahead]
+    known = [seconds for seconds in left if seconds is not None]
+    return waits(known, [0.0], slots)[0] if len(known) == len(left) else None
 
 
 def words(announcement: Announcement | None) -> str:
@@ -84,28 +100,31 @@ def _took_s(run: Run) -> float | None:
     return (run.finished_at - run.created_at).total_seconds()
 
 
-def _seconds(config: TrainingConfig, runs: Sequence[Run]) -> float | None:
+def _seconds(config: TrainingConfig, earlier: Earlier) -> float | None:
     if config.dataset not in DATASETS.names():
         return None
-    return result_s(config, DATASETS.get(config.dataset).info, _earlier(config, runs))
+    return result_s(config, DATASETS.get(config.dataset).info, earlier.get(_step(config), []))
 
 
-def _left_s(run: Run, runs: Sequence[Run]) -> float | None:
+def _left_s(run: Run, earlier: Earlier) -> float | None:
     """Return the seconds until the result of a run that trains or waits, as it says itself or earlier runs tell."""
     if run.phase:
         return max(0.0, run.phase.due_at - datetime.now(UTC).timestamp())
-    return _seconds(run.config, runs)
+    return _seconds(run.config, earlier)
 
 
-def _earlier(config: TrainingConfig, runs: Sequence[Run]) -> list[Experience]:
-    step = _step(config)
-    return [
-        Experience(run.config, run.images_per_s, run.elapsed_s, run.results.usage if run.results else None)
-        for run in runs
-        if run.images_per_s and _step(run.config) == step
-    ]
+def _earlier(runs: Sequence[Run]) -> Earlier:
+    """Return what runs of this machine took, by the settings that the time of their steps depends on."""
+    found: dict[TrainingConfig, list[Experience]] = {}
+    for run in runs:
+        if run.images_per_s:
+            usage = run.results.usage if run.results else None
+            experience = Experience(run.config, run.images_per_s, run.elapsed_s, usage)
+            found.setdefault(_step(run.config), []).append(experience)
+    return found
 
 
+@lru_cache(maxsize=4096)
 def _step(config: TrainingConfig) -> TrainingConfig:
     """Return the settings that the time of one optimizer step depends on: equal settings mean equal steps.
 

@@ -87,7 +87,7 @@ def setting_of_runs(setting: Setting, runs: Sequence[Run]) -> Column:
 
 def training_time(runs: Sequence[Run]) -> Column:
     """Return the column of how long each run has trained; empty before its first step."""
-    seconds = [round(run.elapsed_s, run.elapsed_s < 10) if run.step else None for run in runs]
+    seconds = [round(run.elapsed_s, run.elapsed_s < 1) if run.step else None for run in runs]
     spans = pd.to_timedelta(pd.Series(seconds, dtype="float64"), unit="s")
     help = "How long it has trained, without waiting and measuring."
     return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"))

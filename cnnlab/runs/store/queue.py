@@ -257,6 +257,15 @@ class Queue(Connected):
             numbers = [row.number for row in connection.execute(_waiting)]
         return numbers.index(number) + 1 if number in numbers else None
 
+    def ahead_of(self, id: str) -> list[Run]:
+        """Return the runs that train, then those that wait before a run that waits, in the order of their turns."""
+        active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
+        in_turn = select_runs().where(active).order_by(RUNS.status == RunStatus.QUEUED, RUNS.queued_at, RUNS.number)
+        with self.database.reading() as connection:
+            runs = read_runs(connection, in_turn)
+        places = [run.id for run in runs]
+        return runs[: places.index(id)] if id in places else []
+
     @contextmanager
     def no_claims(self) -> Iterator[set[int]]:
         """Keep runs from being claimed inside the block, and yield the process ids of those that train."""

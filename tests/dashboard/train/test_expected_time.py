@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cnnlab.dashboard.run import pace
 from cnnlab.dashboard.train import expected_time
 from cnnlab.records import Phase, RunStatus, Usage
 from cnnlab.runs import Run, Store
@@ -73,3 +74,32 @@ def test_announcements_are_scored(earlier: Run) -> None:
     runs = [took(earlier, seconds, announced_s=40.0) for seconds in (36.0, 40.0, 44.0, 48.0, 80.0)]
     assert expected_time.record(runs[:3]) is None
     assert expected_time.record(runs) == ("So far half of 5 results came after 1.0 to 1.2 times the announced time.")
+
+
+def test_a_run_that_waits_starts_when_a_place_is_free(earlier: Run) -> None:
+    """Who trains says when it ends, who waits before it takes what its like took; two places halve the wait."""
+    waiting = replace(earlier, status=RunStatus.QUEUED, images_per_s=None)
+    due = datetime.now(UTC).timestamp() + 60.0
+    running = replace(waiting, status=RunStatus.RUNNING, phase=Phase(doing="training", step=3, due_at=due))
+    ahead, runs = [running, waiting], [waiting, running, earlier]
+
+    assert expected_time.until_start_s([], runs, slots=1) == 0.0
+    assert expected_time.until_start_s(ahead, runs, slots=1) == pytest.approx(60.0 + 40.0, abs=3.0)
+    assert expected_time.until_start_s(ahead, runs, slots=2) == pytest.approx(40.0, abs=3.0)
+    assert expected_time.until_start_s([running, running], runs, slots=3) == 0.0
+    other = replace(waiting, config=earlier.config.model_copy(update={"batch_size": 16}))
+    assert expected_time.until_start_s([*ahead, other], runs, slots=1) is None
+
+
+def test_the_page_of_a_run_that_waits_says_when_it_starts(
+    store: Store, earlier: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In minutes, once a run like those before it has been trained here."""
+    first = insert_run(store, RunStatus.QUEUED, epochs=2, train_subset=5_000, validation_size=1_000)
+    second = insert_run(store, RunStatus.QUEUED, epochs=2, train_subset=5_000, validation_size=1_000)
+    monkeypatch.setattr(pace.services, "runs", lambda store: [second, first, earlier])
+
+    assert "Next in the queue** :gray[· it starts in a moment;" in pace.line(store, first)
+    assert "Number 2 in the queue** :gray[· it starts in about 40\u202fs;" in pace.line(store, second)
+    monkeypatch.setattr(pace.services, "runs", lambda store: [second, first])
+    assert "is not known yet" in pace.line(store, second)
