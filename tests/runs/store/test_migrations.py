@@ -16,6 +16,8 @@ from cnnlab.runs.store import tables
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
 
+pytestmark = pytest.mark.sqlite
+
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
 V1, V2 = STORES
