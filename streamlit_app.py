@@ -9,7 +9,8 @@ from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
 from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
-from cnnlab.dashboard.app.base_url import SayBaseUrl
+from cnnlab.dashboard.app.compression import Compression
+from cnnlab.dashboard.app.page_head import PageHead
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
@@ -34,6 +35,6 @@ app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
-    middleware=[Middleware(Gate), Middleware(SayBaseUrl)],
+    middleware=[Middleware(Gate), Middleware(PageHead), Middleware(Compression)],
     on_script_error=errors.say,
 )

@@ -1,25 +1,36 @@
-"""This module writes numbers as people read them: percent, points, losses, counts and durations."""
+"""This module writes numbers as people read them: percent, points, losses, counts, durations and moments.
 
+Every accuracy on every screen is rounded here, so that one number is never two (a test looks for other roundings).
+"""
+
+from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from math import isfinite
+from math import isfinite, isinf, isnan
 
-from cnnlab.records import Score
+from cnnlab.records import FullScores, Score
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
 
-def _rounded(value: float, digits: int, times: int = 1) -> str:
-    """Round half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below."""
-    if not isfinite(value):
-        return "not a number"
+_RAISED = str.maketrans(f"{MINUS}0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _round(value: float, digits: int, times: int = 1) -> Decimal:
+    """Round half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below. What
+    rounds to zero has no sign.
+    """
     rounded = (Decimal(repr(float(value))) * times).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return str(rounded if rounded else abs(rounded)).replace("-", MINUS)
+    return rounded if rounded else abs(rounded)
+
+
+def _rounded(value: float, digits: int, times: int = 1) -> str:
+    return str(_round(value, digits, times)).replace("-", MINUS) if isfinite(value) else "not a number"
 
 
 def tenths(share: float) -> float:
     """Return a share, 0 to 1, in percent, rounded as `percent` rounds it: for a table that sorts its numbers."""
-    return float((Decimal(repr(float(share))) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP))
+    return float(_round(share, 1, times=100)) if isfinite(share) else share
 
 
 def percent(share: float) -> str:
@@ -27,14 +38,34 @@ def percent(share: float) -> str:
     return f"{_rounded(share, 1, times=100)}{NARROW}%"
 
 
+def percent_range(low: float, high: float) -> str:
+    """Write two shares in percent with an unbreakable dash between them: "61.2 – 63.4 %"."""
+    return f"{_rounded(low, 1, times=100)}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
+
+
 def points(difference: float) -> str:
     """Write a difference of two shares in percentage points: 0.023 becomes "2.3 points"."""
     return f"{_rounded(difference, 1, times=100)}\N{NO-BREAK SPACE}points"
 
 
+def points_range(low: float, high: float) -> str:
+    """Write an interval of a difference of two shares: "1.2 to 3.4 points"."""
+    return f"{_rounded(low, 1, times=100)} to {points(high)}"
+
+
+def loss2(loss: float) -> str:
+    """Write a mean loss with two decimals, for a sentence."""
+    return _rounded(loss, 2)
+
+
 def loss4(loss: float) -> str:
-    """Write a loss with four decimals."""
-    return _rounded(loss, 4)
+    """Write a loss with four decimals, or with a power of ten where that says more: 7e14 becomes "7.000·10¹⁴"."""
+    if isinf(loss):
+        return "infinite" if loss > 0 else f"{MINUS}infinite"
+    if isnan(loss) or loss == 0 or 0.001 <= abs(loss) < 1000:
+        return _rounded(loss, 4)
+    mantissa, power = f"{Decimal(repr(float(loss))):.3e}".replace("-", MINUS).split("e")
+    return f"{mantissa}·10{power.removeprefix('+').translate(_RAISED)}"
 
 
 def count(number: int) -> str:
@@ -57,6 +88,21 @@ def duration(seconds: float) -> str:
     return f"{whole}{NARROW}s"
 
 
+def moment(when: datetime, zone: tzinfo | None = None) -> str:
+    """Write a moment in a time zone, this machine's without one, with the zone's name: "5 Nov 2026, 14:05 CET"."""
+    there = when.astimezone(zone)
+    return f"{there.day} {there:%b %Y, %H:%M %Z}"
+
+
 def augmented_test(score: Score) -> str:
     """Return the name under which an accuracy with test-time augmentation is shown: "test, 6 views"."""
     return f"test, {score.views} views"
+
+
+def when_measured(scores: FullScores) -> str:
+    """Write when a network was measured: "after epoch 3", or "at step 312, in epoch 4" where an epoch was left in its
+    midst.
+    """
+    if scores.step is None:
+        return f"after epoch {scores.epoch}"
+    return f"at step {count(scores.step)}, in epoch {scores.epoch + 1}"

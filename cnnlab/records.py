@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RunStatus(StrEnum):
@@ -36,6 +36,11 @@ class RunStatus(StrEnum):
         """
         return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED, RunStatus.FAILED)
 
+    @property
+    def measurable(self) -> bool:
+        """Return True where a run may be measured where it stands: a person or the machine has ended it early."""
+        return self in (RunStatus.PAUSED, RunStatus.STOPPED, RunStatus.INTERRUPTED)
+
 
 class Record(BaseModel):
     """A `Record` is something a run reports. It is frozen."""
@@ -66,13 +71,23 @@ class StepRecord(Record):
     epoch: int
     """The epoch they belong to, from 1."""
     loss: float
-    """Mean over their batches, in training mode: what the optimizer saw."""
+    """Mean cross entropy over their pictures, nats: as they were trained on (with dropout, augmented), but without label
+    smoothing, as every other loss is. Records without `pictures` are of an older cnnlab, which took the mean over the
+    batches and left label smoothing in."""
     accuracy: float
-    """Mean over their batches, in training mode, 0 to 1."""
+    """Share of right answers among their pictures, as they were trained on, 0 to 1."""
     lr: float
     """Of the last of them."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    pictures: int | None = None
+    """Pictures in their batches: the last batch of an epoch may be short. None in records of an older cnnlab."""
+    objective: float | None = None
+    """Mean over their pictures of what the optimizer made smaller, where that is not `loss`: with label smoothing."""
+    least_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The lowest loss of one of them."""
+    greatest_loss: float = Field(default_factory=lambda read: read["loss"])
+    """The highest loss of one of them."""
 
 
 class EpochRecord(Record):
@@ -84,24 +99,38 @@ class EpochRecord(Record):
     step: int
     """Steps taken so far."""
     running_loss: float
-    """Mean of the epoch's step losses, as the tutorial prints it."""
+    """The tutorial's own figure: the mean over the epoch's batches of what the optimizer saw, in which a short last batch
+    weighs as much as a whole one. To compare with the tutorial, and for nothing else."""
     train_sample: Score
-    """A fixed sample of the training set, as large as the validation set."""
+    """A fixed sample of the training set: as many pictures as the validation set has, or 5,000 without one; never more
+    than there are.
+    """
     validation: Score | None
     """The whole validation set; None where the run has none."""
     elapsed_s: float
     """Training time since the run's first step, pauses and evaluation left out."""
+    training_loss: float | None = None
+    """Mean cross entropy over the epoch's pictures, each as it was trained on, without label smoothing. None in records
+    of an older cnnlab."""
+
+    @property
+    def loss(self) -> float:
+        """Return the epoch's loss while it trained: over its pictures, or as an older cnnlab averaged it."""
+        return self.running_loss if self.training_loss is None else self.training_loss
 
 
 class FullScores(Record):
     """`FullScores` are the scores of one network on the whole of each set."""
 
     epoch: int
+    """Epochs completed before it was measured."""
     train: Score
     validation: Score | None
     test: Score
     test_augmented: Score | None = None
     """The test set with test-time augmentation, where the run asked for it; never in the place of `test`."""
+    step: int | None = None
+    """The step it stands at where it was stopped within an epoch; None at the end of an epoch."""
 
 
 class Plan(Record):
@@ -130,6 +159,27 @@ class Forecast(Record):
     """Lowest and highest likely peak, of the GPU where there is one, else of the process."""
     steps: int
     """Steps measured."""
+    result_s: tuple[float, float] | None = None
+    """Lowest and highest likely time from the run's beginning to its result: start-up, training, measuring."""
+
+
+class Phase(Record):
+    """A `Phase` says what a run in training is doing at a moment, and when its result is expected."""
+
+    doing: Literal["training", "measuring", "scoring"]
+    """measuring: the sets after an epoch. scoring: the whole of each set, at the end."""
+    step: int
+    """Steps taken at that moment: once there are more, a measuring is over."""
+    due_at: float
+    """When the result is expected, measuring included: seconds since 1970."""
+    set: str = ""
+    """The set that is measured: "train sample", "test", …"""
+    views: int = 1
+    """Views of each picture that are measured."""
+    done: int = 0
+    """Pictures of the set that are measured."""
+    total: int = 0
+    """Pictures in the set."""
 
 
 class Usage(Record):
@@ -139,10 +189,14 @@ class Usage(Record):
     """Median time of an epoch's training, evaluation left out."""
     memory_bytes: int | None
     """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
+    start_s: float | None = None
+    """Time from the run's beginning to its first step; None for a run that was continued."""
+    result_s: float | None = None
+    """Time from the run's beginning to its result; None for a run that was continued."""
 
 
 class Results(Record):
-    """`Results` are the scores that a finished run is judged by."""
+    """`Results` are the scores that a finished run, or a stopped one where it stands, is judged by."""
 
     final: FullScores
     best: FullScores | None
@@ -163,18 +217,19 @@ class Preflight(Record):
 
 
 class LrRange(Record):
-    """An `LrRange` is a learning-rate range test: columns of equal length, one entry a step, and the rate they suggest."""
+    """An `LrRange` is a learning-rate range test: several short tests with different seeds, and the rates they point to."""
 
     lr: tuple[float, ...]
-    loss: tuple[float, ...]
-    """Of each step's batch, in training mode, nats."""
+    """The rates, from the lowest to the highest: each test takes one step with each."""
+    losses: tuple[tuple[float, ...], ...]
+    """One row a test: the loss of each step's batch, in training mode, nats. A test ends early where its loss blows up."""
     smoothed: tuple[float, ...]
-    """Exponential moving average of the loss, corrected for its start at zero."""
-    steepest: float | None
-    """The lr at which the smoothed loss falls the fastest."""
-    tenth: float | None
-    """A tenth of the lr at which the smoothed loss is lowest."""
+    """The mean of the tests' smoothed losses, for as many rates as every test has reached."""
+    rates: tuple[float, ...]
+    """The rate that each test points to; none of a test whose loss hardly fell."""
+    band: tuple[float, float] | None
+    """The lowest and the highest of `rates`; None where the tests show nothing to go by."""
     suggestion: float | None
-    """None where the test shows nothing to go by."""
+    """The middle of the band on a log scale; None where there is no band."""
     reason: str
     """Why, in sentences."""

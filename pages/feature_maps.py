@@ -5,5 +5,5 @@ from cnnlab.dashboard.inspect import page
 page.show(
     "feature_maps",
     "What does it see in this picture?",
-    "Each kernel's answer is a new picture, a feature map: bright where the kernel found what it looks for.",
+    "Each kernel makes a new picture, a feature map, of what it finds where.",
 )

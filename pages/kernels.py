@@ -5,5 +5,5 @@ from cnnlab.dashboard.inspect import page
 page.show(
     "kernels",
     "What has it learnt to look for?",
-    "A kernel is a small table of weights that slides over the picture and answers where it finds its pattern.",
+    "A kernel is a small table of weights. It slides over the picture and answers where it finds its pattern.",
 )

@@ -5,5 +5,5 @@ from cnnlab.dashboard.inspect import page
 page.show(
     "predictions",
     "Where is it wrong, and how sure is it?",
-    "A network is not simply good or bad: it takes some classes for others, and these mistakes say what it has not learnt.",
+    "A network mixes up some classes more than others; its mistakes show what it has not learnt.",
 )

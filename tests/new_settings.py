@@ -19,7 +19,7 @@ import cnnlab
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare.table import settings_that_differ
 from cnnlab.dashboard.sweep.suggested_values import values
-from cnnlab.dashboard.train import measurements, network_preview
+from cnnlab.dashboard.train import expected_time, measurements, network_preview
 from cnnlab.dashboard.widgets.run_labels import difference_line
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.inspection.summary import LayerRow
@@ -81,8 +81,8 @@ def stale(app_config: AppConfig, changed: TrainingConfig, run: Run) -> list[str]
     assert recall(file, key_of(BASE, sets, CPU, [1]))
     anew["plan"] = recall(file, key_of(changed, sets, CPU, [1])) is None
     anew["preview"] = _summarised(changed)
-    assert network_preview.seconds_an_epoch(BASE, INFO, [run])
-    anew["estimate"] = network_preview.seconds_an_epoch(changed, INFO, [run]) is None
+    assert expected_time.seconds_an_epoch(BASE, INFO, [run])
+    anew["estimate"] = expected_time.seconds_an_epoch(changed, INFO, [run]) is None
     for kind in measurements.QUESTIONS:
         anew[kind] = measurements.relevant(kind, changed) != measurements.relevant(kind, BASE)
     anew["side by side"] = bool(why_not([BASE, changed]))

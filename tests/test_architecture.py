@@ -28,6 +28,8 @@ ALLOWED_SIDEWAYS = {("models", "data"), ("__main__", "cli"), ("cli", "worker")}
 NO_TORCH = ROWS[0] | {"runs", "figures", "analysis", "lessons", "exports", "cli", "dashboard", "pages"}
 MOST_FILES = 12
 FORBIDDEN_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "os.system"}
+CONFINED = {("cnnlab/models/pth/_process.py", "torch.load")}
+"""In a process without rights, weights only: tests/hostile/test_house_security.py says why and holds it."""
 FORBIDDEN_WORDS = {"unsafe_allow_html", "shell", "extractall"}
 
 
@@ -109,7 +111,8 @@ def test_nothing_that_runs_what_was_typed(path: Path) -> None:
     keywords = {k.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for k in node.keywords}
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
-    assert not calls & FORBIDDEN_CALLS
+    confined = {call for file, call in CONFINED if path == ROOT / file}
+    assert not calls & FORBIDDEN_CALLS - confined
     assert not (keywords | attributes) & FORBIDDEN_WORDS
     assert not {n for n in imports(path) if n.split(".")[0] in {"pickle", "marshal", "shelve"}}
 

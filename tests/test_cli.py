@@ -5,20 +5,25 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cnnlab import worker
+from cnnlab.analysis.gap import gap_of
 from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.cli import main
 from cnnlab.cli._common import Right, table
+from cnnlab.formatting import count, loss4, moment, percent, points
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS, TrainingConfig
+from tests.factories import insert_run
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -189,12 +194,10 @@ def test_the_final_table_names_each_set_and_its_size(capsys: Capture, store: Sto
     assert run.results is not None
     for name, score in (("train", run.results.final.train), ("test", run.results.final.test)):
         (row,) = [line.split() for line in shown.out.splitlines() if f" {name} " in line]
-        assert row[-4:] == [
-            f"{100 * score.accuracy:.1f}",
-            "%",
-            f"{score.loss:.4f}",
-            f"{score.n:,}".replace(",", " "),
-        ] or (row[-5:] == [f"{100 * score.accuracy:.1f}", "%", f"{score.loss:.4f}", *f"{score.n:,}".split(",")])
+        said = [*percent(score.accuracy).split(), loss4(score.loss), *count(score.n).split()]
+        assert row[-len(said) :] == said
+    gap = gap_of(run.results.final)
+    assert f"gap ({gap.sets}) after epoch 1 (last): {points(gap.value)}" in shown.out
 
 
 def test_a_preset_gives_the_settings_and_options_change_them(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
@@ -270,6 +273,24 @@ def test_runs_and_show_tell_what_the_store_has(capsys: Capture, store: Store) ->
     shown = capsys.readouterr().out
     assert "0.125" in shown
     assert str(store.folder(run.id)) in shown
+
+
+def test_times_are_local_and_say_so(capsys: Capture, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this machine's time zone, named; created, started and finished are three moments."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    run = insert_run(store)
+    try:
+        assert (main(["runs"]), main(["show", "1"])) == (0, 0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    tokyo = [moment(when, ZoneInfo("Asia/Tokyo")) for when in run.moments.values()]
+    shown = capsys.readouterr().out
+    assert all(text.endswith(" JST") for text in tokyo)
+    assert shown.splitlines()[1].endswith(tokyo[0])
+    assert f"Created {tokyo[0]} · Started {tokyo[1]} · Finished {tokyo[2]}" in shown
 
 
 def test_an_empty_store_says_what_to_do(capsys: Capture) -> None:

@@ -51,7 +51,7 @@ def test_preflight_tells_machines_the_record(capsys: Capture) -> None:
 
 def test_lr_range_draws_and_explains(capsys: Capture, store: Store) -> None:
     """A sparkline, a reason, no run, and nothing set."""
-    assert main(["lr-range", *TINY, "--steps", "30"]) == Exit.DONE
+    assert main(["lr-range", *TINY, "--steps", "40"]) == Exit.DONE
     said = capsys.readouterr().out
     assert "█" in said
     assert "learning rate" in said
@@ -60,11 +60,12 @@ def test_lr_range_draws_and_explains(capsys: Capture, store: Store) -> None:
 
 def test_lr_range_tells_machines_the_columns(capsys: Capture) -> None:
     """As many as there were steps, at most."""
-    assert main(["lr-range", *TINY, "--steps", "20", "--lowest", "1e-4", "--highest", "1e-2", "--json"]) == Exit.DONE
+    assert main(["lr-range", *TINY, "--steps", "80", "--lowest", "1e-4", "--highest", "1e-2", "--json"]) == Exit.DONE
     values = answer(capsys)
     assert values.pop("type") == "lr_range"
     test = LrRange.model_validate(values)
     assert len(test.lr) == 20
+    assert len(test.losses) == 4
     assert test.lr[0] == 1e-4
 
 
@@ -75,8 +76,8 @@ def test_lr_range_tells_machines_the_columns(capsys: Capture) -> None:
         (["preflight", "--config", "{"], "--config must be a JSON object"),
         (["preflight", "--config", '{"epochs": 0}'], "Epochs (epochs) must be 1 to 1 000, not 0."),
         (["preflight", "--lr", "fast"], "Learning rate (lr) must be"),
-        (["lr-range", "--steps", "3"], "--steps must be 20 to 10000, not 3."),
-        (["lr-range", "--steps", "many"], "--steps must be 20 to 10000, not many."),
+        (["lr-range", "--steps", "3"], "--steps must be 40 to 10000, not 3."),
+        (["lr-range", "--steps", "many"], "--steps must be 40 to 10000, not many."),
         (["lr-range", "--lowest", "0.1", "--highest", "0.01"], "--lowest (0.1) must be below --highest (0.01)."),
         (
             ["lr-range", "--dataset", "shapes", "--batch-size", "8192", "--validation-size", "29000"],
@@ -105,9 +106,12 @@ def test_a_batch_that_does_not_fit_is_refused(command: str, capsys: Capture, mon
 
 
 def test_a_sparkline_is_as_long_as_the_test() -> None:
-    """Low is low; above the start is as high as the start; no step, no line."""
-    columns = {"lr": (0.1, 0.2, 0.4), "loss": (2.0, 1.0, 9.0), "smoothed": (2.0, 1.0, 9.0)}
-    test = LrRange(**columns, steepest=None, tenth=None, suggestion=None, reason="")
-    assert sparkline(test).startswith("█▁█\n")
-    empty = LrRange(lr=(), loss=(), smoothed=(), steepest=None, tenth=None, suggestion=None, reason="")
+    """Low is low; above the start is as high as the start; the band stands below its rates; no step, no line."""
+    lr, smoothed = (0.1, 0.2, 0.4, 0.8), (2.0, 1.0, 9.0)
+    test = LrRange(lr=lr, losses=(smoothed,), smoothed=smoothed, rates=(), band=None, suggestion=None, reason="")
+    assert sparkline(test).splitlines()[0] == "█▁█"
+    assert "0.4   learning rate" in sparkline(test)
+    banded = test.model_copy(update={"band": (0.19, 0.42), "suggestion": 0.28})
+    assert sparkline(banded).splitlines()[1] == " ━━   in this band: 0.19 to 0.42"
+    empty = LrRange(lr=(), losses=(), smoothed=(), rates=(), band=None, suggestion=None, reason="")
     assert sparkline(empty) == "No step had a loss that is a number."

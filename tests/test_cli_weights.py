@@ -113,3 +113,20 @@ def test_the_epoch_that_is_named_is_the_one_in_the_file(app_config: AppConfig, t
     assert main(["export", "Mine", str(tmp_path / "mine")]) == 0
     assert store.weights(run.id)[-1].epoch == 9
     assert "after epoch 2 to" in capsys.readouterr().out
+
+
+def test_other_names_are_listed_before_they_are_taken(app_config: AppConfig, tmp_path, capsys) -> None:
+    """Without --match-names nothing is brought in; with it, each tensor is where the list said."""
+    file = tmp_path / "plain.safetensors"
+    file.write_bytes(packed({name.partition(".")[2]: array for name, array in sound().items()}))
+    chosen = ["import", str(file), "--architecture", "SimpleCNN", "--dataset", "shapes"]
+    assert main(chosen) == 2
+    assert "  conv1.weight → base.conv1.weight\n" in capsys.readouterr().err
+    store = Store(app_config)
+    assert store.list() == []
+
+    assert main([*chosen, "--match-names"]) == 0
+    [weights] = store.weights(store.list()[0].id)
+    tensors, _ = checkpoints.read(store.path(weights), weights.sha256)
+    assert list(tensors) == list(sound())
+    assert tensors["head.fc3.bias"].numpy().tolist() == sound()["head.fc3.bias"].tolist()

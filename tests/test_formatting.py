@@ -1,11 +1,28 @@
 """Numbers as people read them, and the interval of an accuracy."""
 
+import re
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlab.analysis.intervals import interval95
-from cnnlab.formatting import count, duration, loss4, percent, points, tenths
+from cnnlab.app_config import PROJECT
+from cnnlab.formatting import (
+    count,
+    duration,
+    loss2,
+    loss4,
+    moment,
+    percent,
+    percent_range,
+    points,
+    points_range,
+    tenths,
+)
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 
@@ -17,6 +34,74 @@ NARROW = "\N{NARROW NO-BREAK SPACE}"
 def test_percent(share: float, text: str) -> None:
     """One decimal, half up on the digits a person sees: 6335 right of 10,000 is 63.4 %."""
     assert percent(share) == text.replace(" %", f"{NARROW}%")
+
+
+def test_every_accuracy_of_ten_thousand_pictures_is_one_number() -> None:
+    """For all 10,001: sentences, ranges, points and the cells of tables say the same, half up (501 did not)."""
+    for right in range(10_001):
+        share = right / 10_000
+        said = str((Decimal(right) / 100).quantize(Decimal("0.1"), ROUND_HALF_UP))
+        assert percent(share) == f"{said}{NARROW}%"
+        assert f"{tenths(share):.1f}" == said
+        assert points(share).split()[0] == said
+        assert percent_range(share, share).split()[0] == points_range(share, share).split()[0] == said
+
+
+@pytest.mark.parametrize("share", [-0.0, -0.0004, -1e-17])
+def test_zero_has_no_sign(share: float) -> None:
+    """Neither as a word nor as a number, whose sign a table would show."""
+    assert percent(share) == f"0.0{NARROW}%"
+    assert points(share).startswith("0.0")
+    assert str(tenths(share)) == "0.0"
+    assert loss2(share) == "0.00"
+
+
+ROUNDED = re.compile(
+    r"""100(?:\.0)?\s*\*[^\n]*:[,+]?\.\d+f      # f"{100 * share:.1f}"
+    |:[,+]?\.[1-9]%\}                         # f"{share:.1%}"
+    |round\(\s*100(?:\.0)?\s*\*[^,\n]*,\s*\d   # round(100 * share, 1)
+    |Math\.round\(\s*1000\s*\*[^\n]*/\s*10\b   # Math.round(1000 * share) / 10
+    |(?:accuracy|gap|share)\w*(?:\)|\]|\.value)*:[,+]?\.\d+f   # f"{accuracy:.3f}"
+    |tickformat\s*=\s*["'][^"']*%           # Plotly's own rounding, but for ticks: style.PERCENT_TICKS
+    |%\{[^}]*:[^}]*%\}                       # f"%{y:.1%}" in a hovertemplate
+    |(?:percent|accuracy|gap)\w*\)?\.toFixed\(  # in JavaScript: data.js has `tenths`
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def test_nothing_else_rounds_an_accuracy() -> None:
+    """A number rounded in two ways is two numbers: everything goes through `formatting`, in the browser through `tenths`."""
+    found = []
+    for path in [
+        *PROJECT.glob("cnnlab/**/*.py"),
+        *PROJECT.glob("cnnlab/**/static/**/*.js"),
+        *PROJECT.glob("pages/*.py"),
+    ]:
+        if "vendor" in path.parts or path.match("live_chart/data.js"):  # the home of `tenths`
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if ROUNDED.search(line.split("  #")[0]):
+                found.append(f"{path.relative_to(PROJECT)}:{number}: {line.strip()}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'f"{100 * low:.1f} – {percent(high)}"',
+        'f"{score.accuracy:.3f}"',
+        'f"{share:.1%}"',
+        "round(100 * share, 1)",
+        'figure.update_yaxes(tickformat=".0%")',
+        'hovertemplate="%{y:.1%}"',
+        "`${(100 * accuracy).toFixed(1)}`",
+        "Math.round(1000 * share) / 10",
+    ],
+)
+def test_another_rounding_would_be_found(line: str) -> None:
+    """Each of the ways in which it has been done, or lies near."""
+    assert ROUNDED.search(line)
 
 
 @given(st.integers(0, 100_000), st.integers(1, 100_000))
@@ -41,6 +126,28 @@ def test_points_loss_and_count() -> None:
     assert loss4(1.63725) == "1.6373"
     assert count(35_339_082) == f"35{NARROW}339{NARROW}082"
     assert count(-1) == "−1"
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (0.0, "0.0000"), (2.302585, "2.3026"), (0.001, "0.0010"), (999.9, "999.9000"), (1000.0, "1.000·10³"),
+        (7e14, "7.000·10¹⁴"), (9.9999e5, "1.000·10⁶"), (1e30, "1.000·10³⁰"), (3.21e-5, "3.210·10⁻⁵"),
+        (-2e-9, "−2.000·10⁻⁹"), (float("nan"), "not a number"), (float("inf"), "infinite"),
+    ],
+)  # fmt: skip
+def test_losses_of_any_size(loss: float, text: str) -> None:
+    """Four decimals, and a power of ten where they would say nothing or too much."""
+    assert loss4(loss) == text
+
+
+def test_a_moment_names_its_zone() -> None:
+    """The same moment in two places, and in this machine's own without one."""
+    when = datetime(2026, 11, 5, 13, 5, tzinfo=UTC)
+
+    assert moment(when, ZoneInfo("Europe/Berlin")) == "5 Nov 2026, 14:05 CET"
+    assert moment(when, UTC) == "5 Nov 2026, 13:05 UTC"
+    assert moment(when) == moment(when, when.astimezone().tzinfo)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import ttest_ind, ttest_rel  # type: ignore[import-untyped]
+from scipy.stats import ttest_ind, ttest_rel
 
 ALPHA = 0.05
 

@@ -36,7 +36,7 @@ def main() -> None:
     store = Store(AppConfig())
     runs = [trained(store, asked.preset, seed, asked.epochs) for seed in asked.seeds]
     losses, scores = TUTORIAL[asked.preset]
-    print(f"\n{asked.preset}: mean training loss by epoch; {runs[0].environment}")
+    print(f"\n{asked.preset}: training loss by epoch, mean over batches (the tutorial's figure); {runs[0].environment}")
     print(f"{'':10}{''.join(f'{epoch:>9}' for epoch in range(1, asked.epochs + 1))}   whole sets, last epoch")
     print(f"{'tutorial':10}{''.join(f'{loss:9.4f}' for loss in losses[: asked.epochs])}   {scores}")
     for run in runs:

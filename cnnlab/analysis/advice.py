@@ -39,8 +39,19 @@ def _more_pictures(config: TrainingConfig) -> Cure | None:
     return None if config.train_subset is None else Cure("all training pictures", {"train_subset": None})
 
 
+def _smaller_steps(config: TrainingConfig) -> Cure | None:
+    """Return the cure of a tenth of the learning rate; None below the setting's range."""
+    lr = float(f"{config.lr / 10:.6g}")
+    return Cure(f"learning rate {lr:g}", {"lr": lr}) if lr >= (SETTINGS["lr"].low or 0.0) else None
+
+
+AGAINST_OVERFITTING = (_dropout, _augmentation, _more_pictures)
+
 CURES: Mapping[Sign, tuple[Callable[[TrainingConfig], Cure | None], ...]] = {
-    Sign.OVERFITS: (_dropout, _augmentation, _more_pictures),
+    Sign.OVERFITS: AGAINST_OVERFITTING,
+    Sign.LARGE_GAP: AGAINST_OVERFITTING,
+    Sign.UNSTABLE: (_smaller_steps,),
+    Sign.DIVERGED: (_smaller_steps,),
 }
 """Functions that propose a cure for each sign; a function returns None where the settings have its cure already."""
 
@@ -48,9 +59,3 @@ CURES: Mapping[Sign, tuple[Callable[[TrainingConfig], Cure | None], ...]] = {
 def cures_for(config: TrainingConfig, sign: Sign) -> list[Cure]:
     """Return the cures that a run with the settings `config` lacks and that may help where its curves show `sign`."""
     return [cure for suggest in CURES.get(sign, ()) if (cure := suggest(config))]
-
-
-def smaller_steps(config: TrainingConfig) -> list[Cure]:
-    """Return, for a run that diverged, the cure of a tenth of its learning rate; nothing below the setting's range."""
-    lr = float(f"{config.lr / 10:.6g}")
-    return [Cure(f"learning rate {lr:g}", {"lr": lr})] if lr >= (SETTINGS["lr"].low or 0.0) else []

@@ -1,39 +1,82 @@
-"""This module decides from measured accuracy and loss whether a run overfits and which run is better.
+"""This module decides from what a run has measured whether it learns, whether it overfits, and whether that can be told.
 
-A sentence is only as strong as its evidence: curves are judged by means over several epochs (two consecutive
-epochs differ by chance), and a difference counts only beyond what the number of pictures can tell apart.
+A conclusion is only as strong as its evidence: curves are judged by means over several epochs (two consecutive epochs
+differ by chance), and a gap counts only beyond what the number of pictures can tell apart.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import sqrt
+from itertools import pairwise
 from statistics import fmean
 
-from cnnlab.formatting import count, percent, points
-from cnnlab.records import EpochRecord, FullScores, Results, Score
-
-Z95 = 1.96
-"""Half the width, in standard errors, of a 95 % interval."""
+from cnnlab.analysis.gap import Gap, gap_after, gap_of
+from cnnlab.analysis.intervals import interval95
+from cnnlab.data import DATASETS
+from cnnlab.records import EpochRecord, Results, RunStatus
 
 SMALLEST_GROWTH = 0.03
 """Smallest growth of the gap (0 to 1) that counts: 3 points, however many pictures measured the gap."""
 
+LARGE_GAP = 0.05
+"""A gap (0 to 1) that lies above this with its whole interval is large; one whose interval reaches farther than this to
+either side tells nothing."""
+
+LEARNT = 1.25
+"""Accuracy, in multiples of the chance level, below which a network has learnt next to nothing. A network that always
+gives the same answer is right a little more often than the chance level where its class happens to be frequent."""
+
 RISE = 0.03
 """Relative rise of a mean loss above its lowest that counts as a rise: beyond the jitter from epoch to epoch."""
 
+FALL = 0.01
+"""Relative fall of the validation loss over the last epochs that is worth training on for."""
+
 FEWEST_EPOCHS = 4
+BLOCKS = 4
+"""Stretches of epochs at a run's end whose mean loss must fall each time where a run is said to improve still. Of a flat
+curve with jitter, 1 in 4! = 24 (4.2 %) falls that often by chance, whatever the jitter is like."""
 
 
 class Sign(Enum):
-    """A `Sign` is what the accuracy and loss curves of a run show."""
+    """A `Sign` is what a run shows."""
 
+    DIVERGED = "the loss stopped being a number"
+    NOTHING_LEARNT = "no better than chance"
     TOO_SHORT = "too short to say"
-    NO_VALIDATION = "nothing to judge by"
+    NO_VALIDATION = "nothing to judge by yet"
+    CANNOT_TELL = "too few pictures to tell"
     NONE = "no sign of overfitting"
+    LARGE_GAP = "the gap is large and did not grow"
     GROWING = "the gap grows, validation has not suffered"
     OVERFITS = "overfits"
     UNSTABLE = "train and validation both got worse"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """An `Evidence` is what a run has measured so far."""
+
+    status: RunStatus
+    epochs: Sequence[EpochRecord]
+    results: Results | None = None
+    num_classes: int | None = None
+    """None where nobody knows it any more: then nothing is compared with the chance level."""
+
+    @property
+    def gap(self) -> Gap | None:
+        """Return the run's gap: of the whole sets once they are measured, until then as after its newest epoch."""
+        if self.results:
+            return gap_of(self.results.final)
+        return gap_after(self.epochs[-1]) if self.epochs else None
+
+
+def evidence_of(
+    status: RunStatus, dataset: str, epochs: Sequence[EpochRecord], results: Results | None = None
+) -> Evidence:
+    """Return what a run on the dataset of that name has measured, to be seen against that dataset's chance level."""
+    known = dataset in DATASETS.names()
+    return Evidence(status, epochs, results, len(DATASETS.get(dataset).info.classes) if known else None)
 
 
 @dataclass(frozen=True)
@@ -49,150 +92,108 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """A `Diagnosis` holds what the curves of one run show, with windows as evidence; None where `sign` needs none."""
+class Course:
+    """A `Course` says how the gap and the validation loss went from epoch to epoch."""
 
-    sign: Sign
-    gap_low: Window | None = None
-    """Train minus validation accuracy over the epochs where this gap was smallest."""
-    gap_end: Window | None = None
-    """Train minus validation accuracy over the last epochs."""
-    loss_low: Window | None = None
-    """Validation loss over the epochs where it was lowest."""
-    loss_end: Window | None = None
+    gap_low: Window
+    """Mean gap, train sample minus validation, over the epochs where it was smallest."""
+    gap_end: Window
+    loss_low: Window
+    """Mean validation loss over the epochs where it was lowest."""
+    loss_end: Window
+    grew: bool
+    """Whether the gap grew by more than chance."""
+    rose: bool
+    """Whether the validation loss rose from its lowest."""
+    train_rose: bool
+    improves: bool
+    """Whether the validation loss still falls, by more than jitter."""
+
+    @property
+    def growth(self) -> float:
+        """Return by how much the mean gap grew, as a difference of shares."""
+        return self.gap_end.mean - self.gap_low.mean
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A `Contender` is one run of a comparison: its name, its dataset and its scores on the whole sets."""
+class Diagnosis:
+    """A `Diagnosis` holds what a run shows, with what it was judged by."""
 
-    name: str
-    dataset: str
-    scores: FullScores
+    sign: Sign
+    gap: Gap | None = None
+    course: Course | None = None
+    """None where the run has no validation set, or too few epochs."""
 
 
-def diagnose(epochs: Sequence[EpochRecord]) -> Diagnosis:
-    """Judge a run by its accuracy and loss after each epoch.
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """Judge a run by its status, its newest scores and its scores after each epoch.
 
-    Overfitting is a gap between train and validation accuracy that has grown beyond chance *while* the
+    Overfitting is a gap between train and validation accuracy that is large or has grown beyond chance *while* the
     validation loss rose from its lowest (Prechelt, "Early Stopping - But When?", 1998, judges by the same rise).
     """
-    pairs = [(e.epoch, e.train_sample, e.validation) for e in epochs if e.validation is not None]
-    if epochs and not pairs:
-        return Diagnosis(Sign.NO_VALIDATION)
-    if len(pairs) < FEWEST_EPOCHS:
-        return Diagnosis(Sign.TOO_SHORT)
+    gap, course = evidence.gap, _course(evidence.epochs)
+    if evidence.status is RunStatus.DIVERGED:
+        return Diagnosis(Sign.DIVERGED, gap, course)
+    if gap is None:
+        return Diagnosis(Sign.NO_VALIDATION if evidence.epochs else Sign.TOO_SHORT)
+    if _nothing_learnt(gap, evidence.num_classes):
+        return Diagnosis(Sign.NOTHING_LEARNT, gap, course)
+    return Diagnosis(_sign(gap, course), gap, course)
 
-    def windows(value: Callable[[Score, Score], float]) -> list[Window]:
-        return _windows([(epoch, value(train, validation)) for epoch, train, validation in pairs])
 
-    gaps = windows(lambda train, validation: train.accuracy - validation.accuracy)
-    losses = windows(lambda _, validation: validation.loss)
-    train_losses = windows(lambda train, _: train.loss)
+def _sign(gap: Gap, course: Course | None) -> Sign:
+    low, high = gap.interval
+    large = low > LARGE_GAP
+    if course and course.grew:
+        return Sign.OVERFITS if course.rose else Sign.GROWING
+    if course and course.rose and course.train_rose:
+        return Sign.UNSTABLE
+    if large:
+        return Sign.OVERFITS if course and course.rose else Sign.LARGE_GAP
+    if course is None and gap.other_set == "validation":
+        return Sign.TOO_SHORT
+    return Sign.CANNOT_TELL if max(high - gap.value, gap.value - low) > LARGE_GAP else Sign.NONE
+
+
+def _nothing_learnt(gap: Gap, num_classes: int | None) -> bool:
+    """Return whether neither the pictures trained on nor others are answered better than by chance."""
+    if not num_classes:
+        return False
+    learnt = LEARNT / num_classes
+    return all(interval95(score.accuracy, score.n)[0] <= learnt for score in (gap.train, gap.other))
+
+
+def _course(epochs: Sequence[EpochRecord]) -> Course | None:
+    measured = [(epoch, gap) for epoch in epochs if (gap := gap_after(epoch))]
+    if len(measured) < FEWEST_EPOCHS:
+        return None
+
+    def windows(value: Callable[[Gap], float]) -> list[Window]:
+        return _windows([(record.epoch, value(gap)) for record, gap in measured])
+
+    gaps = windows(lambda gap: gap.value)
+    losses, train_losses = windows(lambda gap: gap.other.loss), windows(lambda gap: gap.train.loss)
     gap_low, gap_end = min(gaps, key=_mean), gaps[-1]
     loss_low, loss_end = min(losses, key=_mean), losses[-1]
-
-    _, train, validation = pairs[-1]
-    chance = Z95 * sqrt(_variance(train) + _variance(validation))
-    grew = gap_end.mean - gap_low.mean > max(SMALLEST_GROWTH, chance)
-    rose = loss_end.mean > loss_low.mean * (1 + RISE)
-    train_rose = train_losses[-1].mean > min(train_losses, key=_mean).mean * (1 + RISE)
-
-    sign = Sign.NONE
-    if grew:
-        sign = Sign.OVERFITS if rose else Sign.GROWING
-    elif rose and train_rose:
-        sign = Sign.UNSTABLE
-    return Diagnosis(sign, gap_low, gap_end, loss_low, loss_end)
-
-
-def overfitting(name: str, epochs: Sequence[EpochRecord], results: Results | None) -> str:
-    """Return one sentence, as plain text: whether the run `name` overfits, how much, and since when."""
-    found = diagnose(epochs)
-    if found.sign is Sign.NO_VALIDATION:
-        return _without_validation(name, results)
-    if found.gap_low is None or found.gap_end is None or found.loss_low is None or found.loss_end is None:
-        return f"{name}: too short to judge; overfitting shows over {FEWEST_EPOCHS} epochs and more."
-    low, end = points(found.gap_low.mean), points(found.gap_end.mean)
-    grew = f"its gap grew from {low} ({found.gap_low}) to {end} ({found.gap_end})"
-    if found.sign is Sign.OVERFITS:
-        return (
-            f"{name} overfits: {grew} while its validation loss rose from "
-            f"{found.loss_low.mean:.2f} ({found.loss_low}) to {found.loss_end.mean:.2f}."
-        )
-    if found.sign is Sign.GROWING:
-        return (
-            f"{name} gets ahead on its training pictures: {grew}, but its validation loss has not risen: "
-            "it does not overfit yet."
-        )
-    if found.sign is Sign.UNSTABLE:
-        return (
-            f"{name} got worse on train and validation alike ({found.loss_end}): that is unsteady training, "
-            "not overfitting. Try a smaller learning rate."
-        )
-    still = " It still improves: more epochs may help." if found.loss_end is found.loss_low else ""
-    return f"{name} shows no sign of overfitting: its gap at the end is {end}.{still}"
-
-
-def best_epoch(results: Results) -> str:
-    """Return one sentence, as plain text: what choosing the best epoch by validation is worth on the test set."""
-    final, best = results.final, results.best
-    if best is None:
-        return "The weights of the best epoch cannot be read any more: only the last epoch is measured here."
-    if final.validation is None or best.validation is None:
-        return "Without a validation set no epoch can be chosen fairly: the last one counts."
-    if final.epoch == best.epoch:
-        return f"The last epoch, {final.epoch}, is also the best by validation: it may not have finished learning."
-    gain = best.test.accuracy - final.test.accuracy
-    worth = f"{points(abs(gain))} {'more' if gain > 0 else 'less'} test accuracy"
-    if abs(gain) <= _chance(best.test, final.test):
-        worth += ", within what chance explains"
-    return (
-        f"Epoch {best.epoch} is the best by validation ({percent(best.validation.accuracy)}, the last has "
-        f"{percent(final.validation.accuracy)}); choosing it gives {worth}."
+    last = measured[-1][1]
+    return Course(
+        gap_low,
+        gap_end,
+        loss_low,
+        loss_end,
+        grew=gap_end.mean - gap_low.mean > max(SMALLEST_GROWTH, last.value - last.interval[0]),
+        rose=loss_end.mean > loss_low.mean * (1 + RISE),
+        train_rose=train_losses[-1].mean > min(train_losses, key=_mean).mean * (1 + RISE),
+        improves=still_falls([gap.other.loss for _, gap in measured]),
     )
 
 
-def comparison(runs: Sequence[Contender]) -> str:
-    """Return one sentence, as plain text: which run is better on the test set, or that the runs are too close to call.
-
-    The difference of two shares of right answers is judged by its 95 % interval (Newcombe, "Interval estimation
-    for the difference between independent proportions", 1998, method 1), which knows nothing of other seeds.
-    """
-    if len(runs) < 2:
-        return ""
-    datasets = sorted({run.dataset for run in runs})
-    if len(datasets) > 1:
-        return f"These runs were tested on different pictures ({', '.join(datasets)}): their accuracies do not compare."
-    best, second = sorted(runs, key=lambda run: run.scores.test.accuracy, reverse=True)[:2]
-    difference = best.scores.test.accuracy - second.scores.test.accuracy
-    chance = _chance(best.scores.test, second.scores.test)
-    pictures = f"{count(best.scores.test.n)} test pictures"
-    if difference <= chance:
-        return (
-            f"{best.name} and {second.name} differ by {points(difference)} on the {pictures}; chance alone "
-            f"explains up to {points(chance)} (95 %): too close to call."
-        )
-    others = second.name if len(runs) == 2 else f"all others; {second.name} comes next"
-    return (
-        f"{best.name} is better than {others}: right on {percent(best.scores.test.accuracy)} of the {pictures}, "
-        f"{points(difference)} ahead (95 % interval {points(difference - chance)} to {points(difference + chance)}). "
-        "Another seed could still move both."
-    )
-
-
-def _without_validation(name: str, results: Results | None) -> str:
-    if results is None:
-        return f"{name} has no validation set: its overfitting shows when it has finished, on the test set."
-    train, test = results.final.train, results.final.test
-    gap, chance = train.accuracy - test.accuracy, _chance(train, test)
-    if gap <= chance:
-        return f"{name} shows no sign of overfitting: train and test accuracy differ by no more than chance."
-    return (
-        f"{name} is {points(gap)} better on its training pictures ({percent(train.accuracy)}) than on the test "
-        f"pictures ({percent(test.accuracy)}); 95 % interval {points(gap - chance)} to {points(gap + chance)}. "
-        "Without a validation set nobody can say since which epoch."
-    )
+def still_falls(losses: Sequence[float]) -> bool:
+    """Return whether a loss still falls at its end: in each of `BLOCKS` stretches it is lower than in the one before."""
+    width = max(1, len(losses) // 10)
+    tail = losses[-BLOCKS * width :]
+    means = [fmean(tail[i : i + width]) for i in range(0, len(tail), width)]
+    return all(later < earlier for earlier, later in pairwise(means)) and means[-1] < means[0] * (1 - FALL)
 
 
 def _windows(values: Sequence[tuple[int, float]]) -> list[Window]:
@@ -204,11 +205,3 @@ def _windows(values: Sequence[tuple[int, float]]) -> list[Window]:
 
 def _mean(window: Window) -> float:
     return window.mean
-
-
-def _variance(score: Score) -> float:
-    return score.accuracy * (1 - score.accuracy) / max(1, score.n)
-
-
-def _chance(a: Score, b: Score) -> float:
-    return Z95 * sqrt(_variance(a) + _variance(b))

@@ -77,6 +77,8 @@ class LayerRow:
     """Multiply-adds for one picture in convolutions and fully connected layers, as papers count them; 0 in other layers
     that cnnlab knows; None where it has no formula."""
     parameters: int = 0
+    frozen: int = 0
+    """Number of these parameters that training never moves."""
     terms: tuple[tuple[int, ...], ...] = ()
     """Products that add up to the number of parameters: ((5, 5, 3, 6), (6,)) is 5 · 5 · 3 · 6 + 6."""
     inputs: tuple[str, ...] = ()
@@ -116,6 +118,8 @@ class Totals:
     """A `Totals` holds the parameters and multiply-adds of all layers of a network together."""
 
     parameters: int
+    frozen: int
+    """Number of the parameters that training never moves."""
     base_parameters: int
     head_parameters: int
     macs: int
@@ -130,4 +134,5 @@ def totals(rows: Iterable[LayerRow]) -> Totals:
     base = sum(row.parameters for row in rows if row.part is Part.BASE)
     everything = sum(row.parameters for row in rows)
     uncounted = tuple(row.label for row in rows if row.macs is None)
-    return Totals(everything, base, everything - base, sum(row.macs or 0 for row in rows), uncounted)
+    frozen = sum(row.frozen for row in rows)
+    return Totals(everything, frozen, base, everything - base, sum(row.macs or 0 for row in rows), uncounted)

@@ -1,4 +1,4 @@
-"""This module works out what the runs of a sweep reached, and which of the varied settings mattered."""
+"""This module works out what the runs of a sweep reached."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -59,6 +59,14 @@ def outcome(
     return Outcome(config, record.epoch, record.train_sample, record.validation, test)
 
 
+def known_accuracy(results: Results | None, judged_by: Judge) -> float | None:
+    """Return the accuracy of a finished run on the set that judges, of the epoch by which it is judged; None without."""
+    if judged_by == "test":
+        return results.final.test.accuracy if results else None
+    validation = results.best.validation if results and results.best else None
+    return validation.accuracy if validation else None
+
+
 def means(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> Mapping[tuple[Any, ...], list[Outcome]]:
     """Group the outcomes by their values of the settings `axes`; within a group, others such as the seed differ."""
     groups: dict[tuple[Any, ...], list[Outcome]] = defaultdict(list)
@@ -70,15 +78,3 @@ def means(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> Mapping[tuple
 def accuracy(group: Sequence[Outcome]) -> float:
     """Return the mean accuracy of a group of runs on the set that judges them, 0 to 1."""
     return mean(each.judged.accuracy for each in group)
-
-
-def effects(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> list[tuple[Setting, float]]:
-    """Return how much each setting moves the mean accuracy, from its worst to its best value, the largest first.
-
-    These are the main effects of a complete grid; of anything less they would mix one setting with another.
-    """
-    moved = []
-    for axis in axes:
-        levels = [accuracy(group) for group in means(outcomes, [axis]).values()]
-        moved.append((axis, max(levels) - min(levels)))
-    return sorted(moved, key=lambda pair: -pair[1])

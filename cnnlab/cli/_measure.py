@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnlab.data.tensors import Data
 
 BARS = "▁▂▃▄▅▆▇█"
-STEPS, LOWEST, HIGHEST = (20, 10_000), (1e-7, 1.0), (1e-6, 10.0)
+STEPS, LOWEST, HIGHEST = (40, 10_000), (1e-7, 1.0), (1e-6, 10.0)
 """Allowed ranges of --steps, --lowest and --highest of the learning-rate range test."""
 
 
@@ -83,8 +83,12 @@ class PreflightOptions(ProbeOptions):
             return Preflight(plan=plan, forecast=forecast, machine=describe(device), device=device.type)
 
     def _tell(self, answer: Preflight) -> None:
+        from cnnlab.analysis.result_time import sizes_of, with_result
+        from cnnlab.data import DATASETS
+
         config, plan = self._config(), answer.plan
-        time, memory = expected(answer.forecast, config.epochs)
+        sizes = sizes_of(config, DATASETS.get(config.dataset).info)
+        time, memory = expected(with_result(answer.forecast, config, sizes), config.epochs)
         steps = answer.forecast.steps
         rows = [
             ["time", time],
@@ -98,11 +102,13 @@ class PreflightOptions(ProbeOptions):
 
 
 class LrRangeOptions(ProbeOptions):
-    """Find a learning rate: train a few steps with ever larger rates, see where the loss falls. Changes no setting."""
+    """Find a band of learning rates: train a few steps with ever larger rates, several times with other seeds, and see
+    where the loss is lowest. Changes no setting.
+    """
 
     kind = "lr_range"
     steps: Annotated[int, SkipValidation] = Field(
-        100, description="Training steps, each with a larger rate. 20 to 10 000."
+        200, description="Training steps of four short tests together; within each the rate grows. 40 to 10 000."
     )
     lowest: Annotated[float, SkipValidation] = Field(1e-5, description="The first learning rate. 1e-7 to 1.")
     highest: Annotated[float, SkipValidation] = Field(10.0, description="The last learning rate. 1e-6 to 10.")
@@ -124,7 +130,7 @@ class LrRangeOptions(ProbeOptions):
         print(sparkline(answer))
         print(answer.reason)
         if answer.suggestion is not None:
-            say(f"It is not set anywhere. To train with it, say: --lr {answer.suggestion:g}")
+            say(f"It is not set anywhere. To train with the middle of the band, say: --lr {answer.suggestion:g}")
 
 
 def sparkline(test: LrRange) -> str:
@@ -137,8 +143,18 @@ def sparkline(test: LrRange) -> str:
     low, high = min(test.smoothed), test.smoothed[0]
     heights = [min(1.0, (value - low) / (high - low)) if high > low else 0.0 for value in test.smoothed]
     blocks = "".join(BARS[round(height * (len(BARS) - 1))] for height in heights)
-    ends = f"{test.lr[0]:g}".ljust(len(blocks) - len(f"{test.lr[-1]:.2g}")) + f"{test.lr[-1]:.2g}"
-    return f"{blocks}\n{ends}   learning rate; the height is the smoothed loss, {low:.3f} to {high:.3f}"
+    last = f"{test.lr[len(blocks) - 1]:.2g}"
+    ends = f"{test.lr[0]:g}".ljust(len(blocks) - len(last)) + last
+    shown = f"{blocks}\n{_band(test, len(blocks))}" if test.band else blocks
+    return f"{shown}\n{ends}   learning rate; the height is the smoothed loss, {low:.3f} to {high:.3f}"
+
+
+def _band(test: LrRange, width: int) -> str:
+    """Draw a line under the rates that the tests point to."""
+    low, high = test.band or (0.0, 0.0)
+    step = test.lr[1] / test.lr[0] if len(test.lr) > 1 else 2.0
+    inside = [low / step**0.5 <= rate <= high * step**0.5 for rate in test.lr[:width]]
+    return f"{''.join('━' if each else ' ' for each in inside).rstrip()}   in this band: {low:g} to {high:g}"
 
 
 def _within(option: str, given: object, low: float, high: float) -> float:

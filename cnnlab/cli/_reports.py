@@ -11,8 +11,9 @@ from typing import Protocol
 from pydantic import TypeAdapter
 from tqdm import tqdm
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.cli._common import Right, loss, percent, say, table
-from cnnlab.formatting import augmented_test, count
+from cnnlab.formatting import augmented_test, count, loss4, points, points_range, when_measured
 from cnnlab.records import EpochRecord, Results, StepRecord
 from cnnlab.runs import Run, Store
 
@@ -90,13 +91,13 @@ class BarReport:
             self._since = record
         bar.set_description(f"epoch {record.epoch}/{self._run.config.epochs}", refresh=False)
         rate = f"{count(round(self._images_per_s))} images/s" if self._images_per_s else ""
-        bar.set_postfix_str(", ".join(filter(None, [f"loss {record.loss:.4f}", rate])), refresh=False)
+        bar.set_postfix_str(", ".join(filter(None, [f"loss {loss4(record.loss)}", rate])), refresh=False)
         bar.update(record.step - bar.n)
 
     def _epoch(self, record: EpochRecord) -> None:
         parts = [
             f"epoch {record.epoch}/{self._run.config.epochs}",
-            f"loss {record.running_loss:.4f}",
+            f"loss {loss4(record.loss)}",
             f"train {percent(record.train_sample)} (a sample of {count(record.train_sample.n)})",
             f"validation {percent(record.validation)}" if record.validation else "",
         ]
@@ -113,17 +114,20 @@ class BarReport:
 
 
 def results_table(results: Results) -> str:
-    """Write accuracy and loss of each whole set, after the last epoch and after the best."""
-    rows = []
+    """Write accuracy and loss of each whole set, after the last epoch and after the best, and the gap of each."""
+    rows, gaps = [], []
     wholes = {"last": results.final}
-    if results.best and results.best.epoch != results.final.epoch:
+    if results.best and results.best != results.final:
         wholes["best"] = results.best
     for which, scores in wholes.items():
         sets = [("train", scores.train), ("validation", scores.validation), ("test", scores.test)]
         if augmented := scores.test_augmented:
             sets.append((augmented_test(augmented), augmented))
+        where = f"{when_measured(scores)} ({which})"
         for name, score in sets:
             if score:
-                where = f"after epoch {scores.epoch} ({which})"
                 rows.append([where, name, percent(score), loss(score), count(score.n)])
-    return table(["network", "set (all of it)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
+        gap = gap_of(scores)
+        gaps.append(f"gap ({gap.sets}) {where}: {points(gap.value)}, 95 % interval {points_range(*gap.interval)}")
+    shown = table(["network", "set (all of it)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
+    return "\n".join([shown, *gaps])

@@ -2,8 +2,11 @@
 
 import json
 
+from cnnlab.analysis.diagnosis import evidence_of
+from cnnlab.analysis.verdict import verdict
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
+from cnnlab.formatting import loss4, moment
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS
@@ -38,7 +41,7 @@ def _row(run: Run, swept: bool) -> list[str]:
         percent(last.train_sample if last else None),
         percent(last.validation if last else None),
         percent(run.results.final.test if run.results else None),
-        run.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        moment(run.created_at),
     ]
 
 
@@ -57,11 +60,14 @@ class Show(OneRun, Reporting):
         print(f"Run {run.number}, “{run.name}”: {run.status}. {run.message or ''}".rstrip())
         if run.note:
             print(run.note)
+        print(" · ".join(f"{what} {moment(when)}" for what, when in run.moments.items()))
         print(f"\n{_settings(run)}")
         if epochs:
             print(f"\n{_epochs(epochs, run)}")
         if run.results:
             print(f"\n{results_table(run.results)}")
+        if not run.imported:
+            print(f"\n{verdict(run.name, evidence_of(run.status, run.config.dataset, epochs, run.results))}")
         print(f"\nIts files: {store.folder(run.id)}")
 
 
@@ -78,7 +84,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("mean step loss"),
+        Right("loss while trained"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),
@@ -90,12 +96,12 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
         (
             [
                 str(record.epoch),
-                f"{record.running_loss:.4f}",
+                loss4(record.loss),
                 loss(record.train_sample),
                 percent(record.train_sample),
                 loss(record.validation),
                 percent(record.validation),
-                "best" if record.epoch == run.best_epoch else "",
+                "best" if record.epoch == run.best_epoch and record.validation else "",
             ]
             for record in epochs
         ),

@@ -9,7 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field, create_model
 
-from cnnlab.analysis.outcomes import Outcome, judge, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, outcome
+from cnnlab.analysis.significance import sentences
+from cnnlab.analysis.significance.effects import to_choose, verdict
+from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import BarReport, JsonReport, Report
@@ -24,6 +27,7 @@ from cnnlab.sweeps import (
     SweepError,
     completed,
     grid,
+    is_grid,
     names,
     parse_axes,
     random_search,
@@ -150,7 +154,10 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
                 store.request(run.id, "stop")
     ended = _still(store, ids)
     if not as_json:
-        print(_results(store, [run for run in reversed(store.list()) if run.sweep == sweep]))
+        table_of_runs, conclusions = _results(store, [run for run in reversed(store.list()) if run.sweep == sweep])
+        print(table_of_runs)
+        for sentence in conclusions:
+            say(sentence)
     if any(run.status.resumable for run in ended):
         say(f"To go on with what was not finished: python -m cnnlab sweep --resume “{sweep}”")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
@@ -231,8 +238,10 @@ class _RunReport(BarReport):
         say(run.message or "")
 
 
-def _results(store: Store, runs: Sequence[Run]) -> str:
-    """Write the varied settings and the accuracy, the best first; then the runs without one."""
+def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:
+    """Return the varied settings and the accuracy as a table, the best first, then the runs without one; and what they
+    show, in sentences.
+    """
     configs = [run.config for run in runs]
     judged_by, settings = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
@@ -246,7 +255,28 @@ def _results(store: Store, runs: Sequence[Run]) -> str:
         Right(judged_by),
         "status",
     ]
-    return table(header, (_row(run, each, [getattr(run.config, s.name) for s in settings]) for run, each in rated))
+    rows = (_row(run, each, [getattr(run.config, s.name) for s in settings]) for run, each in rated)
+    return table(header, rows), _conclusions(store, runs, [each for _, each in rated if each], judged_by)
+
+
+def _conclusions(store: Store, runs: Sequence[Run], outcomes: Sequence[Outcome], judged_by: Judge) -> list[str]:
+    """Return in sentences what the runs show; none where nothing was measured."""
+    if not outcomes:
+        return []
+    configs, over = [run.config for run in runs], not any(run.status.active for run in runs)
+    axes = varied(configs)
+    settings = to_choose(axes)
+
+    def elsewhere() -> SeedSpread:
+        finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
+        known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
+        return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+
+    found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere) if over else None
+    said = [sentences.headline(outcomes, settings, judged_by, found, over)]
+    if not found:
+        return [*map(sentences.plain, said)]
+    return [*map(sentences.plain, said + sentences.effects(found, judged_by)), sentences.yardstick(found.spread)]
 
 
 def _row(run: Run, each: Outcome | None, values: Sequence[Any]) -> list[str]:

@@ -20,7 +20,7 @@ _CODES = {RunStatus.FINISHED: Exit.DONE, RunStatus.DIVERGED: Exit.DIVERGED, RunS
 class TrainOptions(Reporting):
     """Train a network here and now, beside whatever else is training; the dashboard shows it like any other run."""
 
-    name: str = Field(LEFT_OUT, description="What to call the run. Left out: its architecture and number.")
+    name: str = Field(LEFT_OUT, description="What to call the run. Left out: what tells it apart, and its number.")
     preset: str = Field(
         LEFT_OUT,
         description="Start from these settings; the options beside it change them. One of: "
@@ -31,7 +31,13 @@ class TrainOptions(Reporting):
     def cli_cmd(self) -> None:
         """Create the run, train it, and exit by how it ended."""
         name = self.name if "name" in self.model_fields_set else None
-        train_here(self._config(), lambda store, config: store.create(config, name, mine=True), self.as_json)
+
+        def begin(store: Store, config: TrainingConfig) -> Run:
+            from cnnlab.models import plain  # it loads torch, as `train_here` has by then
+
+            return store.create(config, name, mine=True, plain=plain(config))
+
+        train_here(self._config(), begin, self.as_json)
 
     def _config(self) -> TrainingConfig:
         given = {name: getattr(self, name) for name in SETTINGS if name in self.model_fields_set}

@@ -1,5 +1,6 @@
 """This module holds the commands import and export: weights come from a file, and what a run holds goes to a file."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +19,19 @@ _STATED = "what the file says, if cnnlab wrote it"
 
 
 class Import(BaseModel):
-    """Bring in weights from a safetensors file, to look inside the network. Nothing is trained."""
+    """Bring in weights from a file, to look inside the network. Nothing is trained."""
 
-    file: CliPositionalArg[str] = Field(description="The safetensors file to read.")
+    file: CliPositionalArg[str] = Field(
+        description="The file to read: safetensors, or a state_dict that torch.save has written (.pth, .pt)."
+    )
     architecture: str = Field(_STATED, description="Architecture of the network, such as SimpleCNN.")
     dataset: str = Field(_STATED, description="Dataset that the network was trained on.")
     normalisation: str = Field(_STATED, description="How pictures were normalised in training: half or dataset.")
     name: str = Field(LEFT_OUT, description="Name of the new run. Left out: the architecture and a number.")
+    match_names: bool = Field(
+        False,
+        description="Take tensors that have other names than cnnlab's, by shape and order, as listed without this.",
+    )
 
     def cli_cmd(self) -> None:
         """Check the file completely, then keep its weights as a run."""
@@ -43,9 +50,9 @@ class Import(BaseModel):
 
     def _bring(self, store: Store, path: Path) -> Run:
         from cnnlab import checkpoints
-        from cnnlab.models import weights_file
+        from cnnlab.models import pth, weights_file
 
-        with path.open("rb") as file:
+        with path.open("rb") as given, pth.as_safetensors(given) as file:
             header = weights_file.read_header(file)
             if header.config is None and not {"architecture", "dataset"} <= self.model_fields_set:
                 problem = header.problem or "This file does not say what its weights are of."
@@ -53,10 +60,22 @@ class Import(BaseModel):
             known = header.config or TrainingConfig()
             chosen = {name: getattr(self if name in self.model_fields_set else known, name) for name in _CHOICES}
             config, stated = weights_file.settings_for(header, **chosen)
-            tensors = weights_file.load(file, header, config)
+            names = weights_file.names_for(header, config)
+            if any(name != theirs for name, theirs in names.items()) and not self.match_names:
+                raise CommandError(Exit.SETTINGS, _other_names(names, config))
+            tensors = weights_file.load(file, header, config, names)
         facts = Imported(file=path.name, stated=stated, epoch=header.epoch if stated else None)
         name = self.name if "name" in self.model_fields_set else None
         return store.bring(config, lambda place: checkpoints.write(place, tensors, {}), facts, name)
+
+
+def _other_names(names: Mapping[str, str], config: TrainingConfig) -> str:
+    """Return the sentence that shows which tensor of the file would become which of the network's."""
+    pairs = "\n".join(f"  {theirs[:60]} → {name}" for name, theirs in names.items())
+    return (
+        f"The names in this file are not those of {config.architecture} here. By shape and order they would be:\n{pairs}\n"
+        "If that is right, say so with --match-names."
+    )
 
 
 class Export(OneRun):

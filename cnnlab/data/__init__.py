@@ -5,6 +5,6 @@ memory-mapped arrays, its sentences when something is missing, and the contract 
 """
 
 from cnnlab.data._dataset import DATASETS, Dataset
-from cnnlab.data._types import Arrays, DatasetInfo, DataUnavailableError
+from cnnlab.data._types import SAMPLE_WITHOUT_VALIDATION, Arrays, DatasetInfo, DataUnavailableError
 
-__all__ = ["DATASETS", "Arrays", "DataUnavailableError", "Dataset", "DatasetInfo"]
+__all__ = ["DATASETS", "SAMPLE_WITHOUT_VALIDATION", "Arrays", "DataUnavailableError", "Dataset", "DatasetInfo"]

@@ -10,6 +10,10 @@ Progress = Callable[[int, int], None]
 """Called with (done_bytes, total_bytes)."""
 
 
+SAMPLE_WITHOUT_VALIDATION = 5_000
+"""Size of the train sample where there is no validation set to match."""
+
+
 class DataUnavailableError(Exception):
     """`DataUnavailableError` says that a dataset cannot be had. Its text is one sentence for people: why, and what to
     do.
@@ -43,6 +47,13 @@ class DatasetInfo:
     """Whom to cite."""
     download_bytes: int
     """0 where nothing is downloaded."""
+    ground: tuple[float, ...] | None = None
+    """Colour that its pictures stand on, one number a channel, 0 to 1; None where each has a ground of its own."""
+
+    @property
+    def background(self) -> tuple[float, ...]:
+        """Return the colour for parts of a picture that have none: the ground, else the mean of all pictures."""
+        return self.mean if self.ground is None else self.ground
 
 
 @dataclass(frozen=True, eq=False)

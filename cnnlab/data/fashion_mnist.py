@@ -63,6 +63,7 @@ INFO = DatasetInfo(
     summary="Small grey pictures of ten kinds of clothes and shoes: easier than photographs.",
     source="Xiao, Rasul, Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017",
     download_bytes=sum(file.bytes for file in FILES),
+    ground=(0.0,),
 )
 
 

@@ -11,11 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnlab.data import Arrays, DatasetInfo
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, Arrays, DatasetInfo
 from cnnlab.schema import TrainingConfig
-
-SAMPLE_WITHOUT_VALIDATION = 5_000
-"""Size of the train sample where there is no validation set to match."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Data:
     std: tuple[float, ...]
     train: ImageSet
     train_sample: ImageSet
-    """A fixed part of `train`, as large as the validation set: measured after each epoch."""
+    """A fixed part of `train`, measured after each epoch: as many pictures as validation has, where train has as many."""
     validation: ImageSet | None
     test: ImageSet
 

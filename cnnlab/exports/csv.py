@@ -21,6 +21,7 @@ EPOCH_COLUMNS = (
     "validation_accuracy",
     "validation_pictures",
     "elapsed_s",
+    "training_loss",
 )
 STEP_COLUMNS = tuple(StepRecord.model_fields)
 
@@ -28,14 +29,19 @@ STEP_COLUMNS = tuple(StepRecord.model_fields)
 def epochs(records: Sequence[EpochRecord]) -> str:
     """Return the CSV text of epoch records, one line for each epoch.
 
-    The fields of a set that the run does not have are empty.
+    The fields of a set that the run does not have are empty. running_loss is the tutorial's figure, a mean over batches;
+    training_loss is the mean over pictures, without label smoothing.
     """
 
     def scores(score: Score | None) -> tuple[object, ...]:
         return ("", "", "") if score is None else (score.loss, score.accuracy, score.n)
 
     rows = (
-        (e.epoch, e.step, e.running_loss, *scores(e.train_sample), *scores(e.validation), e.elapsed_s) for e in records
+        (
+            *(e.epoch, e.step, e.running_loss, *scores(e.train_sample), *scores(e.validation), e.elapsed_s),
+            "" if e.training_loss is None else e.training_loss,
+        )
+        for e in records
     )
     return _lines(EPOCH_COLUMNS, rows)
 
@@ -43,7 +49,8 @@ def epochs(records: Sequence[EpochRecord]) -> str:
 def steps(records: Sequence[StepRecord]) -> str:
     """Return the CSV text of step records, one line for each record.
 
-    Loss and accuracy are means over the batches since the line before, in training mode.
+    Loss and accuracy are means over the pictures since the line before, in training mode and without label smoothing;
+    objective is what the optimizer saw where that is another number.
     """
     return _lines(STEP_COLUMNS, ([getattr(record, name) for name in STEP_COLUMNS] for record in records))
 
@@ -128,8 +135,8 @@ EXPORTS.register(
     "steps",
     Export(
         name="steps",
-        title="All steps",
-        help="CSV. Each line is the mean over the steps since the line before.",
+        title="Loss by step",
+        help="CSV. Where steps are quick, a line stands for all since the line before: their mean, lowest and highest loss.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: steps(source.store.steps(source.run.id)).encode(),

@@ -1,18 +1,20 @@
 """This module draws train, validation and test accuracy side by side, with the gap and how sure each number is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
-from cnnlab.figures.style import INK, TEMPLATE, TEST, TRAIN, VALIDATION, plain
-from cnnlab.formatting import augmented_test, count, percent, points
+from cnnlab.figures.style import INK, PATTERN, PERCENT_TICKS, TEMPLATE, plain
+from cnnlab.formatting import NARROW, augmented_test, count, percent, percent_range, points, points_range
 from cnnlab.records import FullScores, Score
 
 ROW_PX = 34
-COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+AUGMENTED = "x"
+"""Pattern of the bar of the test set with test-time augmentation."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,14 @@ class RunScores:
     name: str
     scores: FullScores
     colour: str = INK
-    """Of the run wherever else it is drawn: that of the dot before its name."""
+    """Of the run wherever else it is drawn; the sets are told apart by the pattern of their bars."""
 
 
 def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
-    """Draw one group of bars a run, each set measured whole: whiskers are 95 % intervals, the bracket is train minus
-    test.
+    """Draw one group of bars a run, each set measured whole: the bracket is the run's gap, between the sets it names.
 
-    Bars lie, so that names and numbers can be read on a telephone as well.
+    Whiskers are the 95 % intervals of accuracies on pictures that were not trained on; the accuracy on those trained on
+    has none, since it says nothing of other pictures. Bars lie, so that names and numbers can be read on a telephone as well.
     """
     figure = go.Figure()
     ticks: dict[float, str] = {}
@@ -39,16 +41,17 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
             text=f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · epoch {run.scores.epoch}',
             **{"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128},
         )
-        first = row + 1
+        rows: dict[str, float] = {}
         for set_name, score in _sets(run.scores):
             row += 1
+            rows[set_name] = row
             ticks[row] = f"{set_name} <b>{percent(score.accuracy)}</b>"
-            figure.add_trace(_bar(row, set_name, score))
-        _bracket(figure, first, row, run.scores)
+            figure.add_trace(_bar(row, set_name, score, run.colour, PATTERN[set_name]))
+        _bracket(figure, rows, run.scores)
         if augmented := run.scores.test_augmented:
             row += 1
             ticks[row] = f"{augmented_test(augmented)} <b>{percent(augmented.accuracy)}</b>"
-            figure.add_trace(_bar(row, "test", augmented, pattern="/"))
+            figure.add_trace(_bar(row, "test", augmented, run.colour, AUGMENTED))
         row += 1.6
     figure.update_layout(
         template=TEMPLATE,
@@ -57,7 +60,9 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
         showlegend=False,
         margin={"l": 140, "r": 8, "t": 8, "b": 44},  # room for "test, 6 views 94.1 %"
     )
-    figure.update_xaxes(range=[0, 1.42], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", title_text="accuracy")
+    figure.update_xaxes(
+        range=[0, 1.55], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=PERCENT_TICKS, title_text="accuracy"
+    )
     figure.update_yaxes(
         range=[row - 0.8, -0.6], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False, ticklen=6
     )
@@ -71,14 +76,13 @@ def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:
     yield "test", scores.test
 
 
-def _bar(row: float, set_name: str, score: Score, pattern: str = "") -> go.Bar:
-    low, high = interval95(score.accuracy, score.n)
-    return go.Bar(
-        x=[score.accuracy],
-        y=[row],
-        orientation="h",
-        marker={"color": COLOURS[set_name], "cornerradius": 3, "pattern": {"shape": pattern, "solidity": 0.2}},
-        error_x={
+def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> go.Bar:
+    said = f"{percent(score.accuracy)} of {count(score.n)} pictures"
+    whisker: dict[str, Any] | None = None
+    if set_name != "train":
+        low, high = interval95(score.accuracy, score.n)
+        said += f"<br>95{NARROW}% interval {percent_range(low, high)}"
+        whisker = {
             "type": "data",
             "symmetric": False,
             "array": [high - score.accuracy],
@@ -86,22 +90,33 @@ def _bar(row: float, set_name: str, score: Score, pattern: str = "") -> go.Bar:
             "color": INK,
             "thickness": 1.5,
             "width": 5,
+        }
+    return go.Bar(
+        x=[score.accuracy],
+        y=[row],
+        orientation="h",
+        marker={
+            "color": colour,
+            "cornerradius": 3,
+            "line": {"color": colour, "width": 1.5},
+            "pattern": {"shape": pattern, "size": 7, "solidity": 0.35},
         },
-        customdata=[
-            f"{percent(score.accuracy)} of {count(score.n)} pictures<br>95{chr(0x202F)}% interval "
-            f"{percent(low)} to {percent(high)}"
-        ],
+        error_x=whisker,
+        customdata=[said],
         hovertemplate=f"{set_name if score.views == 1 else augmented_test(score)}: %{{customdata}}<extra></extra>",
     )
 
 
-def _bracket(figure: go.Figure, first: float, last: float, scores: FullScores) -> None:
-    gap = scores.train.accuracy - scores.test.accuracy
+def _bracket(figure: go.Figure, rows: Mapping[str, float], scores: FullScores) -> None:
+    gap = gap_of(scores)
+    first, last = rows["train"], rows[gap.other_set]
     x = max(interval95(s.accuracy, s.n)[1] for _, s in _sets(scores)) + 0.025
     line: dict[str, Any] = {"type": "line", "line": {"color": INK, "width": 1.5}}
     figure.add_shape(x0=x, x1=x, y0=first, y1=last, **line)
     for y in (first, last):
         figure.add_shape(x0=x - 0.012, x1=x, y0=y, y1=y, **line)
     figure.add_annotation(
-        text=f"gap<br><b>{points(gap)}</b>", x=x, y=(first + last) / 2, xanchor="left", showarrow=False, align="left"
+        text=f"gap <b>{points(gap.value)}</b><br>{gap.sets}",
+        hovertext=f"95{NARROW}% interval {points_range(*gap.interval)}",
+        **{"x": x, "y": (first + last) / 2, "xanchor": "left", "showarrow": False, "align": "left"},
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.style import DASH, INK, RUN_COLOURS, SYMBOL, TEMPLATE, plain
+from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, TEMPLATE, plain
 from cnnlab.formatting import loss4, percent
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
@@ -26,13 +26,15 @@ class RunCurve:
     epochs: Sequence[EpochRecord]
     best_epoch: int | None
     results: Results | None = None
+    colour: str = INK
+    """Of the run wherever else it is drawn."""
 
 
 def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) -> go.Figure:
     """Draw train sample (solid) and validation (dashed) after each epoch, and the test set (diamonds) where it was
     measured.
 
-    A star marks each run's best epoch. Runs have the colours of `RUN_COLOURS`, in their order.
+    A star marks each run's best epoch.
     """
     figure = go.Figure()
     for number, run in enumerate(runs):
@@ -42,7 +44,9 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     figure.update_layout(template=TEMPLATE, height=height_px + legend_px, hovermode="closest")
     figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
     if measure == "accuracy":
-        figure.update_yaxes(tickformat=".0%")
+        figure.update_yaxes(tickformat=PERCENT_TICKS)
+    else:
+        figure.update_yaxes(exponentformat="power")  # by itself, Plotly writes 7e14 as 700T
     figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
     if not any(run.epochs or run.results for run in runs):
         figure.update_yaxes(range=(0, 1), showticklabels=False)  # by itself, Plotly would go from -100 % to 400 %
@@ -52,7 +56,7 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
 
 
 def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter]:
-    colour = RUN_COLOURS[number % len(RUN_COLOURS)]
+    colour = run.colour
     shared: dict[str, Any] = {"legendgroup": f"run {number}", "name": plain(run.name)}
     sets = {"train": "train sample", "validation": "validation"}
     for set_name, words in sets.items():

@@ -16,11 +16,17 @@ DASH = {"train": "solid", "validation": "dash", "test": "dot"}
 
 SYMBOL = {"train": "circle", "validation": "square", "test": "diamond"}
 
+PATTERN = {"train": "", "validation": "/", "test": "."}
+"""How a bar is filled whose colour is its run: whole, striped, dotted, as the lines of the same sets are dashed."""
+
 RUN_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00", "#7F7F7F")
 """One a run where several are drawn together: Okabe and Ito's, its yellow darkened so that it shows on white."""
 
 INK = "#737B8B"
 """A grey that reads on white and on black alike: figures are drawn without knowing the reader's theme."""
+
+PERCENT_TICKS = ".1~%"
+"""Shares on an axis: 25 %, and 63.5 % where the ticks stand close, which whole percents would show twice."""
 
 TEMPLATE = go.layout.Template(
     layout=go.Layout(

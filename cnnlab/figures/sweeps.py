@@ -8,7 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
-from cnnlab.figures.style import DASH, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
+from cnnlab.analysis.significance.seed_spread import SeedSpread
+from cnnlab.figures.style import DASH, PERCENT_TICKS, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import NARROW, percent
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
@@ -19,11 +20,19 @@ MOST_TICKS = 8
 COLOURS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 
-def over_setting(outcomes: Sequence[Outcome], axis: Setting, judged_by: Judge, *, joined: bool = True) -> go.Figure:
+def over_setting(
+    outcomes: Sequence[Outcome],
+    axis: Setting,
+    judged_by: Judge,
+    *,
+    joined: bool = True,
+    spread: SeedSpread | None = None,
+) -> go.Figure:
     """Draw the accuracy over the values of one setting: a mark a run, for train and for the judging set.
 
     `joined`: a line through the means of the runs that share a value (a dash, where the values are words). Not for
-    random draws, where each value is another and a line would follow the noise of the other settings.
+    random draws, where each value is another and a line would follow the noise of the other settings. `spread`: what
+    luck does to a run; the means on the judging set then have bars, their 95 % intervals, where runs share a value.
     """
     figure = go.Figure()
     values = ordered({each.value(axis) for each in outcomes}, axis)
@@ -32,24 +41,25 @@ def over_setting(outcomes: Sequence[Outcome], axis: Setting, judged_by: Judge, *
         runs = [(places[each.value(axis)], each) for each in outcomes]
         figure.add_trace(_marks(runs, set_name, judged_by, axis))
         if joined and len(values) > 1:
-            figure.add_trace(_line(outcomes, places, set_name, axis))
+            figure.add_trace(_line(outcomes, places, set_name, axis, spread if set_name == judged_by else None))
     figure.update_layout(template=TEMPLATE, height=340, hovermode="closest")
-    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=".0%")
+    figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=PERCENT_TICKS)
     figure.update_xaxes(title_text=axis.label.lower(), **_ticks(values, places, axis, joined))
     return figure
 
 
-def heat_map(outcomes: Sequence[Outcome], across: Setting, up: Setting, judged_by: Judge) -> go.Figure:
-    """Draw the mean accuracy of the judging set for each pair of values; ★ marks the best."""
+def heat_map(
+    outcomes: Sequence[Outcome], across: Setting, up: Setting, judged_by: Judge, best: Sequence[Outcome] | None = None
+) -> go.Figure:
+    """Draw the mean accuracy of the judging set for each pair of values; ★ marks the `best`, where there is one."""
     columns = ordered({each.value(across) for each in outcomes}, across)
     rows = ordered({each.value(up) for each in outcomes}, up)
     groups = means(outcomes, (across, up))
-    best = max(groups.values(), key=accuracy)
     cells = [[groups.get((x, y), []) for x in columns] for y in rows]
     figure = go.Figure(
         go.Heatmap(
             z=[[100 * accuracy(cell) if cell else None for cell in line] for line in cells],
-            text=[[_number(cell, "★ " if cell is best else "") for cell in line] for line in cells],
+            text=[[_number(cell, "★ " if best and best[0] in cell else "") for cell in line] for line in cells],
             customdata=[[_spread(cell) for cell in line] for line in cells],
             texttemplate="%{text}",
             hovertemplate=f"{plain(across.label.lower())} %{{x}} · {plain(up.label.lower())} %{{y}}<br>"
@@ -141,15 +151,19 @@ def _marks(runs: Sequence[tuple[float, Outcome]], set_name: str, judged_by: Judg
     )
 
 
-def _line(outcomes: Sequence[Outcome], places: dict[Any, float], set_name: str, axis: Setting) -> go.Scatter:
+def _line(
+    outcomes: Sequence[Outcome], places: dict[Any, float], set_name: str, axis: Setting, spread: SeedSpread | None
+) -> go.Scatter:
     points = sorted(
-        (places[value], mean(_score(each, set_name) for each in group))
+        (places[value], mean(_score(each, set_name) for each in group), len(group))
         for (value,), group in means(outcomes, [axis]).items()
     )
+    bars = [spread.band(n) if spread and n > 1 else None for _, _, n in points]
     words = not _numeric(list(places))
     return go.Scatter(
-        x=[place for place, _ in points],
-        y=[level for _, level in points],
+        x=[place for place, _, _ in points],
+        y=[level for _, level, _ in points],
+        error_y={"type": "data", "array": bars, "visible": any(bars), "thickness": 1.5, "width": 6},
         mode="markers" if words else "lines",
         marker={"symbol": "line-ew", "size": 36, "line": {"color": COLOURS[set_name], "width": 2}},
         legendgroup=set_name,

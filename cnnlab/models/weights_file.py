@@ -22,6 +22,7 @@ from cnnlab.files import safetensors_header
 from cnnlab.files.safetensors_header import HeaderError, TensorEntry
 from cnnlab.formatting import count
 from cnnlab.models._configured import ConfigError, build, complete
+from cnnlab.models._weight_names import AmbiguousError, matched
 from cnnlab.schema import SETTINGS, TrainingConfig, complaints
 
 MOST_HEADER_BYTES = 1_000_000
@@ -34,7 +35,7 @@ _WORDS = {
     torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
 _STRANGERS = {
-    b"PK\x03\x04": "a ZIP archive, as PyTorch's own .pt and .pt2 files are",
+    b"PK\x03\x04": "a ZIP archive",
     b"\x80": "a pickle, which can run any program",
     b"\x89HDF": "an HDF5 file",
     b"\x1f\x8b": "a gzip archive",
@@ -60,6 +61,8 @@ class Header:
     """The epoch it says it is from."""
     problem: str | None
     """Why the settings it states cannot be used, in a sentence."""
+    order: tuple[str, ...] | None = None
+    """The names of its tensors in the order of their modules; None where it does not say."""
 
 
 def export(content: bytes, config: TrainingConfig | None, epoch: int | None) -> bytes:
@@ -86,7 +89,7 @@ def read_header(file: BinaryIO) -> Header:
         header = safetensors_header.read(file, MOST_HEADER_BYTES)
     except HeaderError:
         raise WeightsError(_no_safetensors(None)) from None
-    return Header(header.size_bytes, header.tensors, *_stated(header.metadata))
+    return Header(header.size_bytes, header.tensors, *_stated(header.metadata), _order(header.metadata))
 
 
 def settings_for(header: Header, architecture: str, dataset: str, normalisation: str) -> tuple[TrainingConfig, bool]:
@@ -108,13 +111,39 @@ def settings_for(header: Header, architecture: str, dataset: str, normalisation:
         raise WeightsError(str(error)) from None
 
 
-def load(file: BinaryIO, header: Header, config: TrainingConfig) -> dict[str, Tensor]:
+def names_for(header: Header, config: TrainingConfig) -> dict[str, str]:
+    """Return for each tensor of the network, in its own order, the name that the file has for it.
+
+    Names that differ are matched by their ends, or by shape and order; a person should see them before they are used.
+    Raises WeightsError where the file does not hold exactly the tensors of the architecture.
+    """
+    wanted = {name: tuple(tensor.shape) for name, tensor in _wanted(config).items()}
+    given = {name: entry.shape for name, entry in header.tensors.items()}
+    try:
+        names = matched(wanted, given, header.order)
+    except AmbiguousError as error:
+        raise WeightsError(
+            f"The tensors of {str(error)[:LONGEST_NAME]} have the same shape, and this file does not keep their order: "
+            "which is which cannot be told. Save it with torch.save, which keeps the order, or with the names that an "
+            "export of cnnlab has."
+        ) from None
+    names = names or {name: name for name in wanted}
+    _refuse_misfits(header, _wanted(config), names, config)
+    return names
+
+
+def load(
+    file: BinaryIO, header: Header, config: TrainingConfig, names: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
     """Read the weights, in the network's own order. `file` stands behind its header. Raises WeightsError where they are
     not exactly those of the architecture, or hold a value that is no finite number; nothing large is read before
     that is sure.
+
+    `names`: what the file calls each tensor of the network, as `names_for` found; without it, the names are the same.
     """
     wanted = _wanted(config)
-    _refuse_misfits(header, wanted, config)
+    theirs = names or {name: name for name in wanted}
+    _refuse_misfits(header, wanted, theirs, config)
     numbers = sum(tensor.nbytes for tensor in wanted.values())
     data = file.read(numbers + 1)
     if len(data) != numbers:
@@ -131,16 +160,27 @@ def load(file: BinaryIO, header: Header, config: TrainingConfig) -> dict[str, Te
         ) from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise WeightsError(f"{name} in this file holds values that are no finite numbers: its training had failed.")
-    return {name: tensors[name] for name in wanted}
+            raise WeightsError(
+                f"{name[:LONGEST_NAME]} in this file holds values that are no finite numbers: its training had failed."
+            )
+    return {name: tensors[theirs[name]] for name in wanted}
 
 
 def _no_safetensors(what: str | None) -> str:
     but = f" but {what}" if what else ""
     return (
-        f"This is no safetensors file{but}: cnnlab opens nothing else, because a safetensors file holds numbers and no "
-        "program. Write it with safetensors.torch.save_file and try again."
+        f"This is no safetensors file{but}: cnnlab opens that, and the state_dict that torch.save has written as a .pth or "
+        ".pt file. Write it with safetensors.torch.save_file and try again."
     )
+
+
+def _order(metadata: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the order of the tensors that a file states, as one that `models/pth` has converted does."""
+    try:
+        order = json.loads(metadata["order"])
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None
+    return tuple(order) if isinstance(order, list) and all(isinstance(name, str) for name in order) else None
 
 
 def _stated(metadata: Mapping[str, Any]) -> tuple[TrainingConfig | None, int | None, str | None]:
@@ -168,25 +208,29 @@ def _wanted(config: TrainingConfig) -> dict[str, Tensor]:
     return dict(network.state_dict())
 
 
-def _refuse_misfits(header: Header, wanted: Mapping[str, Tensor], config: TrainingConfig) -> None:
+def _refuse_misfits(
+    header: Header, wanted: Mapping[str, Tensor], theirs: Mapping[str, str], config: TrainingConfig
+) -> None:
     network = f"{config.architecture} for {config.dataset}"
     for there, here, sentence in (
-        (wanted, header.tensors, "This file lacks {names}, which {network} has."),
-        (header.tensors, wanted, "This file holds {names}, which {network} does not have."),
+        (theirs.values(), header.tensors, "This file lacks {names}, which {network} has."),
+        (header.tensors, theirs.values(), "This file holds {names}, which {network} does not have."),
     ):
         names = [name for name in there if name not in here]
         if names:
             raise WeightsError(f"{sentence.format(names=_names(names), network=network)} {_CHOOSE}")
     for name, tensor in wanted.items():
-        entry = header.tensors[name]
+        called = theirs[name]
+        entry = header.tensors[called]
         if entry.shape != tuple(tensor.shape):
             raise WeightsError(
-                f"{name} is {_by(entry.shape)} in this file, but {_by(tuple(tensor.shape))} in {network}. {_CHOOSE}"
+                f"{called[:LONGEST_NAME]} is {_by(entry.shape)} in this file, but {_by(tuple(tensor.shape))} in {network}. "
+                f"{_CHOOSE}"
             )
         if entry.dtype != _WORDS[tensor.dtype]:
             raise WeightsError(
-                f"{name} holds numbers of the type {entry.dtype[:LONGEST_NAME]} in this file, but cnnlab keeps them as "
-                f"{_WORDS[tensor.dtype]}. Convert them, with model.float() say, and save them again."
+                f"{called[:LONGEST_NAME]} holds numbers of the type {entry.dtype[:LONGEST_NAME]} in this file, but cnnlab "
+                f"keeps them as {_WORDS[tensor.dtype]}. Convert them, with model.float() say, and save them again."
             )
 
 

@@ -5,14 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from cnnlab.records import EpochRecord, Results, RunStatus
+from cnnlab.records import EpochRecord, Phase, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
 CheckpointKind = Literal["weights", "state"]
+
+MEASURE = "measure"
+"""Request to a worker, made while a run waits: measure the run where it stands, and train nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +75,23 @@ class Run:
     results: Results | None
     environment: Mapping[str, Any]
     """Machine, versions, threads: what is needed to tell two runs' surroundings apart."""
+    phase: Phase | None
+    """What the running process was doing when it last said so; None for a run that is not running."""
+    announced_s: float | None
+    """Seconds from asking for the run to its result, as they were announced; None where nothing was."""
     command: str | None
-    """Request to the running process: "stop", "pause" or None."""
+    """Request to the process that runs it: "stop", "pause", MEASURE or None."""
     fault: str | None
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
+
+    @property
+    def moments(self) -> dict[str, datetime]:
+        """Return when the run was created, when it first started to train and when it ended, as far as it has come."""
+        if self.status is RunStatus.IMPORTED:
+            return {"Brought here": self.created_at}
+        ended = "Finished" if self.status is RunStatus.FINISHED else "Ended"
+        known = {"Created": self.created_at, "Started": self.started_at, ended: self.finished_at}
+        return {what: when for what, when in known.items() if when}
 
     @property
     def imported(self) -> Imported | None:
@@ -89,6 +106,16 @@ class Run:
             stated=facts.get("stated") is True,
             epoch=epoch if isinstance(epoch, int) else None,
         )
+
+    @property
+    def measurable(self) -> bool:
+        """Return whether the run may be measured where it stands, which nobody has done yet."""
+        return self.status.measurable and self.step > 0 and self.results is None
+
+    @property
+    def only_measured(self) -> bool:
+        """Return whether the run waits or is at work to be measured where it stands, not to be trained."""
+        return self.status.active and self.command == MEASURE
 
     def states(self, epoch: int) -> tuple[TrainingConfig | None, int | None]:
         """Return the settings and the epoch that a file with the run's weights of `epoch` may state.
@@ -124,16 +151,19 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A `Curve` holds a run's steps as columns of equal length.
+    """A `Curve` holds the losses of a run's steps as columns of equal length, thinned where the run is long.
 
-    Each point is the mean over the steps since the point before, and stands at the last of these steps.
+    Each point stands for the steps since the point before, and stands at the last of these steps.
     """
 
+    width: int
+    """Number of steps that a point stands for; 1: each point is a record, which may stand for several steps itself."""
     step: list[int]
-    epoch: list[int]
     loss: list[float]
-    accuracy: list[float]
-    lr: list[float]
+    """Mean over the steps."""
+    least: list[float]
+    """Lowest loss of a single step, so that none is lost in the mean."""
+    greatest: list[float]
 
 
 def run_of(row: Mapping[str, Any]) -> Run:
@@ -172,6 +202,8 @@ def run_of(row: Mapping[str, Any]) -> Run:
         last_epoch=reported["last_record"],
         results=reported["results"],
         environment=reported["environment"] or {},
+        phase=_read(Phase.model_validate_json, row["phase"]) if row["status"] == RunStatus.RUNNING else None,
+        announced_s=row["announced_s"],
         command=row["command"],
         fault=fault,
     )
@@ -191,11 +223,12 @@ def _results(results: str) -> Results:
     return Results.model_validate_json(results)
 
 
-def _environment(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=4096)
+def _environment(text: str) -> Mapping[str, Any]:
     environment = json.loads(text)
     if not isinstance(environment, dict):
         raise ValueError("not an object")
-    return environment
+    return MappingProxyType(environment)
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:

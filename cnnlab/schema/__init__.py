@@ -2,6 +2,7 @@
 
 from cnnlab.schema.config import (
     GROUPS,
+    VIEWS,
     AugmentationName,
     DeviceName,
     ModeName,
@@ -12,16 +13,28 @@ from cnnlab.schema.config import (
     TrainingConfig,
     ViewsName,
 )
-from cnnlab.schema.describe import FOLLOWING, SETTINGS, Setting, complaints, differences, names_affecting, narrowed
+from cnnlab.schema.describe import (
+    FOLLOWING,
+    SETTINGS,
+    Fault,
+    Setting,
+    complaints,
+    differences,
+    faults,
+    names_affecting,
+    narrowed,
+)
 from cnnlab.schema.field import Affected
 
 __all__ = [
     "FOLLOWING",
     "GROUPS",
     "SETTINGS",
+    "VIEWS",
     "Affected",
     "AugmentationName",
     "DeviceName",
+    "Fault",
     "ModeName",
     "NormalisationName",
     "OptimizerName",
@@ -32,6 +45,7 @@ __all__ = [
     "ViewsName",
     "complaints",
     "differences",
+    "faults",
     "names_affecting",
     "narrowed",
 ]

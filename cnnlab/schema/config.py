@@ -18,6 +18,9 @@ ModeName = Literal["exact", "fast"]
 PrecisionName = Literal["float32", "bfloat16"]
 ViewsName = Literal["none", "mirror", "mirror_shift"]
 
+VIEWS: dict[ViewsName, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
+"""Number of views of a picture that each kind of test-time augmentation averages."""
+
 
 class TrainingConfig(BaseModel):
     """A `TrainingConfig` holds all settings of one run.
@@ -33,7 +36,7 @@ class TrainingConfig(BaseModel):
         setting(
             "main",
             "Architecture",
-            "The kind of network: how its layers follow each other.",
+            "The kind of network: which layers it has, and in which order.",
             affects={"shape"},
             registry="architecture",
             known_of_weights=True,
@@ -50,7 +53,7 @@ class TrainingConfig(BaseModel):
         setting(
             "main",
             "Learning rate",
-            "How far each step moves the weights: too small learns slowly, too large never settles.",
+            "How far each step moves the weights. Too small: it learns slowly. Too large: it never settles.",
             log=True,
             affects={"course"},
             side_by_side=True,
@@ -61,8 +64,8 @@ class TrainingConfig(BaseModel):
         setting(
             "main",
             "Dropout",
-            "Share of the classifier head's activations set to zero at each training step, against overfitting. "
-            "Left out: as the architecture has it.",
+            "At each training step this share of the values in the classifier head is set to zero, against overfitting. "
+            "Until you choose one, it is the architecture's own value.",
             affects={"shape"},
             tries=(0.0, 0.25, 0.5),
             follows_architecture=True,
@@ -74,7 +77,7 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Dataset",
-            "The pictures the network learns from.",
+            "The pictures that the network learns from.",
             affects={"data", "shape"},
             tries="itself",
             registry="dataset",
@@ -87,8 +90,9 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Validation pictures",
-            "Taken out of the training set to choose by, so that the test set stays unseen. "
-            "0 trains on everything, as the tutorial does.",
+            "So many training pictures are put aside and never trained on. They show which settings are better, so that "
+            "the test set stays unseen until the end. They are drawn at random, not class by class: of few pictures, some "
+            "classes get more than others. 0: train on all of them, as the tutorial does.",
             unit="pictures",
             affects={"data"},
             tries=(1_000, 5_000, 10_000),
@@ -99,7 +103,7 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Training pictures",
-            "Train on so many pictures only, chosen by the seed: faster, and easier to overfit. Left out: all.",
+            "Train on only so many pictures. Fewer train faster, and overfit sooner. Without a number: on all of them.",
             unit="pictures",
             affects={"data"},
             tries=(1_000, 5_000, 20_000),
@@ -110,7 +114,8 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Normalisation",
-            "half: (value - 0.5) / 0.5, as in the tutorial. dataset: each channel's own mean and deviation.",
+            "How the values of a picture are scaled before the network sees them. half: (value - 0.5) / 0.5, as in the "
+            "tutorial. dataset: minus the mean of each colour channel, divided by its standard deviation.",
             affects={"contents"},
             known_of_weights=True,
         ),
@@ -120,9 +125,9 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Augmentation",
-            "Changes each training picture a little each time: mirrored (flip), or mirrored and shifted by up to "
-            "4 pixels (flip_crop), with a square covered as well (flip_crop_cutout). alternating: mirrored in every "
-            "other epoch, and shifted by up to 2 pixels.",
+            "Changes each training picture a little every time it is shown. flip: mirrored or not, at random. flip_crop: "
+            "also shifted by up to 4 pixels. flip_crop_cutout: also with a square covered. alternating: mirrored in "
+            "every other epoch, and shifted by up to 2 pixels.",
             affects={"speed", "step"},
             words={"flip_crop": "flip + crop", "flip_crop_cutout": "flip + crop + cutout"},
         ),
@@ -132,7 +137,8 @@ class TrainingConfig(BaseModel):
         setting(
             "network",
             "Batch normalisation",
-            "Normalises each channel over the batch after every convolution. Left out: as the architecture has it.",
+            "After each convolution, brings every channel to mean 0 and spread 1 over the batch. Until you choose, it is "
+            "as the architecture has it.",
             affects={"shape"},
             follows_architecture=True,
             known_of_weights=True,
@@ -154,7 +160,7 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Momentum",
-            "How much of the last step sgd, nesterov and muon keep; the Adam family ignores it.",
+            "How much of the last step is added to the next one. sgd, nesterov and muon use it; adam and adamw do not.",
             affects={"speed", "step"},
             tries=(0.0, 0.9, 0.99),
             side_by_side=True,
@@ -166,7 +172,8 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Weight decay",
-            "Pulls every weight towards zero a little at each step, against overfitting.",
+            "Pulls weights towards zero a little at each step, against overfitting. Under muon it cannot move the kernels "
+            "of convolutions, whose length is fixed, only all other weights.",
             log=True,
             affects={"speed", "step"},
             tries=(0.0, 0.001, 0.01),
@@ -179,7 +186,7 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Batch size",
-            "Pictures averaged into one step.",
+            "How many pictures the network looks at for one step.",
             unit="pictures",
             affects={"speed", "step"},
         ),
@@ -189,8 +196,9 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Learning-rate schedule",
-            "constant; linear: falls straight to zero; cosine: falls smoothly to zero; "
-            "one_cycle: rises for the first 30 % of steps, then falls.",
+            "How the learning rate changes during the training. constant: not at all. linear: it falls to zero in a straight "
+            "line. cosine: it falls to zero in a smooth curve. one_cycle: it rises for the first 30 % of the steps, "
+            "then falls.",
             affects={"course"},
             words={"one_cycle": "one-cycle"},
             side_by_side=True,
@@ -202,7 +210,7 @@ class TrainingConfig(BaseModel):
         setting(
             "optimizer",
             "Label smoothing",
-            "Asks for slightly less than certainty: shares this much among all classes.",
+            "Asks the network to be a little less than certain: this share of the certainty is spread over all classes.",
             affects={"step"},
             tries=(0.0, 0.05, 0.1),
         ),
@@ -213,7 +221,9 @@ class TrainingConfig(BaseModel):
         setting(
             "machine",
             "Seed",
-            "Start of every random choice: the same seed repeats the same run.",
+            "Start of every random choice. With the same settings on the same machine the same seed repeats the same run: "
+            "bit for bit on a processor, and on a GPU with exact arithmetic; in fast arithmetic a GPU rounds a little "
+            "differently each time.",
             affects={"contents", "step"},
             tries="next",
             side_by_side=True,
@@ -224,7 +234,7 @@ class TrainingConfig(BaseModel):
         setting(
             "machine",
             "Device",
-            "Where to compute. auto: the GPU where there is one.",
+            "Which part of the machine computes. auto: the graphics processor (GPU) where there is one, else the CPU.",
             affects={"speed", "step"},
             tries="itself",
         ),
@@ -244,8 +254,8 @@ class TrainingConfig(BaseModel):
         setting(
             "machine",
             "Precision",
-            "bfloat16 multiplies with 8 instead of 24 significant bits: quicker, and a little rougher. Used only where "
-            "the hardware has it; the run says what it used.",
+            "How exactly numbers are multiplied. bfloat16 keeps 8 bits instead of 24: quicker, and a little rougher. It is "
+            "used only where the hardware has it; the run says what it used.",
             affects={"speed", "step"},
             tries="itself",
         ),
@@ -255,8 +265,9 @@ class TrainingConfig(BaseModel):
         setting(
             "data",
             "Test-time augmentation",
-            "At the end, also measures the test set on several views of each picture: mirrored, or mirrored and "
-            "shifted by a pixel. Always shown beside the plain accuracy, under its own name.",
+            "At the end, measures the test set a second time, with several versions of each picture: mirrored, or mirrored "
+            "and shifted by a pixel. The answers are averaged; versions that are not shifted count twice as much. That "
+            "accuracy stands beside the plain one, under its own name.",
             affects={"measure"},
             side_by_side=True,
         ),

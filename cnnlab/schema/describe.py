@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -111,20 +111,32 @@ def narrowed(config: TrainingConfig, *what: Affected) -> TrainingConfig:
     return config.model_copy(update={name: s.default for name, s in SETTINGS.items() if name not in kept})
 
 
-def complaints(error: ValidationError) -> list[str]:
-    """Return one sentence for each fault in a config: the field's name, the allowed range and what was given."""
-    sentences = []
+class Fault(NamedTuple):
+    """A `Fault` says what is wrong with a config, and in which settings."""
+
+    sentence: str
+    settings: tuple[str, ...]
+
+
+def faults(error: ValidationError) -> list[Fault]:
+    """Return what is wrong with a config, one fault a field: its name, the allowed range and what was given."""
+    found = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
         setting = SETTINGS.get(name)
         if setting is None:
-            sentences.append(f"{name} is not a setting. The settings are: {', '.join(SETTINGS)}.")
+            found.append(Fault(f"{name} is not a setting. The settings are: {', '.join(SETTINGS)}.", ()))
             continue
         given = repr(fault["input"])
         shown = given if len(given) <= 40 else given[:37] + "..."
         unit = f" {setting.unit}" if setting.unit else ""
-        sentences.append(f"{setting.label} ({name}) must be {setting.range}{unit}, not {shown}.")
-    return list(dict.fromkeys(sentences))
+        found.append(Fault(f"{setting.label} ({name}) must be {setting.range}{unit}, not {shown}.", (name,)))
+    return list(dict.fromkeys(found))
+
+
+def complaints(error: ValidationError) -> list[str]:
+    """Return one sentence for each fault in a config."""
+    return [fault.sentence for fault in faults(error)]
 
 
 def differences(a: TrainingConfig, b: TrainingConfig) -> Iterator[tuple[Setting, Any, Any]]:

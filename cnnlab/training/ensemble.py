@@ -23,6 +23,7 @@ from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.forward import training_forward
 from cnnlab.training.engine.graphed_steps import unrecorded
 from cnnlab.training.engine.precision import arithmetic
+from cnnlab.training.engine.steps import Taken
 from cnnlab.training.fit import Fit, TrainingState
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.schedules import lr_at
@@ -128,7 +129,7 @@ class Ensemble:
         found = self._replay.take(place.step_in_epoch, last, lrs)
         taken_s = time.perf_counter() - started
         for index, (fit, member) in enumerate(zip(self.fits, self._members, strict=True)):
-            member.found = found[:, 0, index].tolist(), found[:, 1, index].tolist()
+            member.found = Taken(*found[:, :, index].T.tolist())
             fit.place.elapsed_s += taken_s
 
     def _news(self, act: Callable[[Fit], StepRecord | EpochRecord]) -> Iterator[tuple[int, News]]:
@@ -179,16 +180,16 @@ class _Fit(Fit):
 
 
 class _Member:
-    """A `_Member` hands the losses and accuracies that the ensemble computed for one run to that run's `Fit`."""
+    """A `_Member` hands what the ensemble measured for one run to that run's `Fit`."""
 
     def __init__(self) -> None:
         self.order = torch.empty(0, dtype=torch.int64)
-        self.found: tuple[list[float], list[float]] = ([], [])
+        self.found = Taken([], [], [])
 
     def begin_epoch(self, epoch: int, order: Tensor, seed: int) -> None:
         self.order = order
 
-    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> Taken:
         return self.found
 
 
@@ -231,7 +232,7 @@ class _Forward(nn.Module):
 
 def _step(
     fits: Sequence[Fit], stacked: dict[str, Tensor], images: Tensor, labels: Tensor, plan: Plan
-) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
     """Return the function that takes one optimizer step of every run; see `cnnlab.training.engine.cuda_graph.Step`.
 
     It keeps no Fit: nothing here may hold itself alive.
@@ -247,13 +248,14 @@ def _step(
         logits: Tensor = functional_call(forward, tensors, (pictures,))
         return logits
 
-    def step(batch: Tensor) -> tuple[Tensor, Tensor]:
+    def step(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         wanted = labels.index_select(0, batch.flatten())
         pictures = to_network(images.index_select(0, batch.flatten()), mean, std, free_rounding=free_rounding)
         with arithmetic(plan.precision, pictures.device):
             logits = vmap(one)(named, pictures.view(*batch.shape, *pictures.shape[1:])).flatten(0, 1).float()
-        losses = F.cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing).view(batch.shape).mean(1)
-        losses.sum().backward()  # type: ignore[no-untyped-call]  # no run's loss depends on another's weights
+        objectives = F.cross_entropy(logits, wanted, reduction="none", label_smoothing=smoothing)
+        objectives = objectives.view(batch.shape).mean(1)
+        objectives.sum().backward()  # type: ignore[no-untyped-call]  # no run's loss depends on another's weights
         for name, tensor in trained.items():
             assert tensor.grad is not None
             for parameter, gradient in zip(owners[name], tensor.grad, strict=True):
@@ -262,6 +264,10 @@ def _step(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        return losses.detach(), (logits.detach().argmax(1) == wanted).view(batch.shape).float().mean(1)
+        logits, objectives = logits.detach(), objectives.detach()
+        losses = objectives
+        if smoothing:
+            losses = F.cross_entropy(logits, wanted, reduction="none").view(batch.shape).mean(1)
+        return objectives, losses, (logits.argmax(1) == wanted).view(batch.shape).float().mean(1)
 
     return step

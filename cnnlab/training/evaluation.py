@@ -4,7 +4,7 @@ Pictures are not augmented, unless a caller asks for test-time augmentation by n
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.records import FullScores, Score
-from cnnlab.schema import PrecisionName, ViewsName
+from cnnlab.schema import VIEWS, PrecisionName, ViewsName
 from cnnlab.training.engine.precision import arithmetic
 
 BATCH = 500
 """Number of pictures in one forward pass of measuring: large enough to be quick, small enough for a laptop's memory."""
-VIEWS: dict[ViewsName, int] = {"none": 1, "mirror": 2, "mirror_shift": 6}
-"""Number of views of a picture that each kind of test-time augmentation averages."""
+Tell = Callable[[str, int, int, int], None]
+"""Function that is told how far a measuring is: the name of the set, views of each picture, pictures done, pictures in all.
+
+It is told of 0 pictures first, and of all once their answers are there: on a GPU the batches before are only asked for.
+"""
 
 
 @torch.no_grad()
@@ -29,6 +32,7 @@ def evaluate(
     std: tuple[float, ...],
     precision: PrecisionName = "float32",
     views: ViewsName = "none",
+    tell: Tell = lambda *_: None,
 ) -> Score:
     """Return the loss (mean cross entropy, nats) and accuracy (0 to 1) of `model` over the whole of `images`.
 
@@ -40,6 +44,7 @@ def evaluate(
     try:
         losses, right = [], []
         for start in range(0, len(images), BATCH):
+            tell(images.name, VIEWS[views], start, len(images))
             labels = images.labels[start : start + BATCH]
             pictures = to_network(images.images[start : start + BATCH], mean, std)
             logits = torch.zeros((), device=pictures.device)
@@ -51,6 +56,7 @@ def evaluate(
     finally:
         model.train(was_training)
     loss = math.fsum(torch.stack(losses).tolist())  # Python's own floats: MPS has no float64; one wait for the device
+    tell(images.name, VIEWS[views], len(images), len(images))
     return Score(
         loss=loss / len(images),
         accuracy=int(torch.stack(right).sum().item()) / len(images),
@@ -80,7 +86,12 @@ def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor
 
 
 def full_scores(
-    model: nn.Module, data: Data, epoch: int, precision: PrecisionName = "float32", views: ViewsName = "none"
+    model: nn.Module,
+    data: Data,
+    epoch: int,
+    precision: PrecisionName = "float32",
+    views: ViewsName = "none",
+    tell: Tell = lambda *_: None,
 ) -> FullScores:
     """Return the scores of `model` on the whole of the training, validation and test set.
 
@@ -88,9 +99,9 @@ def full_scores(
     """
 
     def score(images: ImageSet) -> Score:
-        return evaluate(model, images, data.mean, data.std, precision)
+        return evaluate(model, images, data.mean, data.std, precision, tell=tell)
 
-    augmented = evaluate(model, data.test, data.mean, data.std, precision, views) if views != "none" else None
+    augmented = evaluate(model, data.test, data.mean, data.std, precision, views, tell) if views != "none" else None
 
     return FullScores(
         epoch=epoch,

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.graphed_steps import make_steps
 from cnnlab.training.engine.steps import MEMORY_FORMATS, Steps
-from cnnlab.training.evaluation import evaluate
+from cnnlab.training.evaluation import Tell, evaluate
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
@@ -62,7 +63,9 @@ class _Place:
     order_seed: int | None = None
     """Seed of the picture order in the running epoch; None between epochs."""
     loss_sum: float = 0.0
-    """Sum of the step losses in the running epoch."""
+    """Sum over the running epoch's batches of what the optimizer saw, for the tutorial's own figure."""
+    picture_loss_sum: float | None = None
+    """Sum of the loss over the running epoch's pictures; None in an epoch that an older cnnlab began."""
     elapsed_s: float = 0.0
 
 
@@ -99,6 +102,8 @@ class Fit:
         self.plan = self.plan.model_copy(update={"captured": captured})
         self.optimizer = make_optimizer(config, self.model, capturable=captured)
         self.place = _Place()
+        self.tell: Tell = lambda *_: None
+        """Is told how far each measuring of the network is."""
         if state is not None:
             self._restore(state)
         self.steps: Steps
@@ -132,7 +137,7 @@ class Fit:
         """Draw the order of the epoch's pictures; an epoch that was left in its midst gets the same order again."""
         place = self.place
         if place.order_seed is None:
-            place.order_seed = epoch_order_seed()
+            place.order_seed, place.picture_loss_sum = epoch_order_seed(), 0.0
         generator = torch.Generator().manual_seed(place.order_seed)
         order = torch.randperm(len(self.data.train), generator=generator).to(self.device)
         self.model.train()
@@ -153,20 +158,28 @@ class Fit:
         place, started, last = self.place, time.perf_counter(), self.next_record()
         count = last - place.step_in_epoch
         lrs = [lr_at(self.config, step, self.steps_total) for step in range(place.step, place.step + count)]
-        losses, accuracies = self.steps.take(place.step_in_epoch, last, lrs)
-        for loss in losses:
+        n, size = len(self.data.train), self.config.batch_size
+        pictures = [min(size, n - step * size) for step in range(place.step_in_epoch, last)]
+        taken = self.steps.take(place.step_in_epoch, last, lrs)
+        for objective, loss, its_pictures in zip(taken.objective, taken.loss, pictures, strict=True):
             place.step += 1
-            place.loss_sum += loss
-            self.check(loss)
+            place.loss_sum += objective
+            if place.picture_loss_sum is not None:
+                place.picture_loss_sum += its_pictures * loss
+            self.check(objective)
         place.step_in_epoch = last
         place.elapsed_s += time.perf_counter() - started
         return StepRecord(
             step=place.step,
             epoch=place.epoch + 1,
-            loss=sum(losses) / count,
-            accuracy=sum(accuracies) / count,
+            loss=fmean(taken.loss, pictures),
+            accuracy=fmean(taken.accuracy, pictures),
             lr=lrs[-1],
             elapsed_s=place.elapsed_s,
+            pictures=sum(pictures),
+            objective=fmean(taken.objective, pictures) if self.config.label_smoothing else None,
+            least_loss=min(taken.loss),
+            greatest_loss=max(taken.loss),
         )
 
     def end_epoch(self) -> EpochRecord:
@@ -177,9 +190,9 @@ class Fit:
         place = self.place
         train_sample = self._score(self.data.train_sample)
         validation = self._score(self.data.validation) if self.data.validation else None
-        running_loss = place.loss_sum / self.steps_per_epoch
+        running_loss, total = place.loss_sum / self.steps_per_epoch, place.picture_loss_sum
         place.epoch += 1
-        place.step_in_epoch, place.order_seed, place.loss_sum = 0, None, 0.0
+        place.step_in_epoch, place.order_seed, place.loss_sum, place.picture_loss_sum = 0, None, 0.0, None
         return EpochRecord(
             epoch=place.epoch,
             step=place.step,
@@ -187,10 +200,11 @@ class Fit:
             train_sample=train_sample,
             validation=validation,
             elapsed_s=place.elapsed_s,
+            training_loss=None if total is None else total / len(self.data.train),
         )
 
     def _score(self, images: ImageSet) -> Score:
-        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision)
+        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision, tell=self.tell)
         self.check(score.loss)
         return score
 

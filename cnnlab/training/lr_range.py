@@ -1,12 +1,14 @@
 """This module runs the learning-rate range test: it watches the loss while the rate grows from too small to too large.
 
 Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv:1506.01186), section 3.3; Smith, "A
-disciplined approach to neural network hyper-parameters", 2018 (arXiv:1803.09820). The test suggests a learning rate; it
-changes no setting.
+disciplined approach to neural network hyper-parameters", 2018 (arXiv:1803.09820). Where one such test points depends on its
+seed: several short ones give a band, and not a number that looks exact. The test changes no setting.
 """
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean
 
 import torch
 
@@ -23,18 +25,23 @@ from cnnlab.training.fit import FIT_TO
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.seeding import seed_everything
 
-STEPS = 100
+SEEDS = 2**31
+"""Number of seeds that there are."""
+STEPS = 200
+"""Training steps of all short tests together."""
+TESTS = 4
+"""Number of short tests: one alone may point five times too high or too low, and does not say so."""
 LOWEST, HIGHEST = 1e-5, 10.0
-MEMORY = 0.9
-"""Decay of the moving average over the losses: the average looks back about ten steps."""
 BLOWN_UP = 4.0
-"""Multiple of the lowest smoothed loss at which the range test ends."""
-FEWEST = 10
-"""Smallest number of steps from which the range test may suggest a learning rate."""
-SPAN = 2
-"""Number of steps on either side over which the fall of the loss is measured."""
-LEARNT = 0.98
-"""Share of its first value below which the smoothed loss must fall, or the network learnt nothing."""
+"""Multiple of the lowest mean loss of a few steps at which a test ends."""
+FEWEST = 8
+"""Smallest number of steps from which a test may point to a learning rate."""
+REACH = 0.02
+"""Steps on either side over which a loss is smoothed, as a share of the steps of a test."""
+LEARNT = 0.005
+"""Share of its first value by which the mean of the smoothed losses must fall at least, or the network learnt nothing."""
+SURE = 5.0
+"""Standard errors of a step's mean loss by which it must fall as well: batches differ, and the lowest of many is low."""
 
 
 def lr_range(
@@ -46,24 +53,36 @@ def lr_range(
     lowest: float = LOWEST,
     highest: float = HIGHEST,
 ) -> LrRange:
-    """Train a new network for `steps` steps while the learning rate grows from `lowest` to `highest`.
+    """Train new networks, each for a share of `steps` steps, while the learning rate grows from `lowest` to `highest`.
 
-    The rate grows by one factor a step. Optimizer, batches and augmentation are the config's own; its lr and schedule
-    play no part. Ends early where the loss has blown up. The same seed gives the same test; torch's random states are
-    put back afterwards.
+    The rate grows by one factor a step. Each test has a seed of its own, and so other weights and batches. Optimizer and
+    augmentation are the config's own; its lr and schedule play no part. The same seed gives the same tests; torch's
+    random states are put back afterwards.
     """
-    rates = [lowest * (highest / lowest) ** (step / (steps - 1)) for step in range(steps)]
-    losses: list[float] = []
-    smoothed: list[float] = []
+    each = max(2, steps // TESTS)
+    rates = [lowest * (highest / lowest) ** (step / (each - 1)) for step in range(each)]
+    plan = plan or default_plan(config, device)
+    tests = []
     with no_trace(device), keeping_freed_memory():
-        for loss in _losses(config, data, device, plan or default_plan(config, device), rates):
-            if not math.isfinite(loss):
-                break
-            losses.append(loss)
-            smoothed.append(smooth(losses))
-            if smoothed[-1] > BLOWN_UP * min(smoothed):
-                break
-    return judged(rates[: len(losses)], losses, smoothed)
+        for number in range(TESTS):
+            seeded = config.model_copy(update={"seed": (config.seed + number) % SEEDS})
+            tests.append(_until_blown_up(_losses(seeded, data, device, plan, rates), max(3, each // 10)))
+    return judged(rates, tests)
+
+
+def _until_blown_up(losses: Iterator[float], over: int) -> list[float]:
+    """Return the losses until one is no number, or until their mean `over` the newest few is far above the lowest such."""
+    taken: list[float] = []
+    lowest = math.inf
+    for loss in losses:
+        if not math.isfinite(loss):
+            break
+        taken.append(loss)
+        now = fmean(taken[-over:])
+        lowest = min(lowest, now)
+        if now > BLOWN_UP * lowest:
+            break
+    return taken
 
 
 def _losses(
@@ -84,62 +103,60 @@ def _losses(
         yield steps.take(step, step + 1, [rate])[0][0]
 
 
-def smooth(losses: Sequence[float]) -> float:
-    """Return the newest value of the exponential moving average of `losses`, corrected for its start at zero.
+def smooth(losses: Sequence[float], reach: int) -> list[float]:
+    """Return the mean of each loss with its neighbours, `reach` on either side, fewer at both ends alike: without lag."""
+    last = len(losses) - 1
+    within = [min(reach, at, last - at) for at in range(len(losses))]
+    return [fmean(losses[at - r : at + r + 1]) for at, r in enumerate(within)]
 
-    The correction is the one of Adam (Kingma & Ba 2014).
+
+def judged(lr: Sequence[float], losses: Sequence[Sequence[float]]) -> LrRange:
+    """Judge the tests by their losses: return the band of learning rates to use, or the reason why there is none.
+
+    Each test points to a tenth of the rate at which its smoothed loss is lowest.
     """
-    weights = [MEMORY**age for age in range(len(losses))]
-    return sum(w * loss for w, loss in zip(weights, reversed(losses), strict=True)) / sum(weights)
-
-
-def judged(lr: Sequence[float], loss: Sequence[float], smoothed: Sequence[float]) -> LrRange:
-    """Judge a range test by its losses: return the learning rate to use, or the reason why none is suggested.
-
-    The suggestion is a tenth of the rate with the lowest smoothed loss; beside it stands the rate of the steepest fall.
-    """
-    steepest = tenth = None
-    if len(smoothed) < FEWEST:
-        reason = f"After {len(loss)} steps the loss was no number any more or had blown up: too few to go by."
-    elif min(smoothed) > LEARNT * smoothed[0]:
+    reach = max(1, round(REACH * len(lr)))
+    smoothed = [smooth(test, reach) for test in losses]
+    shortest = min(map(len, smoothed), default=0)
+    mean = [fmean(values) for values in zip(*(test[:shortest] for test in smoothed), strict=True)]
+    learnt = shortest >= FEWEST and mean[0] - min(mean) > max(LEARNT * mean[0], SURE * _error(losses, shortest))
+    rates = [two_digits(max(lr[test.index(min(test))] / 10, lr[0])) for test in smoothed] if learnt else []
+    band = (min(rates), max(rates)) if rates else None
+    suggestion = two_digits(math.sqrt(band[0] * band[1])) if band else None
+    if band:
         reason = (
-            f"The loss hardly fell, from {smoothed[0]:.3f} to {min(smoothed):.3f}: these steps are too few for this "
-            "network to show which rate suits it."
+            f"{len(losses)} short tests, each with another seed and other pictures, point to learning rates from "
+            f"{band[0]:g} to {band[1]:g}: a tenth of the rate at which the loss of each is lowest, beyond which steps are "
+            f"too large. In this band the tests cannot tell one rate from another; its middle is {suggestion:g}. What "
+            "works for a few steps need not work for a whole run."
         )
+    elif shortest < FEWEST:
+        reason = f"After {shortest} steps the loss was no number any more or had blown up: too few to go by."
     else:
-        lowest = smoothed.index(min(smoothed))
-        tenth = two_digits(max(lr[lowest] / 10, lr[0]))
-        steepest = two_digits(lr[_steepest(smoothed[: lowest + 1])])
         reason = (
-            f"The smoothed loss is lowest at {two_digits(lr[lowest]):g}; beyond, steps are too large. A tenth of that, "
-            f"{tenth:g}, is the usual choice: what works for a few steps need not work for a whole run. The loss falls "
-            f"the fastest at {steepest:g}."
+            f"The loss hardly fell, from {mean[0]:.3f} to {min(mean):.3f}: these steps are too few for this network to show "
+            "which rate suits it."
         )
     return LrRange(
         lr=tuple(lr),
-        loss=tuple(loss),
-        smoothed=tuple(smoothed),
-        steepest=steepest,
-        tenth=tenth,
-        suggestion=tenth,
+        losses=tuple(map(tuple, losses)),
+        smoothed=tuple(mean),
+        rates=tuple(rates),
+        band=band,
+        suggestion=suggestion,
         reason=reason,
     )
 
 
-def _steepest(smoothed: Sequence[float]) -> int:
-    """Return the index at which the smoothed loss falls the most over `SPAN` steps on either side.
-
-    The rates grow by one factor a step, so the fall a step is the fall over the logarithm of the rate.
+def _error(losses: Sequence[Sequence[float]], steps: int) -> float:
+    """Return the standard error of a step's mean loss over the tests, from neighbouring steps of the first fifth, where
+    the rate is too small to move it.
     """
-    last = len(smoothed) - 1
-
-    def fall(at: int) -> float:
-        before, after = max(0, at - SPAN), min(last, at + SPAN)
-        return (smoothed[before] - smoothed[after]) / max(1, after - before)
-
-    return max(range(len(smoothed)), key=fall)
+    early = max(2, steps // 5)
+    squares = [(b - a) ** 2 / 2 for test in losses for a, b in pairwise(test[: early + 1])]
+    return math.sqrt(fmean(squares) / len(losses))
 
 
 def two_digits(rate: float) -> float:
-    """Round a learning rate to two significant digits, which is as precise as the range test."""
+    """Round a learning rate to two significant digits, which is more precise than the range test."""
     return float(f"{rate:.2g}")

@@ -9,13 +9,13 @@ import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import HELD_OUT, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DatasetInfo
 from cnnlab.figures.confusion_matrix import confusion_figure
-from cnnlab.formatting import NARROW, count, percent, tenths
+from cnnlab.formatting import NARROW, count, percent, percent_range, tenths
 from cnnlab.inspection.predictions import Predictions, confusion_matrix, predict
 
 Counts = npt.NDArray[np.int64]
@@ -36,10 +36,11 @@ def draw(screen: Screen, said: Predictions) -> None:
     """Draw the confusion matrix, each class's accuracy, the most frequent mistakes, and a chosen cell's pictures."""
     info = screen.subject.info
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
-    low, high = interval95(said.accuracy, len(said.labels))
+    new = screen.subject.set in HELD_OUT
+    interval = f"; 95{NARROW}% interval {percent_range(*interval95(said.accuracy, len(said.labels)))}" if new else ""
     st.markdown(
         f"**{escape((screen.subject.set or '').capitalize())} accuracy {percent(said.accuracy)}**: {count(said.right)} of "
-        f"{count(len(said.labels))} right, {screen.selection.when}; 95{NARROW}% interval {percent(low)} to {percent(high)}. "
+        f"{count(len(said.labels))} right, {screen.selection.when}{interval}. "
         "Each picture once, as it is: eval mode, float32 on the CPU, no augmentation."
     )
     cell = _cell(len(info.classes))
@@ -48,7 +49,7 @@ def draw(screen: Screen, said: Predictions) -> None:
         _draw_matrix(counts, info)
     with right:
         _draw_mistakes(counts, info, cell)
-        _draw_classes(counts, info)
+        _draw_classes(counts, info, new)
     screen.address["cell"] = None if cell is None else f"{cell[0]}.{cell[1]}"
     if cell is None:
         st.caption("Pick a cell of the matrix, or a row of the mistakes, to see its pictures.")
@@ -68,7 +69,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
         alt="Confusion matrix; the table below it holds the same numbers",
     )
     st.caption(
-        f"A row is what a picture is, a column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
+        f"Each row is a true class, each column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
         f"Orange: wrong, full colour at {percent(top)} of the row. No colour: no picture."
     )
     with st.expander("The same as a table", icon=":material/table:"):
@@ -78,7 +79,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
 
 def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
     """Draw the table of the most frequent mistakes: true class, predicted class and number of pictures."""
-    st.subheader("Most frequent mistakes", anchor=False)
+    st.header("Most frequent mistakes", anchor=False)
     cells = mistakes(counts)
     if not len(cells):
         st.markdown("None: every picture is right.")
@@ -119,15 +120,15 @@ def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
     return np.stack(np.unravel_index(order, wrong.shape), axis=1)
 
 
-def _draw_classes(counts: Counts, info: DatasetInfo) -> None:
-    """Draw the table of each class's accuracy and its 95 % interval, the worst class first."""
-    st.subheader("Accuracy of each class", anchor=False)
+def _draw_classes(counts: Counts, info: DatasetInfo, new: bool) -> None:
+    """Draw the table of each class's accuracy, the worst class first, and its 95 % interval on pictures that are `new`."""
+    st.header("Accuracy of each class", anchor=False)
     total, right = counts.sum(axis=1), counts.diagonal()
     rows: list[dict[str, Any]] = []
     for name, n, hits in zip(info.classes, total.tolist(), right.tolist(), strict=True):
-        low, high = interval95(hits / n, n) if n else (0.0, 1.0)
-        share = tenths(hits / n) if n else None
-        rows.append({"Class": name, "Right": share, "Interval": f"{tenths(low)} to {tenths(high)}", "Pictures": n})
+        share = hits / n if n else 0.0
+        interval = {"Interval": percent_range(*interval95(share, n))} if new else {}
+        rows.append({"Class": name, "Right": tenths(share) if n else None, **interval, "Pictures": n})
     st.dataframe(
         pd.DataFrame(rows).sort_values("Right", kind="stable"),
         hide_index=True,
@@ -148,7 +149,7 @@ def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tupl
     info, number = screen.subject.info, int(counts[cell])
     names = escape(info.classes[truth]), escape(info.classes[answer])
     head = f"{names[0]}, and it says so" if truth == answer else f"{names[0]}, but it says {names[1]}"
-    st.subheader(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
+    st.header(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
     if not number:
         return
     members = np.flatnonzero((said.labels == truth) & (said.predicted == answer))

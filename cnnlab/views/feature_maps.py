@@ -6,6 +6,7 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
+from cnnlab.dashboard.inspect.own.drawer import framed
 from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
@@ -30,38 +31,47 @@ def compute(subject: Subject) -> FeatureMaps:
 
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:
-    """Draw the picture and the predicted class; below, the layer's feature maps as a grid and the chosen one large."""
+    """Draw what the network says, then the layer's feature maps as a grid and the chosen one large; last the picture and
+    the probabilities: the maps stand on the first screen.
+    """
     picture, info = screen.chosen_picture, screen.subject.info
     with screen.above:
-        left, right = st.columns(2, gap="large")
-        with left.container(horizontal=True, gap="small"):
-            draw_given(picture)
-            draw_received(screen.subject.config, info, seen.network_input)
-        with right:
-            draw_verdict(screen.selection, info, picture, seen)
-    with screen.controls:
-        scope = st.segmented_control(
-            "Colour scale",
-            list(MAP_SCOPES),
-            default="layer",
-            format_func=MAP_SCOPES.__getitem__,
-            required=True,
-            key="map_scope",
-            wrap=True,
-            persist_state="session",
-        )
+        draw_verdict(screen.selection, info, picture, seen)
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
-    scale = map_scale(layer, seen, scope or "layer")
     grid, side = st.columns([3, 2], gap="large")
     with grid:
-        draw_grid(layer, scale, screen.channel, picture)
+        maps = st.container()
+        scale = map_scale(layer, seen, choose_scope())
+        with maps:
+            draw_grid(layer, scale, screen.channel, picture)
     with side:
         draw_one(layer, scale, screen.channel)
+    left, right = st.columns(2, gap="large")
+    with left.container(horizontal=True, gap="small"):
+        draw_given(picture)
+        draw_received(screen.subject.config, info, seen.network_input)
+    with right:
+        draw_probabilities(info, picture, seen)
+
+
+def choose_scope() -> str:
+    """Draw the choice of what one colour scale is for, and return it."""
+    scope = st.segmented_control(
+        "Colour scale",
+        list(MAP_SCOPES),
+        default="layer",
+        format_func=MAP_SCOPES.__getitem__,
+        required=True,
+        key="map_scope",
+        wrap=True,
+        persist_state="session",
+    )
+    return scope or "layer"
 
 
 def draw_grid(layer: LayerMaps, scale: Scale, chosen: int, picture: Picture) -> None:
     """Draw all feature maps of the layer as tiles; a click on a tile chooses its map."""
-    st.subheader(title(layer), anchor=False)
+    st.header(title(layer), anchor=False)
     with window(len(layer.maps)):
         tiles(
             key="maps",
@@ -79,7 +89,7 @@ def draw_grid(layer: LayerMaps, scale: Scale, chosen: int, picture: Picture) -> 
 
 def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
     """Draw the chosen feature map large, with its statistics."""
-    st.subheader(f"Channel {chosen}", anchor=False)
+    st.header(f"Channel {chosen}", anchor=False)
     tiles(
         key="map_alone",
         values=layer.maps[chosen][np.newaxis],
@@ -102,11 +112,12 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
 
 def draw_given(picture: Picture) -> None:
     """Draw the picture as it was uploaded, or as it is in the dataset."""
-    height, width = picture.given.shape[:2]
+    width, height = picture.size
+    shown = framed(picture.given, picture.own.square) if picture.own else picture.given
     with st.container(width=COLUMN_PX):
         st.markdown("**As given**")
         st.caption(f"{picture.words[0].upper()}{picture.words[1:]},  \n{width}×{height} pixels.")
-        st.image(_enlarged(picture.given), width=_width(picture.given), output_format="PNG", alt=picture.words)
+        st.image(_enlarged(shown), width=_width(shown), output_format="PNG", alt=picture.words)
 
 
 def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
@@ -117,12 +128,21 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     if selection.epoch == 0 and not selection.run.imported:
         when = "Untrained, it guesses"
     if picture.label is None:
-        truth = "Only you know what it is."
+        truth = (
+            f"It can only answer with one of its {len(info.classes)} classes, whatever the picture shows. "
+            "What it is, only you know."
+        )
     elif picture.label == said:
         truth = ":green[:material/check_circle: Right.]"
     else:
         truth = f":red[:material/cancel: Wrong: it is {escape(info.classes[picture.label])}.]"
     st.markdown(f"{when} {sure}. {truth}")
+
+
+def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
+    """Draw the probability of each class as a bar."""
+    said = int(seen.probabilities.argmax())
+    st.markdown("**How sure it is of each class**")
     st.plotly_chart(
         probability_bars(seen.probabilities, info.classes, picture.label),
         key="probabilities",
@@ -140,10 +160,10 @@ def title(layer: LayerMaps) -> str:
 def how_to_read(layer: LayerMaps, scale: Scale) -> str:
     """Return the sentence under the grid that says what its colours mean."""
     if scale.palette == "diverging":
-        return "Orange: the kernel found its pattern there. Blue: the opposite of it. White: neither."
+        return "Orange: the kernel found its pattern here. Blue: it found the opposite. White: neither."
     silent = int((~layer.maps.any(axis=(1, 2))).sum())
-    said = f" {silent} of {len(layer.maps)} are silent: zero everywhere." if silent else ""
-    return f"Bright: found there. Darkest: zero, nothing found.{said}"
+    said = f" {silent} of {len(layer.maps)} maps are zero everywhere." if silent else ""
+    return f"Bright: the kernel found its pattern here. Darkest: zero, it found nothing.{said}"
 
 
 def draw_statistics(one: Floats) -> None:

@@ -33,7 +33,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
     said = int(seen.probabilities.argmax())
     sure = f"says **{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
     of_it = f", and gives **{name}** {percent(float(seen.probabilities[seen.class_index]))}"
-    st.subheader(f"What in this picture speaks for {name}, seen from {layer.label}?", anchor=False)
+    st.header(f"What in this picture speaks for {name}, seen from {layer.label}?", anchor=False)
     asked = "" if said == seen.class_index else of_it
     when = (
         "It" if screen.selection.run.imported else f"{screen.selection.when[0].upper()}{screen.selection.when[1:]} it"
@@ -53,7 +53,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
     deeper = "" if last.name == layer.name else f" Deep layers tell it best: choose {last.label}, the last one."
     st.caption(
         f"Bright: where the network found something that makes its number for {name} larger. Dark: no matter, or it speaks "
-        f"against {name}. One map says where, not why, and a network can be right for a wrong reason.{deeper}"
+        f"against {name}. The map says where the network looks, not why; a network can be right for a wrong reason.{deeper}"
     )
 
 
@@ -75,7 +75,7 @@ def _draw_map(screen: Screen, seen: GradCam) -> None:
             hint="Point at a place to read its number.",
             description=f"Grad-CAM of {screen.layer.label} for {screen.subject.info.classes[seen.class_index]}.",
         )
-        st.caption(f"{height}×{width} places of {screen.layer.label}. Scale of its own: 0 to {short(largest)}.")
+        st.caption(f"{height}×{width} places of {screen.layer.label}. Colours from 0 to {short(largest)}.")
 
 
 def _draw_overlay(screen: Screen, seen: GradCam) -> None:

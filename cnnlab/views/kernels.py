@@ -54,7 +54,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
     start = at_the_start(screen)
     grid, side = st.columns([3, 2], gap="large")
     with grid:
-        st.subheader(title(layer.label, kernels.shape, channel), anchor=False)
+        st.header(title(layer.label, kernels.shape, channel), anchor=False)
         with window(number):
             tiles(
                 key="kernels",
@@ -69,7 +69,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
             )
         st.caption(f"{how_to_read(channel, first)} {scale.sentence}")
     with side:
-        st.subheader(f"Kernel {chosen}", anchor=False)
+        st.header(f"Kernel {chosen}", anchor=False)
         draw_one(selection, layer, kernels, start, chosen, channel)
         url.link(
             navigation.feature_maps(),
@@ -125,7 +125,7 @@ def at_the_start(screen: Screen) -> Floats | None:
     """Return the layer's kernels before the first optimizer step; None where the page has said why there are none."""
     selection = screen.selection
     if selection.run.imported:
-        st.caption("A file has one state of the network: how its kernels have moved cannot be told.")
+        st.caption("The file holds the network at one moment only, so nobody can tell how its kernels have moved.")
         return None
     if selection.epochs[0] != 0:
         st.caption("The weights of epoch 0 are not kept for this run.")
@@ -159,12 +159,13 @@ def how_to_read(channel: int | None, first: bool) -> str:
     """Return the sentence under the grid that says what its colours mean."""
     if channel is None:
         return (
-            "Each tile is one kernel as a colour picture: what it looks like is what it looks for. "
+            "Each tile is one kernel, drawn as a colour picture: it looks for what it looks like. "
             "Mid grey is a weight of zero."
         )
     if first:
         return (
-            "Each tile is one kernel: orange weights are above zero, blue ones below. A picture alike makes it answer."
+            "Each tile is one kernel: orange weights are above zero, blue ones below. It answers where the picture "
+            "looks like that."
         )
     return (
         "This deep in the network a kernel is no picture: each tile says how it weighs one channel of the layer before. "
@@ -175,7 +176,7 @@ def how_to_read(channel: int | None, first: bool) -> str:
 def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start: Floats | None, chosen: int) -> None:
     """Draw the table of how far each kernel has moved since epoch 0, the farthest first."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader("How far each has moved", anchor=False, width="content")
+        st.header("How far each has moved", anchor=False, width="content")
         with st.popover("Formula", icon=":material/function:", type="tertiary"):
             st.latex(
                 r"\text{moved} = \frac{\lVert w_\text{now} - w_\text{epoch 0} \rVert_2}{\lVert w_\text{epoch 0} \rVert_2}"
@@ -203,8 +204,8 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")
     else:
         st.caption(
-            f"0: where chance had put it. 1: it has moved as far as it was long. Kernel {chosen}: {distance[chosen]:.3f}; "
-            f"median {np.median(distance):.3f}."
+            "0: it has not moved since its random start. 1: it has moved as far as its own length at the start. "
+            f"Kernel {chosen}: {distance[chosen]:.3f}; median {np.median(distance):.3f}."
         )
 
 

@@ -1,11 +1,12 @@
-"""This module measures a finished run on the whole of each set, with its last network and with its best one."""
+"""This module measures a run on the whole of each set: the network as it stands, and the one of the best epoch."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.records import FullScores, Results, Usage
+from cnnlab.records import EpochRecord, FullScores, Results, Usage
 from cnnlab.runs import Store
 from cnnlab.runs.run import Run
 from cnnlab.training import Fit, full_scores
@@ -13,14 +14,29 @@ from cnnlab.training.autotune.memory import peak_bytes
 
 
 def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Results:
-    """Measure the run once every epoch is committed. What could not be measured is told in `remarks`."""
-    last = training.place.epoch
-    best_epoch = store.get(run.id).best_epoch or last
-    final = _scores(last, training)
-    best = final if best_epoch == last else _scores_of(best_epoch, store, run, training, remarks)
-    ends = [0.0, *(record.elapsed_s for record in store.epochs(run.id))]
+    """Measure the run where it stands. What could not be measured is told in `remarks`.
+
+    It has ended, or was stopped within an epoch; every epoch that it has completed is committed. Afterwards the network
+    of `training` is another one.
+    """
+    place, best_epoch = training.place, store.get(run.id).best_epoch
+    final = _scores(place.epoch, training)
+    if place.step_in_epoch:
+        final = final.model_copy(update={"step": place.step})
+    here = best_epoch == place.epoch and not place.step_in_epoch
+    if best_epoch is None or here or not training.data.validation:
+        best: FullScores | None = final
+    else:
+        best = _scores_of(best_epoch, store, run, training, remarks)
+    return Results(final=final, best=best, usage=_usage(store.epochs(run.id), training))
+
+
+def _usage(epochs: Sequence[EpochRecord], training: Fit) -> Usage | None:
+    ends = [0.0, *(record.elapsed_s for record in epochs)]
+    if not epochs:
+        return None
     epoch_s = median(end - begin for begin, end in pairwise(ends))
-    return Results(final=final, best=best, usage=Usage(epoch_s=epoch_s, memory_bytes=peak_bytes(training.device)))
+    return Usage(epoch_s=epoch_s, memory_bytes=peak_bytes(training.device))
 
 
 def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[str]) -> FullScores | None:
@@ -39,7 +55,8 @@ def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[
 
 def _scores(epoch: int, training: Fit) -> FullScores:
     config, plan = training.config, training.plan
-    scores = full_scores(training.model, training.data, epoch, plan.precision, config.test_time_augmentation)
+    views, tell = config.test_time_augmentation, training.tell
+    scores = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
     for score in filter(None, (scores.train, scores.validation, scores.test)):
         training.check(score.loss)
     return scores

@@ -10,25 +10,27 @@ from torch import nn
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
-from cnnlab.records import EpochRecord, Forecast, RunStatus, StepRecord
+from cnnlab.records import EpochRecord, Forecast, Phase, Results, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
-from cnnlab.runs.run import Run
+from cnnlab.runs.run import MEASURE, Run
 from cnnlab.training import DivergedError, Fit, fit
 from cnnlab.training.autotune.choose import choose
 from cnnlab.training.devices import environment, pick_device
+from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import data_cache, resume
 from cnnlab.worker.epoch_commits import Epochs
 from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, verdict
 from cnnlab.worker.final_scores import measure
+from cnnlab.worker.progress import TELL_S, Progress
 from cnnlab.worker.signals import heard
 from cnnlab.worker.writer import FLUSH_S, Writer
 
 LISTEN_S = 0.25
 """Stop and Pause are heard within one record, or this, whichever is longer."""
-TELL_S = 0.25
+DOWNLOAD_S = 0.25
 """How often a download says how far it is."""
 
 Listener = Callable[[StepRecord | EpochRecord], None]
@@ -61,7 +63,7 @@ def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | No
         job = Job(store, app_config, run, watch, on_record)
         with heard(job.ask):
             try:
-                ended = job.train()
+                ended = job.measure() if run.command == MEASURE else job.train()
             except Exception as error:
                 ended = job.verdict(error)
             return job.finish(ended)
@@ -88,6 +90,9 @@ class Job:
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
         self.remarks: list[str] = []
+        self._claimed = time.monotonic()
+        self._start_s: float | None = None
+        self._tell: Callable[[Phase], None] = partial(store.tell, run.id)
         self._listened = self._told = 0.0
 
     def verdict(self, error: Exception) -> Ended:
@@ -130,6 +135,37 @@ class Job:
                 return ended
         raise AssertionError("a course ends with its run")
 
+    def measure(self) -> Ended:
+        """Measure the run as its newest state has it, and leave it stopped there, whatever happens on the way.
+
+        Nothing is written but the scores, so that the run goes on from there as if nobody had looked.
+        """
+        try:
+            training = self._standing()
+            results = measure(self.store, self.run, training, self.remarks)
+        except AskedToEnd:
+            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. Measuring it there was cut short.", None
+        except Exception as error:
+            _, sentence, _ = self.verdict(error)
+            return RunStatus.STOPPED, f"It could not be measured where it stands. {sentence}", None
+        status, sentence, _ = as_asked("stop", self._at(training))
+        return status, sentence, results
+
+    def _standing(self) -> Fit:
+        """Return the training of the run as its newest state has it, with the plan it has computed with so far."""
+        config, run = complete(self.run.config), self.run
+        device = pick_device(config.device)
+        data = data_cache.take(config, self.app_config, device, self._tell_download)
+        known = resume.recorded_plan(run, config, device)
+        plan = known[0] if known else default_plan(config, device)
+        torch.set_num_threads(plan.threads)
+        state = resume.newest_state(self.store, run, self.remarks)
+        if state is None:
+            raise StoreError("No training state of it can be read.")
+        training = fit(config, data, device, state, plan)
+        training.model.register_forward_pre_hook(self._between_batches)
+        return training
+
     def course(self, training: Fit) -> Course:
         """Yield between the steps of a run's training. Advance the generator once, then send it what `told` returns; it
         returns the end.
@@ -138,6 +174,7 @@ class Job:
         """
         with Writer(self.store, self.run.id, training.config, self.watch.writing, self.flush_s) as writer:
             epochs = Epochs(training, writer, before=self.store.epochs(self.run.id))
+            self._tell = writer.tell
             try:
                 yield from self._follow(training, writer, epochs)
             except AskedToEnd:
@@ -149,11 +186,13 @@ class Job:
             if epochs.waiting:
                 epochs.commit()
                 self._drain(writer)
+        self._tell = partial(self.store.tell, self.run.id)
+        last = training.place.epoch
+        self._progress.scoring(1 if self.store.get(self.run.id).best_epoch in (None, last) else 2)
         try:
-            results = measure(self.store, self.run, training, self.remarks)
+            results = self._with_times(measure(self.store, self.run, training, self.remarks))
         except AskedToEnd:
             return self._ended("while its final scores were being measured")
-        last = results.final.epoch
         return RunStatus.FINISHED, f"Finished {last} epoch{'s' if last > 1 else ''}.", results
 
     def _begin(self) -> Fit:
@@ -175,13 +214,28 @@ class Job:
         """Tell the store that the run begins now, on which device and with which plan."""
         training.model.register_forward_pre_hook(self._between_batches)
         device = training.device
+        self._progress = Progress(training, forecast, TELL_S * self.flush_s / FLUSH_S)
+        training.tell = self._measuring
+        if forecast and not training.place.step:
+            forecast = self._progress.foretold(forecast, time.monotonic() - self._claimed)
         said = resume.environment_with(environment(device), training.plan, forecast)
-        self.store.start(self.run.id, device.type, said, training.steps_total)
+        self.store.start(self.run.id, device.type, said, training.steps_total, self._progress.phase())
+
+    def _measuring(self, name: str, views: int, done: int, total: int) -> None:
+        if phase := self._progress.measured(name, views, done, total):
+            self._tell(phase)
+
+    def _with_times(self, results: Results) -> Results:
+        """Return the results with the time that they took from the claim on, for a run that was not continued."""
+        if self._start_s is None or results.usage is None:
+            return results
+        times = {"start_s": self._start_s, "result_s": time.monotonic() - self._claimed}
+        return results.model_copy(update={"usage": results.usage.model_copy(update=times)})
 
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
         self.watch.moved()
         self._end_if_asked()
-        if time.monotonic() - self._told >= TELL_S:
+        if time.monotonic() - self._told >= DOWNLOAD_S:
             self._told = time.monotonic()
             share = f"{done_bytes / total_bytes:.0%} of " if done_bytes else ""  # 0: perhaps another process is at it
             size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
@@ -189,7 +243,7 @@ class Job:
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand each record of the training to the writer, up to the last epoch."""
-        images, elapsed_s = training.images_seen, training.place.elapsed_s
+        images, elapsed_s, begins = training.images_seen, training.place.elapsed_s, not training.place.step
         while (record := (yield)) is not None:
             self.watch.moved()
             if isinstance(record, Exception):
@@ -198,6 +252,10 @@ class Job:
                 rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
                 writer.add_step(record, rate)
                 epochs.commit_untrained()
+                if begins and self._start_s is None:
+                    self._start_s = time.monotonic() - self._claimed - record.elapsed_s
+                if phase := self._progress.trained():
+                    writer.tell(phase)
                 self.on_record(record)
             else:
                 epochs.end(record)
@@ -234,9 +292,12 @@ class Job:
         self._drain(writer)  # first, so that memory never holds a second large state
         epochs.commit()
         self._drain(writer)
+        return self._ended(self._at(training))
+
+    def _at(self, training: Fit) -> str:
         place = training.place
         epoch = min(place.epoch + 1, self.run.config.epochs)
-        return self._ended(f"at step {place.step} of {training.steps_total}, in epoch {epoch}")
+        return f"at step {place.step} of {training.steps_total}, in epoch {epoch}"
 
     def _ended(self, where: str) -> Ended:
         assert self.asked

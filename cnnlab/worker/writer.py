@@ -16,7 +16,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from cnnlab import checkpoints
-from cnnlab.records import EpochRecord, StepRecord
+from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs import Store
 from cnnlab.runs.run import Checkpoint, CheckpointKind
 from cnnlab.schema import TrainingConfig
@@ -70,6 +70,7 @@ class Writer:
         self._changed = threading.Condition()  # guards all that follows
         self._steps: list[StepRecord] = []
         self._images_per_s = 0.0
+        self._phase: Phase | None = None
         self._commits: deque[Commit] = deque()
         self._shown: list[EpochRecord] = []
         self._flushed = float("-inf")
@@ -98,6 +99,13 @@ class Writer:
         with self._changed:
             self._steps.append(step)
             self._images_per_s = images_per_s
+            self._changed.notify_all()
+        self._check()
+
+    def tell(self, phase: Phase) -> None:
+        """Write what the run is doing to the store within `flush_s` seconds; only the newest phase counts."""
+        with self._changed:
+            self._phase = phase
             self._changed.notify_all()
         self._check()
 
@@ -157,16 +165,23 @@ class Writer:
         """Wait until there is something to write; return False once there never will be."""
         with self._changed:
             while not (self._commits or self._is_due() or self._ending):
-                self._changed.wait(max(0.0, self._flushed + self._flush_s - time.monotonic()) if self._steps else None)
-            return bool(self._commits or self._steps)
+                self._changed.wait(max(0.0, self._flushed + self._flush_s - time.monotonic()) if self._news else None)
+            return bool(self._commits or self._news)
+
+    @property
+    def _news(self) -> bool:
+        return bool(self._steps or self._phase)
 
     def _is_due(self) -> bool:
-        return bool(self._steps) and (self._hurried or time.monotonic() >= self._flushed + self._flush_s)
+        return self._news and (self._hurried or time.monotonic() >= self._flushed + self._flush_s)
 
     def _flush(self) -> None:
         with self._changed:
             steps, images_per_s = list(self._steps), self._images_per_s
+            phase, self._phase = self._phase, None
         self._store.add_steps(self._run_id, steps, images_per_s)
+        if phase:
+            self._store.tell(self._run_id, phase)
         with self._changed:
             del self._steps[: len(steps)]
             self._flushed = time.monotonic()

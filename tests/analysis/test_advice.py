@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.analysis.advice import CURES, cures_for, smaller_steps
+from cnnlab.analysis.advice import CURES, cures_for
 from cnnlab.analysis.diagnosis import Sign
 from cnnlab.schema import SETTINGS, TrainingConfig, differences
 
@@ -21,7 +21,7 @@ configs = st.builds(
 @given(configs)
 def test_each_is_one_possible_change(config: TrainingConfig) -> None:
     """A run with it differs in one setting, the seed stays, and its settings are valid."""
-    for cure in [*cures_for(config, Sign.OVERFITS), *smaller_steps(config)]:
+    for cure in [*cures_for(config, Sign.OVERFITS), *cures_for(config, Sign.DIVERGED)]:
         changed = cure.applied(config)
         assert [setting.name for setting, _, _ in differences(config, changed)] == list(cure.change)
         assert TrainingConfig.model_validate(changed.model_dump()) == changed
@@ -58,11 +58,12 @@ def test_a_run_without_that_sign_needs_none(sign: Sign) -> None:
 @pytest.mark.parametrize(("lr", "smaller"), [(10.0, 1.0), (0.003, 0.0003), (1e-6, 1e-7)])
 def test_a_diverged_run_takes_smaller_steps(lr: float, smaller: float) -> None:
     """A tenth, as a person would write it."""
-    [cure] = smaller_steps(TrainingConfig(lr=lr))
+    [cure] = cures_for(TrainingConfig(lr=lr), Sign.DIVERGED)
+    assert cures_for(TrainingConfig(lr=lr), Sign.UNSTABLE) == [cure]
     assert cure.change == {"lr": smaller}
     assert cure.label == f"learning rate {smaller:g}"
 
 
 def test_no_rate_below_the_smallest() -> None:
     """The settings allow none, so none is offered."""
-    assert smaller_steps(TrainingConfig(lr=5e-7)) == []
+    assert cures_for(TrainingConfig(lr=5e-7), Sign.DIVERGED) == []

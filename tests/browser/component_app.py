@@ -1,19 +1,27 @@
-"""What test_components.py opens: both components, fed with numbers that the test can work out as well."""
+"""What test_components.py opens: every component, fed with numbers that the test can work out as well."""
 
 import numpy as np
 import streamlit as st
 
-from cnnlab.dashboard.widgets.live_chart import Columns, live_chart
+from cnnlab.dashboard.widgets.live_chart import live_chart
+from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.records import EpochRecord, Score
+from cnnlab.runs import Curve
 
 SENT = "_sent_chart"
 
 
-def columns(first: int, last: int) -> Columns:
-    """Steps after `first` up to `last`; step s has the loss 2 - s / 1000, and half a unit more when smoothed."""
-    steps = range(first + 1, last + 1)
-    return Columns(list(steps), [2.0 - s / 1000 for s in steps], [2.5 - s / 1000 for s in steps])
+SPIKE = 61
+"""A step in whose point one loss was 40 times as large."""
+
+
+def curve(first: int, last: int) -> Curve:
+    """Steps after `first` up to `last`; step s has the loss 2 - s / 1000."""
+    steps = list(range(first + 1, last + 1))
+    losses = [2.0 - step / 1000 for step in steps]
+    greatest = [40 * loss if step == SPIKE else loss for step, loss in zip(steps, losses, strict=True)]
+    return Curve(1, steps, losses, [loss / 2 for loss in losses], greatest)
 
 
 def epoch(number: int) -> EpochRecord:
@@ -39,7 +47,7 @@ live_chart(
     key="chart",
     run_id="r",
     first=first,
-    steps=columns(first, last),
+    curve=curve(first, last),
     epochs=epochs,
     epochs_total=8,
     steps_total=800,
@@ -67,4 +75,7 @@ tiles(
     labels=[f"kernel {number}" for number in range(6)],
     colour_bar="weight",
     description="6 kernels.",
+)
+drawing(
+    '<svg viewBox="0 0 9 9" width="9" height="9"><rect width="9" height="9"/></svg>', key="svg", description="A square."
 )

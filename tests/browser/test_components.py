@@ -1,5 +1,6 @@
-"""The two components in a real browser: what they read out is what was measured, and nothing of the reader's is lost."""
+"""The components in a real browser: what they read out is what was measured, and nothing of the reader's is lost."""
 
+import json
 import os
 import re
 import socket
@@ -10,12 +11,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
+from cnnlab.formatting import loss4, tenths
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -101,7 +105,7 @@ def test_the_chart_reads_out_what_was_measured(opened: Page) -> None:
     step = step_at(opened, 0.55)
 
     values = opened.locator(".panel").first.locator(".value").all_inner_texts()
-    assert values[:2] == [f"{2.0 - step / 1000:.4f}", f"{2.5 - step / 1000:.4f}"]
+    assert values[:2] == [f"{2.0 - step / 1000:.4f}"] * 2, "a loss that falls evenly is its own smoothed line"
     epoch = round(step / 100)
     assert values[2:] == [f"{1 / epoch:.4f}", "1.0000"]
     accuracy = opened.locator(".panel").nth(1)
@@ -147,7 +151,7 @@ def test_the_chart_speaks_to_the_keyboard(opened: Page) -> None:
     opened.keyboard.press("ArrowRight")
     expect(opened.locator(".live_chart [role=status]")).to_contain_text("after epoch 2: train sample 40.0")
     expect(opened.locator(".summary")).to_have_text(
-        "After step 250 the smoothed training loss is 2.2500. After epoch 2: train sample 40.0\u202f%. "
+        "After step 250 the smoothed training loss is 1.7500. After epoch 2: train sample 40.0\u202f%. "
         "Validation 50.0\u202f%, best 50.0\u202f% at epoch 2."
     )
 
@@ -235,29 +239,153 @@ def test_the_theme_changes_without_a_reload(opened: Page) -> None:
     assert np.median(grid) < 200
 
 
+def modules(page: Page, body: str) -> Any:
+    """What a piece of JavaScript returns that knows the live chart's files by their names."""
+    files = ("data", "numbers", "smoothing")
+    load = "; ".join(
+        f'const {name} = await import(new URL("app/static/live_chart/{name}.js", document.baseURI))' for name in files
+    )
+    return page.evaluate(f"async () => {{ {load}; {body} }}")
+
+
 def test_merging_is_exact(opened: Page) -> None:
-    """live_chart/data.js: in order, overlapping, with a gap, and begun afresh."""
-    script = """async () => {
-        const file = new URL("app/static/live_chart/data.js", document.baseURI);
-        const { merge, seriesOf, ticks, windowEnd, bestEpoch } = await import(file);
-        const send = (run, first, last) => {
-            const step = Array.from({ length: last - first }, (_, i) => first + i + 1);
-            return merge(seriesOf(run), { first, step, loss: step, smooth: step, epochs: [] });
+    """live_chart/data.js: in order, overlapping, with a gap, and begun afresh; a point that had not been whole is
+    replaced by what it has become."""
+    found = modules(
+        opened,
+        """const { merge, seriesOf, windowEnd, bestEpoch } = data;
+        const send = (first, step, at = 1) => {
+            const column = step.map((s) => s * at);
+            return merge(seriesOf("x"), { first, step, loss: column, least: column, greatest: column, epochs: [] });
         };
-        const told = [send("x", 0, 5), send("x", 5, 8), send("x", 3, 9), send("x", 12, 14)];
-        const afterGap = seriesOf("x").step.length;
-        told.push(send("x", 0, 3));
+        const told = [send(0, [4, 8, 10]), send(8, [12, 16, 18]), send(4, [8, 12, 16, 20, 21], 2), send(24, [28])];
+        const { step, loss } = structuredClone(seriesOf("x"));
+        told.push(send(0, [1, 2, 3]));
         const epochs = [3, 1, 2].map((epoch) => ({ epoch, step: epoch, validation: [0, 0.4, 0.6, 0.6][epoch] }));
-        merge(seriesOf("x"), { first: 3, step: [], loss: [], smooth: [], epochs });
-        return { told, afterGap, now: seriesOf("x").step, order: seriesOf("x").epochs.map((e) => e.epoch),
-            best: bestEpoch(seriesOf("x")).epoch, ticks: ticks(0, 2.3, 6), window: windowEnd(1050, 7030, 10) };
-    }"""
-    found = opened.evaluate(script)
+        merge(seriesOf("x"), { first: 3, step: [], loss: [], least: [], greatest: [], epochs });
+        return { told, step, loss, now: seriesOf("x").step, order: seriesOf("x").epochs.map((e) => e.epoch),
+            best: bestEpoch(seriesOf("x")).epoch, ticks: numbers.ticks(0, 2.3, 6), window: windowEnd(1050, 7030, 10) };""",
+    )
 
     assert found["told"] == [True, True, True, False, True]
-    assert found["afterGap"] == 9
+    assert found["step"] == [4, 8, 12, 16, 20, 21]
+    assert found["loss"] == [4, 16, 24, 32, 40, 42]
     assert found["now"] == [1, 2, 3]
     assert found["order"] == [1, 2, 3]
     assert found["best"] == 2
     assert found["ticks"] == pytest.approx([0, 0.5, 1.0, 1.5, 2.0])
     assert found["window"] == 1406
+
+
+def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
+    """live_chart/data.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
+    shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
+    script = """async (shares) => {
+        const { tenths } = await import(new URL("app/static/live_chart/data.js", document.baseURI));
+        return shares.map(tenths);
+    }"""
+    assert opened.evaluate(script, shares) == [f"{tenths(share):.1f}" for share in shares]
+
+
+LOSSES = {
+    "0": "0.0000", "1e-9": "1.000·10⁻⁹", "0.0000321": "3.210·10⁻⁵", "0.001": "0.0010", "1.63725": "1.6373",
+    "999.9": "999.9000", "1000": "1.000·10³", "9.9999e5": "1.000·10⁶", "7e14": "7.000·10¹⁴", "1e30": "1.000·10³⁰",
+    "-3": "−3.0000", "-0.00000001": "−1.000·10⁻⁸", "NaN": "not a number", "Infinity": "infinite", "null": "–",
+}  # fmt: skip
+AXES = {
+    (0, 2.3): ["0.0", "0.5", "1.0", "1.5", "2.0"],
+    (2.3025, 2.3026): ["2.30250", "2.30252", "2.30254", "2.30256", "2.30258", "2.30260"],
+    (0, 7.1e14): ["0", "2·10¹⁴", "4·10¹⁴", "6·10¹⁴"],
+    (6.9e14, 7.1e14): ["6.90·10¹⁴", "6.95·10¹⁴", "7.00·10¹⁴", "7.05·10¹⁴", "7.10·10¹⁴"],
+    (0, 1e30): ["0", "0.2·10³⁰", "0.4·10³⁰", "0.6·10³⁰", "0.8·10³⁰", "1.0·10³⁰"],
+    (0, 3e-9): ["0", "0.5·10⁻⁹", "1.0·10⁻⁹", "1.5·10⁻⁹", "2.0·10⁻⁹", "2.5·10⁻⁹", "3.0·10⁻⁹"],
+}
+LOGARITHMIC = {
+    (0.003, 2.4): ["0.003", "0.01", "0.03", "0.1", "0.3", "1"],
+    (1e-9, 1e30): ["10⁻⁵", "1", "10⁵", "10¹⁰", "10¹⁵", "10²⁰", "10²⁵", "10³⁰"],
+    (1e14, 7e14): ["10¹⁴", "2·10¹⁴", "3·10¹⁴", "5·10¹⁴"],
+    (2.3, 2.31): ["2.300", "2.302", "2.304", "2.306", "2.308", "2.310"],
+}
+
+
+def test_numbers_of_any_size_are_written(opened: Page) -> None:
+    """live_chart/numbers.js: losses and axes from 1e-9 to 1e30, no two labels alike; a loss as cnnlab.formatting has it."""
+    found = modules(
+        opened,
+        f"""const even = ([low, high]) => numbers.axisTexts(numbers.ticks(low, high, 6));
+        const powers = ([low, high]) => numbers.logTexts(numbers.logTicks(low, high));
+        return [[{", ".join(LOSSES)}].map(numbers.lossText), {json.dumps(list(AXES))}.map(even),
+            {json.dumps(list(LOGARITHMIC))}.map(powers), [[0.1, 0.1], [1, 1], [0, 0], [0.31, 0.64]].map((ends) =>
+            numbers.accuracyLimits(...ends)), [[2, 2], [0, 0], [7e14, 7e14]].map((ends) => numbers.lossLimits(...ends))];""",
+    )
+
+    *texts, accuracies, losses = found
+    assert texts == [list(LOSSES.values()), list(AXES.values()), list(LOGARITHMIC.values())]
+    assert accuracies == [[0.1, 0.2], [0.9, 1], [0, 0.1], [0.3, 0.7]]
+    assert losses == [[1.8, 2.2], [0, 1], [pytest.approx(6.3e14), pytest.approx(7.7e14)]]
+    for value, text in LOSSES.items():
+        if value != "null":
+            assert loss4(float(value)) == text
+
+
+def test_the_smoothed_line_does_not_lag(opened: Page) -> None:
+    """live_chart/smoothing.js. Of a straight line it gives back the line, to both ends, however many steps a point
+    stands for. Of a loss that falls under noise it is as often above as below, where a mean over the steps before is
+    always above; and the noise is gone. Of the end it says from where on it may still move."""
+    random = np.random.default_rng(0)
+    step = np.cumsum(random.integers(1, 9, 300))
+    middle = step - (np.diff(step, prepend=0) - 1) / 2
+    line = 2.3 - middle / 1000
+    every = np.arange(1, 1001)
+    true = 0.5 + 2 * np.exp(-every / 300)
+    noisy = true + random.normal(0, 0.1, 1000)
+    runs = [(step, line, 80, int(step[-1])), (every, noisy, 100, 2000), (every[:1], noisy[:1], 100, 2000)]
+    sent = [[{"step": s.tolist(), "loss": y.tolist()}, over, total] for s, y, over, total in runs]
+    straight, falling, alone = modules(opened, f"return {json.dumps(sent)}.map((one) => smoothing.smoothed(...one));")
+
+    np.testing.assert_allclose(straight["smooth"], line, rtol=1e-9)
+    assert straight["firm"] == 300
+    error = np.array(falling["smooth"]) - true
+    lagging = pd.Series(noisy).ewm(alpha=1 / 50).mean().to_numpy() - true
+    assert abs(error[:500].mean()) < 0.01
+    assert lagging[100:500].mean() > 0.1
+    assert error.std() < 0.03
+    assert falling["firm"] == 950
+    assert alone == {"smooth": [noisy[0]], "firm": 0}
+
+
+def test_every_control_of_every_component_works(opened: Page) -> None:
+    """Each button is pressed and pressed again, each place with a keyboard gets its keys; the console stays empty.
+
+    The curve spans a factor of ninety, where uPlot leaves labels of a logarithmic axis out.
+    """
+    folders = {path.name for path in STATIC.iterdir() if (path / f"{path.name}.js").is_file()}
+    assert {name for name in folders if opened.locator(f".{name}").count()} == folders
+
+    drag(opened, opened.locator(".u-over").first, 0.2, 0.8)  # now there is a zoom to reset
+    for name in folders:
+        parts = opened.locator(f".{name}")
+        for button in parts.locator("button").element_handles():
+            for _ in range(2):
+                if button.is_visible():
+                    button.click()
+                    opened.wait_for_timeout(100)
+        for place in parts.locator("[tabindex='0']").all():
+            place.focus()
+            for key in ("Home", "ArrowRight", "Shift+ArrowRight", "ArrowDown", "End", "Enter", "Escape"):
+                place.press(key)
+    opened.get_by_role("button", name="log scale").click()
+    expect(opened.get_by_role("button", name="log scale")).to_have_attribute("aria-pressed", "true")
+    opened.wait_for_timeout(300)
+    drawn = "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data)"
+    assert np.count_nonzero(opened.locator(".panel canvas").first.evaluate(drawn)) > 1000, "the chart is blank"
+
+
+def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
+    """One loss of 78 in a point whose mean is 1.94: the axis reaches that far, and the reading names it."""
+    panel = opened.locator(".panel").first
+    panel.focus()
+    opened.keyboard.press("Home")
+    for _ in range(30):
+        opened.keyboard.press("ArrowRight")
+    expect(panel.locator(".where")).to_have_text("step 61 · after epoch 1 · losses 0.9695 to 77.5600")

@@ -147,7 +147,7 @@ def test_the_form_fits_and_is_quiet(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     colour = page.get_by_role("button").evaluate("it => getComputedStyle(it).backgroundColor")
 
-    assert colour == ("rgb(11, 92, 173)" if scheme == "light" else "rgb(47, 129, 214)")
+    assert colour == ("rgb(11, 92, 173)" if scheme == "light" else "rgb(88, 166, 240)")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION, split, to_network
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION
+from cnnlab.data.tensors import split, to_network
 from cnnlab.schema import TrainingConfig
 
 sizes = st.tuples(st.integers(0, 400), st.none() | st.integers(10, 500), st.integers(0, 2**31 - 1))

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.layers import LayerKind, LayerRow, Part, Sees
 from cnnlab.app_config import PROJECT
-from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
+from cnnlab.figures.accuracy_bars import AUGMENTED, RunScores, accuracy_bars
 from cnnlab.figures.class_probabilities import SAID, probability_bars
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import network_svg
-from cnnlab.figures.style import DASH, RUN_COLOURS, TEST, TRAIN, VALIDATION, plain
-from cnnlab.formatting import percent, points
+from cnnlab.figures.style import DASH, PATTERN, RUN_COLOURS, SYMBOL, plain
+from cnnlab.formatting import percent, points, points_range
 from cnnlab.records import EpochRecord, Results, Score
 from tests.factories import epoch_record, full_scores
 
@@ -42,7 +43,10 @@ RESULTS = Results(final=full_scores(0.85, 0.49, 0.5, epoch=5), best=full_scores(
 @pytest.mark.parametrize("measure", ["accuracy", "loss"])
 def test_curves_are_the_records(measure: str) -> None:
     """Colour is the run, dash is the set; a star at the best epoch; test only where it was measured."""
-    runs = [RunCurve("one", epochs(), 3, RESULTS), RunCurve("two", epochs(validated=False), 5)]
+    runs = [
+        RunCurve("one", epochs(), 3, RESULTS, RUN_COLOURS[4]),
+        RunCurve("two", epochs(validated=False), 5, colour=RUN_COLOURS[1]),
+    ]
     figure = curves(runs, measure)  # type: ignore[arg-type]
     drawn = [trace for trace in figure.data if trace.legendgroup]
 
@@ -55,7 +59,7 @@ def test_curves_are_the_records(measure: str) -> None:
     )
     assert (list(star.x), star.marker.symbol) == ([3], "star")
     assert [trace.line.dash for trace in (train, validation, test)] == list(DASH.values())
-    assert {trace.line.color for trace in (train, validation, test)} == {RUN_COLOURS[0]}
+    assert {trace.line.color for trace in (train, validation, test)} == {RUN_COLOURS[4]}
     other = [trace for trace in drawn if trace.legendgroup == "run 1"]
     assert {trace.line.color for trace in other} == {RUN_COLOURS[1]}
     assert not any(trace.marker.symbol == "star" for trace in other)
@@ -87,17 +91,22 @@ def test_curves_of_nothing_say_so(runs: list[RunCurve]) -> None:
 
 
 def test_bars_have_the_interval_and_the_gap() -> None:
-    """Each set in its colour with Wilson's whiskers; the bracket says train minus test."""
+    """Wilson's whiskers on each set that was not trained on; the bracket is the run's gap and names its sets."""
     figure = accuracy_bars([RunScores("one", RESULTS.final)])
 
-    assert [bar.marker.color for bar in figure.data] == [TRAIN, VALIDATION, TEST]
-    for bar, (share, n) in zip(figure.data, [(0.85, 45_000), (0.5, 5_000), (0.49, 10_000)], strict=True):
+    assert len(figure.data) == 3
+    assert figure.data[0].error_x.array is None, "an interval on pictures that were trained on"
+    assert "interval" not in figure.data[0].customdata[0]
+    for bar, (share, n) in zip(figure.data[1:], [(0.5, 5_000), (0.49, 10_000)], strict=True):
         low, high = interval95(share, n)
         assert bar.x[0] == share
         assert bar.error_x.array[0] == pytest.approx(high - share)
         assert bar.error_x.arrayminus[0] == pytest.approx(share - low)
     texts = [annotation.text for annotation in figure.layout.annotations]
-    assert f"gap<br><b>{points(0.85 - 0.49)}</b>" in texts
+    gap = gap_of(RESULTS.final)
+    assert f"gap <b>{points(gap.value)}</b><br>train − validation" in texts
+    assert points_range(*gap.interval) in figure.layout.annotations[-1].hovertext
+    assert {shape.y1 for shape in figure.layout.shapes} == {figure.data[0].y[0], figure.data[1].y[0]}
     assert [percent(share) in text for share, text in zip((0.85, 0.5, 0.49), figure.layout.yaxis.ticktext, strict=True)]
 
 
@@ -105,17 +114,28 @@ def test_bars_without_validation() -> None:
     """A run that held nothing out has two bars."""
     figure = accuracy_bars([RunScores("one", full_scores(0.9, 0.6))])
 
-    assert [bar.marker.color for bar in figure.data] == [TRAIN, TEST]
+    assert [bar.marker.pattern.shape for bar in figure.data] == [PATTERN["train"], PATTERN["test"]]
+
+
+def test_the_colour_of_a_bar_is_its_run() -> None:
+    """As in the curves beside them; the sets are told apart by how a bar is filled, each in its own way."""
+    runs = [RunScores(name, RESULTS.final, colour) for name, colour in zip("ab", RUN_COLOURS[2:], strict=False)]
+    bars = accuracy_bars(runs).data
+
+    assert [bar.marker.color for bar in bars] == [RUN_COLOURS[2]] * 3 + [RUN_COLOURS[3]] * 3
+    assert [bar.marker.pattern.shape for bar in bars] == [*PATTERN.values()] * 2
+    assert len({*PATTERN.values(), AUGMENTED}) == len(PATTERN) + 1
+    assert len({*DASH.values()}) == len({*SYMBOL.values()}) == len(PATTERN)
 
 
 def test_test_time_augmentation_has_its_own_bar() -> None:
-    """It is named with its views, hatched, and stands outside the bracket of the gap."""
+    """It is named with its views, filled in a way of its own, and stands outside the bracket of the gap."""
     final = full_scores(0.95, 0.92)
     augmented = final.model_copy(update={"test_augmented": Score(loss=0.3, accuracy=0.94, n=10_000, views=6)})
     plain_bars, figure = accuracy_bars([RunScores("one", final)]), accuracy_bars([RunScores("one", augmented)])
 
     assert [bar.x[0] for bar in figure.data] == [0.95, 0.92, 0.94]
-    assert [bar.marker.pattern.shape for bar in figure.data] == ["", "", "/"]
+    assert [bar.marker.pattern.shape for bar in figure.data] == [PATTERN["train"], PATTERN["test"], AUGMENTED]
     assert figure.layout.yaxis.ticktext[-1] == f"test, 6 views <b>{percent(0.94)}</b>"
     assert figure.data[-1].hovertemplate.startswith("test, 6 views")
     assert [shape.y1 for shape in figure.layout.shapes] == [shape.y1 for shape in plain_bars.layout.shapes]

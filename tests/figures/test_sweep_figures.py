@@ -1,13 +1,11 @@
 """What the runs of a sweep came to, and the figures of it."""
 
-from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as some
 
-from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, judge, outcome
+from cnnlab.analysis.significance.seed_spread import SeedSpread
 from cnnlab.figures.style import TEST, TRAIN, VALIDATION
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.records import Results
@@ -52,20 +50,6 @@ def test_the_test_set_judges_only_where_nothing_else_can() -> None:
     whole = full_scores(epoch=3)
     found = outcome(without, 3, [epoch_record(3, validation=None)], results(whole), "test")
     assert found == Outcome(without, 3, whole.train, whole.test, whole.test)
-
-
-@given(some.lists(some.floats(-0.2, 0.2), min_size=3, max_size=3), some.floats(-0.2, 0.2))
-def test_effects_of_a_grid_are_what_each_setting_adds(by_rate: list[float], by_seed: float) -> None:
-    """Where the accuracy is a sum of what each setting adds, each effect is its spread, the largest first."""
-    cells = product(enumerate(by_rate), enumerate((0.0, by_seed)))
-    outcomes = [came_to(0.5 + rate + luck, lr=0.1 * (i + 1), seed=seed) for (i, rate), (seed, luck) in cells]
-
-    found = effects(outcomes, [LR, SEED])
-
-    moved = {setting.name: by for setting, by in found}
-    assert moved["lr"] == pytest.approx(max(by_rate) - min(by_rate))
-    assert moved["seed"] == pytest.approx(abs(by_seed))
-    assert found[0][1] >= found[1][1]
 
 
 def marks(figure: Any, name: str) -> Any:
@@ -126,7 +110,7 @@ def test_words_stand_in_the_order_of_the_form_and_are_not_joined() -> None:
 
 
 def test_a_map_has_the_mean_of_each_cell() -> None:
-    """In percent, its number in it, the best marked; a cell nobody has run yet stays empty."""
+    """In percent, its number in it, the best marked where one is; a cell nobody has run yet stays empty."""
     outcomes = [
         came_to(0.5, lr=0.1, dropout=0.0, seed=0),
         came_to(0.6, lr=0.1, dropout=0.0, seed=1),
@@ -134,7 +118,7 @@ def test_a_map_has_the_mean_of_each_cell() -> None:
         came_to(0.3, lr=0.1, dropout=0.5),
     ]
 
-    figure = heat_map(outcomes, LR, DROPOUT, "validation")
+    figure = heat_map(outcomes, LR, DROPOUT, "validation", best=outcomes[:2])
 
     (cells,) = figure.data
     assert [list(row) for row in cells.z] == [[None, pytest.approx(55.0)], [pytest.approx(40.0), pytest.approx(30.0)]]
@@ -143,3 +127,15 @@ def test_a_map_has_the_mean_of_each_cell() -> None:
     assert list(figure.layout.xaxis.ticktext) == ["0.01", "0.1"]
     assert list(figure.layout.yaxis.ticktext) == ["0", "0.5"]
     assert accuracy(outcomes[:2]) == pytest.approx(0.55)
+    assert not any("★" in text for row in heat_map(outcomes, LR, DROPOUT, "validation").data[0].text for text in row)
+
+
+def test_means_over_seeds_have_their_intervals() -> None:
+    """On the judging set only, and where runs share a value."""
+    outcomes = [came_to(0.5, lr=0.1, seed=0), came_to(0.6, lr=0.1, seed=1), came_to(0.3, lr=0.001)]
+    spread = SeedSpread(0.02, 10, "repeats")
+
+    lines = over_setting(outcomes, LR, "validation", spread=spread).data[1::2]
+
+    assert [list(line.error_y.array) for line in lines] == [[None, None], [None, pytest.approx(spread.band(2))]]
+    assert [bool(line.error_y.visible) for line in lines] == [False, True]

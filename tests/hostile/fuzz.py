@@ -1,6 +1,6 @@
 """Minutes of damaged and invented pictures through the decoder: python -m tests.hostile.fuzz --minutes 10
 
-Each is decoded in a process as an upload is. What is neither shown nor refused in a sentence, or takes more than 3 s or
+Each is decoded in a process as an upload is. What is neither shown nor refused in a sentence, or takes more than 4 s or
 300 MB, is written to the folder given with --keep, to become a test.
 """
 

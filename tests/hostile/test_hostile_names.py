@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare import table
-from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.inspect.own import keep
 from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.exports import csv as csv_export
@@ -80,7 +80,7 @@ def test_no_address_names_a_file(name: str, app_config: AppConfig) -> None:
     secret.write_bytes(b"secret")
     store = Store(app_config)
 
-    assert uploads.find(app_config, name) is None
+    assert keep.find(app_config, name) is None
     with pytest.raises(StoreError):
         store.get(name)
     assert not app_config.runs.exists()

@@ -50,6 +50,7 @@ def test_equals_the_network(architecture: str, dataset: str, batch_norm: bool) -
     ]
     assert [sum(p.numel() for p in leaves[row.name].parameters()) for row in rows] == [row.parameters for row in rows]
     assert totals(rows).parameters == sum(p.numel() for p in network.parameters())
+    assert totals(rows).frozen == sum(p.numel() for p in network.parameters() if not p.requires_grad)
     assert totals(rows).base_parameters == sum(p.numel() for p in network.base.parameters())
     assert totals(rows).head_parameters == sum(p.numel() for p in network.head.parameters())
 

@@ -1,14 +1,25 @@
 """The Compare page: the table, the pick, what it says, and what may be done to a run."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandas import DatetimeTZDtype
+from pandas.api.types import is_numeric_dtype, is_timedelta64_dtype
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.formatting import tenths
+from cnnlab.analysis.gap import gap_of
+from cnnlab.dashboard.compare import pick
+from cnnlab.data import DATASETS
+from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
+from cnnlab.figures.style import RUN_COLOURS
+from cnnlab.formatting import points, tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from tests.factories import shapes_config
 from tests.page_driver import OpenPage, click, fill, words
 
 
@@ -57,7 +68,30 @@ def test_the_table_tells_the_whole_sets_apart_from_nothing(open_page: OpenPage, 
     final = run.results.final
     assert row["Train"] == tenths(final.train.accuracy)
     assert row["Test"] == tenths(final.test.accuracy)
-    assert row["Gap"] == tenths(final.train.accuracy - final.test.accuracy)
+    assert row["Gap, train − validation"] == tenths(final.train.accuracy - final.validation.accuracy)
+
+
+def test_gaps_between_different_sets_stand_apart(open_page: OpenPage, insert_run: Any) -> None:
+    """A run without validation has its gap to the test set in a column of its own, and no best epoch."""
+    insert_run(epochs=4)
+    without = insert_run(epochs=4, validation_size=0)
+    table = open_page("compare").dataframe[0].value.set_index("Run")
+    assert table["Gap, train − validation"].isna().tolist() == [True, False]
+    assert table["Gap, train − test"].isna().tolist() == [False, True]
+    assert table["Gap, train − test"][without.name] == tenths(gap_of(without.results.final).value)
+    assert table["Best epoch"].isna()[without.name]
+
+
+def test_one_gap_is_one_number_on_the_whole_page(open_page: OpenPage, insert_run: Any) -> None:
+    """The sentence, the table and the bar's bracket round one number, once, and name its sets."""
+    run: Run = insert_run.overfitting()
+    gap = gap_of(run.results.final)
+    app = open_page("compare", runs=run.id)
+    number = " ".join(points(gap.value).split())
+    assert f"its gap (train − validation) is {number}" in words(app)
+    assert app.dataframe[0].value["Gap, train − validation"].iloc[0] == tenths(gap.value)
+    notes = [note.text for note in accuracy_bars([RunScores(run.name, run.results.final)]).layout.annotations]
+    assert f"gap <b>{points(gap.value)}</b><br>train − validation" in notes
 
 
 def test_settings_that_differ_stand_beside_the_scores(open_page: OpenPage, insert_run: Any) -> None:
@@ -65,7 +99,7 @@ def test_settings_that_differ_stand_beside_the_scores(open_page: OpenPage, inser
     insert_run(epochs=4, dropout=0.5)
     insert_run(epochs=4)
     columns = list(open_page("compare").dataframe[0].value.columns)
-    assert columns.index("Dropout") == columns.index("Gap") + 1
+    assert columns.index("Dropout") == columns.index("Gap, train − validation") + 1
 
 
 def test_the_address_picks_the_runs(open_page: OpenPage, insert_run: Any) -> None:
@@ -90,10 +124,10 @@ def test_at_most_eight_are_compared(open_page: OpenPage, insert_run: Any) -> Non
 
 
 def test_the_sentences_come_from_the_data(open_page: OpenPage, insert_run: Any) -> None:
-    """Same accuracies: too close to call; each run's own verdict; figures for both."""
+    """The same accuracies: said, and no run is better; each run's own verdict; figures for both."""
     a, b = insert_run(epochs=8, name="A"), insert_run(epochs=8, name="B")
     app = open_page("compare", runs=f"{a.id},{b.id}")
-    assert "differ by 0.0 points on the 10 000 test pictures" in words(app)
+    assert "These runs have the same settings, and the same test accuracy" in words(app)
     assert "A gets ahead on its training pictures" in words(app)
     assert len(app.get("plotly_chart")) == 3
     assert "have the same settings throughout" in words(app)
@@ -181,3 +215,95 @@ def test_a_damaged_store_is_said(open_page: OpenPage, store: Store, page: str) -
     app = open_page(page)
     assert not app.exception
     assert "is damaged, or is no run store" in words(app)
+
+
+def test_names_are_text_and_never_keys(open_page: OpenPage, insert_run: Any) -> None:
+    """Runs that share a name, and runs named as others are told apart: every page of theirs shows, and finds each."""
+    settings = [{"dropout": 0.1}, {"dropout": 0.5}, {"lr": 0.01}, {"lr": 0.02}]
+    named = ["Anna", "Anna", "Anna · run 1", "Anna · stopped"]
+    runs = [insert_run(epochs=4, name=name, weights=True, **what) for name, what in zip(named, settings, strict=True)]
+    runs.append(insert_run(RunStatus.STOPPED, 4, name="Anna", weights=True))
+    app = open_page("compare", runs=",".join(run.id for run in runs))
+    assert not app.exception
+    for run in runs[:2]:
+        assert f"Anna · run {run.number}" in words(app)
+    for where, key in (("train", "run_choice"), ("kernels", "looking_run")):
+        for run in runs:
+            app = open_page(where, run=run.id)
+            assert not app.exception
+            [box] = [box for box in app.selectbox if box.key == key]
+            assert box.value == run.id
+            assert len(set(box.options)) == len(box.options) == len(runs)
+
+
+def test_each_column_sorts_as_what_it_holds(open_page: OpenPage, insert_run: Any) -> None:
+    """Epochs, rates, times and moments are numbers and times, on Compare and in a sweep: as text 100 comes before 2."""
+    for epochs, lr in ((2, 0.01), (10, 1e-05), (1, 0.1)):
+        insert_run(epochs=epochs, lr=lr, train_subset=1_000 if epochs == 2 else None)
+    insert_run(RunStatus.QUEUED, lr=0.3)
+    insert_run.store.create_many([shapes_config(lr=lr, train_subset=n) for lr, n in ((0.1, None), (0.02, 900))], "S")
+    whole = DATASETS.get("shapes").info.num_train - shapes_config().validation_size
+
+    table = open_page("compare").dataframe[0].value
+    assert list(table.sort_values("Learning rate")["Epochs"])[:3] == [10, 2, 10]
+    assert set(table["Training pictures"]) == {1_000, 900, whole}
+    for column in ("Epochs", "Learning rate", "Training pictures", "Best epoch", "Epoch", "Test"):
+        assert is_numeric_dtype(table[column]), column
+    assert is_timedelta64_dtype(table["Training time"])
+    for column in ("Created", "Started", "Ended"):
+        assert isinstance(table[column].dtype, DatetimeTZDtype), column
+    assert table["Started"].isna().sum() == table["Ended"].isna().sum() == 3, "what waits has neither"
+
+    swept = open_page("compare", sweep="S").dataframe[0].value
+    assert sorted(swept["Training pictures"]) == [900, whole]
+    assert is_timedelta64_dtype(swept["Training time"])
+
+
+def colours(app: AppTest) -> dict[str, str]:
+    """The colour of each run in the curves, by name; the bars have the same."""
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    bars, *curves = figures
+    drawn = {
+        trace["name"]: trace["line"]["color"]
+        for figure in curves
+        for trace in figure["data"]
+        if trace.get("legendgroup") and trace.get("showlegend") is not False
+    }
+    assert list(dict.fromkeys(trace["marker"]["color"] for trace in bars["data"])) == list(drawn.values())
+    return drawn
+
+
+def test_a_run_keeps_its_colour(open_page: OpenPage, insert_run: Any) -> None:
+    """Whatever else is picked, unpicked or deleted, on every figure; and the link shows it in that colour again."""
+    a, b, c, d = (insert_run(epochs=4, name=name) for name in "ABCD")
+    app = open_page("compare", runs=f"{a.id},{b.id},{c.id}")
+    before = colours(app)
+    assert list(before.values()) == list(RUN_COLOURS[:3])
+
+    click(app, f"delete_{b.id}")
+    click(app, "delete_for_good")
+    assert colours(app) == {"A": before["A"], "C": before["C"]}
+    assert app.query_params["runs"] == f"{a.id},,{c.id}"
+    assert colours(open_page("compare", runs=f"{a.id},,{c.id}")) == colours(app)
+    assert colours(open_page("compare", runs=f"{a.id},{b.id},{c.id},{d.id}"))["D"] == RUN_COLOURS[3]
+
+
+def test_on_a_bare_address_colours_stay_as_well(open_page: OpenPage, insert_run: Any) -> None:
+    """A newer run takes the place of the oldest, and nobody else's colour."""
+    insert_run(epochs=4, name="A"), insert_run(epochs=4, name="B"), insert_run(epochs=4, name="C")
+    app = open_page("compare")
+    before = colours(app)
+    insert_run(epochs=4, name="D")
+    app.run()
+    assert colours(app) == {"B": before["B"], "C": before["C"], "D": before["A"]}
+
+
+@given(st.lists(st.sampled_from("abcdefghijkl"), unique=True), st.lists(st.sampled_from("abcdefghijkl"), unique=True))
+def test_places_hold(first: list[str], second: list[str]) -> None:
+    """Who stays, stays where it was; nobody is lost while there is room, and none stands there twice."""
+    before = pick.place([], first)
+    after = pick.place(before, second)
+    assert before == first[: pick.MOST]
+    assert [id for id in after if id] == [id for id in after if id in second]
+    assert len(set(filter(None, after))) == len(list(filter(None, after))) == min(pick.MOST, len(second))
+    assert all(after[before.index(id)] == id for id in before if id in second)

@@ -194,7 +194,7 @@ def test_an_own_picture_survives_epochs_pages_and_a_reload(
     assert not app.exception
     link = app.query_params["picture"]
     assert link.startswith("upload:")
-    expected = seen_by(store, app_config, run, 2, fit_to(decode(data), 32, 3))
+    expected = seen_by(store, app_config, run, 2, fit_to(decode(data).pixels, 32, 3))
     np.testing.assert_array_equal(drawn["maps"]["values"], expected.layers[0].maps)
     assert "80×48" in words(app)
     app.select_slider(key="looking_epoch").set_value(0).run()
@@ -205,7 +205,86 @@ def test_an_own_picture_survives_epochs_pages_and_a_reload(
     np.testing.assert_array_equal(drawn["maps"]["values"], expected.layers[0].maps)
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage", b"\x89PNG\r\n\x1a\n" + b"0" * 100, b"<svg/>", b"GIF89a" + b"0" * 50])
+def shape_of_own(app: AppTest, side: int, left: int, top: int) -> None:
+    """Choose the square as a person would, one slider after the other."""
+    for key, value in (("own_side", side), ("own_left", left), ("own_top", top)):
+        app.slider(key=key).set_value(value).run()
+
+
+def test_the_square_is_chosen(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
+    """By three sliders; the network gets that square, and the link has it."""
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 80, 3), dtype=np.uint8)
+    app = upload(open_page("feature_maps", run=run.id), "mine.png", file_of(pixels, "PNG"))
+    shape_of_own(app, 50, 100, 0)
+    assert not app.exception
+    assert app.query_params["picture"].endswith("-80x48~50-100-0")
+    seen = (fit_to(pixels[:24, 56:], 32, 3).astype(np.float32) / 255 - 0.5) / 0.5
+    np.testing.assert_allclose(drawn["network_input"]["values"][0], seen, atol=1e-6)
+    drawn.clear()
+    other = open_page("feature_maps", run=run.id, picture=app.query_params["picture"])
+    assert not other.exception
+    np.testing.assert_allclose(drawn["network_input"]["values"][0], seen, atol=1e-6)
+
+
+def test_the_size_of_a_photograph_is_its_own(open_page: OpenPage, run: Run) -> None:
+    """Three thousand by four thousand, though fewer pixels are kept; and what the answer cannot be is said."""
+    photograph = io.BytesIO()
+    Image.new("RGB", (3_000, 4_000), "green").save(photograph, "JPEG")
+    app = upload(open_page("feature_maps", run=run.id), "IMG_1.jfif", photograph.getvalue())
+    assert "3000×4000 pixels" in words(app)
+    assert "It can only answer with one of its 10 classes, whatever the picture shows" in words(app)
+
+
+def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
+    """First in the strip, one click away, also in a link to another picture."""
+    data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
+    app = upload(open_page("feature_maps", run=run.id), "mine.png", data)
+    mine = app.query_params["picture"]
+    app.button(key="picture_on").click().run()
+    assert app.query_params["picture"].startswith("test:")
+    strip = drawn["picture_strip"]
+    assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("yours", picture.STRIP, 1)
+    other = open_page("feature_maps", **dict(app.query_params))
+    assert not other.exception
+    drawn["picture_strip"]["on_pick"](0)
+    assert f"upload:{app.query_params['own']}" == mine
+
+
+@pytest.fixture
+def on_black(
+    open_page: OpenPage, insert_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AppTest:
+    """The page of a network that was trained on Fashion-MNIST, whose pictures are light on black."""
+    monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path))
+    return open_page(
+        "feature_maps", run=insert_run(RunStatus.STOPPED, epochs=1, weights=True, dataset="Fashion-MNIST").id
+    )
+
+
+def test_a_dark_drawing_is_inverted_on_a_click(on_black: AppTest, drawn: Drawn) -> None:
+    """Said, offered, and then light on dark; a drawing that is so already gets no hint."""
+    paper = np.full((56, 56, 3), 255, np.uint8)
+    paper[20:36, 20:36] = 0
+    app = upload(on_black, "drawing.png", file_of(paper, "PNG"))
+    assert not app.exception
+    assert "stand on black, and yours on the opposite" in words(app)
+    app.button(key="own_invert").click().run()
+    assert app.query_params["picture"].endswith("~inverted")
+    assert app.toggle(key="own_inverted").value
+    assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
+    assert "on the opposite" not in words(app)
+
+
+def test_transparent_parts_are_black_for_a_set_on_black(on_black: AppTest, drawn: Drawn) -> None:
+    """And the page says so."""
+    clear = np.zeros((40, 40, 4), np.uint8)
+    clear[10:30, 10:30] = 255
+    app = upload(on_black, "sticker.webp", file_of(clear, "WEBP"))
+    assert "transparent parts are filled with black, as in the training pictures" in words(app)
+    assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"\x89PNG\r\n\x1a\n" + b"0" * 100, b"<svg/>", b"GIF89a" + b"0" * 5])
 def test_a_file_that_is_no_picture(open_page: OpenPage, run: Run, data: bytes) -> None:
     """One sentence; the picture before it stays."""
     app = upload(open_page("feature_maps", run=run.id, picture="test:4"), "x.png", data)
@@ -303,7 +382,7 @@ def test_without_the_test_set_an_own_picture_will_do(
     data = file_of(np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8), "PNG")
     upload(app, "mine.png", data)
     assert not app.exception
-    grey = fit_to(decode(data), 28, 1).astype(np.float32)
+    grey = fit_to(decode(data).pixels, 28, 1).astype(np.float32)
     np.testing.assert_allclose(
         drawn["network_input"]["values"][0], np.repeat((grey / 255 - 0.5) / 0.5, 3, axis=2), rtol=1e-6
     )

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
@@ -61,6 +62,36 @@ def test_a_file_that_says_nothing_is_asked_about(open_page: OpenPage, store: Sto
     app.text_input(key="import_name").set_value("From school")
     click(app, "import_go")
     assert [(run.name, run.config.dataset) for run in store.list()] == [("From school", "shapes")]
+
+
+def test_the_tutorials_file_is_opened_after_its_names_were_seen(open_page: OpenPage, store: Store) -> None:
+    """A .pth with plain names: the table says which is which, and one click opens it; a hasty one only shows them."""
+    plain = {name.partition(".")[2]: torch.from_numpy(array) for name, array in sound().items()}
+    file = io.BytesIO()
+    torch.save(plain, file)
+    app = upload(open_page("kernels"), file.getvalue(), "cifar_net.pth")
+    assert not app.exception
+    [table] = [table.value for table in app.dataframe if "In the file" in table.value]
+    assert table.iloc[0].tolist() == ["conv1.weight", "base.conv1.weight", "6×3×5×5"]
+    assert list(table["In the network"]) == list(sound())
+
+    click(app, "import_go")
+    [run] = store.list()
+    assert (run.config.architecture, run.imported and run.imported.file) == ("SimpleCNN", "cifar_net.pth")
+
+
+def test_names_that_nobody_has_seen_are_not_matched(open_page: OpenPage, store: Store) -> None:
+    """The choice has changed and the button was clicked before the table was there: the table comes first."""
+    plain = {name.partition(".")[2]: array for name, array in sound().items()}
+    app = upload(open_page("kernels"), packed(plain))
+    app.selectbox(key="import_architecture_True").set_value("VGGishCNN").run()
+    assert "lacks" in words(app)
+    app.selectbox(key="import_architecture_True").set_value("SimpleCNN")
+    click(app, "import_go")
+    assert store.list() == []
+    assert [table for table in app.dataframe if "In the file" in table.value]
+    click(app, "import_go")
+    assert len(store.list()) == 1
 
 
 def test_a_pickle_is_refused_on_the_page(open_page: OpenPage, store: Store) -> None:

@@ -11,6 +11,7 @@ from cnnlab.dashboard.auth.policy import door
 from cnnlab.dashboard.state import services
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, Actor, NotYoursError, Run, Store
+from tests.factories import shapes_config
 from tests.page_driver import behind_router, click, fill, labels, open_page_at, words
 from tests.pages.conftest import RunMaker
 
@@ -260,3 +261,22 @@ def test_with_openid_too_runs_have_owners(openid: pytest.MonkeyPatch, store: Sto
     }.items():
         app = open_as(claims, run=run.id)
         assert ("Stop" in labels(app)) == (who in ("Ada", "Grace")), who
+
+
+def test_two_people_may_call_a_sweep_alike(enter: Enter, store: Store) -> None:
+    """Each is its own, whose runs alone are shown, stopped and deleted; a link with the mere name leads to one's own."""
+    for name in ("Ada", "Bob"):
+        store.acting_as(actor(name)).create_many([shapes_config(lr=lr) for lr in (0.1, 0.2)], "Rates")
+    store.create_many([shapes_config(lr=0.3)], "Alone")
+    enter("Ada")
+    app = open_page_at("compare", sweep="Rates")
+    [box] = [box for box in app.selectbox if box.key == "compare_sweep"]
+    assert set(box.options) == {"Rates · 2 runs · yours", "Rates · 2 runs · Bob's", "Alone · 1 runs"}
+    assert len(app.dataframe[0].value) == 2
+    click(app, "sweep_stop")
+    assert {run.owner_name for run in store.list() if run.status is RunStatus.STOPPED} == {"Ada"}
+
+    bobs = open_page_at("compare", sweep=f"{actor('Bob').id}/Rates")
+    assert "2 waiting" in words(bobs)
+    assert not [button for button in bobs.button if button.key == "sweep_stop"]
+    assert "1 runs" in words(open_page_at("compare", sweep="Alone"))

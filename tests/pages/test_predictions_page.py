@@ -36,7 +36,7 @@ def run(insert_run: Callable[..., Run]) -> Run:
 
 def words(app: AppTest) -> str:
     """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header]
     return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
@@ -259,7 +259,9 @@ def test_who_measures_while_it_trains_stays_at_that_epoch(
 
 def test_a_failure_is_told_to_who_asked_alone(open_page: OpenPage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another visitor is offered to measure, and reads no error of somebody else's."""
-    failed = Job("key", (), gently=False, waiting={"somebody else": 0.0}, over=True, problem="It was killed.")
+    failed = Job(
+        "key", (), gently=False, limit_s=1.0, waiting={"somebody else": 0.0}, over=True, problem="It was killed."
+    )
     monkeypatch.setattr(JobQueue, "find", lambda queue, key: failed)
     app = open_page("predictions", run=run.id, epoch="1")
     assert not app.exception

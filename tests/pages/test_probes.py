@@ -16,6 +16,7 @@ from cnnlab.records import Forecast, LrRange, Plan, Preflight, Record, Results, 
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.measurements import Prober
 from cnnlab.runs.store import tables
+from cnnlab.schema import TrainingConfig
 from tests.page_driver import OpenPage, click, fill, words
 from tests.waiting import eventually
 
@@ -24,12 +25,12 @@ FORECAST = Forecast(epoch_s=(18.2, 22.4), memory_bytes=(410_000_000, 450_000_000
 PREFLIGHT = Preflight(plan=PLAN, forecast=FORECAST, machine="CPU (2 cores)", device="cpu")
 RANGE = LrRange(
     lr=tuple(1e-5 * 2**n for n in range(15)),
-    loss=tuple(2.3 - 0.05 * n for n in range(15)),
+    losses=(tuple(2.3 - 0.05 * n for n in range(15)),) * 2,
     smoothed=tuple(2.3 - 0.05 * n for n in range(15)),
-    steepest=0.004,
-    tenth=0.0021,
+    rates=(0.001, 0.0044),
+    band=(0.001, 0.0044),
     suggestion=0.0021,
-    reason="The loss is lowest at 0.021.",
+    reason="Two tests point to 0.001 to 0.0044.",
 )
 
 
@@ -63,7 +64,7 @@ def test_how_long_it_takes_is_answered_before_training(
     """Time, memory, machine and number of steps; for other settings it vanishes, for these it comes back."""
     answers(PREFLIGHT)
     app = asked(open_page("train"), "probe_preflight")
-    said = "About 18–22 s an epoch, 3.0–3.7 min of training in all** · 410–450 MB of memory"
+    said = "About 18–22 s an epoch, 3.8–4.9 min until the result** · 410–450 MB of memory"
     assert said in words(app)
     assert "From 40 real training steps on CPU (2 cores): fast · 1 thread · channels last · float32" in words(app)
     assert not store.list()
@@ -72,7 +73,7 @@ def test_how_long_it_takes_is_answered_before_training(
     fill(app, form_batch_size=64)
     assert said in words(app)
     fill(app, form_epochs=20)
-    assert "6.1–7.5 min of training in all" in words(app)
+    assert "7.5–9.3 min until the result" in words(app)
 
 
 def test_whose_memory_it_is_does_not_depend_on_a_name(open_page: OpenPage, answers: Callable[..., None]) -> None:
@@ -95,14 +96,15 @@ def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
     """Never before the click; afterwards it stands in the form, and the curve stays."""
     answers(RANGE)
     app = asked(open_page("train"), "probe_lr_range")
-    assert "The loss is lowest at 0.021." in words(app)
+    assert "Two tests point to 0.001 to 0.0044." in words(app)
     assert "well before the turn" in words(app)
     assert app.text_input(key="form_lr").value == "0.001"
+    assert app.button(key="use_suggestion").label == "Use 0.0021, the middle of the band"
     click(app, "use_suggestion")
     assert app.text_input(key="form_lr").value == "0.0021"
-    assert "The loss is lowest at 0.021." in words(app)
+    assert "Two tests point to 0.001 to 0.0044." in words(app)
     fill(app, form_batch_size=128)
-    assert "The loss is lowest at 0.021." not in words(app)
+    assert "Two tests point to 0.001 to 0.0044." not in words(app)
 
 
 def test_nothing_is_measured_of_a_faulty_form(open_page: OpenPage, answers: Callable[..., None]) -> None:
@@ -150,3 +152,21 @@ def test_a_server_has_one_prober(store: Store) -> None:
     """Whoever asks."""
     st.cache_resource.clear()
     assert measurements.prober() is measurements.prober()
+
+
+def test_who_waits_sees_the_place_in_the_line_and_may_leave_it(
+    open_page: OpenPage, answers: Callable[..., None], tmp_path: Path
+) -> None:
+    """Behind two questions of others: said; after Cancel the question is as if nobody had asked it."""
+    answers(PREFLIGHT)
+    (tmp_path / "probe.py").write_text("import time; time.sleep(600)")
+    for seed in (1, 2):
+        measurements.prober().ask("lr_range", TrainingConfig(seed=seed), "somebody else")
+    app = open_page("train")
+    app.session_state["form_dataset"] = "shapes"
+    click(app.run(), "probe_preflight")
+    assert app.run().button(key="probe_preflight").label == "Waiting, 2 before it"
+    click(app, "probe_cancel")
+    assert app.run().button(key="probe_preflight").label == "How long will it take?"
+    assert not app.button(key="probe_preflight").disabled
+    assert not [button for button in app.button if button.key == "probe_cancel"]

@@ -70,38 +70,79 @@ def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store
     table = open_page("compare", sweep="A").dataframe[0].value
     assert list(table["Learning rate"]) == [0.3, 0.1, 0.2]
     assert list(table["Validation"])[:2] == [70.0, 50.0]
-    assert list(table["Train sample"])[:2] == [80.0, 60.0]
-    assert list(table["Gap"])[:2] == [10.0, 10.0]
+    assert list(table["Train"])[:2] == [80.0, 60.0]
+    assert list(table["Gap, train − validation"])[:2] == [10.0, 10.0]
     assert table["Validation"].isna().tolist() == [False, False, True]
     assert list(table["Run"]) == [runs[2].number, runs[0].number, runs[1].number]
     assert "Dropout" not in table
     assert "Test" not in table, "the test set is opened for the one that was chosen"
 
 
-def test_the_best_is_said_with_how_sure_it_is(open_page: OpenPage, store: Store) -> None:
-    """Validation chooses; the test accuracy of the chosen is said beside it."""
+def test_the_best_is_said_only_beyond_luck(open_page: OpenPage, store: Store) -> None:
+    """Validation chooses; the test accuracy of the chosen is said beside it. One seed each, and nothing known: 9 points."""
     sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3))
+    sweep(store, "B", [0.5, 0.56], *rates(0.1, 0.3, momentum=0.8))
     said = plain(open_page("compare", sweep="A"))
-    assert "Best: learning rate 0.3, validation 70.0 % after epoch 1 (95 % interval 67.1 – 72.8 % of 1 000" in said
-    assert "On the test set, which had no say in the choice: 68.0 %." in said
+    assert "Best: learning rate 0.3: validation 70.0 %, 20.0 points ahead of learning rate 0.1" in said
+    assert "The test accuracy, which had no say in the choice: 68.0 %." in said
+    assert "Learning rate matters" in said
+    said = plain(open_page("compare", sweep="B"))
+    assert "Best" not in said
+    assert "Too close to call: the highest validation accuracies are those of learning rate 0.3 (56.0 %)" in said
+    assert "Learning rate: too close to call" in said
+    assert "Vary the seed as well" in said
+
+
+def test_a_spread_that_other_runs_show_is_the_yardstick(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """The same nine points are beyond luck where repeats of that kind differ by less than one."""
+    sweep(store, "A", [0.5, 0.59], *rates(0.1, 0.3))
+    assert "Too close to call" in plain(open_page("compare", sweep="A"))
+    repeats = [{"lr": 0.2, "seed": seed} for seed in range(5)]
+    sweep(store, "Repeats", [0.53, 0.535, 0.54, 0.53, 0.535], *repeats)
+    said = plain(open_page("compare", sweep="A"))
+    assert "Best: learning rate 0.3" in said
+    assert "earlier runs of this kind" in said
 
 
 def test_seeds_are_repeats_and_the_luckiest_does_not_win(open_page: OpenPage, store: Store) -> None:
-    """0.3 has the best run, 0.1 the best mean."""
+    """0.3 has the best run, 0.1 the best mean; so far apart, neither can be called the best."""
     settings = [{"lr": lr, "seed": seed} for lr in (0.1, 0.3) for seed in (0, 1)]
     sweep(store, "A", [0.6, 0.64, 0.7, 0.2], *settings)
+    app = open_page("compare", sweep="A")
+    said = plain(app)
+    assert "Too close to call: the highest validation accuracies are those of learning rate 0.1 (62.0 %)" in said
+    assert "The test accuracy of learning rate 0.1, which had no say in the choice: 60.0 %" in said
+    assert "Seed" not in said.replace("Seeds", "")
+    groups = app.dataframe[0].value
+    assert list(groups["Mean validation"]) == [62.0, 45.0]
+    assert list(groups["Seeds"]) == [2, 2]
+
+
+def test_seeds_alone_are_luck_and_no_choice(open_page: OpenPage, store: Store) -> None:
+    """Their mean and its band; none is named."""
+    sweep(store, "A", [0.60, 0.62, 0.64], *({"seed": seed} for seed in range(3)))
     said = plain(open_page("compare", sweep="A"))
-    assert "Best: learning rate 0.1, validation 62.0 % (mean of 2 seeds, 60.0 – 64.0 %)." in said
-    assert "had no say in the choice: 60.0 %" in said
-    assert "Seed matters most here" in said
-    assert "by 23.0 points; learning rate by 17.0 points." in said
+    assert "Mean of 3 seeds: validation 62.0 % ± 5.0 points" in said
+    assert "none of them is better than another" in said
+    assert "How much is luck?" in said
+    assert "Best" not in said
+
+
+def test_while_runs_train_nothing_is_concluded(open_page: OpenPage, store: Store) -> None:
+    """The highest so far, and when more can be said."""
+    sweep(store, "A", [0.2, 0.7, None], *rates(0.1, 0.2, 0.3))
+    said = plain(open_page("compare", sweep="A"))
+    assert (
+        "Highest so far: learning rate 0.2: validation 70.0 %. The runs are judged when all of them have ended." in said
+    )
+    assert "matters: " not in said
 
 
 def test_without_validation_the_test_set_judges_and_that_is_said(open_page: OpenPage, store: Store) -> None:
     """The sentence warns."""
     sweep(store, "A", [0.5, 0.7], *rates(0.1, 0.3, validation_size=0))
     app = open_page("compare", sweep="A")
-    assert "Best: learning rate 0.3, test 68.0 %" in plain(app)
+    assert "Best: learning rate 0.3: test 68.0 %" in plain(app)
     assert "looks better than it is" in plain(app)
     assert {"Test", "Train"} <= set(app.dataframe[0].value)
 

@@ -1,19 +1,22 @@
 """The Train page: the form, the click, and the run in every state."""
 
-import math
+import re
+import time
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import percent
+from cnnlab.formatting import percent, percent_range, points, points_range
 from cnnlab.models import ARCHITECTURES, complete
 from cnnlab.presets import PRESETS, Preset
-from cnnlab.records import RunStatus
+from cnnlab.records import Phase, RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS
+from tests import factories
 from tests.page_driver import OpenPage, click, fill, words
 
 
@@ -174,8 +177,10 @@ def test_a_run_in_every_state_is_shown(open_page: OpenPage, insert_run: Any, sta
     if not status.active:
         assert f"This run is {status}." in words(app)
     if status is not RunStatus.QUEUED and epochs:
-        assert [metric.label for metric in app.metric][:3] == ["Train sample", "Validation", "Gap"]
-        assert app.metric[2].value.startswith("7.1")  # 45.7 % on the train sample, 38.5 % on validation
+        trained_on = "Train" if run.results else "Train sample"
+        gap = "Gap, train − validation" if run.results else "Gap"
+        assert [metric.label for metric in app.metric] == [trained_on, "Validation", gap, "Test"]
+        assert app.metric[2].value.startswith("7.1")  # 45.7 % on train, 38.5 % on validation
 
 
 def test_pause_stop_and_continue_reach_the_store(open_page: OpenPage, insert_run: Any) -> None:
@@ -204,7 +209,7 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
-    assert app.subheader[0].value == escape(hostile)
+    assert app.header[0].value == escape(hostile)
     app.text_input(key=f"name_{run.id}").set_value("  ")
     click(app, f"save_{run.id}")
     assert "at least one character" in words(app)
@@ -218,10 +223,14 @@ def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_
     """Whole sets, their sizes and 95 % intervals; whether it overfits, and what the best epoch is worth."""
     run: Run = insert_run(epochs=8)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric][4:] == ["Train", "Validation", "Test", "Gap"]
-    train = app.metric[4]
-    low, high = interval95(0.1 + 0.6 * (1 - math.exp(-8 / 4)), 20_000)
-    assert train.delta == f"{100 * low:.1f} – {percent(high)}"
+    assert [metric.label for metric in app.metric] == ["Train", "Validation", "Gap, train − validation", "Test"]
+    assert run.results
+    final, (train, validation, gap, test) = run.results.final, app.metric
+    assert not train.delta, "an interval on pictures that were trained on"
+    for metric, score in ((validation, final.validation), (test, final.test)):
+        assert metric.delta == percent_range(*interval95(score.accuracy, score.n))
+    assert (gap.value, gap.delta) == (points(gap_of(final).value), points_range(*gap_of(final).interval))
+    assert " ".join(gap.value.split()) in words(app).split("gap (train − validation) is ")[1]
     assert "This run shows no sign of overfitting" in words(app) or "gets ahead" in words(app)
     assert "also the best by validation" in words(app)
 
@@ -237,6 +246,23 @@ def test_an_overfitting_run_is_tried_again_with_one_change(open_page: OpenPage, 
     assert child.config == run.config.model_copy(update={"dropout": 0.5})
     assert child.parent_id == run.id
     assert app.query_params["run"] == child.id
+
+
+def test_a_stopped_run_is_measured_where_it_stands(open_page: OpenPage, insert_run: Any) -> None:
+    """One click queues it for that; the page says what it waits for, and that the run can go on."""
+    run: Run = insert_run(RunStatus.STOPPED, 5)
+    click(open_page("train", run=run.id), "run_measure")
+    assert insert_run.store.get(run.id).only_measured
+    assert insert_run.store.claim().only_measured
+    app = open_page("train", run=run.id)
+    assert "Measuring it where it stands" in words(app)
+    assert not app.button(key="run_stop").disabled
+    scores = factories.learnt(5, run.config.validation_size)
+    insert_run.store.finish(run.id, RunStatus.STOPPED, "Stopped.", factories.results(scores))
+    app = open_page("train", run=run.id)
+    assert "Measured where it stands, after epoch 5." in words(app)
+    assert not app.button(key="run_continue").disabled
+    assert not [button for button in app.button if button.key == "run_measure"]
 
 
 def test_a_diverged_run_is_tried_again_with_smaller_steps(open_page: OpenPage, insert_run: Any) -> None:
@@ -256,7 +282,8 @@ def test_without_validation_the_test_set_judges(
     """No number that never comes: test accuracy and its gap, once the run has finished."""
     run: Run = insert_run(status, 5, validation_size=0)
     app = open_page("train", run=run.id)
-    assert [metric.label for metric in app.metric][:3] == ["Train sample", "Test", "Gap"]
+    shown = ["Train", "Test", "Gap, train − test"] if run.results else ["Train sample", "Test", "Gap"]
+    assert [metric.label for metric in app.metric] == shown
     assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
     assert "no pictures for validation" in words(app)
 
@@ -315,3 +342,18 @@ def test_runs_of_one_name_are_told_apart(open_page: OpenPage, insert_run: Any) -
     fill(app, run_choice=None)
     assert second.id in app.query_params["run"]
     assert not app.exception
+
+
+def test_a_run_says_what_it_does_and_when_its_result_comes(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """At its last step there may be minutes of measuring left: said, with the set and its views, also after a reload."""
+    run = insert_run(RunStatus.RUNNING, epochs=1)
+    step, due_at = store.get(run.id).step, time.time() + 80.0
+    store.tell(run.id, Phase(doing="training", step=step - 1, due_at=due_at))
+    said = words(open_page("train", run=run.id)).replace("\u202f", " ")
+    assert re.search(r"Epoch 1 of 1.*step 20 of 20 · about 1 min \d+ s until the result", said)
+    store.tell(run.id, Phase(doing="scoring", step=step, due_at=due_at, set="test", views=6, done=500, total=10_000))
+    said = words(open_page("train", run=run.id)).replace("\u202f", " ")
+    assert re.search(
+        r"Trained.*measuring the test set with 6 views of each picture, 500 of 10 000 pictures · about .* until the result",
+        said,
+    )

@@ -63,11 +63,12 @@ def test_whatever_is_dropped_from_the_state_makes_a_difference() -> None:
         other = _other_generator() if name.startswith("random.") else value + 1
         if halves.continued(replace(state, tensors=state.tensors | {name: other})) == halves.expected:
             unnoticed.append(name)
-    for name, other in {"order_seed": None, "loss_sum": 0.0, "step": 1, "step_in_epoch": 1, "epoch": 1}.items():
+    others = {"order_seed": None, "loss_sum": 0.0, "picture_loss_sum": 0.0, "step": 1, "step_in_epoch": 1, "epoch": 1}
+    for name, other in others.items():
         if halves.continued(TrainingState(state.tensors, state.meta | {name: other})) == halves.expected:
             unnoticed.append(name)
 
-    assert set(state.meta) == {"order_seed", "loss_sum", "step", "step_in_epoch", "epoch", "elapsed_s"}
+    assert set(state.meta) == {*others, "elapsed_s"}
     assert unnoticed == []
 
 

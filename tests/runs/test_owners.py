@@ -22,6 +22,7 @@ TEACHER = Actor("d" * 32, "Grace", teacher=True)
 
 BY_PEOPLE: dict[str, Callable[[Store, str], Any]] = {
     "request": lambda store, id: store.request(id, "stop"),
+    "measure": lambda store, id: store.measure(id),
     "resume": lambda store, id: store.resume(id),
     "rename": lambda store, id: store.rename(id, "Mine now"),
     "annotate": lambda store, id: store.annotate(id, "Mine now"),
@@ -30,13 +31,14 @@ BY_PEOPLE: dict[str, Callable[[Store, str], Any]] = {
 """What changes a run that is there, on behalf of a person."""
 MAKING = {"create", "create_many", "bring"}
 BY_PROCESSES = {
-    *("claim", "take", "take_lock", "no_claims", "say", "start", "add_steps", "commit", "rewind", "finish"),
+    *("claim", "take", "take_lock", "no_claims", "say", "tell", "start", "add_steps", "commit", "rewind", "finish"),
     *("ring", "recover", "sweep", "remove_unnamed", "forget_missing", "mark_deleted"),
 }
 """What only a worker, a launcher or the command line does: no page calls it."""
 READING: dict[str, Callable[[Store, str], Any]] = {
     "get": lambda store, id: store.get(id),
     "list": lambda store, id: store.list(),
+    "people": lambda store, id: store.people(),
     "folder": lambda store, id: store.folder(id),
     "path": lambda store, id: None,  # of a checkpoint; asks nothing
     "steps": lambda store, id: store.steps(id),
@@ -68,6 +70,19 @@ def owned(store: Store, owner: Actor, make_run: MakeRun, status: RunStatus) -> R
     return store.get(run.id)
 
 
+def ready_for(way: str, store: Store, run: Run) -> Run:
+    """The run in a state in which that can be done with it."""
+    from sqlalchemy import update
+
+    from cnnlab.runs.store import tables
+
+    if way in ("resume", "measure"):
+        with store.database.writing() as connection:
+            values = {"status": RunStatus.PAUSED, "step": 1}
+            connection.execute(update(tables.runs).where(tables.runs.c.id == run.id).values(values))
+    return store.get(run.id)
+
+
 def test_every_way_into_the_store_is_known_here() -> None:
     """A new method is put into one of the lists above, and with that is tried by the tests below."""
     methods = {name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_")}
@@ -95,7 +110,7 @@ def test_a_stranger_changes_nothing(store: Store, make_run: MakeRun, status: Run
 @pytest.mark.parametrize("actor", [ADA, TEACHER, THIS_MACHINE], ids=["Ada", "teacher", "machine"])
 def test_the_owner_a_teacher_and_this_machine_do(store: Store, make_run: MakeRun, way: str, actor: Actor) -> None:
     """Whatever the owner is called by now."""
-    run = owned(store, ADA, make_run, RunStatus.PAUSED if way == "resume" else RunStatus.QUEUED)
+    run = ready_for(way, store, owned(store, ADA, make_run, RunStatus.QUEUED))
 
     BY_PEOPLE[way](store.acting_as(Actor(actor.id, "Renamed", actor.teacher)), run.id)
 
@@ -105,7 +120,7 @@ def test_the_owner_a_teacher_and_this_machine_do(store: Store, make_run: MakeRun
 @pytest.mark.parametrize("way", BY_PEOPLE)
 def test_a_run_of_nobody_is_the_teachers(store: Store, make_run: MakeRun, way: str) -> None:
     """Started from the command line, or before people had to sign in."""
-    run = make_run(RunStatus.PAUSED if way == "resume" else RunStatus.QUEUED)
+    run = ready_for(way, store, make_run(RunStatus.QUEUED))
 
     for actor in (ADA, NOBODY, Actor("", "")):
         with pytest.raises(NotYoursError, match="nobody's run: only a teacher can"):

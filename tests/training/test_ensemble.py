@@ -47,8 +47,11 @@ def assert_close(found: list[StepRecord | EpochRecord], expected: list[StepRecor
         if isinstance(mine, StepRecord):
             assert mine.loss == pytest.approx(other.loss, abs=atol)
             assert mine.lr == other.lr
+            assert mine.pictures == other.pictures
+            assert mine.objective == (None if other.objective is None else pytest.approx(other.objective, abs=atol))
         else:
             assert mine.running_loss == pytest.approx(other.running_loss, abs=atol)
+            assert mine.training_loss == pytest.approx(other.training_loss, abs=atol)
             assert mine.validation.loss == pytest.approx(other.validation.loss, abs=atol)
 
 
@@ -81,6 +84,16 @@ def test_each_run_is_the_run_alone(small_data: Data, architecture: str, batch_no
         assert_close(records, expected, atol=1e-4)
         assert_close_weights(run.model, single.model, atol=1e-3)
         assert run.place.step == single.place.step == 12
+
+
+def test_label_smoothing_is_left_out_of_the_loss_of_each(small_data: Data) -> None:
+    """What the optimizer saw stands beside it, as in the run alone; six batches of 110 pictures, the last one short."""
+    configs = [small(label_smoothing=0.3, seed=seed, epochs=1) for seed in (1, 2)]
+    data = part(small_data, 0, 110)
+    found = [r for index, r in fit_together(configs, [data, data], CPU, plan_of(configs[0])) if index == 1]
+
+    assert_close(found, alone(configs[1], data)[0], atol=1e-4)
+    assert [r.pictures for r in found if isinstance(r, StepRecord)] == [20, 60, 30]
 
 
 def test_muon_stacks_too(small_data: Data) -> None:

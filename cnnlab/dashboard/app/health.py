@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from cnnlab.app_config import AppConfig, AppConfigError, misspelt
-from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.state import services
 from cnnlab.runs import Store, StoreError
 

@@ -57,7 +57,7 @@ def feature_maps() -> StreamlitPage:
         PAGES / "feature_maps.py",
         title="Feature maps",
         icon=":material/layers:",
-        help="What does it see in this picture? Every layer's answer to a picture, also to your own.",
+        help="What does it see in this picture? What every layer finds in a picture, also in your own.",
     )
 
 
@@ -67,7 +67,7 @@ def predictions() -> StreamlitPage:
         PAGES / "predictions.py",
         title="Predictions",
         icon=":material/fact_check:",
-        help="Where is it wrong, and how sure is it? Which classes it takes for which, on a whole set of pictures.",
+        help="Where is it wrong, and how sure is it? Which classes it mixes up, counted on a whole set of pictures.",
     )
 
 

@@ -4,6 +4,7 @@ import threading
 from importlib import import_module
 
 _device: list[str] = []
+_devices: list[str] = []
 
 
 def device() -> str | None:
@@ -11,12 +12,18 @@ def device() -> str | None:
     return _device[0] if _device else None
 
 
+def devices() -> tuple[str, ...]:
+    """Return the devices to choose from here ("auto", "cpu", "cuda"); () until torch has been loaded. Never waits."""
+    return tuple(_devices)
+
+
 def load_torch() -> None:
     """Load torch, and what the pages make of it, in the background: so that the first visitor need not wait for it."""
 
     def load() -> None:
-        from cnnlab.training.devices import describe, pick_device
+        from cnnlab.training.devices import available, describe, pick_device
 
+        _devices.extend(["auto", *filter(available, ("cpu", "cuda", "mps"))])
         _device.append(describe(pick_device("auto")))
         for page in ("train.network_preview", "run.live_view", "inspect.page"):
             import_module(f"cnnlab.dashboard.{page}")

@@ -18,10 +18,10 @@ LOOK_AGAIN_S = 2.0
 """Seconds between two looks whether the pictures are there."""
 CARDS = (
     (navigation.train, "How does it learn?", "Choose settings, press Train, watch the loss fall."),
-    (navigation.compare, "Which run is better?", "Side by side: do they learn, or only remember?"),
+    (navigation.compare, "Which run is better?", "Put runs side by side: do they learn, or only remember?"),
     (navigation.kernels, "What does it look for?", "The weights of each convolution, at any epoch."),
-    (navigation.feature_maps, "What does it see?", "Each layer's answer to a picture, also to yours."),
-    (navigation.predictions, "Where is it wrong?", "Which classes it takes for which, counted."),
+    (navigation.feature_maps, "What does it see?", "What each layer finds in a picture, also in yours."),
+    (navigation.predictions, "Where is it wrong?", "Which classes it mixes up, and how often."),
 )
 
 
@@ -30,7 +30,7 @@ def welcome() -> None:
     st.title("See what a convolutional network learns", anchor=False)
     st.markdown(
         "Train one on real pictures, watch it learn step by step, find out whether it overfits, and look inside: "
-        "at what its kernels look for, and at what they find in a picture of yours."
+        "what its kernels look for, and what they find in a picture of yours."
     )
     config = demo.DEMO.config
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -38,12 +38,12 @@ def welcome() -> None:
         query_params.link(navigation.train(), "Choose my own settings", icon=":material/tune:")
     st.caption(
         f"{config.architecture}, {config.epochs} epochs on {count(config.train_subset or 0)} pictures of "
-        f"{config.dataset}. It trains in the background; this page may be closed."
+        f"{config.dataset}. It trains in the background: you may close this page."
     )
     dataset = DATASETS.get(config.dataset)
     if not dataset.is_ready(services.app_config().data):
         size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
-        st.caption(f"{config.dataset} is not on this machine yet: the first run fetches it, once ({size}).")
+        st.caption(f"{config.dataset} is not on this machine yet: the first run downloads it, once ({size}).")
         if st.button(f"No network? Train on {demo.BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
             demo.begin_and_watch(demo.BUILT_IN)
     if wanted:
@@ -62,7 +62,7 @@ def pictures(shown: Examples | None) -> None:
             palette="viridis",
             labels=shown.classes,
             columns=5,
-            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: numbers are all a network sees.",
+            hint=f"{shown.dataset}: one picture of each class. Point at a pixel: a network sees nothing but these numbers.",
             description=f"{len(shown.classes)} pictures of {shown.dataset}.",
             pick=False,
         )

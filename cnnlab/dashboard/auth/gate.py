@@ -6,14 +6,16 @@ import streamlit as st
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.app import errors
-from cnnlab.dashboard.app.base_url import base_path
+from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.auth import login_page
 from cnnlab.dashboard.auth.open_page import REFUSED, open_and_reload, while_it_holds
 from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name, same_origin
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.sign_in import SignIn
+from cnnlab.runs import Store, StoreError
 
 FOR_ALL = ("health", "_stcore/health", "_stcore/host-config")
 """Addresses that are answered without a code. The first two tell a monitor whether the server is well. The third an open
@@ -56,7 +58,7 @@ class Gate:
         """Choose the `Door` when the server starts, and say the reason where other machines cannot come in."""
         here = self._door = self._choose()
         self._base = base_path()
-        self._sign_in = SignIn(here.passes, self._base) if here.passes else None
+        self._sign_in = SignIn(here.passes, self._base, people=people) if here.passes else None
         listens_at = st.get_option("server.address")
         if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
             errors.tell(here.sentence)
@@ -88,6 +90,16 @@ class Gate:
             await self._app(scope, receive, send)
         else:
             await sign_in.ask(request)(scope, receive, send)
+
+
+def people() -> dict[str, str]:
+    """Return the names, by id, of those who have runs here; nobody where the store cannot be read: that is no reason to
+    let nobody in.
+    """
+    try:
+        return Store(AppConfig()).people()
+    except (StoreError, AppConfigError):
+        return {}
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:

@@ -35,6 +35,7 @@ _FORM = Template("""\
 $fault
 <form method="post" action="$action">
 <input type="hidden" name="next" value="$next">
+<input type="hidden" name="again" value="$again">
 <label>Access code
 <input name="code" type="password" required autofocus autocomplete="off" maxlength="200"></label>
 <label>Your name
@@ -47,12 +48,18 @@ $fault
 </form>""")
 
 
-def form(action: str, next: str, name: str = "", fault: str = "", status: int = 200, **headers: str) -> Response:
-    """Return the page with the form to sign in; `fault` says what was wrong with the form the last time."""
+def form(
+    action: str, next: str, name: str = "", fault: str = "", status: int = 200, again: str = "", **headers: str
+) -> Response:
+    """Return the page with the form to sign in; `fault` says what was wrong with the form the last time.
+
+    `again`: the name that somebody else has too; sent once more, it lets a second person of that name in.
+    """
     body = _FORM.substitute(
         fault=f'<p class="bad" role="alert">{escape(fault)}</p>' if fault else "",
         action=escape(action),
         next=escape(next),
+        again=escape(again),
         name=escape(name),
         longest=PERSON_LENGTH,
     )

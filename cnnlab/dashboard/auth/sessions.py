@@ -55,6 +55,7 @@ class Passes:
             signing, salt="cnnlab.pass", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
         )
         self._ended: dict[str, float] = {}
+        self._people: dict[str, str] = {}
 
     def kind_of(self, code: str) -> Kind | None:
         """Return whether an access code is a person's or a teacher's, or None for a wrong code.
@@ -70,9 +71,19 @@ class Passes:
 
         With a word of their own somebody is the same person on any computer; without one, a new person each time.
         """
-        person = self._digest("person", name.casefold(), word).hex()[:32] if word else uuid.uuid4().hex
+        person = self.person(name, word) or uuid.uuid4().hex
+        self._people[person] = name
         until = round(time.time() + HOURS * 3600)
         return self._text(Pass(uuid.uuid4().hex, Actor(person, name, kind == "teacher"), until))
+
+    def person(self, name: str, word: str) -> str | None:
+        """Return the id of who signs in with this name and word; None without a word, which makes a new person."""
+        return self._digest("person", name.casefold(), word).hex()[:32] if word else None
+
+    @property
+    def people(self) -> dict[str, str]:
+        """Return the names, by id, of all who have signed in since the server started."""
+        return dict(self._people)
 
     def read(self, text: str | None) -> Pass | None:
         """Return the pass in a cookie's text; None where there is none, or it is not ours, over, or given back."""

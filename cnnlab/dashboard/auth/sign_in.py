@@ -1,9 +1,10 @@
 """This module signs people in and out: it gives a pass for a code and a name, and takes the pass back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -17,6 +18,10 @@ from cnnlab.runs.text_rules import clean_person
 
 MOST_BYTES = 8_192
 WRONG = "That is not the access code."
+TAKEN = (
+    "There is a “{name}” here already. If that is you, sign in with the word you came with. If not, add something to your "
+    "name, like the first letter of your surname. Or sign in once more just so: then there are two of that name."
+)
 OVER = (
     "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "
     "Sign in, and you are back on the page you were on."
@@ -27,11 +32,17 @@ ELSEWHERE = "This form was sent by a page of another site. Open this server's ow
 class SignIn:
     """A `SignIn` answers the requests to /sign-in and /sign-out.
 
-    `base`: where the server is, "/" or "/cnnlab/".
+    `base`: where the server is, "/" or "/cnnlab/". `people`: the names, by id, of those who have runs here.
     """
 
-    def __init__(self, passes: Passes, base: str, guesses: Guesses | None = None) -> None:
-        self._passes, self._base = passes, base
+    def __init__(
+        self,
+        passes: Passes,
+        base: str,
+        guesses: Guesses | None = None,
+        people: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        self._passes, self._base, self._people = passes, base, people
         self._cookie_path = base.rstrip("/") or "/"
         self._guesses = guesses or Guesses()
 
@@ -80,13 +91,22 @@ class SignIn:
             name = clean_person(name)
         except StoreError as error:
             return self._again(wanted, name, str(error), 422)
+        word = fields.get("word", "")
+        if fields.get("again") != name and await run_in_threadpool(self._is_taken, name, word):
+            return self._again(wanted, name, TAKEN.format(name=name), 409, again=name)
         logs.event("signed in", name=name, kind=kind)
         response = _leave_for(wanted)
-        self._set_cookie(request, response, self._passes.give(kind, name, fields.get("word", "")))
+        self._set_cookie(request, response, self._passes.give(kind, name, word))
         return response
 
-    def _again(self, wanted: str, name: str, fault: str, status: int, **headers: str) -> Response:
-        return login_page.form(f"{self._base}sign-in", wanted, name, fault, status, **headers)
+    def _is_taken(self, name: str, word: str) -> bool:
+        """Return whether somebody else here has this name: on the screen nobody could tell the two apart."""
+        me = self._passes.person(name, word)
+        known = {**self._people(), **self._passes.people}
+        return any(other.casefold() == name.casefold() and id != me for id, other in known.items())
+
+    def _again(self, wanted: str, name: str, fault: str, status: int, again: str = "", **headers: str) -> Response:
+        return login_page.form(f"{self._base}sign-in", wanted, name, fault, status, again=again, **headers)
 
     def _sign_out(self, request: Request) -> Response:
         response = _leave_for(f"{self._base}sign-in")

@@ -6,6 +6,9 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.compare import filters, pick
+from cnnlab.dashboard.compare.pick import Colours
+from cnnlab.dashboard.compare.table import dot
 from cnnlab.dashboard.run import downloads, header
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
@@ -13,16 +16,17 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
 
-def show(store: Store, chosen: Sequence[Run], parents: dict[str, Run]) -> None:
+def show(store: Store, chosen: Sequence[Run], colours: Colours, parents: dict[str, Run]) -> None:
     """Draw the cards of the chosen runs side by side, as many as there is room for."""
     with st.grid(2, min_column_width=340):
         for run in chosen:
             with st.container(border=True, height="stretch"):
-                _card(store, run, parents.get(run.parent_id or ""))
+                _card(store, run, colours[run.id], parents.get(run.parent_id or ""))
 
 
-def _card(store: Store, run: Run, parent: Run | None) -> None:
+def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.image(dot(colour), width=16, alt="The colour of this run")
         st.markdown(f"**{escape(run.name)}**", width="content")
         run_labels.status_badge(run.status)
         header.owner(run)
@@ -36,12 +40,8 @@ def _card(store: Store, run: Run, parent: Run | None) -> None:
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
         query_params.link(navigation.predictions(), "Predictions", run=run.id)
+        filters.pin(store, run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=run.id)
         downloads.popover(store, run)
-        header.delete(store, run, partial(_leave_out, run.id))
-
-
-def _leave_out(run_id: str) -> None:
-    if "runs" in st.query_params:
-        query_params.set_url(runs=",".join(id for id in st.query_params["runs"].split(",") if id != run_id))
+        header.delete(store, run, partial(pick.leave_out, run.id))

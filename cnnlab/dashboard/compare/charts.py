@@ -2,35 +2,30 @@
 there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
-from cnnlab.analysis.diagnosis import Contender, Sign, comparison, diagnose, overfitting
-from cnnlab.dashboard.compare.table import dot, settings_that_differ, value_of
+from cnnlab.analysis.comparison import Contender, comparison
+from cnnlab.dashboard.compare.pick import Colours
+from cnnlab.dashboard.compare.table import dot, settings_that_differ
 from cnnlab.dashboard.state.polling import poll
+from cnnlab.dashboard.widgets import run_labels, verdict
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
-from cnnlab.figures.style import RUN_COLOURS
-from cnnlab.records import FullScores
+from cnnlab.records import EpochRecord, FullScores, RunStatus
 from cnnlab.runs import Run, Store
+from cnnlab.schema import Setting, TrainingConfig
 
 When = Literal["last", "best"]
 WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
 """The epochs that a run can be judged by, and what they are called."""
 
 MEASURES: tuple[Measure, ...] = ("accuracy", "loss")
-
-MARKS = {
-    Sign.OVERFITS: ":red[:material/trending_up:]",
-    Sign.UNSTABLE: ":red[:material/ssid_chart:]",
-    Sign.GROWING: ":orange[:material/visibility:]",
-    Sign.NONE: ":green[:material/check_circle:]",
-}
 
 SIDE_BY_SIDE = 3
 """Runs up to which half the page's width is enough for a figure."""
@@ -41,15 +36,14 @@ REFRESH_S = 3.0
 """Between two looks at runs that still train; the figures change after an epoch only."""
 
 
-def show(store: Store, chosen: Sequence[Run]) -> None:
+def show(store: Store, chosen: Sequence[Run], colours: Colours) -> None:
     """Draw the sentence, the bars and the curves of the chosen runs, again and again while one of them trains."""
-    ids = [run.id for run in chosen]
 
     def read() -> Sequence[Run]:
-        by_id = {run.id: run for run in store.list()}
-        return [by_id[id] for id in ids if id in by_id]
+        by_id = {run.id: run for run in store.list(list(colours))}
+        return [by_id[id] for id in colours if id in by_id]
 
-    poll(read, partial(_show, store, ids), chosen, every_s=pace_s, outside=len, key="compare")
+    poll(read, partial(_show, store, colours), chosen, every_s=pace_s, outside=len, key="compare")
 
 
 def pace_s(runs: Sequence[Run]) -> float | None:
@@ -57,25 +51,41 @@ def pace_s(runs: Sequence[Run]) -> float | None:
     return REFRESH_S if any(run.status.active for run in runs) else None
 
 
-def _show(store: Store, ids: Sequence[str], chosen: Sequence[Run]) -> None:
+def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
     when = _when() if any(run.results for run in chosen) else "last"
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
-    if sentence := comparison([Contender(run.name, run.config.dataset, scores) for run, scores in scored]):
+    names = run_labels.names(chosen)
+    epochs = {run.id: store.epochs(run.id) for run in chosen}
+    contenders = [Contender(names[run.id], run.config, scores) for run, scores in scored]
+    if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
-    for number, run in enumerate(chosen):
-        _verdict(store, run, RUN_COLOURS[number])
+    for run in chosen:
+        _verdict(run, names[run.id], epochs[run.id], colours[run.id])
     if scored:
         st.plotly_chart(
-            accuracy_bars([RunScores(run.name, scores, RUN_COLOURS[ids.index(run.id)]) for run, scores in scored]),
+            accuracy_bars([RunScores(names[run.id], scores, colours[run.id]) for run, scores in scored]),
             key="compare_bars",
             config=QUIET,
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between train and test; the "
-            "whisker is the 95 % interval that so many pictures allow."
+            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between the sets "
+            "it names. Whiskers: the 95 % interval that so many pictures allow, where they were not trained on."
         )
-    _curves(store, chosen)
+    _curves(
+        [
+            RunCurve(names[run.id], epochs[run.id], run.best_epoch, run.results, colours[run.id])
+            for run in chosen
+            if not run.imported
+        ]
+    )
+
+
+def _known(store: Store, when: When) -> Iterator[tuple[TrainingConfig, float]]:
+    """Yield the settings and test accuracy of every finished run: they may show how much another seed does."""
+    for run in store.list():
+        if run.status is RunStatus.FINISHED and (scores := scores_of(run, when)):
+            yield run.config, scores.test.accuracy
 
 
 def _when() -> When:
@@ -92,25 +102,17 @@ def _when() -> When:
     return when
 
 
-def _verdict(store: Store, run: Run, colour: str) -> None:
+def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str) -> None:
     """Write whether the run overfits, after its coloured dot."""
-    epochs = store.epochs(run.id)
-    sign = diagnose(epochs).sign
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
-        mark = f"{MARKS[sign]} " if sign in MARKS else ""
-        unmeasured = f"{run.name} comes from a file: nothing of it was measured here."
-        said = unmeasured if run.imported else overfitting(run.name, epochs, run.results)
-        st.markdown(mark + escape(said), width="stretch")
+        st.markdown(verdict.line(name, run, epochs), width="stretch")
 
 
-def _curves(store: Store, chosen: Sequence[Run]) -> None:
-    drawn = [
-        RunCurve(run.name, store.epochs(run.id), run.best_epoch, run.results) for run in chosen if not run.imported
-    ]
+def _curves(drawn: Sequence[RunCurve]) -> None:
     if not drawn:
         return
-    places = st.columns(2) if len(chosen) <= SIDE_BY_SIDE else [st.container(), st.container()]
+    places = st.columns(2) if len(drawn) <= SIDE_BY_SIDE else [st.container(), st.container()]
     for place, measure in zip(places, MEASURES, strict=True):
         with place:
             st.markdown(f"**{measure.capitalize()} after each epoch**")
@@ -140,11 +142,18 @@ def differences_table(chosen: Sequence[Run]) -> None:
     if not differing:
         st.caption("The chosen runs have the same settings throughout.")
         return
-    names = [escape(run.name) for run in chosen]
-    values = [[escape(value_of(run, setting)) for run in chosen] for setting in differing]
+    headings = [escape(name) for name in run_labels.names(chosen).values()]
+    values = [[escape(_value(run, setting)) for run in chosen] for setting in differing]
     st.markdown("**Where their settings differ**")
     st.table(
-        pd.DataFrame(values, index=[setting.label for setting in differing], columns=names),
+        pd.DataFrame(
+            values, index=pd.Index([setting.label for setting in differing], name="Setting"), columns=headings
+        ),
         border="horizontal",
         alt="The settings in which the chosen runs differ",
     )
+
+
+def _value(run: Run, setting: Setting) -> str:
+    """Return a setting's value of a run as people read it; a dash where nobody knows it."""
+    return run_labels.setting_value(setting, getattr(run.config, setting.name)) if run.knows(setting.name) else "–"

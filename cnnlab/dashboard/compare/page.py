@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.dashboard.compare import cards, charts, table
+from cnnlab.dashboard.compare import cards, charts, pick, table
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import results
 from cnnlab.dashboard.train import demo
@@ -24,14 +24,14 @@ def show() -> None:
                 demo.begin_and_watch()
         return
     if sweep := results.choose(runs):
-        results.show(store, sweep, runs)
+        results.show(store, sweep)
         return
 
-    chosen = table.chosen_runs(runs)
-    table.show(runs, chosen)
+    chosen, colours = pick.chosen_runs(runs)
+    table.show(runs, colours)
     if chosen:
-        charts.show(store, chosen)
+        charts.show(store, chosen, colours)
         charts.differences_table(chosen)
-        cards.show(store, chosen, parents={run.id: run for run in runs})
+        cards.show(store, chosen, colours, parents={run.id: run for run in runs})
     else:
         st.caption("Pick a run in the table: touch the box at the left of its row.")

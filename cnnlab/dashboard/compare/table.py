@@ -1,48 +1,32 @@
-"""This module draws all runs as a table, of which a person picks up to eight; the pick stands in the address."""
+"""This module draws all runs as a table, of which a person picks up to eight."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 import streamlit as st
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.state import query_params
-from cnnlab.dashboard.widgets import columns, run_labels
+from cnnlab.dashboard.compare import filters, pick
+from cnnlab.dashboard.compare.pick import MOST, Colours
+from cnnlab.dashboard.widgets import columns, times
 from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.dashboard.widgets.markdown import cell
-from cnnlab.figures.style import RUN_COLOURS
-from cnnlab.formatting import duration, tenths
+from cnnlab.formatting import tenths
 from cnnlab.records import Score
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS, Setting
 
-MOST = len(RUN_COLOURS)
-"""Most runs that are compared at once: as many as there are colours that eyes tell apart."""
-
-FIRST_PICK = 3
-
 _TABLE = "compare_table"
 _ORDER = "compare_order"
-_SHOWN = "compare_shown"
 _PICKED = "compare_picked"
+_UNKNOWN = object()
 
 
-def chosen_runs(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that `?runs=` names, in that order; on a bare address the newest that have something to show."""
-    if _PICKED in st.session_state:
-        query_params.set_url(runs=st.session_state.pop(_PICKED))
-    if "runs" not in st.query_params:
-        return [run for run in runs if run.last_epoch][:FIRST_PICK]
-    by_id = {run.id: run for run in runs}
-    wanted = dict.fromkeys(st.query_params["runs"].split(","))
-    return [by_id[id] for id in wanted if id in by_id][:MOST]
-
-
-def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
+def show(runs: Sequence[Run], colours: Colours) -> None:
     """Draw the table of runs; touching a row adds the run to the pick or takes it out."""
-    runs = _mine(runs, chosen)
-    colours = {run.id: RUN_COLOURS[place] for place, run in enumerate(chosen)}
-    st.session_state[_ORDER], st.session_state[_SHOWN] = [run.id for run in runs], list(colours)
+    runs = filters.narrowed(runs, colours)
+    st.session_state[_ORDER], st.session_state[_PICKED] = [run.id for run in runs], set(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
     shown = table_of(runs, settings_that_differ(runs), colours)
     st.dataframe(
@@ -54,60 +38,45 @@ def show(runs: Sequence[Run], chosen: Sequence[Run]) -> None:
         on_select=_pick,
         selection_mode="multi-row",
         column_config=columns.configs(shown),
-        alt="All runs, the newest first, with the settings in which they differ and their final accuracies",
+        alt="The runs, with the settings in which they differ and their final accuracies",
     )
-
-
-def _mine(runs: Sequence[Run], chosen: Sequence[Run]) -> Sequence[Run]:
-    """Return only this visitor's runs and the chosen ones, where the visitor asks for that; else all runs."""
-    me = current_user.who()
-    mine = {run.id for run in runs if current_user.is_mine(run, me)}
-    if not mine or len(mine) == len(runs):
-        return runs
-    wanted = st.toggle("Only my runs", key="compare_mine", persist_state="session")
-    return [run for run in runs if run.id in mine or run in chosen] if wanted else runs
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
     """Return the settings that not all runs have in common, in the order of the form."""
-    return [s for s in SETTINGS.values() if len({value_of(run, s) for run in runs}) > 1]
+    return [
+        setting
+        for setting in SETTINGS.values()
+        if len({getattr(run.config, setting.name) if run.knows(setting.name) else _UNKNOWN for run in runs}) > 1
+    ]
 
 
-def value_of(run: Run, setting: Setting) -> str:
-    """Return a setting's value of a run as people read it; a dash where nobody knows it."""
-    return run_labels.setting_value(setting, getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
-
-
-def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Mapping[str, str]) -> list[Column]:
+def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours) -> list[Column]:
     """Return the columns of the table of runs, one row for each run. `colours`: of the chosen runs, by id."""
     column = st.column_config
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
-        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=150)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=170)),
         columns.status([run.status for run in runs]),
         *_whose(runs),
+        *_tagged(runs),
         *_accuracies(runs),
-        *(
-            Column(
-                setting.label,
-                [value_of(run, setting) for run in runs],
-                column.TextColumn(help=setting.help, alignment="right"),
-            )
-            for setting in differing
-        ),
+        *(columns.setting_of_runs(setting, runs) for setting in differing),
         Column(
             "Best epoch",
-            [run.best_epoch for run in runs],
-            column.NumberColumn(help="Of the highest validation accuracy.", format="%d"),
+            [run.best_epoch if run.config.validation_size else None for run in runs],
+            column.NumberColumn(help="Of the highest validation accuracy; none without validation.", format="%d"),
         ),
-        Column("Epoch", [_progress(run) for run in runs]),
         Column(
-            "Training time",
-            [duration(run.elapsed_s) if run.step else "" for run in runs],
-            column.TextColumn(alignment="right"),
+            "Epoch",
+            [run.last_epoch.epoch if run.last_epoch else None for run in runs],
+            column.NumberColumn(help="The last epoch that was measured.", format="%d"),
         ),
-        Column("Started", [run.created_at for run in runs], column.DatetimeColumn(format="D MMM, HH:mm")),
+        columns.training_time(runs),
+        times.column("Created", [run.created_at for run in runs], "When somebody asked for it."),
+        times.column("Started", [run.started_at for run in runs], "When it left the queue for the first time."),
+        times.column("Ended", [run.finished_at for run in runs], "When it finished, was stopped or failed."),
     ]
 
 
@@ -119,10 +88,18 @@ def _whose(runs: Sequence[Run]) -> Iterator[Column]:
         yield Column("Whose", owners, st.column_config.TextColumn(help="Who started it.", width=120))
 
 
+def _tagged(runs: Sequence[Run]) -> Iterator[Column]:
+    """Yield a column with the tags of each run, where there are any."""
+    if any(tags := [" ".join(f"#{tag}" for tag in filters.tags(run)) for run in runs]):
+        yield Column(
+            "Tags", tags, st.column_config.TextColumn(help="Words with # before them in a run's note.", width=120)
+        )
+
+
 def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
     """Yield the columns of accuracies on the whole sets after the last epoch, in percent."""
     finals = [run.results.final if run.results else None for run in runs]
-    latest = [run.last_epoch.validation if run.last_epoch else None for run in runs]
+    latest = [_validation(run) for run in runs]
 
     def accuracies(heading: str, scores: Sequence[Score | None], what: str) -> Column:
         percents = [tenths(score.accuracy) if score else None for score in scores]
@@ -131,19 +108,17 @@ def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
     yield accuracies("Train", [final.train if final else None for final in finals], "training set.")
     yield accuracies("Validation", latest, "validation set.")
     yield accuracies("Test", [final.test if final else None for final in finals], "test set.")
-    gaps = [tenths(final.train.accuracy - final.test.accuracy) if final else None for final in finals]
-    help = "Train minus test accuracy, in points."
-    yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f", width=56))
+    yield from columns.gaps([gap_of(final) if final else None for final in finals], "After the last epoch.")
     augmented = [final.test_augmented if final else None for final in finals]
     if any(augmented):
         what = "test set with test-time augmentation: the mean over several views."
         yield accuracies("Test, augmented", augmented, what)
 
 
-def _progress(run: Run) -> str:
-    if run.imported:
-        return ""
-    return f"{run.last_epoch.epoch if run.last_epoch else 0} of {run.config.epochs}"
+def _validation(run: Run) -> Score | None:
+    if run.results:
+        return run.results.final.validation
+    return run.last_epoch.validation if run.last_epoch else None
 
 
 def dot(colour: str) -> str:
@@ -157,13 +132,12 @@ NO_DOT = dot("none")
 
 
 def _pick() -> None:
-    """Turn the marked rows into chosen runs: those still chosen keep their order and colour, new ones come last."""
+    """Turn the marked rows into chosen runs (the callback of the table)."""
     order = st.session_state[_ORDER]
-    picked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
-    shown = st.session_state[_SHOWN]
-    if set(picked) == set(shown):
+    marked = [order[row] for row in st.session_state[_TABLE]["selection"]["rows"] if row < len(order)]
+    before = st.session_state[_PICKED]
+    if set(marked) == before:
         return  # the table's echo of what the page told it
-    now = [id for id in shown if id in picked] + [id for id in picked if id not in shown]
-    if len(now) > MOST:
+    if len(marked) > MOST:
         st.toast(f"At most {MOST} runs side by side: take one out first.", icon=":material/info:")
-    st.session_state[_PICKED] = ",".join(now[:MOST])
+    pick.take(marked)

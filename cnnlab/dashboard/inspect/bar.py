@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import epochs, import_weights
@@ -26,14 +27,19 @@ WAIT_S = 1.0
 """Seconds between two looks at a run that has no weights yet."""
 
 
-def looking() -> Selection | None:
-    """Draw the bar and return the run and epoch chosen in it; None where the page has said why there is no network."""
+def looking(beside_title: DeltaGenerator) -> Selection | None:
+    """Draw the bar and return the run and epoch chosen in it; None where the page has said why there is no network.
+
+    The drawer for weights from a file stands beside the page's title: it is needed once, the bar always.
+    """
     store = services.store()
     runs = [run for run in services.runs(store) if run.step or run.imported]
     run = _run(store, runs)
     if run is None:
         _invite(store)
         return None
+    with beside_title:
+        import_weights.draw(store)
     try:
         saved = tuple(store.weights(run.id))
     except UnknownRunError:
@@ -45,7 +51,7 @@ def looking() -> Selection | None:
     layers = _layers(run)
     weights, follows = epochs.pick(run, saved)
     selection = Selection(run, saved, weights, layers or [], follows)
-    with st.container(border=True, gap="small"):
+    with st.container(border=True, gap="xsmall", key="frame_bar"):
         _draw(store, runs, selection)
     return selection if layers else None
 
@@ -72,7 +78,7 @@ def _run(store: Store, runs: Sequence[Run]) -> Run | None:
         try:
             return store.get(asked)
         except UnknownRunError:
-            complain("The run in this address is not here; perhaps it was deleted.")
+            complain("There is no run with this address. It may have been deleted.")
     return run or (runs[0] if runs else None)
 
 
@@ -99,34 +105,34 @@ def _take_run(known: Collection[str]) -> None:
 
 def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     by_id = {run.id: run for run in (*runs, selection.run)}
-    names = run_labels.names(by_id.values())
-    left, middle, right = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
+    names = run_labels.names(by_id.values(), _run_words)
+    left, middle, right = st.columns([4, 5, 8], gap="small", vertical_alignment="center")
     set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",
         list(by_id),
         key=_RUN,
-        format_func=lambda id: _run_words(names[id], by_id[id].status),
+        format_func=names.__getitem__,
         on_change=_take_run,
         args=(frozenset(by_id),),
+        label_visibility="collapsed",
     )
     with middle:
         epochs.draw_slider(selection)
     with right.container(horizontal=True, gap="xsmall"):
         epochs.draw_buttons(selection)
-        import_weights.draw(store)
     st.caption(epochs.numbers(store, selection))
     epochs.pulse(store, selection)
 
 
-def _run_words(name: str, status: RunStatus) -> str:
-    return name if status is RunStatus.FINISHED else f"{name} · {run_labels.STATUS[status].word}"
+def _run_words(run: Run) -> str:
+    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {run_labels.STATUS[run.status].word}"
 
 
 def _invite(store: Store) -> None:
     """Draw the page of a store without any run: a button trains a first network."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.subheader("There is no trained network to look into yet", anchor=False, text_alignment="center")
+        st.header("There is no trained network to look into yet", anchor=False, text_alignment="center")
         st.markdown(f"{demo.DEMO.summary} This page then fills by itself, from epoch 0 on.", text_alignment="center")
         wanted = demo.button()
         import_weights.draw(store)
@@ -140,7 +146,9 @@ def _wait(store: Store, run: Run) -> None:
     with st.container(border=True):
         run_labels.status_badge(run.status)
         if run.status.active:
-            st.markdown(f"{run_labels.run_line(run)} has not begun yet. Its first weights are here as soon as it does.")
+            st.markdown(
+                f"{run_labels.run_line(run)} has not begun yet. Its first weights appear here as soon as it begins."
+            )
             drawn: tuple[object, ...] = (run.status, False)
             read = partial(_standing, store, run.id)
             poll(read, _nothing, drawn, every_s=lambda _: WAIT_S, outside=lambda now: now, key="first weights")

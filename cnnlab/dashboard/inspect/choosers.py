@@ -9,8 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
 from cnnlab.dashboard.inspect.view import LayerChoice, SetName, View
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.data import DatasetInfo
-from cnnlab.data.tensors import SAMPLE_WITHOUT_VALIDATION
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.formatting import count
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
@@ -70,6 +69,7 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
         required=True,
         on_change=take,
         args=("layer", key),
+        label_visibility="collapsed",
         wrap=True,
     )
     return chosen
@@ -114,7 +114,8 @@ def choose_set(run: Run, info: DatasetInfo) -> SetName:
         on_change=take,
         args=("set", _SET),
         wrap=True,
-        help="Validation chooses between epochs and settings. Open the test set at the end, to see how well the choice does.",
+        help="Use the validation pictures to choose between epochs and settings. Look at the test pictures last, to see "
+        "how good the choice is.",
     )
     return chosen
 
@@ -148,6 +149,6 @@ def choose_class(info: DatasetInfo) -> int | None:
         on_change=take,
         args=("class", _CLASS),
         width=190,
-        help="Which class to explain: the one that the network says, or any other.",
+        help="Which class to explain: the one that the network names, or another.",
     )
     return None if chosen is None else info.classes.index(chosen)

@@ -42,7 +42,7 @@ def pick(run: Run, saved: Sequence[Checkpoint]) -> tuple[Checkpoint, bool]:
 def draw_slider(selection: Selection) -> None:
     """Draw the slider over all epochs whose weights are kept, or a sentence where there is only one state."""
     if selection.run.imported:
-        st.caption("One state of the network: that of the file.")
+        st.caption("The file holds the network at one moment only.")
         return
     if len(selection.epochs) == 1:
         st.caption(f"Only epoch {selection.epoch} is here so far.")
@@ -55,7 +55,7 @@ def draw_slider(selection: Selection) -> None:
         key=_EPOCH,
         on_change=take,
         args=("epoch", _EPOCH),
-        help="How often the network had seen every training picture. Epoch 0 is before its first step.",
+        label_visibility="collapsed",
     )
 
 
@@ -73,12 +73,14 @@ def draw_buttons(selection: Selection) -> None:
         begin = epochs[0] if last else selection.epoch
         why = "Walk through the epochs and watch it learn"
         st.button("Play", key="looking_play", icon=":material/play_arrow:", help=why, on_click=_play, args=(begin,))
-    _goto("on", "Next", ":material/skip_next:", "One epoch on", after, disabled=last)
+    _goto("on", "Next", ":material/skip_next:", "One epoch forward", after, disabled=last)
     best = selection.run.best_epoch
     if best in epochs:
-        _goto("best", "Best", ":material/star:", f"To the best epoch: {best}", best, disabled=selection.epoch == best)
+        _goto(
+            "best", "Best", ":material/star:", f"Go to the best epoch: {best}", best, disabled=selection.epoch == best
+        )
     if selection.run.status.active and not selection.follows:
-        _goto("live", "Live", ":material/sensors:", "Follow the training: always the newest epoch", None)
+        _goto("live", "Live", ":material/sensors:", "Follow the training: always show the newest epoch", None)
 
 
 def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disabled: bool = False) -> None:
@@ -98,7 +100,9 @@ def numbers(store: Store, selection: Selection) -> str:
         if record.validation:
             words.append(f"validation {percent(record.validation.accuracy)}")
     if selection.run.best_epoch is not None:
-        judged = "validation accuracy" if selection.run.config.validation_size else "the last, without validation"
+        judged = (
+            "validation accuracy" if selection.run.config.validation_size else "the last one, as there is no validation"
+        )
         words.append(f"best epoch {selection.run.best_epoch} ({judged})")
     if len(selection.saved) <= selection.saved[-1].epoch:
         words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept")

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import uuid
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -14,7 +13,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect.selection import PLAYING
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.state import services
+from cnnlab.dashboard.state import services, visitor
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, percent
 from cnnlab.inspection import kept_arrays
@@ -22,7 +21,6 @@ from cnnlab.records import RunStatus
 from cnnlab.runs.process.jobs import Job, JobQueue
 
 POLL_S = 0.5
-_VISITOR = "measured_visitor"
 _LEFT = "measured_left"
 """Key of the job that this visitor does not wait for any more."""
 
@@ -63,10 +61,10 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:
-        queue().ask(key, arguments_of(view, screen.subject), _visitor())  # whoever looks waits with those who asked
+        queue().ask(key, arguments_of(view, screen.subject), visitor.name())  # whoever looks waits with those who asked
         st.fragment(_wait, run_every=POLL_S)(job)
         return None
-    if job and job.over and job.problem and _visitor() in job.waiting:
+    if job and job.over and job.problem and visitor.name() in job.waiting:
         st.error(escape(job.problem), icon=":material/error:")
     with st.container(border=True, gap="small"):
         name = screen.subject.set
@@ -94,7 +92,7 @@ def _ask(view: View[Any], subject: Subject) -> None:
     url.keep(epoch=subject.epoch)  # whoever asks about an epoch stays at it, also where the page followed a training
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
-    queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), _visitor(), gently)
+    queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), visitor.name(), gently)
 
 
 def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
@@ -113,9 +111,9 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
 
 def _wait(job: Job) -> None:
     """Draw the progress of `job` and a Cancel button; draw the whole page anew once the job is over."""
-    if job.over or _visitor() not in job.waiting:
+    if job.over or visitor.name() not in job.waiting:
         st.rerun()
-    queue().seen(job.key, _visitor())
+    queue().seen(job.key, visitor.name())
     with st.container(border=True, gap="small"):
         if job.started is None:
             st.progress(0.0, "Waiting for another measurement to end …")
@@ -129,16 +127,7 @@ def _wait(job: Job) -> None:
 
 def _cancel(key: str) -> None:
     st.session_state[_LEFT] = key
-    queue().cancel(key, _visitor())
-
-
-def _visitor() -> str:
-    """Return a random name of this browser session.
-
-    By it the queue cancels the wait of one visitor and of no other.
-    """
-    visitor: str = st.session_state.setdefault(_VISITOR, uuid.uuid4().hex)
-    return visitor
+    queue().cancel(key, visitor.name())
 
 
 def queue() -> JobQueue:

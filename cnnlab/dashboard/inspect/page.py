@@ -19,12 +19,13 @@ from cnnlab.runs import Checkpoint
 
 def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
-    run_labels.page_header(title, sentence)
-    selection = bar.looking()
+    beside_title = run_labels.page_header(title, sentence)
+    views = views_of(page)
+    with beside_title:
+        view = choosers.choose_view(page, views)
+    selection = bar.looking(beside_title)
     if selection is None:
         return
-    views = views_of(page)
-    view = choosers.choose_view(page, views)
     screen = _screen(view, selection)
     if screen is None:
         return
@@ -56,7 +57,7 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
             return None
         chosen["picture"], address["picture"] = picture.sized, picture.key
     above = st.container()
-    controls = st.container(horizontal=True, gap="small")
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers")
     with controls:
         if "layer" in view.chooses:
             row = choosers.choose_layer(selection, view.layers)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from cnnlab import logs
-from cnnlab.dashboard.inspect import uploads
+from cnnlab.dashboard.inspect.own import drawer, edit, keep
+from cnnlab.dashboard.inspect.own.edit import Own
 from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
@@ -16,18 +16,16 @@ from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS, Arrays, Dataset, DatasetInfo, DataUnavailableError
-from cnnlab.data.images import MAX_BYTES, PictureError, fit_to
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.data_folders import DataFolders
-from cnnlab.formatting import MINUS, NARROW
+from cnnlab.formatting import MINUS
 from cnnlab.schema import TrainingConfig
 
 STRIP = 12
 """Number of thumbnails side by side."""
 SHOWN_PX, COLUMN_PX = 160, 168
 """Width of one large picture on the page, and width of its column."""
-_CLASS, _INDEX, _UPLOAD, _REFUSED = "picture_class", "picture_index", "picture_upload", "picture_refused"
-_DRAWER = "picture_drawer"
+_CLASS, _INDEX = "picture_class", "picture_index"
 _ALL = "all classes"
 
 
@@ -38,11 +36,13 @@ class Picture:
     key: str
     """Name of the picture in the URL: "test:123"."""
     given: npt.NDArray[np.uint8]
-    """[height, width, channels]: the picture as it is in the dataset or was uploaded."""
+    """[height, width, channels]: the picture as it is in the dataset or, perhaps scaled down, was uploaded."""
     sized: npt.NDArray[np.uint8]
     """[size_px, size_px, channels]: the picture that is normalised and handed to the network."""
     label: int | None
     """Index of the true class; None for an uploaded picture, whose class nobody has said."""
+    own: Own | None = None
+    """What was chosen of an uploaded picture."""
 
     @property
     def words(self) -> str:
@@ -50,6 +50,12 @@ class Picture:
         kind, _, which = self.key.partition(":")
         names = {"test": f"test picture {which}", "train": f"picture {which} of the training file"}
         return names.get(kind, "your picture")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the picture in pixels, as it was before anything was scaled."""
+        height, width = self.given.shape[:2]
+        return (keep.size_of(self.own.name) if self.own else None) or (width, height)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the pictures …")
@@ -63,10 +69,14 @@ def choose_picture(dataset_name: str) -> Picture | None:
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_picture"):
         if arrays is not None:
             _draw_test_choice(dataset, arrays, picture)
-        _draw_upload()
+        drawer.draw_upload()
+        if picture and picture.own:
+            drawer.draw_edit(picture.own, picture.given, dataset.info)
+    if picture and picture.own:
+        drawer.draw_hint(picture.own, picture.given, dataset.info)
     if arrays is not None:
         _draw_strip(dataset, arrays, picture)
     return picture
@@ -109,9 +119,8 @@ def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
     kind, _, which = (url.asked("picture") or "test:0").partition(":")
     info = dataset.info
     if kind == "upload":
-        given = uploads.find(services.app_config(), which)
-        if given is not None:
-            return Picture(f"upload:{which}", given, fit_to(given, info.size_px, info.channels), None)
+        if mine := _own(which, info):
+            return mine
         complain("The uploaded picture of this address is no longer kept; upload it again.")
     if arrays is None:
         return None
@@ -125,6 +134,15 @@ def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
         index = 0
     image = np.array(arrays.test_images[index])
     return Picture(f"test:{index}", image, image, int(arrays.test_labels[index]))
+
+
+def _own(text: str, info: DatasetInfo) -> Picture | None:
+    """Return the uploaded picture that the text names, as a network for the dataset sees it; None where it is not kept."""
+    own = edit.read(text)
+    given = keep.find(services.app_config(), own.name) if own else None
+    if own is None or given is None:
+        return None
+    return Picture(f"upload:{own.text}", given, own.seen_by(given, info), None, own)
 
 
 def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
@@ -168,46 +186,37 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
     for name, label, icon, why, index in (
         ("back", "Back", ":material/arrow_back:", "The picture before", before),
         ("on", "Next", ":material/arrow_forward:", "The next picture", after),
-        ("any", "Any", ":material/casino:", "One by chance", chance),
+        ("any", "Random", ":material/casino:", "A picture picked at random", chance),
     ):
         st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))
 
 
-def _draw_upload() -> None:
-    most_mb = MAX_BYTES // 1_000_000
-    with st.popover("Your own picture", icon=":material/add_photo_alternate:", key=_DRAWER, on_change="rerun"):
-        st.file_uploader(
-            f"PNG or JPEG of any shape, up to {most_mb}{NARROW}MB",
-            type=["png", "jpg", "jpeg"],
-            key=_UPLOAD,
-            on_change=_uploaded,
-            max_upload_size=most_mb,
-        )
-        if refused := st.session_state.pop(_REFUSED, None):
-            st.error(escape(refused), icon=":material/broken_image:")
-        st.caption("It is made square in the middle and scaled to what the network takes. It stays on this server.")
-
-
 def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
-    """Draw the row of thumbnails of test pictures in which the chosen picture stands."""
+    """Draw the row of thumbnails of test pictures in which the chosen picture stands, after the visitor's own."""
     members = _members(dataset, arrays)
     now = _index_of(picture)
+    mine = picture if picture and picture.own else _own(url.asked("own") or "", dataset.info)
+    number = STRIP - bool(mine)
     place = int(np.searchsorted(members, now or 0))
-    begin = place - place % STRIP
-    shown = members[begin : begin + STRIP]
-    images = arrays.test_images[shown].astype(np.float32)
-    colours = np.broadcast_to(images, (*images.shape[:3], 3))
+    begin = place - place % number
+    shown = members[begin : begin + number]
+    images = list(arrays.test_images[shown])
+    labels = [f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown]
+    keys = [f"test:{index}" for index in shown]
+    if mine:  # it stays where one click brings it back
+        images, labels, keys = [mine.sized, *images], ["yours", *labels], [mine.key, *keys]
+    colours = np.array(images, dtype=np.float32)
     tiles(
         key="picture_strip",
-        values=np.ascontiguousarray(colours),
+        values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
         limits=(0.0, 255.0),
         palette="viridis",
-        labels=[f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown],
+        labels=labels,
         tile_px=56,
-        selected=place - begin if now is not None else None,
+        selected=keys.index(picture.key) if picture and picture.key in keys else None,
         hint="",
-        description="Test pictures to choose from.",
-        on_pick=lambda tile: _to(f"test:{shown[tile]}"),
+        description="Test pictures to choose from, after your own if you have one.",
+        on_pick=lambda tile: _to(keys[tile]),
     )
 
 
@@ -238,21 +247,6 @@ def _to_class(dataset_name: str) -> None:
     dataset = DATASETS.get(dataset_name)
     members = _members(dataset, _arrays(dataset_name, services.app_config().data))
     _to(f"test:{members[0]}")
-
-
-def _uploaded() -> None:
-    file = st.session_state[_UPLOAD]
-    if file is None:
-        return
-    try:
-        _to(f"upload:{uploads.add(services.app_config(), file.getvalue())}")
-    except PictureError as error:
-        logs.refused("a picture", str(error), size_bytes=file.size)
-        st.session_state[_REFUSED] = str(error)
-    except OSError as error:
-        st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
-    else:
-        st.session_state[_DRAWER] = False  # shut the drawer, which would cover the picture
 
 
 def _range(config: TrainingConfig, info: DatasetInfo) -> tuple[float, float]:

@@ -25,6 +25,8 @@ from cnnlab.schema import TrainingConfig
 
 Need = Literal["epoch", "layer", "channel", "picture", "set", "class"]
 SetName = Literal["train sample", "validation", "test"]
+HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
+"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
 _FIELDS: dict[Need, tuple[str, ...]] = {
     "epoch": ("epoch", "weights", "sha256"),

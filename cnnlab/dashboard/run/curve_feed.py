@@ -1,16 +1,15 @@
 """This module works out what the live chart of a browser lacks of a run, so that each message carries only new points."""
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypedDict
 
 import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.dashboard.state.run_snapshot import Reading
-from cnnlab.dashboard.widgets.live_chart import POINTS, Columns
 from cnnlab.records import EpochRecord, Plan
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Curve, Run, Store
 
 AGAIN = 5
 """Each point travels with so many messages: of several that wait for a busy browser or network, Streamlit keeps the last."""
@@ -21,39 +20,45 @@ class ChartData(TypedDict):
 
     run_id: str
     first: int
-    steps: Columns
+    curve: Curve
     epochs: list[EpochRecord]
     epochs_total: int
     steps_total: int
     validation: bool
-    steps_per_record: int
+    steps_per_point: int
 
 
 def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
     """Return what the chart `key` of this session does not have of `run` yet, and what it was sent last: see AGAIN.
 
-    Raises StoreError where the store cannot be read.
+    The newest point may still grow, so it is sent again with the next message. Raises StoreError where the store cannot
+    be read.
     """
     sent: deque[_Sent] | None = st.session_state.get(_memory(key))
     if not sent or sent[-1].run_id != run.id or run.step < sent[-1].step:  # another run, or it went back to a state
         sent = st.session_state[_memory(key)] = deque([_Sent(run.id)], maxlen=AGAIN)
-    base, steps_total = sent[0], run.steps_total or 0
-    if base.step == 0:
+    base = sent[0]
+    if base.settled == 0:
         sent.clear()  # everything is sent once, not again and again
-    curve = store.curve(run.id, after=base.step, points=POINTS)
+    curve = store.curve(run.id, after=base.settled)
     epochs = [record for record in store.epochs(run.id) if record.epoch > base.epoch]
-    now = replace(base, epoch=epochs[-1].epoch if epochs else base.epoch)
-    smooth = [now.take(step, loss, horizon(steps_total)) for step, loss in zip(curve.step, curve.loss, strict=True)]
-    sent.append(now)
+    sent.append(
+        _Sent(
+            run.id,
+            step=curve.step[-1] if curve.step else base.step,
+            settled=curve.step[-2] if len(curve.step) > 1 else base.settled,
+            epoch=epochs[-1].epoch if epochs else base.epoch,
+        )
+    )
     return {
         "run_id": run.id,
-        "first": base.step,
-        "steps": Columns(curve.step, curve.loss, smooth),
+        "first": base.settled,
+        "curve": curve,
         "epochs": epochs,
         "epochs_total": run.config.epochs,
-        "steps_total": steps_total,
+        "steps_total": run.steps_total or 0,
         "validation": run.config.validation_size > 0,
-        "steps_per_record": steps_per_record(run),
+        "steps_per_point": max(curve.width, steps_per_record(run)),
     }
 
 
@@ -76,32 +81,16 @@ def steps_per_record(run: Run) -> int:
         return 1
 
 
-def horizon(steps_total: int) -> int:
-    """Return over about how many steps the smoothed line averages: a fiftieth of the run, 10 to 200."""
-    return min(200, max(10, steps_total // 50))
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Sent:
     """A `_Sent` says how far one chart of one session had been sent one run, after one message."""
 
     run_id: str
     step: int = 0
+    """Last step of the newest point."""
+    settled: int = 0
+    """Last step of the newest point that does not change any more."""
     epoch: int = -1
-    total: float = 0.0
-    weight: float = 0.0
-
-    def take(self, step: int, loss: float, steps: int) -> float:
-        """Return the smoothed loss with this point taken in, which stands for all steps since the last point.
-
-        Total and weight decay alike, so nothing pulls the line's beginning towards zero (D. P. Kingma and J. Ba,
-        "Adam", ICLR 2015, section 3: the same correction).
-        """
-        keep = (1 - 1 / steps) ** (step - self.step)
-        self.total = keep * self.total + (1 - keep) * loss
-        self.weight = keep * self.weight + (1 - keep)
-        self.step = step
-        return self.total / self.weight
 
 
 def _memory(key: str) -> str:

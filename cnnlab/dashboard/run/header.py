@@ -22,7 +22,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
     """Draw the list of the newest runs to jump to, and the button for a new run."""
     labels = run_labels.names([*runs[:MOST_LISTED], *([run] if run else [])])
     st.session_state["run_choice"] = run.id if run else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.selectbox(
             "Run",
             list(labels),
@@ -34,6 +34,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             disabled=not labels,
             on_change=_open_choice,
             args=(frozenset(labels),),
+            width=240,
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})
@@ -64,7 +65,12 @@ def describe(store: Store, run: Run) -> None:
     with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
         # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
         st.text_input("Name", run.name, key=f"name_{run.id}")
-        st.text_area("Note", run.note, key=f"note_{run.id}")
+        st.text_area(
+            "Note",
+            run.note,
+            key=f"note_{run.id}",
+            help="A word with # before it is a tag: Compare shows the runs that have it.",
+        )
         if sentence := st.session_state.pop(f"fault_{run.id}", None):
             st.error(escape(sentence))
         st.button("Save", type="primary", key=f"save_{run.id}", on_click=_describe, args=(store, run.id, drawer))

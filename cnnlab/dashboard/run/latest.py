@@ -20,7 +20,7 @@ def latest(runs: Sequence[Run]) -> None:
     """Draw the newest runs, each a link."""
     by_id = {run.id: run for run in runs}
     with st.container(gap="xsmall"):
-        st.subheader("Latest runs", anchor=False)
+        st.header("Latest runs", anchor=False)
         for run in runs[:LATEST]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
                 query_params.link(navigation.train(), run_labels.run_line(run), icon="", run=run.id)

@@ -11,14 +11,14 @@ from functools import partial
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.run import curve_feed, first_kernels, header, next_steps, plan, scores
+from cnnlab.dashboard.run import curve_feed, first_kernels, header, pace, plan, scores
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
-from cnnlab.dashboard.widgets import live_chart, run_labels
+from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import count, duration, percent, points
-from cnnlab.records import RunStatus, Score
+from cnnlab.formatting import duration
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError
 
 Look = tuple[Run, Reading | StoreError | None]
@@ -36,6 +36,7 @@ SETS_ALIKE = (
     "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
     "validation does not, it overfits."
 )
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
 NO_VALIDATION = (
     "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
     "happen, train again with validation pictures."
@@ -53,11 +54,11 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
-    pace = pace_s(run)
+    rhythm_s = pace_s(run)
 
     def read() -> Look:
         try:
-            reading = run_snapshot.of(store, run.id, pace / 2 if pace else run_snapshot.FRESH_S)
+            reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
         except StoreError as error:  # it may pass, as a busy disk does
             return run, error
         return reading.run, reading
@@ -65,7 +66,7 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
     def every_s(look: Look) -> float | None:
         now, found = look
         first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
-        return pace if first_point or isinstance(found, StoreError) else pace_s(now)
+        return rhythm_s if first_point or isinstance(found, StoreError) else pace_s(now)
 
     def outside(look: Look) -> tuple[str, str | None]:
         return look[0].name, st.query_params.get("run")
@@ -82,60 +83,38 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
     _head(store, run, parent)
     if run.imported:
         first_kernels.show(reading, run)
+        st.caption(times.moments(run))
         return
-    _numbers(run)
-    live_chart.live_chart(
-        key="run_chart",
-        **curve_feed.chart_data(reading, run, key="run_chart"),
-        on_resync=partial(curve_feed.forget, "run_chart"),
-    )
+    scores.tiles(run)
+    chart = curve_feed.chart_data(reading, run, key="run_chart")
+    with st.container(key="room_curves"):
+        live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
-        "Loss falls as the network learns: each point is the mean over the batches since the one before, as they trained it. "
+        f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
+        + (SMOOTHED if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     first_kernels.show(reading, run)
-    if run.results:
-        scores.show(run, reading.epochs(run.id))
-    elif run.status is RunStatus.DIVERGED:
-        next_steps.offer_smaller_steps(run)
+    scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
+    st.caption(times.moments(run))
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(escape(run.name), anchor=False, width="content")
-        run_labels.status_badge(run.status)
-        header.owner(run)
-        header.describe(store, run)
-        st.space("stretch")
-        _buttons(store, run)
-    origin = f" · from {escape(parent.name)}" if parent else ""
-    st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
-    done = run.step / run.steps_total if run.steps_total else 0.0
-    if not run.imported:
-        st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
-    st.markdown(_pace_line(store, run) if run.status.active else _ending(run))
-
-
-def _pace_line(store: Store, run: Run) -> str:
-    """Write how far the run has come and how fast it goes, or what it waits for. Markdown."""
-    if run.status is RunStatus.QUEUED:
-        place = store.queue_position(run.id) or 1
-        wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
-        return f"**{wait}** :gray[· it starts as soon as a worker is free; this page may be closed meanwhile]"
-    if run.steps_total is None or not run.step:
-        return "**Preparing** :gray[· fetching the pictures where they are not here yet, and drawing the first weights]"
-    said = [f"step {count(run.step)} of {count(run.steps_total)}"]
-    if run.command:
-        said = [f"{'stopping' if run.command == 'stop' else 'pausing'} at the next step"]
-    elif run.elapsed_s:
-        left_s = run.elapsed_s / run.step * (run.steps_total - run.step)
-        said.append(f"about {duration(left_s)} of training left")
-    if run.images_per_s:
-        said.append(f"{count(round(run.images_per_s))} pictures/s")
-    if machine := run.environment.get("device") or run.device:
-        said.append(escape(str(machine)))
-    return f"**Epoch {run.epoch} of {run.config.epochs}** :gray[· {' · '.join(said)}]"
+    with st.container(gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.header(escape(run.name), anchor=False, width="content")
+            run_labels.status_badge(run.status)
+            header.owner(run)
+            header.describe(store, run)
+            st.space("stretch")
+            _buttons(store, run)
+        origin = f" · from {escape(parent.name)}" if parent else ""
+        st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
+        done = run.step / run.steps_total if run.steps_total else 0.0
+        if not run.imported:
+            st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+        st.markdown(pace.line(store, run) if run.status.active else _ending(run))
 
 
 def _ending(run: Run) -> str:
@@ -153,7 +132,7 @@ def _buttons(store: Store, run: Run) -> None:
     """
     if not current_user.may_change(run) or not (run.status.active or run.status.resumable):
         return
-    asked = run.status is RunStatus.RUNNING and run.command is not None
+    asked = run.status is RunStatus.RUNNING and run.command is not None and not run.only_measured
     may_end = run.status.active and not asked
     ways: list[tuple[str, str, str, bool, Callable[[str], object]]] = [
         ("continue", "Continue", ":material/play_arrow:", run.status.resumable, store.resume),
@@ -179,45 +158,3 @@ def _ask(store: Store, run_id: str, do: Callable[[str], object]) -> None:
     except StoreError as error:
         st.toast(escape(str(error)), icon=":material/error:")
     run_snapshot.renew(store, run_id)
-
-
-def _numbers(run: Run) -> None:
-    """Draw the run's newest scores, each with its set and how many pictures were measured."""
-    last, final = run.last_epoch, run.results.final if run.results else None
-    yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
-    sample = last.train_sample if last else None
-    with st.grid(4, min_column_width=140, gap="small"):
-        _accuracy("Train sample", sample, "A fixed sample of the training pictures, measured as other sets are.", yet)
-        if not run.config.validation_size:
-            once = "measured at the end" if run.status.active else yet
-            train, test = (final.train, final.test) if final else (None, None)
-            _accuracy("Test", test, "Pictures never trained on. The whole set, at the end.", once)
-            _gap(train, test, "train – test")
-            return
-        validation = last.validation if last else None
-        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", yet)
-        _gap(sample, validation, "train – validation")
-        st.metric(
-            "Best epoch",
-            str(run.best_epoch) if run.best_epoch and validation else "–",
-            delta_description="by validation",
-            help="The epoch of the highest validation accuracy so far, the earliest of equals.",
-        )
-
-
-def _gap(train: Score | None, other: Score | None, words: str) -> None:
-    st.metric(
-        "Gap",
-        points(train.accuracy - other.accuracy) if train and other else "–",
-        delta_description=words,
-        help="The part of its skill that does not carry over to new pictures.",
-    )
-
-
-def _accuracy(name: str, score: Score | None, help: str, missing: str) -> None:
-    st.metric(
-        name,
-        percent(score.accuracy) if score else "–",
-        delta_description=f"accuracy on {count(score.n)}" if score else missing,
-        help=help,
-    )

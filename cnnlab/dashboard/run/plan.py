@@ -6,6 +6,7 @@ import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.analysis.forecast import came_true, expected, way
+from cnnlab.dashboard.train import expected_time
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.records import Forecast, Plan, Record
 from cnnlab.runs import Run
@@ -23,6 +24,7 @@ def show(run: Run) -> None:
     said = [f"Computed: {way(plan, run.config.mode)}."] if plan else []
     if usage:
         said.append(came_true(forecast, usage))
+        said += filter(None, [expected_time.score(run)])
     elif forecast:
         time, memory = expected(forecast, run.config.epochs)
         said.append(f"Expected: {time}; {memory} of memory.")

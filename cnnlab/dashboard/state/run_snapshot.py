@@ -35,11 +35,11 @@ class Reading:
         self._answers: dict[Hashable, Any] = {}
         self._lock = threading.Lock()
 
-    def curve(self, id: str, after: int = 0, points: int = 1_500) -> Curve:
+    def curve(self, id: str, after: int = 0) -> Curve:
         """Return the curve up to the run's step in this reading: whoever asks with its last step goes on from the same
         place, and shares again.
         """
-        return self._once(("curve", after, points), lambda: self._store.curve(id, after, points, until=self.run.step))
+        return self._once(("curve", after), lambda: self._store.curve(id, after, until=self.run.step))
 
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return the epoch records in order, from epoch 1."""

@@ -9,12 +9,11 @@ import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, services
 from cnnlab.dashboard.sweep import suggested_values
-from cnnlab.dashboard.train import form, network_preview
+from cnnlab.dashboard.train import expected_time, form
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.data import DATASETS
-from cnnlab.formatting import duration
 from cnnlab.models import complete
 from cnnlab.runs import Run, StoreError
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
@@ -216,7 +215,8 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
                 "looks better there than it is. Set validation pictures under Data.",
                 icon=":material/balance:",
             )
-    joined = sum(run.sweep == name for run in runs) if name else 0
+    me = current_user.who()
+    joined = sum(run.sweep == name and run.owner == me.id for run in runs) if name else 0
     if joined:
         st.caption(f"“{escape(name)}” has {joined} already: these join them.")
     if st.button(
@@ -226,26 +226,30 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
         width="stretch",
         disabled=not n,
     ):
-        _begin(asked.configs, name)
+        _begin(asked.configs, name, runs)
 
 
 def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
-    """Return the training time of all runs in words; empty where a network's speed on this machine is not yet known."""
-    seconds = [network_preview.seconds_an_epoch(config, DATASETS.get(config.dataset).info, runs) for config in configs]
-    if None in seconds:
-        return ""
-    total = sum(s * config.epochs for s, config in zip(seconds, configs, strict=True) if s is not None)
-    return f" · about {duration(total)} of training"
+    """Return in words when all results are expected, and how true such words have been."""
+    record = expected_time.record(runs)
+    return f" · {expected_time.words(_announced(configs, runs))}." + (f" {record}" if record else "")
 
 
-def _begin(configs: list[TrainingConfig], name: str) -> None:
+def _announced(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> expected_time.Announcement | None:
+    return expected_time.announced(configs, runs, services.app_config().slots)
+
+
+def _begin(configs: list[TrainingConfig], name: str, runs: Sequence[Run]) -> None:
     """Queue all runs or none, and open their sweep; a second click within two seconds opens the same sweep."""
     last = st.session_state.get(_STARTED)
     if last and last[:2] == (configs, name) and monotonic() - last[2] < DOUBLE_CLICK_S:
         sweep = last[3]
     else:
+        said = _announced(configs, runs)
+        seconds = said.seconds if said else None
         try:
-            sweep = services.store().create_many(configs, name or None, names(configs))[0].sweep
+            made = services.store().create_many(configs, name or None, names(configs), seconds)
+            sweep = made[0].sweep
         except StoreError as error:
             st.error(escape(str(error)), icon=":material/error:")
             return

@@ -1,26 +1,31 @@
 """This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from statistics import mean
 
 import streamlit as st
 
-from cnnlab.analysis.intervals import interval95
-from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, effects, judge, means, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, means, outcome
+from cnnlab.analysis.significance import sentences
+from cnnlab.analysis.significance.effects import Verdict, to_choose, verdict
+from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
+from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare.charts import QUIET, pace_s
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.state.polling import poll
-from cnnlab.dashboard.sweep import actions, table
+from cnnlab.dashboard.sweep import actions, groups_table, table
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
-from cnnlab.formatting import NARROW, count, percent, points
+from cnnlab.formatting import NARROW, percent
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.schema import Setting
-from cnnlab.sweeps import is_grid, value_words, varied
+from cnnlab.schema import Setting, TrainingConfig
+from cnnlab.sweeps import is_grid, varied
 
 Rated = list[tuple[Run, Outcome | None]]
 
@@ -30,32 +35,54 @@ BEST = 3
 _CHOICE = "compare_sweep"
 
 
-def choose(runs: Sequence[Run]) -> str | None:
-    """Return the sweep that `?sweep=` names, and draw a way to another; None for all runs."""
-    known: dict[str, int] = {}
-    for run in runs:
-        if run.sweep:
-            known[run.sweep] = known.get(run.sweep, 0) + 1
-    wanted = st.query_params.get("sweep")
-    if wanted and wanted not in known:
-        st.warning(f"There is no sweep “{escape(wanted)}” any more.", icon=":material/link_off:")
+def choose(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs of the sweep that `?sweep=` names, and draw a way to another; none for all runs."""
+    known = sweeps_of(runs)
+    asked = st.query_params.get("sweep")
+    wanted = find(asked, known) if asked else None
+    if asked and wanted is None:
+        st.warning(f"There is no sweep “{escape(asked)}” any more.", icon=":material/link_off:")
         query_params.set_url(sweep=None)
-        wanted = None
     if not known:
-        return None
+        return []
+    labels = run_labels.told_apart({key: f"{its[0].sweep} · {len(its)} runs" for key, its in known.items()}, _by(known))
     st.session_state[_CHOICE] = wanted
     st.selectbox(
         "Sweep",
         list(known),
         index=None,
-        format_func=lambda name: f"{name} · {known.get(name, 0)} runs",
+        format_func=lambda key: labels.get(key, ""),
         key=_CHOICE,
         placeholder="All runs; or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
         args=(frozenset(known),),
     )
-    return wanted
+    return known[wanted] if wanted else []
+
+
+def sweeps_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each sweep by what an address calls it: its name, after its owner where others have one of that
+    name.
+    """
+    found: dict[tuple[str, str | None], list[Run]] = {}
+    for run in runs:
+        if run.sweep:
+            found.setdefault((run.sweep, run.owner), []).append(run)
+    names = Counter(name for name, _ in found)
+    return {name if names[name] == 1 else f"{owner or 'nobody'}/{name}": its for (name, owner), its in found.items()}
+
+
+def find(asked: str, known: Mapping[str, Sequence[Run]]) -> str | None:
+    """Return the sweep that an address means: of several with a mere name this visitor's own, else the newest."""
+    if asked in known:
+        return asked
+    named = [key for key, runs in known.items() if runs[0].sweep == asked or key == asked.partition("/")[2]]
+    return next((key for key in named if current_user.is_mine(known[key][0])), named[0] if named else None)
+
+
+def _by(known: Mapping[str, Sequence[Run]]) -> Callable[[str], str]:
+    return lambda key: current_user.whose(known[key][0]) or "nobody's"
 
 
 def _take_choice(known: Collection[str]) -> None:
@@ -66,26 +93,50 @@ def _take_choice(known: Collection[str]) -> None:
         query_params.set_url(sweep=chosen, runs=None)
 
 
-def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    """Draw the sweep, again and again while one of its runs waits or trains."""
+def show(store: Store, runs: Sequence[Run]) -> None:
+    """Draw the sweep of these runs, again and again while one of them waits or trains."""
+    name, owner = runs[0].sweep or "", runs[0].owner
 
-    def its(runs: Sequence[Run]) -> list[Run]:
-        return [run for run in runs if run.sweep == sweep]
+    def read() -> list[Run]:
+        return [run for run in store.list()[::-1] if (run.sweep, run.owner) == (name, owner)]
 
-    draw = partial(_show, store, sweep)
-    poll(lambda: its(store.list()[::-1]), draw, its(runs), every_s=pace_s, outside=len, key="sweep")
+    poll(read, partial(_show, store, name), list(reversed(runs)), every_s=pace_s, outside=len, key="sweep")
 
 
 def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
-    judged_by = judge([run.config for run in runs])
+    configs = [run.config for run in runs]
+    judged_by, axes = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
-    axes = varied([run.config for run in runs])
+    outcomes, settings = [each for _, each in rated if each], to_choose(axes)
+    over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
-    _best(rated, axes, judged_by)
+    found = None
+    if not outcomes:
+        st.caption("The first accuracies come after the first epoch.")
+    else:
+        if over:
+            elsewhere = partial(_elsewhere, store, configs, judged_by)
+            found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere)
+        _say(sentences.headline(outcomes, settings, judged_by, found, over))
+    if found:
+        _tested(found, settings, judged_by)
+        groups_table.show(found, settings, judged_by)
     marked = table.show(rated, axes, judged_by)
     _links(rated, marked)
-    _figures(runs, [each for _, each in rated if each], axes, judged_by)
+    _figures(runs, outcomes, axes, judged_by, found)
+
+
+def _elsewhere(store: Store, configs: Sequence[TrainingConfig], judged_by: Judge) -> SeedSpread:
+    """Return the spread between seeds that all runs of the store know of runs like these."""
+    finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
+    known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
+    return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+
+
+def _say(sentence: Sentence) -> None:
+    head, rest = sentence
+    st.markdown(f"**{escape(head)}**: {escape(rest)}")
 
 
 def _standing(store: Store, sweep: str, runs: Sequence[Run]) -> None:
@@ -103,48 +154,21 @@ def _standing(store: Store, sweep: str, runs: Sequence[Run]) -> None:
         st.progress(ended / len(runs))
 
 
-def _best(rated: Rated, axes: Sequence[Setting], judged_by: Judge) -> None:
-    """Draw the best settings; where seeds repeat them, by their mean, since the luckiest seed is no setting to choose."""
-    outcomes = [each for _, each in rated if each]
-    if not outcomes:
-        st.caption("The first accuracies come after the first epoch.")
-        return
-    chosen = to_choose(axes)
-    best = max(means(outcomes, chosen).values(), key=accuracy)
-    values = " · ".join(f"{axis.label.lower()} {value_words(best[0].value(axis))}" for axis in chosen)
-    so_far = " so far" if any(run.status.active for run, _ in rated) else ""
-    st.markdown(
-        f"Best{so_far}: **{escape(values or rated[0][0].name)}**, {judged_by} "
-        f"**{percent(accuracy(best))}** {_sureness(best)}."
-    )
-    tests = [each.test.accuracy for each in best if each.test]
+def _tested(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> None:
+    """Draw what the test set says of the settings that came highest."""
+    first = found.ranking[0]
+    tests = [each.test.accuracy for each in first if each.test]
     if judged_by == "test":
         st.caption(
             "These runs have no validation pictures. The best of many on the test set looks better than it is: part "
             "of it is luck with just these pictures."
         )
-    elif len(tests) == len(best):
+    elif len(tests) == len(first):
+        whose = "" if found.best else f" of {escape(sentences.named(first, settings))}"
         st.markdown(
-            f"On the test set, which had no say in the choice: **{percent(mean(tests))}**. The best of many on "
+            f"The test accuracy{whose}, which had no say in the choice: **{percent(mean(tests))}**. The best of many on "
             "the validation set is partly lucky there; this number is not."
         )
-
-
-def _sureness(best: Sequence[Outcome]) -> str:
-    """Write between what the best accuracy lies: by other seeds where there are some, else by what so many pictures
-    allow.
-    """
-    if len(best) > 1:
-        levels = [each.judged.accuracy for each in best]
-        return f"(mean of {len(best)} seeds, {_between(min(levels), max(levels))})"
-    judged = best[0].judged
-    interval = f"95{NARROW}% interval {_between(*interval95(judged.accuracy, judged.n))}"
-    return f"after epoch {best[0].epoch} ({interval} of {count(judged.n)} pictures)"
-
-
-def _between(low: float, high: float) -> str:
-    """Write two accuracies on one line, without a break at the dash."""
-    return f"{100 * low:.1f}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
 
 
 def _links(rated: Rated, marked: Sequence[Run]) -> None:
@@ -160,55 +184,64 @@ def _links(rated: Rated, marked: Sequence[Run]) -> None:
             query_params.go(navigation.compare(), runs=",".join(run.id for run in shown))
 
 
-def to_choose(axes: Sequence[Setting]) -> list[Setting]:
-    """Return the settings that vary but the seed, which repeats the same settings; the seed itself where nothing else
-    varies.
-    """
-    return [axis for axis in axes if axis.name != "seed"] or list(axes)
-
-
-def _figures(runs: Sequence[Run], outcomes: Sequence[Outcome], axes: Sequence[Setting], judged_by: Judge) -> None:
-    """Draw which setting of the sweep matters."""
-    chosen = to_choose(axes)
+def _figures(
+    runs: Sequence[Run], outcomes: Sequence[Outcome], axes: Sequence[Setting], judged_by: Judge, found: Verdict | None
+) -> None:
+    """Draw which setting of the sweep matters, or how much luck does where nothing but the seed varies."""
+    chosen = to_choose(axes) or list(axes)
     if not outcomes or not chosen:
         return
     complete = is_grid([run.config for run in runs], axes)
-    st.subheader("Which setting matters?", anchor=False)
-    if complete and len(outcomes) == len(runs) and len(axes) > 1:
-        st.markdown(_effects(outcomes, axes, judged_by))
+    st.header("Which setting matters?" if to_choose(axes) else "How much is luck?", anchor=False)
+    if found:
+        for sentence in sentences.effects(found, judged_by):
+            _say(sentence)
+        st.caption(sentences.yardstick(found.spread))
     if complete and len(chosen) == 2:
-        up, across = sorted(chosen, key=lambda axis: len({getattr(run.config, axis.name) for run in runs}))
-        st.plotly_chart(
-            heat_map(outcomes, across, up, judged_by),
-            key="sweep_map",
-            config=QUIET,
-            alt=f"Mean {judged_by} accuracy for each pair of {up.label.lower()} and {across.label.lower()}",
-        )
-        averaged = ", the mean over the seeds" if len(axes) > 2 else ""
-        st.caption(f"Each cell is the {judged_by} accuracy {_when(judged_by)}{averaged}. ★ the best.")
+        _map(runs, outcomes, chosen, judged_by, found)
         return
     with st.grid(2 if len(chosen) > 1 else 1, min_column_width=340):
         for axis in chosen:
             st.plotly_chart(
-                over_setting(outcomes, axis, judged_by, joined=complete),
+                over_setting(
+                    outcomes,
+                    axis,
+                    judged_by,
+                    joined=complete and found is not None,
+                    spread=found.spread if found else None,
+                ),
                 key=f"sweep_over_{axis.name}",
                 config=QUIET,
                 alt=f"Train and {judged_by} accuracy of each run over {axis.label.lower()}",
             )
-    line = (
-        "The line joins the means." if complete else "Each draw changes the other settings as well: look for a trend."
+    st.caption(f"One mark a run, {_when(judged_by)}. {_line(axes, complete, found)}")
+
+
+def _map(
+    runs: Sequence[Run], outcomes: Sequence[Outcome], chosen: Sequence[Setting], judged_by: Judge, found: Verdict | None
+) -> None:
+    up, across = sorted(chosen, key=lambda axis: len({getattr(run.config, axis.name) for run in runs}))
+    best = found.best if found else None
+    st.plotly_chart(
+        heat_map(outcomes, across, up, judged_by, best),
+        key="sweep_map",
+        config=QUIET,
+        alt=f"Mean {judged_by} accuracy for each pair of {up.label.lower()} and {across.label.lower()}",
     )
-    st.caption(f"One mark a run, {_when(judged_by)}. {line} Where train and {judged_by} part, the run overfits.")
+    averaged = ", the mean over the seeds" if len(outcomes) > len(means(outcomes, chosen)) else ""
+    star = " ★ the best." if best else ""
+    st.caption(f"Each cell is the {judged_by} accuracy {_when(judged_by)}{averaged}.{star}")
+
+
+def _line(axes: Sequence[Setting], complete: bool, found: Verdict | None) -> str:
+    """Say what the line of a figure joins, and what its bars are."""
+    if not to_choose(axes):
+        return "The same settings each time: the marks lie apart by luck alone."
+    if not complete:
+        return "Each draw changes the other settings as well: look for a trend."
+    repeated = found is not None and any(len(group) > 1 for group in found.ranking)
+    return f"The line joins the means{f', the bars are their 95{NARROW}% intervals' if repeated else ''}."
 
 
 def _when(judged_by: Judge) -> str:
     return "after its best epoch" if judged_by == "validation" else "after its last epoch"
-
-
-def _effects(outcomes: Sequence[Outcome], axes: Sequence[Setting], judged_by: Judge) -> str:
-    (most, moved), *others = effects(outcomes, axes)
-    rest = ", ".join(f"{axis.label.lower()} by {points(by)}" for axis, by in others)
-    return (
-        f"**{most.label}** matters most here: from its worst to its best value the mean {judged_by} accuracy moves by "
-        f"**{points(moved)}**; {rest}."
-    )

@@ -1,15 +1,16 @@
 """This module draws the runs of a sweep as a table: what varies and what came of it, the best first."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import streamlit as st
 
+from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.outcomes import Judge, Outcome
-from cnnlab.dashboard.compare.table import MOST
-from cnnlab.dashboard.widgets import columns, run_labels
+from cnnlab.dashboard.compare.pick import MOST
+from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.columns import Column
-from cnnlab.formatting import duration, tenths
+from cnnlab.formatting import tenths
+from cnnlab.records import FullScores
 from cnnlab.runs import Run
 from cnnlab.schema import Setting
 
@@ -41,47 +42,36 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     Accuracies in percent, numbers as numbers, so that they can be sorted.
     """
     column = st.column_config
-    runs, outcomes = [run for run, _ in rated], [each for _, each in rated]
-    epochs = [each.epoch if each else None for each in outcomes]
-    times = [duration(run.elapsed_s) if run.step else "" for run in runs]
+    runs = [run for run, _ in rated]
+    epochs = [each.epoch if each else None for _, each in rated]
     return [
-        *(
-            Column(axis.label, [_cell(axis, getattr(run.config, axis.name)) for run in runs], _look(axis))
-            for axis in axes
-        ),
-        *_accuracies(outcomes, judged_by),
+        *(columns.setting_of_runs(axis, runs) for axis in axes),
+        *_accuracies(rated, judged_by),
         Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
         columns.status([run.status for run in runs]),
-        Column("Training time", times, column.TextColumn(alignment="right")),
+        columns.training_time(runs),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),
     ]
 
 
-def _accuracies(outcomes: Sequence[Outcome | None], judged_by: Judge) -> Iterator[Column]:
-    """Yield the columns of accuracies on the judging set and on the pictures trained on.
+def _accuracies(rated: Sequence[tuple[Run, Outcome | None]], judged_by: Judge) -> Iterator[Column]:
+    """Yield the columns of accuracies and their gap, of the weights by which a run is judged.
 
-    Where validation judges, the latter is of a sample of the training set; where the test set judges, of all of it.
+    The whole training set is measured at a run's end: until then there is no train accuracy and no gap.
     """
-    judged = [tenths(each.judged.accuracy) if each else None for each in outcomes]
-    train = [tenths(each.train.accuracy) if each else None for each in outcomes]
-    gaps = [tenths(each.train.accuracy - each.judged.accuracy) if each else None for each in outcomes]
-    sampled = judged_by == "validation"
-    when = "At the best epoch so far." if sampled else "After the last epoch."
-    sample = "a fixed sample of the training set, as large as the validation set"
-    trained_on = sample if sampled else "the whole training set"
+    wholes = [_whole(run, each) for run, each in rated]
+    judged = [tenths(each.judged.accuracy) if each else None for _, each in rated]
+    train = [tenths(whole.train.accuracy) if whole else None for whole in wholes]
+    gaps = [gap_of(whole) if whole else None for whole in wholes]
+    when = "At the best epoch so far." if judged_by == "validation" else "After the last epoch."
+    at_the_end = "Measured at the end of a run."
     yield columns.accuracy(judged_by.capitalize(), judged, f"Accuracy on the whole {judged_by} set. {when}")
-    yield columns.accuracy("Train sample" if sampled else "Train", train, f"Accuracy on {trained_on}. {when}")
-    help = f"Train minus {judged_by}, in points."
-    yield Column("Gap", gaps, st.column_config.NumberColumn(help=help, format="%.1f"))
+    yield columns.accuracy("Train", train, f"Accuracy on the whole training set. {when} {at_the_end}")
+    yield from columns.gaps(gaps, f"{when} {at_the_end}")
 
 
-def _cell(axis: Setting, value: Any) -> Any:
-    """Return a number as it is, and a word as people read it."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if number else run_labels.setting_value(axis, value)
-
-
-def _look(axis: Setting) -> Any:
-    if axis.kind in (int, float):
-        return st.column_config.NumberColumn(help=axis.help, format="%g" if axis.kind is float else "%d")
-    return st.column_config.TextColumn(help=axis.help)
+def _whole(run: Run, outcome: Outcome | None) -> FullScores | None:
+    """Return the scores on whole sets of the very weights by which the run is judged; None where not measured."""
+    measured = (run.results.best, run.results.final) if run.results and outcome else ()
+    same = (each for each in measured if each and outcome and each.epoch == outcome.epoch and each.step is None)
+    return next(same, None)

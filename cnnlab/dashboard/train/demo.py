@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.state import query_params
 from cnnlab.presets import PRESETS
 
@@ -22,7 +23,7 @@ def begin(dataset: str = DEMO.config.dataset) -> str | None:
     from cnnlab.dashboard.train import start  # it loads torch, and a page with this button must open at once
     from cnnlab.models import complete
 
-    run_id = start.begin(complete(DEMO.config.model_copy(update={"dataset": dataset})))
+    run_id = start.begin(complete(own_seed(DEMO.config.model_copy(update={"dataset": dataset}))))
     start.problem()
     return run_id
 

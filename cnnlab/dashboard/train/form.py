@@ -13,10 +13,15 @@ from typing import Any
 import streamlit as st
 from pydantic import ValidationError
 
+from cnnlab.dashboard.app import warmup
+from cnnlab.dashboard.auth.current_user import own_seed
+from cnnlab.dashboard.train import group_titles
+from cnnlab.dashboard.train.log_slider import log_marks, place
 from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
 from cnnlab.models import ARCHITECTURES, ConfigError, complete
-from cnnlab.schema import FOLLOWING, GROUPS, SETTINGS, Setting, TrainingConfig, complaints
+from cnnlab.schema import FOLLOWING, GROUPS, SETTINGS, Fault, Setting, TrainingConfig, faults
 
 _FILLED = "form_filled"
 """Session key of the number of times that the form has been filled in this session."""
@@ -33,10 +38,19 @@ GROUP_ICONS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A `Checked` is the result of checking the form: a complete config, or sentences that say what is wrong."""
+    """A `Checked` is the result of checking the form: a complete config, or what is wrong."""
 
     config: TrainingConfig | None
-    sentences: list[str]
+    faults: list[Fault]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Return one sentence for each fault."""
+        return [fault.sentence for fault in self.faults]
+
+    def of(self, setting: str) -> list[str]:
+        """Return the sentences to stand under the widget of a setting: a fault of several stands under the last."""
+        return [fault.sentence for fault in self.faults if fault.settings[-1:] == (setting,)]
 
 
 def key(name: str) -> str:
@@ -51,36 +65,63 @@ def key(name: str) -> str:
 
 def fill(config: TrainingConfig) -> None:
     """Put the settings of `config` into the form. Only before its widgets are drawn: in a callback, or above them."""
+    put(config.model_dump())
+
+
+def put(values: Mapping[str, Any]) -> None:
+    """Put values, as `typed` returns them, into the form. Only before its widgets are drawn."""
     for name in SETTINGS:
         st.session_state.pop(key(name), None)
     st.session_state[_FILLED] = st.session_state.get(_FILLED, 0) + 1
     for setting in SETTINGS.values():
-        value = getattr(config, setting.name)
+        value = values[setting.name]
         if setting.follows_architecture:
-            _changed()[setting.name] = value is not None and value != _own(config.architecture, setting.name)
-            value = _own(config.architecture, setting.name) if value is None else value
-        st.session_state[key(setting.name)] = f"{value:g}" if setting.log else value
+            own = _own(values["architecture"], setting.name)
+            _changed()[setting.name] = value is not None and value != own
+            value = own if value is None else value
+        as_text = setting.log and isinstance(value, (int, float))
+        st.session_state[key(setting.name)] = f"{value:g}" if as_text else value
 
 
-def draw_group(group: str) -> None:
-    """Draw all widgets of one group of settings, one below the other."""
+def begun() -> bool:
+    """Return whether this session has drawn or filled the form."""
+    return any(key(name) in st.session_state for name in SETTINGS)
+
+
+def draw_group(group: str, checked: Checked) -> None:
+    """Draw all widgets of one group of settings, one below the other, each with what is wrong with it under it."""
     for setting in SETTINGS.values():
         if setting.group == group:
             _draw(setting)
+            for sentence in checked.of(setting.name):
+                st.error(escape(sentence), icon=":material/error:")
 
 
-def draw_folded() -> None:
-    """Draw every group of settings but the four choices, folded away."""
+def draw_folded(checked: Checked) -> None:
+    """Draw every group of settings but the four choices, folded away; its title says what is in it, and if it has faults."""
+    values = typed()
     with st.container(gap="xsmall"):
-        for group, title in GROUPS.items():
+        for group in GROUPS:
             if group != "main":
-                with st.expander(title, icon=GROUP_ICONS.get(group)):
-                    draw_group(group)
+                faulty = any(checked.of(setting.name) for setting in SETTINGS.values() if setting.group == group)
+                icon = ":material/error:" if faulty else GROUP_ICONS.get(group)
+                with st.expander(group_titles.title(group, values), key=f"form_group_{group}", icon=icon):
+                    draw_group(group, checked)
+
+
+def draw_other_faults(checked: Checked) -> None:
+    """Draw, beside the button, which settings are to be corrected first, and what is wrong with none in particular."""
+    for fault in checked.faults:
+        if not fault.settings:
+            st.error(escape(fault.sentence), icon=":material/error:")
+    labels = dict.fromkeys(SETTINGS[fault.settings[-1]].label for fault in checked.faults if fault.settings)
+    if labels:
+        st.caption(f":red[:material/error: Correct first: {', '.join(labels)}.]")
 
 
 def typed() -> dict[str, Any]:
     """Return the values of the form as typed; None for a setting that follows the architecture and was not changed."""
-    values = {name: st.session_state.get(key(name), setting.default) for name, setting in SETTINGS.items()}
+    values = {name: st.session_state.get(key(name), _first_value(setting)) for name, setting in SETTINGS.items()}
     return values | {name: None for name in FOLLOWING if not _changed().get(name)}
 
 
@@ -90,37 +131,19 @@ def check(values: Mapping[str, Any]) -> Checked:
     try:
         return Checked(complete(TrainingConfig(**plain)), [])
     except ValidationError as error:
-        return Checked(None, complaints(error))
+        return Checked(None, faults(error))
     except ConfigError as error:
-        return Checked(None, error.sentences)
+        return Checked(None, error.faults)
 
 
 def offered(setting: Setting) -> tuple[str, ...]:
     """Return the values that a person can choose from: the setting's own choices, or the names in its registry."""
-    return tuple(_REGISTRIES[setting.registry]()) if setting.registry else setting.choices
-
-
-def log_marks(setting: Setting) -> list[float]:
-    """Return 1, 2, 5 in each decade of a log setting's range, with 0 first where the range begins at 0."""
-    assert setting.low is not None
-    assert setting.high is not None
-    lowest = setting.low or setting.high / 1e6
-    decades = range(round(log10(lowest)), round(log10(setting.high)) + 1)
-    marks = [float(f"{digit}e{decade}") for decade in decades for digit in (1, 2, 5)]
-    inside = [mark for mark in marks if lowest <= mark <= setting.high]
-    return [0.0, *inside] if setting.low == 0 else inside
-
-
-def nearest_mark(setting: Setting, text: str) -> float:
-    """Return the slider's mark nearest to an exact value, or to the default where the text is no number."""
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = setting.default
-    marks = log_marks(setting)
-    if value != value or value <= 0:
-        return marks[0]
-    return min(marks, key=lambda mark: abs(log10(mark or 1e-12) - log10(value)))
+    if setting.registry:
+        return tuple(_REGISTRIES[setting.registry]())
+    if setting.name == "device" and (here := warmup.devices()):
+        now = st.session_state.get(key("device"))  # a run that was trained elsewhere can still be cloned
+        return tuple(name for name in setting.choices if name in here or name == now)
+    return setting.choices
 
 
 def _draw(setting: Setting) -> None:
@@ -133,7 +156,7 @@ def _draw(setting: Setting) -> None:
     elif setting.choices:
         st.segmented_control(
             setting.label,
-            setting.choices,
+            offered(setting),
             format_func=partial(run_labels.setting_value, setting),
             key=key(setting.name),
             help=setting.help,
@@ -200,13 +223,17 @@ def _draw_share(setting: Setting) -> None:
 
 
 def _draw_log(setting: Setting) -> None:
-    """Draw a slider over the decades, and beside it a field for the exact value, which is what counts."""
+    """Draw a slider over the decades, and beside it a field for the exact value, which is what counts.
+
+    The exact value is a place of the slider too: both always say the same.
+    """
     slider = key(setting.name) + "_mark"
-    st.session_state[slider] = nearest_mark(setting, str(st.session_state[key(setting.name)]))
+    now = place(setting, str(st.session_state[key(setting.name)]))
+    st.session_state[slider] = now
     row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
     row.select_slider(
         setting.label,
-        log_marks(setting),
+        sorted({*log_marks(setting), now}),
         key=slider,
         format_func=lambda mark: f"{mark:g}",
         help=f"{setting.help} {setting.range}, in steps that multiply.",
@@ -230,7 +257,7 @@ def _take_mark(name: str, exact: str) -> None:
     stand where the page put them, and those of a form that has been filled anew since. Neither says anything.
     """
     mark, text = st.session_state.get(f"{exact}_mark"), st.session_state.get(exact)
-    if None not in (mark, text) and mark != nearest_mark(SETTINGS[name], str(text)):
+    if None not in (mark, text) and mark != place(SETTINGS[name], str(text)):
         st.session_state[exact] = f"{mark:g}"
 
 
@@ -255,6 +282,8 @@ def _own(architecture: str, name: str) -> Any:
 
 
 def _first_value(setting: Setting) -> Any:
+    if setting.name == "seed":
+        return own_seed(TrainingConfig()).seed
     return f"{setting.default:g}" if setting.log else setting.default
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cnnlab.analysis.forecast import expected, way
+from cnnlab.analysis.result_time import sizes_of, with_result
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.state import services
+from cnnlab.dashboard.state import services, visitor
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.train import form
 from cnnlab.dashboard.widgets.markdown import escape
@@ -27,12 +28,13 @@ QUESTIONS: dict[Kind, tuple[str, str, str]] = {
     "preflight": (
         "How long will it take?",
         ":material/timer:",
-        "Takes a second of real training steps here, and tells time and memory before there is a run.",
+        "A second or two of real training steps here, when its turn comes: tells time and memory before there is a run.",
     ),
     "lr_range": (
         "Find a learning rate",
         ":material/query_stats:",
-        "Learning-rate range test: a hundred real steps, each with a larger rate. It changes no setting by itself.",
+        "Learning-rate range test: four short tests of fifty real steps, with different seeds, each step with a larger "
+        "rate. It changes no setting by itself.",
     ),
 }
 DEPENDS: dict[Kind, tuple[Affected, ...]] = {
@@ -60,6 +62,7 @@ def _show(config: TrainingConfig | None, gently: bool) -> None:
     with st.container(horizontal=True, gap="small"):
         for kind in QUESTIONS:
             _button(kind, config, gently)
+        _cancel_button(config)
     if config is None:
         return
     for kind in QUESTIONS:
@@ -67,7 +70,7 @@ def _show(config: TrainingConfig | None, gently: bool) -> None:
         if probe and probe.problem:
             st.error(escape(probe.problem), icon=":material/error:")
         elif probe and isinstance(probe.answer, Preflight):
-            _preflight(probe.answer, config, probe.gently)
+            _preflight(probe.answer, config, probe.job.gently)
         elif probe and isinstance(probe.answer, LrRange):
             _lr_range(probe.answer)
 
@@ -75,9 +78,10 @@ def _show(config: TrainingConfig | None, gently: bool) -> None:
 def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
     label, icon, help = QUESTIONS[kind]
     probe = _asked(kind, config) if config else None
-    waits = probe is not None and not probe.over
-    if probe and waits:
-        label = f"Measuring, {probe.seconds:.0f}{NARROW}s" if probe.started else "Waiting for another measurement"
+    waits = probe is not None and not probe.job.over
+    if probe and waits and config:
+        prober().seen(kind, relevant(kind, config), visitor.name())
+        label = f"Measuring, {probe.seconds:.0f}{NARROW}s" if not probe.before else f"Waiting, {probe.before} before it"
     missing = config and not DATASETS.get(config.dataset).is_ready(services.app_config().data)
     if missing and config:
         help = f"{config.dataset} is not on this machine yet: the first run fetches it."
@@ -94,15 +98,23 @@ def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
     )
 
 
+def _cancel_button(config: TrainingConfig | None) -> None:
+    """Draw the way out for whoever waits for an answer, behind the questions, so that none of them moves."""
+    waiting = [kind for kind in QUESTIONS if config and _under_way(kind, config)]
+    if waiting and config:
+        st.button("Cancel", key="probe_cancel", icon=":material/close:", on_click=_cancel, args=(waiting, config))
+
+
 def _preflight(answer: Preflight, config: TrainingConfig, gently: bool) -> None:
-    time, memory = expected(answer.forecast, config.epochs)
+    sizes = sizes_of(config, DATASETS.get(config.dataset).info)
+    time, memory = expected(with_result(answer.forecast, config, sizes), config.epochs)
     steps = answer.forecast.steps
     on = "of the GPU" if answer.device == "cuda" else "of memory"
     st.markdown(f"**{time[0].upper()}{time[1:]}** · {memory} {on}")
     beside = ", beside a run in training" if gently else ""
     st.caption(
         f"From {count(steps)} real training step{'s' if steps > 1 else ''} on {escape(answer.machine)}{beside}: "
-        f"{way(answer.plan, config.mode)}. Measuring after each epoch is not counted.",
+        f"{way(answer.plan, config.mode)}. Start-up and measuring are counted, runs that wait are not.",
         help=answer.plan.note or None,
     )
 
@@ -114,29 +126,33 @@ def _lr_range(answer: LrRange) -> None:
             st.caption(
                 "Each step was taken with a larger learning rate: on the left too small to learn, in the middle the loss "
                 "falls, on the right steps are too large and it blows up. A good rate lies where it falls, well before "
-                "the turn."
+                "the turn: in the shaded band."
             )
         st.markdown(escape(answer.reason))
-        with st.container(horizontal=True, gap="small"):
-            offered = {"suggestion": answer.suggestion, "steepest": answer.steepest}
-            for name, rate in offered.items():
-                if rate is not None and not (name == "steepest" and rate == answer.suggestion):
-                    st.button(
-                        f"Use {rate:g}",
-                        key=f"use_{name}",
-                        icon=":material/check:" if name == "suggestion" else None,
-                        type="secondary" if name == "suggestion" else "tertiary",
-                        help="Puts it into the form" + ("." if name == "suggestion" else ": the bolder choice."),
-                        on_click=_use,
-                        args=(rate,),
-                    )
+        if answer.suggestion is not None:
+            st.button(
+                f"Use {answer.suggestion:g}, the middle of the band",
+                key="use_suggestion",
+                icon=":material/check:",
+                help="Puts it into the form, where you can still change it.",
+                on_click=_use,
+                args=(answer.suggestion,),
+            )
 
 
 def _ask(kind: Kind, config: TrainingConfig, gently: bool) -> None:
     """Start the measurement, and remember that this browser wants to see its answer (a callback)."""
     asked = relevant(kind, config)
-    prober().ask(kind, asked, gently)
+    prober().ask(kind, asked, visitor.name(), gently)
     st.session_state.setdefault(_ASKED, set()).add((kind, asked.model_dump_json()))
+
+
+def _cancel(kinds: Sequence[Kind], config: TrainingConfig) -> None:
+    """Wait no longer for the answers to these questions (a callback)."""
+    for kind in kinds:
+        asked = relevant(kind, config)
+        prober().cancel(kind, asked, visitor.name())
+        st.session_state.get(_ASKED, set()).discard((kind, asked.model_dump_json()))
 
 
 def _use(rate: float) -> None:
@@ -155,7 +171,7 @@ def _asked(kind: Kind, config: TrainingConfig) -> Probe | None:
 
 def _under_way(kind: Kind, config: TrainingConfig) -> bool:
     probe = _asked(kind, config)
-    return probe is not None and not probe.over
+    return probe is not None and not probe.job.over
 
 
 def relevant(kind: Kind, config: TrainingConfig) -> TrainingConfig:

@@ -1,14 +1,14 @@
 """This module previews the network that the form describes: its diagram, its layers' arithmetic, and its cost."""
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow, Sees, totals
-from cnnlab.dashboard.train import form, measurements
+from cnnlab.dashboard.state import services
+from cnnlab.dashboard.train import expected_time, form, measurements
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.data import DATASETS, DatasetInfo
@@ -48,23 +48,6 @@ def _layers(config: TrainingConfig) -> list[LayerRow]:
     return summarise(config, DATASETS.get(config.dataset).info)
 
 
-def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
-    """Estimate the training time of one epoch from the speed of runs with equal steps here; None without such runs."""
-    step = _step(config)
-    speeds = [run.images_per_s for run in runs if run.images_per_s and _step(run.config) == step]
-    pictures = config.train_subset or info.num_train - config.validation_size
-    return pictures / median(speeds[:5]) if speeds else None
-
-
-def _step(config: TrainingConfig) -> TrainingConfig:
-    """Return the settings that the time of one optimizer step depends on: equal settings mean equal steps.
-
-    The number of pictures in an epoch does not count.
-    """
-    every_picture = config.model_copy(update={"train_subset": None, "validation_size": 0})
-    return narrowed(every_picture, "data", "shape", "speed")
-
-
 def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
     total = totals(rows)
     megabytes = total.parameters * BYTES_A_WEIGHT / 1e6
@@ -72,14 +55,17 @@ def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo,
     if total.uncounted:
         work = f"at least {work} (no formula for {', '.join(escape(label) for label in total.uncounted)})"
     said = [
-        f"**{count(total.parameters)} parameters**",
+        f"**{count(total.parameters)} parameters**"
+        + (f", of which {count(total.frozen)} are set once and never trained" if total.frozen else ""),
         work,
         f"{megabytes:,.1f} MB of weights",
     ]
-    seconds = seconds_an_epoch(config, info, runs)
+    seconds = expected_time.seconds_an_epoch(config, info, runs)
     if seconds is not None:
         said.append(f"about {duration(seconds)} an epoch here")
-    st.markdown(" · ".join(said))
+    slots = services.app_config().slots
+    said.append(expected_time.words(expected_time.announced([config], runs, slots)))
+    st.markdown(" · ".join(said), help=expected_time.record(runs))
 
 
 def _table(rows: Sequence[LayerRow]) -> None:

@@ -5,9 +5,8 @@ import streamlit as st
 from cnnlab.dashboard.run import header, live_view
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import form as sweep_form
-from cnnlab.dashboard.train import form, network_preview, start
+from cnnlab.dashboard.train import draft, form, network_preview, start, twin
 from cnnlab.dashboard.widgets import run_labels
-from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
 
@@ -16,12 +15,9 @@ def show() -> None:
     store = services.store()
     runs = services.runs(store)
     run = services.run_from_url(store)
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
-    with left:
-        run_labels.page_header(
-            "How does a network learn?", "Choose a network and its settings, press Train, and watch it learn."
-        )
-    with right:
+    with run_labels.page_header(
+        "How does a network learn?", "Choose a network and its settings, press Train, and watch it learn."
+    ):
         header.switch(runs, run)
     if run is None:
         _new_run(store, runs)
@@ -34,17 +30,17 @@ def show() -> None:
 
 def _new_run(store: Store, runs: list[Run]) -> None:
     """Draw the form of a new run, and beside it the network that the form describes."""
+    draft.restore()
     parent = start.parent_from_url(store)
     checked = form.check(form.typed())
     start.presets(checked.config)
     if parent:
         start.parent_line(parent, checked.config)
     left, right = st.columns([1, 2], gap="medium")
-    with left:
-        form.draw_group("main")
-        form.draw_folded()
-        for sentence in checked.sentences:
-            st.error(escape(sentence), icon=":material/error:")
+    with left, st.container(key="frame_form", gap="small"):
+        form.draw_group("main", checked)
+        form.draw_folded(checked)
+        form.draw_other_faults(checked)
         start.problem()
         st.button(
             "Train",
@@ -57,7 +53,9 @@ def _new_run(store: Store, runs: list[Run]) -> None:
             on_click=start.train,
             args=(parent.id if parent else None,),
         )
+        twin.show(checked.config, runs, parent.id if parent else None)
         start.about_data(st.session_state.get(form.key("dataset")))
         sweep_form.show(form.typed(), runs)
+    draft.keep(form.typed())
     with right:
         network_preview.show(form.typed(), runs)

@@ -5,15 +5,16 @@ from time import monotonic
 
 import streamlit as st
 
+from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.state import query_params, services
-from cnnlab.dashboard.train import form
+from cnnlab.dashboard.train import expected_time, form
 from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
-from cnnlab.models import complete
+from cnnlab.models import complete, plain
 from cnnlab.presets import PRESETS, named
-from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.schema import TrainingConfig, differences
 
 DOUBLE_CLICK_S = 2.0
@@ -34,7 +35,7 @@ class _Started:
 
 def presets(chosen: TrainingConfig | None) -> None:
     """Draw the presets side by side; the one whose settings are in the form is marked, with what it is for."""
-    now = next((preset for preset in PRESETS if complete(preset.config) == chosen), None)
+    now = next((preset for preset in PRESETS if complete(own_seed(preset.config)) == chosen), None)
     st.session_state[_PRESET] = now.name if now else None
     st.pills(
         "Presets",
@@ -91,27 +92,43 @@ def about_data(dataset: str | None) -> None:
 def train(parent_id: str | None = None) -> None:
     """Check the form as it is *now*, queue the run, and show it (the callback of the Train button)."""
     checked = form.check(form.typed())
-    run_id = begin(checked.config, parent_id) if checked.config else None
+    run_id = begin(checked.config, parent_id, _announced_s(checked.config)) if checked.config else None
     if run_id:
         st.session_state.pop(_FILLED_FROM, None)
         query_params.set_url(parent=None, run=run_id)
 
 
-def begin(config: TrainingConfig, parent_id: str | None = None) -> str | None:
+def _announced_s(config: TrainingConfig) -> float | None:
+    """Return in how many seconds the form has announced the run's result; None where it has not."""
+    store = services.store()
+    said = expected_time.announced([config], services.runs(store), store.app_config.slots)
+    return said.seconds[0] if said else None
+
+
+def begin(config: TrainingConfig, parent_id: str | None = None, announced_s: float | None = None) -> str | None:
     """Queue a run and return its id; a second click within two seconds returns the same run.
 
-    None where the store refuses; `problem` then says why.
+    None where the store refuses; `problem` then says why. `announced_s`: when its result was announced to come.
     """
     last: _Started | None = st.session_state.get(_STARTED)
     if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
         return last.run_id
     try:
-        run_id = services.store().create(config, parent_id=parent_id).id
+        run_id = _create(services.store(), config, parent_id, announced_s).id
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return None
     st.session_state[_STARTED] = _Started(config, monotonic(), run_id)
     return run_id
+
+
+def _create(store: Store, config: TrainingConfig, parent_id: str | None, announced_s: float | None) -> Run:
+    """Queue a run whose name says what was changed of its parent, or of the architecture as it is. Raises StoreError."""
+    try:
+        before = store.get(parent_id).config if parent_id else plain(config)
+    except UnknownRunError:  # deleted meanwhile
+        before = plain(config)
+    return store.create(config, parent_id=parent_id, plain=before, announced_s=announced_s)
 
 
 def problem() -> None:
@@ -126,7 +143,7 @@ def _use_built_in() -> None:
 
 def _choose() -> None:
     if preset := named(st.session_state[_PRESET] or ""):
-        form.fill(preset.config)
+        form.fill(own_seed(preset.config))
         _leave_parent()
 
 

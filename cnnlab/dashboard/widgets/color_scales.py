@@ -14,8 +14,8 @@ from cnnlab.inspection.kernels import symmetric_limit
 Floats = npt.NDArray[np.float32]
 Palette = Literal["diverging", "viridis"]
 
-KERNEL_SCOPES = {"layer": "For the layer", "kernel": "Each its own"}
-MAP_SCOPES = {"map": "Each its own", "layer": "For the layer", "network": "For the network"}
+KERNEL_SCOPES = {"layer": "One for the layer", "kernel": "One for each kernel"}
+MAP_SCOPES = {"map": "One for each map", "layer": "One for the layer", "network": "One for the network"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,14 @@ def kernel_scale(kernels: Floats, scope: str, layer: str) -> Scale:
     if scope == "kernel":
         sizes = [symmetric_limit(kernel) for kernel in kernels]
         limits = np.array([(-size, size) for size in sizes], dtype=np.float32)
-        words = f"Each kernel its own: from {MINUS} to + its largest weight, {short(min(sizes))} to {short(max(sizes))}"
-        return Scale(limits, "diverging", f"{words}. Colours of two tiles cannot be compared.")
+        ends = f"{short(min(sizes))} to {short(max(sizes))}"
+        words = f"Each kernel has a colour scale of its own, up to its largest weight ({ends})"
+        return Scale(limits, "diverging", f"{words}. The same colour in two tiles is not the same weight.")
     size = symmetric_limit(kernels)
-    words = f"One for the layer: {MINUS}{short(size)} to {short(size)}, the largest weight of {layer}"
-    return Scale((-size, size), "diverging", f"{words}. Colours can be compared.")
+    words = (
+        f"All kernels of {layer} share one colour scale, from {MINUS}{short(size)} to {short(size)}, its largest weight"
+    )
+    return Scale((-size, size), "diverging", f"{words}. The same colour is the same weight in every tile.")
 
 
 def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
@@ -64,14 +67,17 @@ def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
     if scope == "map":
         limits = np.array([limits_of([one]) for one in layer.maps], dtype=np.float32)
         biggest = float(limits[:, 1].max())
-        words = f"Each map its own, the strongest up to {short(biggest)}. Colours of two maps cannot be compared."
+        words = (
+            f"Each map has a colour scale of its own; the strongest goes up to {short(biggest)}. The same colour in two "
+            "maps is not the same number."
+        )
         return Scale(limits, palette, words)
     if scope == "network":
         low, high = limits_of([one.maps for one in everything.layers])
-        words = "One for the network"
-        end = "the largest value in any of its layers. Colours of two layers can be compared."
+        words = "All layers share one colour scale"
+        end = "the largest value in any layer."
     else:
         low, high = limits_of([layer.maps])
-        words = "One for the layer"
-        end = f"the largest value in {layer.label}. Colours of two maps can be compared."
-    return Scale((low, high), palette, f"{words}: {short(low)} to {short(high)}, {end}")
+        words = f"All maps of {layer.label} share one colour scale"
+        end = "its largest value. The same colour is the same number in every map."
+    return Scale((low, high), palette, f"{words}, from {short(low)} to {short(high)}: {end}")

@@ -1,15 +1,22 @@
-"""This module makes a table from columns: each column's heading, its cells, and how Streamlit shows the cells."""
+"""This module makes a table from columns: each column's heading, its cells, and how Streamlit shows the cells.
 
-from collections.abc import Mapping, Sequence
+A number stays a number and a time a time: Streamlit sorts what it is given, and "10" comes before "9" as text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard.widgets.run_labels import STATUS
-from cnnlab.formatting import NARROW
+from cnnlab.analysis.gap import Gap
+from cnnlab.dashboard.widgets.markdown import cell
+from cnnlab.dashboard.widgets.run_labels import STATUS, setting_value, training_pictures
+from cnnlab.formatting import NARROW, tenths
 from cnnlab.records import RunStatus
+from cnnlab.runs import Run
+from cnnlab.schema import Setting, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -48,3 +55,39 @@ def status(statuses: Sequence[RunStatus]) -> Column:
 def accuracy(heading: str, percents: Sequence[float | None], help: str, width: int | None = None) -> Column:
     """Return a column of accuracies in percent, as numbers, so that they can be sorted."""
     return Column(heading, percents, st.column_config.NumberColumn(help=help, format=f"%.1f{NARROW}%%", width=width))
+
+
+def gaps(gaps: Sequence[Gap | None], when: str) -> Iterator[Column]:
+    """Yield a column of gaps in points for each pair of sets there is: gaps between different sets do not compare."""
+    for sets in dict.fromkeys(gap.sets for gap in gaps if gap):
+        cells = [tenths(gap.value) if gap and gap.sets == sets else None for gap in gaps]
+        help = f"Accuracy on {sets}, each set whole, in points. {when}"
+        yield Column(f"Gap, {sets}", cells, st.column_config.NumberColumn(help=help, format="%.1f"))
+
+
+def of_setting(setting: Setting, configs: Sequence[TrainingConfig | None]) -> Column:
+    """Return the column of a setting: a number as a number, anything else in words; empty where a config is None."""
+    values = [getattr(config, setting.name) if config else None for config in configs]
+    if setting.kind is int:
+        if setting.name == "train_subset":
+            values = [training_pictures(config) if config else None for config in configs]
+        return Column(setting.label, values, st.column_config.NumberColumn(help=setting.help, format="localized"))
+    if setting.kind is float:
+        return Column(setting.label, values, st.column_config.NumberColumn(help=setting.help, format="%g"))
+    words = [
+        cell(setting_value(setting, value)) if config else None for config, value in zip(configs, values, strict=True)
+    ]
+    return Column(setting.label, words, st.column_config.TextColumn(help=setting.help))
+
+
+def setting_of_runs(setting: Setting, runs: Sequence[Run]) -> Column:
+    """Return the column of a setting of runs, empty where nobody knows a run's value."""
+    return of_setting(setting, [run.config if run.knows(setting.name) else None for run in runs])
+
+
+def training_time(runs: Sequence[Run]) -> Column:
+    """Return the column of how long each run has trained; empty before its first step."""
+    seconds = [round(run.elapsed_s, run.elapsed_s < 10) if run.step else None for run in runs]
+    spans = pd.to_timedelta(pd.Series(seconds, dtype="float64"), unit="s")
+    help = "How long it has trained, without waiting and measuring."
+    return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"))

@@ -7,15 +7,13 @@ On a page, inside its polling fragment, with `cnnlab.dashboard.run.curve_feed`::
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any
 
 from cnnlab.dashboard.widgets.component import component
-from cnnlab.records import EpochRecord
-
-POINTS = 1_500
-"""Of a whole run: more than a screen has room for. A longer run's points are means over more steps each."""
+from cnnlab.formatting import count
+from cnnlab.records import EpochRecord, Score
+from cnnlab.runs import Curve
 
 _chart = component(
     "live_chart",
@@ -27,15 +25,12 @@ _chart = component(
 )
 
 
-@dataclass(frozen=True)
-class Columns:
-    """`Columns` hold steps as columns of equal length, ready to be drawn."""
+def smoothed_over(steps_total: int) -> int:
+    """Return over how many steps, half before and half after, the thick line smooths: a 25th of the run, 20 or more.
 
-    step: Sequence[int]
-    loss: Sequence[float]
-    """Of the batches since the point before, in training mode, nats."""
-    smooth: Sequence[float]
-    """The same, averaged exponentially over the steps before it."""
+    Two digits: it stands in a sentence.
+    """
+    return max(20, int(float(f"{steps_total / 25:.2g}")))
 
 
 def live_chart(
@@ -43,40 +38,57 @@ def live_chart(
     key: str,
     run_id: str,
     first: int,
-    steps: Columns,
+    curve: Curve,
     epochs: list[EpochRecord],
     epochs_total: int,
     steps_total: int,
     validation: bool = True,
-    steps_per_record: int = 1,
+    steps_per_point: int = 1,
     height_px: int = 320,
     on_resync: Callable[[], None] | None = None,
 ) -> None:
     """Draw the loss by step on the left and the accuracy by epoch on the right; one below the other where there is no
     room.
 
-    `steps_per_record`: what a point stands for where the run is short enough for all of them.
+    `steps_per_point`: what a point of the curve stands for.
     `validation`: False for a run without such a set, whose legend is then without it as well.
-    `first`: the steps up to this one are in the browser already, 0 begins afresh. Where the browser lacks some of
-    them after all (a page left and opened again), it asks once: `on_resync` is called, and the next message must hold
-    everything.
+    `first`: the points up to this step are in the browser already, and `curve` takes the place of all that follow; 0
+    begins afresh. Where the browser lacks some of them after all (a page left and opened again), it asks once:
+    `on_resync` is called, and the next message must hold everything.
     """
     _chart(
         key=key,
         data={
             "run": run_id,
             "first": first,
-            "step": list(steps.step),
-            "loss": _numbers(steps.loss),
-            "smooth": _numbers(steps.smooth),
+            "step": curve.step,
+            "loss": _short(curve.loss),
+            "least": _short(curve.least),
+            "greatest": _short(curve.greatest),
             "epochs": [_epoch(record) for record in epochs],
             "epochsTotal": max(1, epochs_total),
             "stepsTotal": max(1, steps_total),
             "validation": validation,
             "height": height_px,
-            "stepsAPoint": max(steps_per_record, ceil(steps_total / POINTS)),
+            "stepsAPoint": steps_per_point,
+            "smoothedOver": smoothed_over(steps_total),
         },
         on_resync_change=on_resync or _nothing,
+    )
+
+
+def caption(steps_per_point: int, steps_total: int) -> str:
+    """Say what the three lines of the loss are."""
+    point = "each step's loss on its own batch"
+    if steps_per_point > 1:
+        point = (
+            f"the mean loss of {count(steps_per_point)} steps, each on its own batch, and the pale band reaches from the "
+            "lowest of them to the highest"
+        )
+    return (
+        f"Loss falls as the network learns. The thin line is {point}. The thick line smooths it over "
+        f"{count(smoothed_over(steps_total))} steps, as many after a point as before it, so that it does not lag behind; "
+        "where it is dotted, it may still move."
     )
 
 
@@ -84,19 +96,23 @@ def _nothing() -> None:
     pass
 
 
-def _numbers(values: Sequence[float]) -> list[float | None]:
+def _short(values: Sequence[float]) -> list[float | None]:
     """Return numbers that JSON can carry: it knows no infinity, and six digits are more than a screen shows."""
     return [float(f"{value:.6g}") if isfinite(value) else None for value in values]
 
 
 def _epoch(record: EpochRecord) -> dict[str, Any]:
     train, validation = record.train_sample, record.validation
-    losses = _numbers([train.loss, *([validation.loss] if validation else [])])
     return {
         "epoch": record.epoch,
         "step": record.step,
         "train": train.accuracy,
-        "trainLoss": losses[0],
+        "trainLoss": _finite(train),
         "validation": validation.accuracy if validation else None,
-        "validationLoss": losses[1] if validation else None,
+        "validationLoss": _finite(validation) if validation else None,
     }
+
+
+def _finite(score: Score) -> float | None:
+    """Return the loss with all its digits, so that it is rounded once, where it is written."""
+    return score.loss if isfinite(score.loss) else None

@@ -1,16 +1,18 @@
 """This module writes runs and their settings as people read them: name, status, difference from another run."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.data import DATASETS
 from cnnlab.formatting import count
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
-from cnnlab.schema import Setting, differences
+from cnnlab.schema import Setting, TrainingConfig, differences
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ def setting_value(setting: Setting, value: object) -> str:
     return "all" if value is None else setting.words.get(str(value), str(value))
 
 
+def training_pictures(config: TrainingConfig) -> int | None:
+    """Return how many pictures a run with these settings trains on, "all" as their number."""
+    if config.dataset not in DATASETS.names():  # of a plug-in that has gone
+        return config.train_subset
+    left = DATASETS.get(config.dataset).info.num_train - config.validation_size
+    return min(left, config.train_subset or left)
+
+
 def difference_line(run: Run, parent: Run | None) -> str:
     """Write the run in one line, as plain text: "SimpleCNN · dropout 0.5 → 0.2", or its main settings without a parent."""
     config = run.config
@@ -64,13 +74,21 @@ def difference_line(run: Run, parent: Run | None) -> str:
     return " · ".join([config.architecture, *(changes or ["the same settings"])])
 
 
-def names(runs: Iterable[Run]) -> dict[str, str]:
-    """Return the runs' names by id, with their number where two share a name: Streamlit tells options apart by their
-    words.
+def names(runs: Iterable[Run], words: Callable[[Run], str] = lambda run: run.name) -> dict[str, str]:
+    """Return words for each run by its id, no two alike: where two runs share a name, their numbers follow.
+
+    Streamlit tells the options of a list apart by their words, and a table its columns by their headings.
     """
     by_id = {run.id: run for run in runs}
-    times = Counter(run.name for run in by_id.values())
-    return {id: run.name if times[run.name] == 1 else f"{run.name} · run {run.number}" for id, run in by_id.items()}
+    return told_apart({id: words(run) for id, run in by_id.items()}, lambda id: f"run {by_id[id].number}")
+
+
+def told_apart(words: Mapping[str, str], mark: Callable[[str], str]) -> dict[str, str]:
+    """Return the words of each id, followed by its mark as often as they are another's words too."""
+    said = dict(words)
+    while alike := {text for text, times in Counter(said.values()).items() if times > 1}:
+        said = {id: f"{text} · {mark(id)}" if text in alike else text for id, text in said.items()}
+    return said
 
 
 def status_dot(status: RunStatus) -> str:
@@ -89,7 +107,12 @@ def status_badge(status: RunStatus) -> None:
     st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
 
 
-def page_header(title: str, sentence: str) -> None:
-    """Draw the question a page answers, and one sentence under it."""
-    st.title(title, anchor=False)
-    st.markdown(f":gray[{sentence}]")
+def page_header(title: str, sentence: str) -> DeltaGenerator:
+    """Draw the question a page answers, and one sentence close under it; return the container to the right of the question."""
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.title(title, anchor=False, width="content")
+            st.space("stretch")
+            beside = st.container(horizontal=True, vertical_alignment="center", gap="small", width="content")
+        st.caption(sentence)
+    return beside

@@ -15,7 +15,7 @@ from cnnlab.dashboard.widgets.component import component
 _tiles = component(
     "tiles",
     "tiles/tiles.css",
-    css=""".tiles { min-height: 80px; }
+    css=""".tiles { min-height: 68px; }
     """,
 )
 
@@ -59,26 +59,28 @@ def tiles(
         if on_pick and (tile := st.session_state[key].picked) is not None:
             on_pick(tile)
 
-    result = _tiles(
-        key=key,
-        data={
-            "values": pa.table({"values": np.ascontiguousarray(values, dtype=np.float32).ravel()}),
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "limits": pairs.tolist(),
-            "palette": palette,
-            "labels": list(labels),
-            "columns": columns,
-            "selected": selected,
-            "tilePx": tile_px,
-            "caption": colour_bar,
-            "hint": hint,
-            "description": description,
-            "pick": pick and n > 1,
-        },
-        on_picked_change=picked,
-    )
+    room = "captioned" if colour_bar else "plain"
+    with st.container(key=f"room_{room}_{key}"):  # frame.css holds it open while the code of the tiles is on its way
+        result = _tiles(
+            key=key,
+            data={
+                "values": pa.table({"values": np.ascontiguousarray(values, dtype=np.float32).ravel()}),
+                "height": height,
+                "width": width,
+                "channels": channels,
+                "limits": pairs.tolist(),
+                "palette": palette,
+                "labels": list(labels),
+                "columns": columns,
+                "selected": selected,
+                "tilePx": tile_px,
+                "caption": colour_bar,
+                "hint": hint,
+                "description": description,
+                "pick": pick and n > 1,
+            },
+            on_picked_change=picked,
+        )
     tile: int | None = result.picked
     return tile
 

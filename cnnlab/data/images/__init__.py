@@ -1,40 +1,39 @@
-"""This room turns a stranger's bytes into a picture: only PNG and JPEG, nothing larger than can be shown, and no
-metadata survives.
+"""This room turns a stranger's bytes into a picture: of the kinds that telephones and screens make, nothing larger than
+can be shown, and no metadata survives.
 
 Decoding is what attackers aim at, so a process of its own does it (`_decoder.py`), with little memory and little time. What
 that process says is believed only within bounds: this many bytes, of a picture of this size.
 """
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image
 
 from cnnlab.data.images import _decoder
 from cnnlab.data.images._decoder import HEADER, MAGIC
+from cnnlab.data.images._fit import MIDDLE, Square, fit_to, is_inverse
+from cnnlab.files import confined
 
-MAX_BYTES = 8_000_000
-MAX_SIDE_PX = _decoder.MAX_SIDE_PX
+__all__ = ["MIDDLE", "Square", "fit_to", "is_inverse"]
+
+MAX_BYTES = 25_000_000
+MAX_MEGAPIXELS = 50
+KINDS = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC"
 KEPT_PX = _decoder.KEPT_PX
-"""Shortest side kept of a larger picture: far more than any network here receives."""
-LIMIT_S = 2.5
-"""A picture that takes longer is given up."""
+"""Shortest side kept of a larger picture."""
+MOST_KEPT_PX = _decoder.MOST_KEPT_PX
+LIMIT_S = 15.0
+"""A picture that takes longer on the clock is given up; its process allows itself less than that of the processor."""
 AT_ONCE = 2
 """Pictures decoded at the same time, for all visitors together."""
 MOST_WAIT_S = 20.0
 """A class of thirty that uploads at once is through in a few seconds."""
 
-_NEEDED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
-"""All that a Python may need of the environment to start; passwords and tokens stay here."""
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -44,8 +43,18 @@ class PictureError(ValueError):
     """
 
 
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Decode the picture in `data`, a PNG or JPEG: uint8 [H, W, 3], upright, transparent parts on white.
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A `Decoded` is a picture as it is kept: upright, and no larger than of use."""
+
+    pixels: NDArray[np.uint8]
+    """[H, W, 3], or [H, W, 4] where parts of it are transparent."""
+    size: tuple[int, int]
+    """Width and height of the picture in the file, upright: it may have been scaled down to `pixels`."""
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode the picture in `data`, of one of KINDS; the first frame where there are several.
 
     A larger one is scaled down to KEPT_PX on its shortest side. Waits for others up to MOST_WAIT_S; then takes up to
     LIMIT_S and, on Linux, 300 MB of address space in a process of its own (elsewhere the time alone is sure).
@@ -65,85 +74,63 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         _turns.release()
 
 
-def fit_to(picture: NDArray[np.uint8], size_px: int, channels: int) -> NDArray[np.uint8]:
-    """Return what a network gets to see of a picture: uint8 [H, W, 3] -> uint8 [size_px, size_px, channels].
-
-    The largest square in the middle, scaled with Lanczos' filter (which averages where it shrinks); for one channel,
-    the luma of ITU-R 601 (0.299 R + 0.587 G + 0.114 B).
-    """
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = Image.fromarray(np.ascontiguousarray(picture[top : top + side, left : left + side]))
-    mode = {1: "L", 3: "RGB"}[channels]
-    small = square.convert(mode).resize((size_px, size_px), Image.Resampling.LANCZOS)
-    return np.array(small).reshape(size_px, size_px, channels)
-
-
 def command() -> list[str]:
-    """Return the command of the decoder's process: isolated from the environment and from everything installed but
-    Pillow.
-    """
-    packages = Path(PIL.__file__).parents[1]
-    return [sys.executable, "-I", "-S", "-B", _decoder.__file__, str(packages)]
+    """Return the command of the decoder's process: of everything installed it can reach Pillow alone."""
+    return confined.command(_decoder.__file__, str(Path(PIL.__file__).parents[1]))
 
 
 def _answer(data: bytes) -> bytes:
-    """Return what the decoder says of `data`. It goes by files: nobody can be kept waiting at a pipe, or be flooded
-    through it.
-    """
+    """Return what the decoder says of `data`."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(data)
         given.seek(0)
-        code = _run(given, said)
-        if code == -getattr(signal, "SIGXCPU", 0):
+        try:
+            code = confined.run(command(), given, said, LIMIT_S)
+        except TimeoutError:
+            code = confined.OUT_OF_TIME
+        if code == confined.OUT_OF_TIME:
             raise _too_slow()
-        if code == -getattr(signal, "SIGKILL", 0):
+        if code == confined.KILLED:
             raise _too_hungry()
         said.seek(0)
         return said.read(_decoder.MOST_BYTES + 1)
 
 
-def _run(given: IO[bytes], said: IO[bytes]) -> int:
-    environment = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-    process = subprocess.Popen(
-        command(), stdin=given, stdout=said, stderr=subprocess.DEVNULL, env=environment, cwd=Path(sys.executable).anchor
-    )
-    try:
-        return process.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
-        raise _too_slow() from None
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def believed(answer: bytes) -> NDArray[np.uint8]:
+def believed(answer: bytes) -> Decoded:
     """Return what the decoder answered as a picture, if the answer is one in every byte. Raises PictureError."""
     damaged = PictureError("This picture is damaged or cut short: save it again and try once more.")
     if len(answer) < HEADER.size:
         raise damaged
-    magic, verdict, width, height = HEADER.unpack_from(answer)
+    magic, verdict, width, height, channels, full_width, full_height = HEADER.unpack_from(answer)
+    if verdict != _decoder.PICTURE:
+        raise _refusal(verdict, width, height) or damaged
+    small = 0 < min(width, height) <= KEPT_PX and max(width, height) <= MOST_KEPT_PX and channels in (3, 4)
+    small = small and width <= full_width and height <= full_height and full_width * full_height <= _decoder.MOST_PIXELS
+    if magic != MAGIC or not small or len(answer) != HEADER.size + width * height * channels:
+        raise damaged
+    pixels = np.frombuffer(answer, np.uint8, offset=HEADER.size).reshape(height, width, channels).copy()
+    return Decoded(pixels, (full_width, full_height))
+
+
+def _refusal(verdict: int, width: int, height: int) -> PictureError | None:
     match verdict:
         case _decoder.NO_PICTURE:
-            raise PictureError(
-                "This is no PNG or JPEG picture, whatever its name says: save it as PNG or JPEG and try again."
+            return PictureError(
+                f"This is no picture that can be read here ({KINDS}), whatever its name says: save it as JPEG or PNG and "
+                "try again."
             )
         case _decoder.TOO_LARGE:
-            raise PictureError(
-                f"This picture has {width} × {height} pixels: make it at most {MAX_SIDE_PX} pixels wide and high and try again."
+            return PictureError(
+                f"This picture has {width} × {height} pixels: make it smaller, at most {MAX_MEGAPIXELS} million pixels, and "
+                "try again."
             )
         case _decoder.TOO_MANY_PIECES:
-            raise PictureError(
+            return PictureError(
                 "This picture is stored in too many pieces: save it again as PNG or JPEG and try once more."
             )
         case _decoder.NO_MEMORY:
-            raise _too_hungry()
-    small = 0 < min(width, height) <= KEPT_PX and max(width, height) <= MAX_SIDE_PX
-    if (magic, verdict) != (MAGIC, _decoder.PICTURE) or not small or len(answer) != HEADER.size + width * height * 3:
-        raise damaged
-    return np.frombuffer(answer, np.uint8, offset=HEADER.size).reshape(height, width, 3).copy()
+            return _too_hungry()
+    return None
 
 
 def _too_slow() -> PictureError:
@@ -151,4 +138,6 @@ def _too_slow() -> PictureError:
 
 
 def _too_hungry() -> PictureError:
-    return PictureError("This picture takes too much memory to read: make it smaller and try again.")
+    return PictureError(
+        "This picture takes too much memory to read: save it as JPEG, or make it smaller, and try again."
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnlab.records import RunStatus
 from cnnlab.runs.exit.crash_note import LastWords
-from cnnlab.runs.run import Run
+from cnnlab.runs.run import MEASURE, Run
 
 EXIT_STALLED = 70
 """Exit code of a worker that ended itself because nothing moved any more."""
@@ -33,6 +33,10 @@ def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_go
         return RunStatus.INTERRUPTED, (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
             "Continue trains it again from the beginning."
+        )
+    if run.command == MEASURE:  # never interrupted, for such a run may be continued by itself: a person ended it
+        return RunStatus.STOPPED, (
+            f"Stopped at step {run.step}. Measuring it there ended before it was done: measure it again, or continue."
         )
     if words and words.message:
         onward = f" {_onward(run)}" if words.status is RunStatus.INTERRUPTED else ""

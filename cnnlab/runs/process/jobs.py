@@ -24,20 +24,23 @@ ABSENT_S = 20.0
 """A page that waits asks every half second; one that has not for so long is gone."""
 KEPT = 64
 """Number of jobs that are over and can still be asked about."""
+CANCELLED = "Nobody waited for it any more, so it was given up."
 UNREADABLE = "It ended without an answer; the log of the server may say why. Try it once more."
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A `Job` is one computation: waiting, at work, or over.
 
-    Where `problem` is None in the end, its answer has been written.
+    Where `problem` is None in the end, its answer is there: in `answer`, or where the process has written it.
     """
 
     key: str
     arguments: tuple[str, ...]
     gently: bool
     """Whether to compute on one CPU thread, because a run is in training beside the job."""
+    limit_s: float
+    """Seconds after which the job's process is ended."""
     waiting: dict[str, float] = field(default_factory=dict)
     """The visitors who want the answer, each with the time.monotonic() at which their page last asked how far it is."""
     started: float | None = None
@@ -45,6 +48,8 @@ class Job:
     done: int = 0
     total: int = 0
     over: bool = False
+    answer: dict[str, Any] | None = None
+    """The object that the process has printed last, if it was no progress and no refusal."""
     problem: str | None = None
     """Reason why there is no answer, in a sentence."""
     process: subprocess.Popen[str] | None = None
@@ -63,17 +68,20 @@ class Job:
 class JobQueue:
     """A `JobQueue` runs the jobs of one server: `command` with each job's arguments.
 
-    Safe to use from many threads.
+    Safe to use from many threads. Jobs take turns in the order in which they were asked for. A visitor who has not been
+    `seen` for `ABSENT_S` has left, or has loaded the page anew: what nobody waits for any more keeps nobody waiting.
 
     The process prints a JSON object a line: {"done": 500, "total": 5000} as it gets on, {"type": "refused",
-    "sentences": [...]} where it cannot, {"type": "written"} once the answer lies where the asker will look for it.
+    "sentences": [...]} where it cannot, and its answer, of any other type, such as {"type": "written"} once that lies
+    where the asker will look for it.
     """
 
     def __init__(self, app_config: AppConfig, command: Sequence[str], limit_s: float = LIMIT_S) -> None:
         self._app_config, self._command, self._limit_s = app_config, tuple(command), limit_s
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._guard = threading.Lock()
-        self._turn = threading.Lock()
+        self._line: list[Job] = []
+        """Jobs that are not over, in the order of their turns: the first one is at work."""
+        self._guard = threading.Condition()
         atexit.register(self.stop)
 
     def find(self, key: str) -> Job | None:
@@ -81,40 +89,38 @@ class JobQueue:
         with self._guard:
             return self._jobs.get(key)
 
-    def ask(self, key: str, arguments: Sequence[str], visitor: str, gently: bool = False) -> Job:
-        """Start a job and return it at once; `visitor` joins those who wait where a job of this key is under way."""
+    def ask(
+        self, key: str, arguments: Sequence[str], visitor: str, gently: bool = False, limit_s: float | None = None
+    ) -> Job:
+        """Start a job and return it at once; `visitor` joins those who wait where a job of this key is under way.
+
+        `limit_s`: seconds after which its process is ended, where that is not as for the whole queue.
+        """
         with self._guard:
+            self._drop_absent()
             known = self._jobs.get(key)
             if known and not known.over:
                 known.waiting[visitor] = time.monotonic()
                 return known
-            job = Job(key, tuple(arguments), gently, {visitor: time.monotonic()})
-            under_way = sum(not other.over for other in self._jobs.values())
+            job = Job(key, tuple(arguments), gently, limit_s or self._limit_s, {visitor: time.monotonic()})
             self._jobs.pop(key, None)
             self._jobs[key] = job
-            if under_way >= MOST_WAITING:
+            if len(self._line) >= MOST_WAITING:
                 job.over, job.problem = True, f"{MOST_WAITING} others are waiting. Try it again in a minute."
                 return job
             for old in [k for k, other in self._jobs.items() if other.over][: max(0, len(self._jobs) - KEPT)]:
                 del self._jobs[old]
+            self._line.append(job)
         threading.Thread(target=self._serve, args=(job,), name="cnnlab-job", daemon=True).start()
         return job
 
     def cancel(self, key: str, visitor: str) -> None:
-        """Take `visitor` from those who wait for a job, and end the job's process when nobody waits any more.
-
-        A visitor whose page has not asked for `ABSENT_S` has left, or has loaded the page anew: nobody waits there.
-        """
+        """Take `visitor` from those who wait for a job, and end the job's process when nobody waits any more."""
         with self._guard:
             job = self._jobs.get(key)
-            if job is None or job.over:
-                return
-            job.waiting.pop(visitor, None)
-            for absent in [who for who, seen in job.waiting.items() if time.monotonic() - seen > ABSENT_S]:
-                del job.waiting[absent]
-            if job.cancelled:
-                del self._jobs[key]
-                _end(job)
+            if job and not job.over:
+                job.waiting.pop(visitor, None)
+            self._drop_absent()
 
     def seen(self, key: str, visitor: str) -> None:
         """Note that the page of `visitor`, who waits for a job of this key, is still there."""
@@ -122,23 +128,45 @@ class JobQueue:
             job = self._jobs.get(key)
             if job and visitor in job.waiting:
                 job.waiting[visitor] = time.monotonic()
+            self._drop_absent()
+
+    def before(self, job: Job) -> int:
+        """Return how many jobs have their turn before this one."""
+        with self._guard:
+            return self._line.index(job) if job in self._line else 0
+
+    def _drop_absent(self) -> None:
+        """Forget who has left, and end the jobs that nobody waits for any more. Only under the guard."""
+        now = time.monotonic()
+        for job in list(self._line):
+            for absent in [who for who, seen in job.waiting.items() if now - seen > ABSENT_S]:
+                del job.waiting[absent]
+            if job.cancelled:
+                if self._jobs.get(job.key) is job:
+                    del self._jobs[job.key]
+                _end(job)
+        self._guard.notify_all()  # those whose turn will not come end now
 
     def stop(self) -> None:
         """End the process of every job."""
         with self._guard:
-            for job in self._jobs.values():
+            for job in self._line:
                 job.waiting.clear()
                 _end(job)
+            self._guard.notify_all()
 
     def _serve(self, job: Job) -> None:
-        with self._turn:
-            try:
-                if not job.cancelled:
-                    job.problem = self._run(job)
-            except Exception as error:  # whatever the error is, the page that waits must be told
-                job.problem = f"Nothing could be computed: {error} ({type(error).__name__})."
-            finally:
+        with self._guard:
+            self._guard.wait_for(lambda: job.cancelled or self._line[0] is job)
+        try:
+            job.problem = CANCELLED if job.cancelled else self._run(job)
+        except Exception as error:  # whatever the error is, the page that waits must be told
+            job.problem = f"Nothing could be computed: {error} ({type(error).__name__})."
+        finally:
+            with self._guard:
                 job.over = True
+                self._line.remove(job)
+                self._guard.notify_all()
 
     def _run(self, job: Job) -> str | None:
         """Run the job's process to its end and return why it gave no answer, in a sentence; None where it gave one."""
@@ -156,25 +184,33 @@ class JobQueue:
             job.started, job.process = time.monotonic(), process
             if job.cancelled:  # all visitors cancelled just before the process began
                 _end(job)
-        late = threading.Timer(self._limit_s, process.kill)
+        late = threading.Timer(job.limit_s, process.kill)
         late.daemon = True
         late.start()
-        problem: str | None = UNREADABLE
         with process:
-            for line in process.stdout or ():
-                match _said(line):
-                    case {"done": int(done), "total": int(total)}:
-                        job.done, job.total = done, total
-                    case {"type": "written"}:
-                        problem = None
-                    case {"type": "refused", "sentences": [*sentences]}:
-                        problem = " ".join(map(str, sentences))
+            problem = _listen(job, process)
         late.cancel()
-        if problem is UNREADABLE and time.monotonic() - job.started >= self._limit_s:
-            return f"It took longer than {self._limit_s / 60:g} minutes, so it was given up."
+        if job.cancelled:
+            return CANCELLED
+        if problem is UNREADABLE and time.monotonic() - job.started >= job.limit_s:
+            return f"It took longer than {job.limit_s / 60:g} minutes, so it was given up."
         if problem is UNREADABLE and process.returncode < 0:
             return f"{UNREADABLE} It was killed: perhaps the memory of the machine is full."
         return problem
+
+
+def _listen(job: Job, process: "subprocess.Popen[str]") -> str | None:
+    """Note what the job's process says, to its end; return why it gave no answer, None where it gave one."""
+    problem: str | None = UNREADABLE
+    for line in process.stdout or ():
+        match _said(line):
+            case {"done": int(done), "total": int(total)}:
+                job.done, job.total = done, total
+            case {"type": "refused", "sentences": [*sentences]}:
+                problem = " ".join(map(str, sentences))
+            case {"type": str()} as answer:
+                job.answer, problem = answer, None
+    return problem
 
 
 def _said(line: str) -> Any:

@@ -3,59 +3,59 @@
 One measurement at a time, whoever asks: thirty browsers must not start thirty copies of torch. Imports no torch.
 """
 
-import atexit
-import json
-import os
-import subprocess
 import sys
-import threading
-import time
-from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal
 
 from pydantic import ValidationError
 
-from cnnlab.app_config import PROJECT, AppConfig, without_codes
+from cnnlab.app_config import AppConfig
 from cnnlab.records import LrRange, Preflight
-from cnnlab.runs.process.launcher import environment_of
+from cnnlab.runs.process.jobs import UNREADABLE, Job, JobQueue
 from cnnlab.schema import TrainingConfig
 
 Kind = Literal["preflight", "lr_range"]
+ANSWERS: dict[Kind, type[Preflight] | type[LrRange]] = {"preflight": Preflight, "lr_range": LrRange}
 LIMITS_S: dict[Kind, float] = {"preflight": 180.0, "lr_range": 900.0}
 """Seconds after which a measurement of each kind is ended."""
-MOST_WAITING = 8
-KEPT = 64
-"""Number of measurements whose answers can still be asked for."""
-UNREADABLE = "The measurement ended without an answer; the log of the server may say why. Try it once more."
 
 
-@dataclass
+@dataclass(frozen=True)
 class Probe:
     """A `Probe` is one measurement: waiting, at work, or over, with an answer or with the reason why there is none."""
 
     kind: Kind
-    config: TrainingConfig
-    gently: bool
-    """Whether to measure on one CPU thread, because a run is in training beside the measurement."""
-    asked: float = field(default_factory=time.monotonic)
-    started: float | None = None
-    answer: Preflight | LrRange | None = None
-    problem: str | None = None
+    job: Job
+    before: int
+    """Number of measurements that had their turn before this one when it was looked at."""
 
     @property
-    def over(self) -> bool:
-        """Return whether the measurement has ended, with an answer or with a problem."""
-        return self.answer is not None or self.problem is not None
+    def answer(self) -> Preflight | LrRange | None:
+        """Return what was measured; None where nothing was, or nothing that can be read."""
+        if not self.job.over or self.job.answer is None:
+            return None
+        try:
+            return ANSWERS[self.kind].model_validate({k: v for k, v in self.job.answer.items() if k != "type"})
+        except ValidationError:
+            return None
+
+    @property
+    def problem(self) -> str | None:
+        """Return why a measurement that is over has no answer, in a sentence."""
+        if not self.job.over or self.answer is not None:
+            return None
+        return self.job.problem or UNREADABLE
 
     @property
     def seconds(self) -> float:
         """Return the seconds that the measurement has been at work; 0 while it waits."""
-        return 0.0 if self.started is None else time.monotonic() - self.started
+        return 0.0 if self.job.started is None else monotonic() - self.job.started
 
 
 class Prober:
-    """A `Prober` runs a server's measurements, one after another.
+    """A `Prober` runs a server's measurements, one after another, as jobs of a queue of their own.
 
     Safe to use from many threads; the answers live as long as the prober.
     """
@@ -64,106 +64,37 @@ class Prober:
         self,
         app_config: AppConfig,
         command: tuple[str, ...] = (sys.executable, "-m", "cnnlab"),
-        limits_s: dict[Kind, float] = LIMITS_S,
+        limits_s: Mapping[Kind, float] = LIMITS_S,
     ) -> None:
-        self._app_config, self._command, self._limits_s = app_config, command, limits_s
-        self._probes: OrderedDict[tuple[Kind, str], Probe] = OrderedDict()
-        self._guard = threading.Lock()
-        self._turn = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
-        self._stopped = False
-        atexit.register(self.stop)
+        self._queue, self._limits_s = JobQueue(app_config, command), limits_s
 
     def find(self, kind: Kind, config: TrainingConfig) -> Probe | None:
-        """Return the newest measurement of these settings; None where nobody has asked for one."""
-        with self._guard:
-            return self._probes.get((kind, config.model_dump_json()))
+        """Return the newest measurement of these settings; None where nobody has asked for one, or all have left."""
+        job = self._queue.find(_key(kind, config))
+        return Probe(kind, job, self._queue.before(job)) if job else None
 
-    def ask(self, kind: Kind, config: TrainingConfig, gently: bool = False) -> Probe:
+    def ask(self, kind: Kind, config: TrainingConfig, visitor: str, gently: bool = False) -> Probe:
         """Begin to measure these settings, and return the measurement at once.
 
-        Who asks while the same settings are being measured shares that measurement's answer.
+        Who asks while the same settings are being measured shares that measurement's answer. `gently`: on one CPU thread,
+        because a run is in training beside the measurement.
         """
-        key = (kind, config.model_dump_json())
-        with self._guard:
-            known = self._probes.get(key)
-            if known and not known.over:
-                return known
-            probe = Probe(kind, config, gently)
-            self._probes.pop(key, None)
-            self._probes[key] = probe
-            under_way = [other for other in self._probes.values() if not other.over]
-            if len(under_way) > MOST_WAITING:
-                probe.problem = f"{MOST_WAITING} others are waiting for a measurement. Try it again in a minute."
-                return probe
-            for old in [k for k, other in self._probes.items() if other.over][: max(0, len(self._probes) - KEPT)]:
-                del self._probes[old]
-        threading.Thread(target=self._serve, args=(probe,), name="cnnlab-probe", daemon=True).start()
-        return probe
+        arguments = (kind.replace("_", "-"), "--json", "--config", config.model_dump_json())
+        job = self._queue.ask(_key(kind, config), arguments, visitor, gently, self._limits_s[kind])
+        return Probe(kind, job, self._queue.before(job))
+
+    def seen(self, kind: Kind, config: TrainingConfig, visitor: str) -> None:
+        """Note that the page of `visitor`, who waits for this measurement, is still there."""
+        self._queue.seen(_key(kind, config), visitor)
+
+    def cancel(self, kind: Kind, config: TrainingConfig, visitor: str) -> None:
+        """Take `visitor` from those who wait for this measurement, which ends when nobody waits any more."""
+        self._queue.cancel(_key(kind, config), visitor)
 
     def stop(self) -> None:
         """End the measurement that is at work; those that wait are not begun."""
-        with self._guard:
-            self._stopped = True
-            if self._process and self._process.poll() is None:
-                self._process.kill()
-
-    def _serve(self, probe: Probe) -> None:
-        with self._turn:
-            probe.started = time.monotonic()
-            try:
-                probe.answer = self._measure(probe)
-            except _NoAnswerError as error:
-                probe.problem = str(error)
-            except Exception as error:  # whatever the error is, the page that waits must be told
-                probe.problem = f"Nothing could be measured: {error} ({type(error).__name__})."
-
-    def _measure(self, probe: Probe) -> Preflight | LrRange:
-        command = [*self._command, probe.kind.replace("_", "-"), "--json", "--config", probe.config.model_dump_json()]
-        threads = {"CNNLAB_THREADS": "1", "OMP_NUM_THREADS": "1"} if probe.gently else {}
-        limit_s = self._limits_s[probe.kind]
-        if self._stopped:
-            raise _NoAnswerError("The server ends, so nothing is measured any more.")
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            cwd=PROJECT,
-            env=without_codes(os.environ) | environment_of(self._app_config) | threads,
-        )
-        with self._guard:
-            self._process = process
-            if self._stopped:
-                process.kill()
-        try:
-            said, _ = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise _NoAnswerError(
-                f"This was not measured within {limit_s / 60:g} minutes, so it was given up. Try a smaller network or batch."
-            ) from None
-        return _answer(said, process.returncode)
+        self._queue.stop()
 
 
-class _NoAnswerError(Exception):
-    """`_NoAnswerError` says in a sentence why a measurement has no answer."""
-
-
-def _answer(said: str, code: int) -> Preflight | LrRange:
-    lines = [line for line in said.splitlines() if line.startswith("{")]
-    try:
-        values: dict[str, Any] = json.loads(lines[-1])
-        match values.pop("type"):
-            case "preflight":
-                return Preflight.model_validate(values)
-            case "lr_range":
-                return LrRange.model_validate(values)
-            case "refused":
-                raise _NoAnswerError(" ".join(values["sentences"]))
-    except (LookupError, ValueError, ValidationError):
-        pass
-    killed = " It was killed: perhaps the memory of the machine is full." if code < 0 else ""
-    raise _NoAnswerError(UNREADABLE + killed)
+def _key(kind: Kind, config: TrainingConfig) -> str:
+    return f"{kind} {config.model_dump_json()}"

@@ -16,7 +16,7 @@ from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at, sha256_of
 from cnnlab.runs.repair.rebuild import adopt, damage, file_of, salvage
 from cnnlab.runs.run import Checkpoint, Run
-from cnnlab.runs.store import tables
+from cnnlab.runs.store import curves, tables
 from cnnlab.runs.store.recovery import DELETED, is_empty
 from cnnlab.runs.store.store import Store
 from cnnlab.runs.store.transactions import RUNS
@@ -62,6 +62,7 @@ def run_findings(app_config: AppConfig, *, deep: bool) -> Iterator[Finding]:
     """Yield what is wrong with the runs of a sound store. `deep`: read every checkpoint, and compare its SHA-256."""
     store = Store(app_config)
     yield _dead(store)
+    yield _curves(store)
     yield from _checkpoints(store, deep=deep)
     yield from _folders(store)
     yield _from_the_future(store)
@@ -77,6 +78,22 @@ def _dead(store: Store) -> Finding:
 
     says = f"{_list([run.name for run in dead])}: shown as running, but the process is gone. Mark so: --mend."
     return Finding("runs", says, well=False, mend=mend)
+
+
+def _curves(store: Store) -> Finding:
+    with store.database.reading() as connection:
+        numbers = curves.incomplete(connection)
+    if not numbers:
+        return Finding("curves", "The curve of every long run reaches to its last step.")
+    names = [run.name for run in store.list() if run.number in numbers]
+
+    def mend() -> str:
+        with store.database.writing() as connection:
+            curves.complete(connection)
+        return f"{_list(names)}: the curve is drawn anew from its steps."
+
+    says = f"{_list(names)}: the curve does not reach to the last step. Draw it anew from the steps: --mend."
+    return Finding("curves", says, well=False, mend=mend)
 
 
 def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:

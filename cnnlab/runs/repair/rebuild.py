@@ -24,6 +24,7 @@ from cnnlab.runs.errors import StoreError
 from cnnlab.runs.repair import row_checks
 from cnnlab.runs.repair.checkpoint_scan import Found, checkpoints_in
 from cnnlab.runs.store import tables
+from cnnlab.runs.store.curves import thin
 from cnnlab.runs.store.database import Database
 from cnnlab.runs.store.history import judge
 from cnnlab.runs.store.recovery import DELETED, RUN_FOLDER
@@ -84,7 +85,8 @@ def damage(app_config: AppConfig) -> str | None:
         if any(word in str(error) for word in ("locked", "unable to open", "readonly")):
             raise StoreError(f"The run store {file} cannot be looked at: {error}. Try again.") from error
         return str(error)
-    missing = {"runs", "steps", "epochs", "checkpoints"} - names if version else set()
+    ours = set(tables.metadata.tables) - (set() if version == tables.SCHEMA_VERSION else {"curves"})
+    missing = ours - names if version else set()
     return f"the tables {', '.join(sorted(missing))} are missing" if missing else None
 
 
@@ -134,6 +136,7 @@ def _fill(new: Path, old: Path, app_config: AppConfig) -> tuple[int, int]:
                     numbers[sound["number"]] = sound["id"]
         for number, id in numbers.items():
             _copy(connection, tables.steps, damaged, number, app_config.runs / id)
+            thin(connection, number, 0)
             _copy(connection, tables.epochs, damaged, number, app_config.runs / id)
             if not _copy(connection, tables.checkpoints, damaged, number, app_config.runs / id):
                 _name(connection, number, checkpoints_in(app_config.runs / id))

@@ -76,7 +76,9 @@ def child(table: str, row: Row, folder: Path) -> Row | None:
 
 def _step(row: Row, folder: Path) -> bool:
     whole: bool = all(isinstance(row[name], int) and row[name] >= 0 for name in ("step", "epoch"))
-    return whole and all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
+    since_version_4 = (row.get(name) for name in ("pictures", "objective", "least_loss", "greatest_loss"))
+    measured = all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
+    return whole and measured and all(value is None or _number(value) for value in since_version_4)
 
 
 def _epoch(row: Row, folder: Path) -> bool:

@@ -3,18 +3,17 @@
 The row is the commit: a file counts once the store names it, and not before.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from cnnlab import failpoints, logs
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs.retention import thin
 from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
-from cnnlab.runs.store import tables
+from cnnlab.runs.store import curves, tables
 from cnnlab.runs.store.database import sound
 from cnnlab.runs.store.transactions import RUNS, Connected, number_of, progress, refuse_nan
 
@@ -39,6 +38,7 @@ class History(Connected):
         with self.database.writing() as connection:
             number = progress(connection, id, **values)
             connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
+            curves.thin(connection, number, steps[0].step - 1)
 
     def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
         """Keep epochs and checkpoints of a run, in one transaction; doing the same once more changes nothing.
@@ -72,6 +72,7 @@ class History(Connected):
             gone = list(connection.execute(select(_FILES.name).where(*later)).scalars())
             connection.execute(delete(tables.checkpoints).where(*later))
             connection.execute(delete(tables.steps).where(_STEPS.number == number, _STEPS.step > step))
+            curves.thin(connection, number, step)
             connection.execute(delete(tables.epochs).where(_EPOCHS.number == number, _EPOCHS.step > step))
             newest = select(_STEPS.epoch, _STEPS.elapsed_s).where(_STEPS.number == number)
             last = connection.execute(newest.order_by(_STEPS.step.desc()).limit(1)).one_or_none()
@@ -91,39 +92,24 @@ class History(Connected):
     def steps(self, id: str, after: int = 0) -> list[StepRecord]:
         """Return a run's step records later than step `after`, in order.
 
-        For a chart of a whole run, `curve` is ten times as fast.
+        For a chart of a whole run there is `curve`.
         """
         names = list(StepRecord.model_fields)
         with self.database.reading() as connection:
             later = _STEPS.number == number_of(connection, id), _STEPS.step > after
             columns = select(*(_STEPS[name] for name in names))
             rows = connection.execute(columns.where(*later).order_by(_STEPS.step)).all()
-            with sound():
-                return [StepRecord(**dict(zip(names, row, strict=True))) for row in rows]
+            with sound():  # an older cnnlab left columns empty
+                values = [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
+                return [StepRecord(**read) for read in values]
 
-    def curve(self, id: str, after: int = 0, points: int = 1_500, until: int | None = None) -> Curve:
-        """Return a run's steps later than `after`, up to `until`, as columns thinned to about `points` points.
+    def curve(self, id: str, after: int = 0, until: int | None = None) -> Curve:
+        """Return the points of a run's curve that end later than step `after`, up to step `until`.
 
-        The buckets have the same place and width however often the curve is asked for, so that one fetched bit by bit
-        is as smooth as one fetched at once. A record counts by the steps it stands for. The last step is always there.
+        Of a long run a point stands for many records. All but the newest point stay as they are.
         """
         with self.database.reading() as connection:
-            number = number_of(connection, id)
-            length = connection.execute(select(RUNS.step, RUNS.steps_total).where(RUNS.number == number)).one()
-            width = max(1, math.ceil(max(length.step, length.steps_total or 0) / points))
-            mine = _STEPS.number == number
-            before = select(func.coalesce(func.max(_STEPS.step), 0)).where(mine, _STEPS.step <= after)
-            wanted = [mine, _STEPS.step > after, *([] if until is None else [_STEPS.step <= until])]
-            since = func.lag(_STEPS.step, 1, connection.execute(before).scalar_one()).over(order_by=_STEPS.step)
-            records = select(tables.steps, (_STEPS.step - since).label("covered")).where(*wanted)
-            record = records.subquery().c
-            last: list[Any] = [func.max(record.step), func.max(record.epoch)]
-            values = (record.loss, record.accuracy, record.lr)
-            means = [func.sum(value * record.covered) / func.sum(record.covered) for value in values]
-            buckets = select(*last, *means).group_by((record.step - 1) // width).order_by(last[0])
-            rows = connection.execute(buckets).all()
-        columns = zip(*rows, strict=True) if rows else ([] for _ in range(5))
-        return Curve(*(list(column) for column in columns))
+            return curves.read(connection, number_of(connection, id), after, until)
 
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return a run's epoch records in order, from 1."""

@@ -2,19 +2,28 @@
 
 from sqlalchemy import Connection, inspect
 
+from cnnlab.runs.store import curves
+
 
 def migrate(connection: Connection) -> None:
-    """Bring old tables to SCHEMA_VERSION, within the caller's transaction.
+    """Bring old tables to SCHEMA_VERSION, within the caller's transaction; tables that were missing are there already.
 
     Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
     """
-    _add(connection, "sweep")  # version 1 to 2: runs that were asked for together have a common name
-    _add(connection, "owner", "owner_name")  # version 2 to 3: who started a run; old runs have no owner
+    # 1 to 2: runs that were asked for together have a common name
+    _add(connection, "runs", sweep="TEXT")
+    # 2 to 3: who started a run; old runs have no owner
+    _add(connection, "runs", owner="TEXT", owner_name="TEXT")
+    # 3 to 4: see StepRecord; what a run is doing, and was said to take; the curves of long runs
+    _add(connection, "steps", pictures="INTEGER", objective="DOUBLE PRECISION")
+    _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")
+    _add(connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION")
+    curves.complete(connection)
 
 
-def _add(connection: Connection, *names: str) -> None:
-    """Add columns to `runs` that hold text, or nothing, where they are missing."""
-    known = {column["name"] for column in inspect(connection).get_columns("runs")}
-    for name in names:
+def _add(connection: Connection, table: str, **types: str) -> None:
+    """Add columns of these types to `table`, with nothing in them, where they are missing."""
+    known = {column["name"] for column in inspect(connection).get_columns(table)}
+    for name, kind in types.items():
         if name not in known:
-            connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {name} TEXT")
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")

@@ -1,11 +1,9 @@
 """This module moves runs from status to status by compare-and-set UPDATEs: of many callers who try, one succeeds."""
 
-import json
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
@@ -16,6 +14,7 @@ from cnnlab.records import Results, RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import NotYoursError, StoreError
 from cnnlab.runs.exit import crash_note
+from cnnlab.runs.naming import default_name
 from cnnlab.runs.permissions import NOBODY, Actor
 from cnnlab.runs.run import Run
 from cnnlab.runs.store import tables
@@ -42,30 +41,44 @@ class Queue(Connected):
     """A `Queue` is the part of the store that decides which process trains which run, and when."""
 
     def create(
-        self, config: TrainingConfig, name: str | None = None, parent_id: str | None = None, *, mine: bool = False
+        self,
+        config: TrainingConfig,
+        name: str | None = None,
+        parent_id: str | None = None,
+        *,
+        mine: bool = False,
+        plain: TrainingConfig | None = None,
+        announced_s: float | None = None,
     ) -> Run:
         """Queue a run and return it; where `mine`, claim the run for this process at once, without waiting.
 
-        Without a name the run is called by its architecture and number. Raises StoreError.
+        Without a name the run is called by what tells it apart from `plain`, and its number. `announced_s`: in how many
+        seconds its result was announced to who asked for the run. Raises StoreError.
         """
-        values: dict[str, Any] = {"parent_id": parent_id}
+        values: dict[str, Any] = {"parent_id": parent_id, "plain": plain, "announced_s": announced_s}
         if mine:
-            values |= {"status": RunStatus.RUNNING, "started_at": time.time(), "pid": os.getpid()}
+            values |= {"status": RunStatus.RUNNING, "pid": os.getpid()}
         with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
             return read_run(connection, id)
 
     def create_many(
-        self, configs: Sequence[TrainingConfig], sweep: str | None = None, names: Sequence[str] | None = None
+        self,
+        configs: Sequence[TrainingConfig],
+        sweep: str | None = None,
+        names: Sequence[str] | None = None,
+        announced_s: Sequence[float] | None = None,
     ) -> list[Run]:
         """Queue runs with a common name, in this order: all of them or none. Raises StoreError.
 
-        Without a name the sweep is called after the number of its first run.
+        Without a name the sweep is called after the number of its first run. `announced_s`: as for `create`, of each run.
         """
         common = clean_name(sweep) if sweep else None
         with self._creating(configs, names or [None] * len(configs), sweep=common) as (connection, ids):
             if not common and ids:
                 named = {"sweep": f"Sweep {number_of(connection, ids[0])}"}
                 connection.execute(update(tables.runs).where(RUNS.id.in_(ids)).values(named))
+            for id, seconds in zip(ids, announced_s or (), strict=bool(announced_s)):
+                connection.execute(update(tables.runs).where(RUNS.id == id).values(announced_s=seconds))
             return read_runs(connection, select_runs().where(RUNS.id.in_(ids)).order_by(RUNS.number))
 
     @contextmanager
@@ -75,6 +88,7 @@ class Queue(Connected):
         names: Sequence[str | None],
         *,
         locked: bool = False,
+        plain: TrainingConfig | None = None,
         prepare: Callable[[str], None] = lambda id: None,
         **values: Any,
     ) -> Iterator[tuple[Connection, list[str]]]:
@@ -94,37 +108,20 @@ class Queue(Connected):
                 stack.enter_context(self._new_folder(id, locked))
                 prepare(id)
             connection = stack.enter_context(self.database.writing())
-            now = _now(connection)
-            values["created_at"] = now
+            now = clock(connection)
+            values |= {"created_at": now, "started_at": now if locked else None}
             waits = values["status"] is RunStatus.QUEUED
             places = self._places(connection, actor, len(ids), now) if waits else [now] * len(ids)
             for id, config, name, place in zip(ids, configs, cleaned, places, strict=True):
                 row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": place, **values}
                 number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
                 if not name:
-                    named = {"name": f"{config.architecture} {number}"}
+                    named = {"name": default_name(config, plain, actor.name, number)}
                     connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
             yield connection, ids
         self.ring()
         for id in ids:
             logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
-
-    @contextmanager
-    def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
-        """Make a run's folder, which must not exist; remove it where the block fails. Raises StoreError."""
-        folder = self.folder(id)
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise StoreError(f"The folder {folder} cannot be made: {error.strerror}.") from error
-        try:
-            if locked:
-                locks.take(folder)
-            yield
-        except BaseException:
-            locks.release(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
 
     def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many runs.
@@ -177,17 +174,17 @@ class Queue(Connected):
         run = self.get(id)
         if run.fault:
             raise StoreError(run.fault)
-        if not self._take(id, [RunStatus.QUEUED, *RESUMABLE]):
+        if not self._take(id, [RunStatus.QUEUED, *RESUMABLE], command=None, results=None):
             run = self.get(id)
             raise StoreError(f"“{run.name}” cannot be trained now: it is {run.status}.")
         self.ring()
         return self.get(id)
 
-    def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool]) -> bool:
-        """Take the run's lock, then set its row to running; return whether both succeeded."""
+    def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool], **values: Any) -> bool:
+        """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
         if not self.take_lock(id):
             return False
-        values: dict[str, Any] = {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "command": None}
+        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None}
         values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
         taken = False
         try:
@@ -200,25 +197,12 @@ class Queue(Connected):
             logs.event("claimed", run=id)
         return taken
 
-    def say(self, id: str, sentence: str) -> None:
-        """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
-        with self.database.writing() as connection:
-            progress(connection, id, message=sentence)
-
-    def start(self, id: str, device: str, environment: Mapping[str, Any], steps_total: int) -> None:
-        """Record where a claimed run trains and how many steps it has."""
-        values: dict[str, Any] = {"device": device, "environment": json.dumps(dict(environment))}
-        values |= {"steps_total": steps_total, "message": None}
-        with self.database.writing() as connection:
-            progress(connection, id, **values)
-        logs.event("begun", run=id, device=device, steps_total=steps_total)
-
     def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
         """End a running run and release its lock. `message`: why, in one sentence. Raises ValueError, StoreError."""
         if status.active or not message:
             raise ValueError("a run ends in an end state, with a message")
         refuse_nan([results] if results else [])
-        values = {"status": status, "message": message, "finished_at": time.time(), "command": None}
+        values = {"status": status, "message": message, "finished_at": time.time(), "command": None, "phase": None}
         values |= {"results": results.model_dump_json()} if results else {}
         with self.database.writing() as connection:
             progress(connection, id, **values)
@@ -232,19 +216,17 @@ class Queue(Connected):
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
         status = _AFTER[what]
-        message = f"{status.capitalize()} while it waited in the queue."
+        ended = {"status": status, "message": f"{status.capitalize()} while it waited in the queue.", "command": None}
         logs.event("asked", run=id, what=what)
         with self.changing(id, what) as (connection, _):
             running = change(connection, id, [RunStatus.RUNNING], command=what)
-            if not running and not change(
-                connection, id, [RunStatus.QUEUED], status=status, message=message, finished_at=time.time()
-            ):
+            if not running and not change(connection, id, [RunStatus.QUEUED], **ended, finished_at=time.time()):
                 run = read_run(connection, id)
                 raise StoreError(f"“{run.name}” is not training any more: it is {run.status}.")
             return read_run(connection, id)
 
     def command(self, id: str) -> str | None:
-        """Return what the running process has been asked to do: "stop", "pause" or None."""
+        """Return what the running process has been asked to do: "stop", "pause", MEASURE or None."""
         with self.database.reading() as connection:
             return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
 
@@ -256,11 +238,11 @@ class Queue(Connected):
 
     def resume(self, id: str) -> Run:
         """Put a run that ended early (`resumable`) at the end of the queue. Raises StoreError for any other."""
-        values: dict[str, Any] = {"status": RunStatus.QUEUED, "command": None, "message": None}
+        values: dict[str, Any] = {"status": RunStatus.QUEUED, "command": None, "message": None, "results": None}
         with self.changing(id, "continue") as (connection, run):
             if run.fault:
                 raise StoreError(run.fault)
-            [values["queued_at"]] = self._places(connection, self.who(), 1, _now(connection))
+            [values["queued_at"]] = self._places(connection, self.who(), 1, clock(connection))
             if not change(connection, id, RESUMABLE, **values, finished_at=None):
                 raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
             run = read_run(connection, id)
@@ -288,7 +270,7 @@ class Queue(Connected):
             return set(connection.execute(_pids).scalars())
 
 
-def _now(connection: Connection) -> float:
+def clock(connection: Connection) -> float:
     """Return the time, never earlier than the newest run's: a clock that is put back changes no order."""
     newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
     return max(time.time(), (newest or 0.0) + 0.001)

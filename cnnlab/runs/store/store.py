@@ -1,8 +1,9 @@
 """This module joins the parts of the run store: one database, and one folder a run."""
 
 import shutil
+from collections.abc import Collection
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from cnnlab import logs
 from cnnlab.records import RunStatus
@@ -14,13 +15,15 @@ from cnnlab.runs.store import tables
 from cnnlab.runs.store.history import History
 from cnnlab.runs.store.imports import Imports
 from cnnlab.runs.store.recovery import Recovery
+from cnnlab.runs.store.reports import Reports
+from cnnlab.runs.store.standing import Standing
 from cnnlab.runs.store.transactions import RUNS, read_run, read_runs, select_runs
 from cnnlab.runs.text_rules import clean_name, clean_note
 
 __all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "StoreError", "UnknownRunError"]
 
 
-class Store(Imports, History, Recovery):
+class Store(Imports, Standing, History, Recovery, Reports):
     """The `Store` keeps all runs, in one database and one folder a run.
 
     Cheap to make; every method is one short transaction and may be called from any thread. Raises StoreError, whose
@@ -64,7 +67,14 @@ class Store(Imports, History, Recovery):
         finally:
             locks.release(self.folder(id))
 
-    def list(self) -> list[Run]:
-        """Return every run, the newest first, in one query."""
+    def people(self) -> dict[str, str]:
+        """Return the names of the people who have runs, by their ids; two people may have one name."""
+        owners = select(RUNS.owner, RUNS.owner_name).where(RUNS.owner.is_not(None)).order_by(RUNS.number)
         with self.database.reading() as connection:
-            return read_runs(connection, select_runs().order_by(RUNS.number.desc()))
+            return {row.owner: row.owner_name or "" for row in connection.execute(owners)}
+
+    def list(self, ids: Collection[str] | None = None) -> list[Run]:
+        """Return every run, or those of `ids` that are there, the newest first, in one query."""
+        found = select_runs() if ids is None else select_runs().where(RUNS.id.in_(ids))
+        with self.database.reading() as connection:
+            return read_runs(connection, found.order_by(RUNS.number.desc()))

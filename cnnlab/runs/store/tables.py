@@ -5,7 +5,7 @@ A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs 
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -39,6 +39,8 @@ runs = Table(
     Column("sweep", Text),  # the common name of runs that were asked for together (since version 2)
     Column("owner", Text),  # id of the person who started the run, where people sign in (since version 3)
     Column("owner_name", Text),  # the name of that person at the time
+    Column("phase", Text),  # what a running run is doing, and when its result is expected: JSON (since version 4)
+    Column("announced_s", Float),  # seconds from asking to the result, as they were announced (since version 4)
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
@@ -58,7 +60,24 @@ steps = Table(
     Column("accuracy", Float, nullable=False),
     Column("lr", Float, nullable=False),
     Column("elapsed_s", Float, nullable=False),
+    Column(
+        "pictures", Integer
+    ),  # in the record's batches (this and what follows since version 4; empty in older records)
+    Column("objective", Float),  # what the optimizer saw, where label smoothing makes it another number than the loss
+    Column("least_loss", Float),  # of a single step
+    Column("greatest_loss", Float),
     sqlite_with_rowid=False,  # the steps of a run lie side by side, in order
+)
+
+curves = Table(  # the steps of long runs, thinned: what curves.py makes of them (since version 4)
+    "curves",
+    metadata,
+    _of_run(),
+    Column("step", Integer, primary_key=True),  # the last that the point stands for
+    Column("loss", Float, nullable=False),
+    Column("least_loss", Float, nullable=False),
+    Column("greatest_loss", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 epochs = Table(

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,23 @@ class Connected:
             return locks.take(folder)
         except OSError as error:
             raise StoreError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+    @contextmanager
+    def _new_folder(self, id: str, locked: bool) -> Iterator[None]:
+        """Make a run's folder, which must not exist; remove it where the block fails. Raises StoreError."""
+        folder = self.folder(id)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise StoreError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        try:
+            if locked:
+                locks.take(folder)
+            yield
+        except BaseException:
+            locks.release(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def ring(self) -> None:
         """Wake whoever waits for a run: for after each COMMIT that changes which runs wait or train."""

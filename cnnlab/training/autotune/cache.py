@@ -1,10 +1,15 @@
-"""This module keeps for a day what the self-test measured on this machine, so that later runs start at once."""
+"""This module keeps what the self-test found on this machine: the plan for good, its times while they are fresh.
+
+A run's bits depend on its plan. The first plan that is found for some settings on a machine therefore stays theirs: the
+same run trained again repeats bit for bit. Times depend on what else the machine does, and grow old.
+"""
 
 import json
 import platform
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,15 +17,16 @@ from pydantic import BaseModel, Field, ValidationError
 
 from cnnlab.data.tensors import Data
 from cnnlab.files import atomic_write
+from cnnlab.files.locking import lock
 from cnnlab.records import Plan, Record
 from cnnlab.schema import TrainingConfig, names_affecting
 from cnnlab.training.autotune.memory import Need
 from cnnlab.training.devices import describe, processor
 
-STALE_S = 86_400.0
-"""Seconds for which a result is used: machines change (a new graphics driver, a laptop on battery, a busy host)."""
-MOST_KEPT = 200
-"""Most results that the file keeps; the oldest are dropped first."""
+FRESH_S = 600.0
+"""Seconds for which times are used: by then a machine may be busier, or quieter, or a laptop on its battery."""
+MOST_KEPT = 2_000
+"""Most results that the file keeps, about a kilobyte each; the oldest are dropped first."""
 
 
 class Measured(Record):
@@ -65,21 +71,34 @@ def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Se
     return json.dumps(facts, sort_keys=True)
 
 
-def recall(file: Path, key: str) -> Measured | None:
-    """Return what was measured under `key` within the last day; None where nothing was or the file cannot be read."""
+@dataclass(frozen=True)
+class Known:
+    """A `Known` is what an earlier self-test found, and whether its times still hold."""
+
+    measured: Measured
+    fresh: bool
+
+
+def recall(file: Path, key: str) -> Known | None:
+    """Return what was measured under `key`; None where nothing was or the file cannot be read."""
     entry = _read(file).results.get(key)
-    age_s = time.time() - entry.at if entry else 0.0
-    return entry.measured if entry and 0 <= age_s < STALE_S else None
+    return Known(entry.measured, 0 <= time.time() - entry.at < FRESH_S) if entry else None
 
 
-def remember(file: Path, key: str, measured: Measured) -> None:
-    """Store `measured` under `key` in the cache file. Where the disk refuses, the next run measures again."""
-    results = _read(file).results | {key: _Entry(at=time.time(), measured=measured)}
-    newest = sorted(results.items(), key=lambda item: item[1].at)[-MOST_KEPT:]
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+def remember(file: Path, key: str, measured: Measured) -> Measured:
+    """Store `measured` under `key` in the cache file, and return it with the plan that was found under `key` first.
+
+    Where the disk refuses, the next run measures again.
+    """
+    with suppress(OSError), lock(file.with_suffix(".lock")):  # of two workers that measured at once, one was first
+        results = _read(file).results
+        if key in results:
+            measured = measured.model_copy(update={"plan": results[key].measured.plan})
+        results[key] = _Entry(at=time.time(), measured=measured)
+        newest = sorted(results.items(), key=lambda item: item[1].at)[-MOST_KEPT:]
         with atomic_write(file) as new:
             new.write(_File(results=dict(newest)).model_dump_json(indent=1).encode())
+    return measured
 
 
 def _read(file: Path) -> _File:

@@ -26,9 +26,9 @@ from cnnlab.training.engine.malloc import keeping_freed_memory
 def choose(config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig) -> tuple[Plan, Forecast]:
     """Return the best way to compute `config` on this machine, and the forecast of its time and memory.
 
-    `config` must be complete. Takes about a second, or one step where a step takes longer; returns at once where the
-    same was measured here within a day. Raises DoesNotFitError where the batch does not fit into the memory that is
-    free.
+    `config` must be complete. Takes about a second, or one step where a step takes longer; a tenth of that where the
+    plan was found here before, and nothing where it has just been timed. Raises DoesNotFitError where the batch does not
+    fit into the memory that is free.
     """
     return remembered_choice(config, data, device, app_config) or measured_choice(config, data, device, app_config)
 
@@ -36,38 +36,52 @@ def choose(config: TrainingConfig, data: Data, device: torch.device, app_config:
 def remembered_choice(
     config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast] | None:
-    """Return the plan and forecast that `choose` measured here within the last day. Raises DoesNotFitError.
+    """Return the plan and forecast that `choose` measured here a moment ago. Raises DoesNotFitError.
 
     Returns None where `choose` would have to measure.
     """
     known = recall(_file(app_config), key_of(config, data, device, _threads(device, app_config)))
-    if known is None:
+    if known is None or not known.fresh:
         return None
-    require_fit(config, data.info, device, known.need)
+    found = known.measured
+    require_fit(config, data.info, device, found.need)
     held = held_bytes(device)
-    return known.plan, _forecast(known, config, data, expected_bytes(known.need, (held, held), device))
+    return found.plan, _forecast(found, config, data, expected_bytes(found.need, (held, held), device))
 
 
 def measured_choice(
     config: TrainingConfig, data: Data, device: torch.device, app_config: AppConfig
 ) -> tuple[Plan, Forecast]:
-    """Measure the plan and forecast of `config` now, and remember them. Raises DoesNotFitError."""
+    """Measure the forecast of `config` now, and find its plan where none is known; remember both.
+
+    Raises DoesNotFitError.
+    """
     threads, need = _threads(device, app_config), require_fit(config, data.info, device)
+    key = key_of(config, data, device, threads)
+    known = recall(_file(app_config), key)
     before = held_bytes(device)
-    found = measure(config, data, device, threads, need)
+    found = measure(config, data, device, threads, need, known.measured.plan if known else None)
     held = before, held_bytes(device)  # what the test has freed may serve the run, or lie idle in the heap
-    remember(_file(app_config), key_of(config, data, device, threads), found)
+    found = remember(_file(app_config), key, found)
     return found.plan, _forecast(found, config, data, expected_bytes(found.need, held, device))
 
 
-def measure(config: TrainingConfig, data: Data, device: torch.device, threads: Sequence[int], need: Need) -> Measured:
-    """Take real training steps on `device` and return the quickest plan with its times.
+def measure(
+    config: TrainingConfig,
+    data: Data,
+    device: torch.device,
+    threads: Sequence[int],
+    need: Need,
+    plan: Plan | None = None,
+) -> Measured:
+    """Take real training steps on `device` and return the quickest plan with its times; or the times of `plan`, if given.
 
     `threads`: the numbers of CPU threads to try, the usual number last. `need`: the memory that the run needs, which is
     known to fit.
     """
     with no_trace(device), keeping_freed_memory():
-        return Trial(config, data, device, need).measured(threads)
+        trial = Trial(config, data, device, need)
+        return trial.timed(plan) if plan else trial.measured(threads)
 
 
 def _file(app_config: AppConfig) -> Path:

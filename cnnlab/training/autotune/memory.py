@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from cnnlab.data import DatasetInfo
 from cnnlab.models import ConfigError, build
 from cnnlab.records import Record
-from cnnlab.schema import TrainingConfig
+from cnnlab.schema import Fault, TrainingConfig
 from cnnlab.training.augmentation import augment_epoch
 from cnnlab.training.engine.forward import training_forward
 from cnnlab.training.evaluation import BATCH
@@ -140,9 +140,11 @@ def require_fit(config: TrainingConfig, info: DatasetInfo, device: torch.device,
     while smaller >= 2:
         less = _with_workspace(needed(config.model_copy(update={"batch_size": smaller}), info))
         if less <= free:
-            raise DoesNotFitError([f"{sentence} A batch of {smaller} fits (about {in_words(less)})."])
+            sentence += f" A batch of {smaller} fits (about {in_words(less)})."
+            raise DoesNotFitError([Fault(sentence, ("batch_size",))])
         smaller //= 2
-    raise DoesNotFitError([f"{sentence} No batch fits: choose a smaller architecture, or end other programs first."])
+    sentence += " No batch fits: choose a smaller architecture, or end other programs first."
+    raise DoesNotFitError([Fault(sentence, ("batch_size",))])
 
 
 def _most(need: Need) -> int:

@@ -22,6 +22,8 @@ from cnnlab.training.seeding import seed_everything
 
 BUDGET_S = 0.7
 """Seconds for all races together; each plan takes at least one turn."""
+TIMED_S = 0.1
+"""Seconds for the turns of a plan that was found before."""
 SLOW_S = 0.2
 """Seconds of a first step above which only one other plan is tried, once: more would keep a person waiting."""
 MOST_TURNS = 20
@@ -70,14 +72,26 @@ class Trial:
         first_s = self._first(plan)
         if first_s > SLOW_S:
             return self._slow(plan, first_s)
-        self._turn = max(1, min(MOST_TURNS, round(TURN_S / first_s)))
         notes, times = [plan.note], [first_s]
+        self._set_turn(first_s)
         races = [race for race in _races(plan, self._device, threads) if len(race) > 1] or [[{}]]
         for race in races:
             plans = [plan.model_copy(update=change) for change in race]
             plan, times, said = self._race(plans, BUDGET_S / len(races))
             notes.append(said)
         return self._result(plan, notes, times, SLACK)
+
+    def timed(self, plan: Plan) -> Measured:
+        """Return `plan`, which was found before, with its times now; where a first step is slow, of that one."""
+        first_s = self._first(plan)
+        if first_s > SLOW_S:
+            return self._with_times(plan, [first_s], SLACK_OF_ONE)
+        self._set_turn(first_s)
+        return self._with_times(plan, self._turns([plan], TIMED_S)[0], SLACK)
+
+    def _set_turn(self, first_s: float) -> None:
+        """Set how many steps a turn has, where a step takes about `first_s`."""
+        self._turn = max(1, min(MOST_TURNS, round(TURN_S / first_s)))
 
     def _slow(self, plan: Plan, first_s: float) -> Measured:
         """Choose a plan where one step is slow: the usual plan, or in `fast` mode on a CPU oneDNN's blocked layout.
@@ -111,19 +125,24 @@ class Trial:
 
         The first plan is the usual one; another plan must beat it clearly (`WORTH`).
         """
-        started = time.perf_counter()
         plans = [plan for plan in plans if self._can(plan)]
+        times = self._turns(plans, budget_s)
+        bests = [min(its) for its in times]
+        winner = bests.index(min(bests))
+        if bests[winner] > WORTH * bests[0]:
+            winner = 0
+        return plans[winner], times[winner], _comparison(plans, bests, winner)
+
+    def _turns(self, plans: Sequence[Plan], budget_s: float) -> list[list[float]]:
+        """Return each plan's seconds a step at each of its turns, all within about `budget_s`."""
+        started = time.perf_counter()
         firsts = [self._time(plan, 1) for plan in plans]
         times: list[list[float]] = [[] for _ in plans]
         while not times[0] or (len(times[0]) < MOST_TURNS and time.perf_counter() - started < budget_s):
             for plan, first_s, its in zip(plans, firsts, times, strict=True):
                 if not its or first_s <= HOPELESS * min(firsts):
                     its.append(self._time(plan, self._turn))
-        bests = [min(its) for its in times]
-        winner = bests.index(min(bests))
-        if bests[winner] > WORTH * bests[0]:
-            winner = 0
-        return plans[winner], times[winner], _comparison(plans, bests, winner)
+        return times
 
     def _can(self, plan: Plan) -> bool:
         """Return whether every layer can be computed under `plan`: some layers do not take oneDNN's blocked tensors.
@@ -201,11 +220,14 @@ class Trial:
         return self._steps[key]
 
     def _result(self, plan: Plan, notes: list[str], times: list[float], slack: tuple[float, float]) -> Measured:
-        typical = median(times)
         every = max(1, round(RECORD_S / min(times)))
         note = " ".join(filter(None, notes))
+        return self._with_times(plan.model_copy(update={"steps_per_record": every, "note": note}), times, slack)
+
+    def _with_times(self, plan: Plan, times: list[float], slack: tuple[float, float]) -> Measured:
+        typical = median(times)
         return Measured(
-            plan=plan.model_copy(update={"steps_per_record": every, "note": note}),
+            plan=plan,
             step_s=(slack[0] * min(times), slack[1] * typical),
             picture_s=self._picture_s,
             steps=self._taken,

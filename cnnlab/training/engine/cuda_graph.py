@@ -23,8 +23,9 @@ STEPS_A_REPLAY = 8
 """Number of steps in one replay: a launch costs as much as one small kernel, which is little over so many steps."""
 
 Work = Callable[[], None]
-Step = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Function that trains `runs` networks by one step: picture numbers int64 [runs, batch] -> loss, accuracy [runs]."""
+Step = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""Function that trains `runs` networks by one step: picture numbers int64 [runs, batch] -> objective, loss and accuracy,
+[runs] each, as `engine.steps.Taken` has them."""
 
 
 class Recorder(Protocol):
@@ -129,7 +130,7 @@ class Replay:
         self.lrs = torch.zeros(len(self.groups), device=device)
         for lr, (_, group) in zip(self.lrs, self.groups, strict=True):
             group["lr"] = lr
-        self.measured = torch.zeros(steps, 2, runs, device=device)
+        self.measured = torch.zeros(steps, 3, runs, device=device)
         with no_trace(trained, optimizers):
             self._record(recorder)
         self.at.zero_()
@@ -152,9 +153,9 @@ class Replay:
         self.rest.copy_(orders[:, full:])
 
     def take(self, first: int, last: int, lrs: Sequence[Sequence[float]]) -> Tensor:
-        """Take steps first, …, last - 1 of the epoch and return their losses and accuracies.
+        """Take steps first, …, last - 1 of the epoch and return what `step` measured.
 
-        lrs[run][step - first] is the learning rate. Returns float32 [last - first, 2, runs] on the CPU. Waits for the
+        lrs[run][step - first] is the learning rate. Returns float32 [last - first, 3, runs] on the CPU. Waits for the
         device once.
         """
         rows = [[lrs[run][i] * group.get("scale", 1.0) for run, group in self.groups] for i in range(last - first)]

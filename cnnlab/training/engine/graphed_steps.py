@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -13,7 +14,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.augmentation import augment_epoch
 from cnnlab.training.engine.cuda_graph import CudaGraphs, Recorder, Replay
 from cnnlab.training.engine.precision import set_float32
-from cnnlab.training.engine.steps import EagerSteps, Steps, TrainingStep
+from cnnlab.training.engine.steps import EagerSteps, Steps, Taken, TrainingStep
 from cnnlab.training.seeding import random_state, restore_random_state
 
 
@@ -40,10 +41,11 @@ class GraphedSteps:
         images, labels = self.images, data.train.labels
         train = TrainingStep(config, data, model, optimizer, plan)
 
-        def step(batch: Tensor) -> tuple[Tensor, Tensor]:
+        def step(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             its_labels = labels.index_select(0, batch[0])
-            loss, logits = train(images.index_select(0, batch[0]), its_labels)
-            return loss.view(1), (logits.argmax(1) == its_labels).float().mean().view(1)
+            objective, logits = train(images.index_select(0, batch[0]), its_labels)
+            loss = F.cross_entropy(logits, its_labels) if config.label_smoothing else objective
+            return objective.view(1), loss.view(1), (logits.argmax(1) == its_labels).float().mean().view(1)
 
         model.train()
         self.replay = Replay(
@@ -62,10 +64,9 @@ class GraphedSteps:
         if images is not self.original:
             self.images.copy_(images)
 
-    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Replay steps first, …, last - 1 of the epoch and return the loss and accuracy of each step: see Steps."""
-        losses, accuracies = self.replay.take(first, last, [lrs])[:, :, 0].T.tolist()
-        return losses, accuracies
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> Taken:
+        """Replay steps first, …, last - 1 of the epoch and return what they measured: see Steps."""
+        return Taken(*self.replay.take(first, last, [lrs])[:, :, 0].T.tolist())
 
 
 def make_steps(

@@ -1,7 +1,7 @@
 """This module takes optimizer steps one after another, as Python runs them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,17 @@ MEMORY_FORMATS = {
 }
 
 
+class Taken(NamedTuple):
+    """`Taken` holds what steps measured, each on its own batch in training mode: one value a step in each list."""
+
+    objective: list[float]
+    """What the optimizer saw: the cross entropy with label smoothing, mean over the batch."""
+    loss: list[float]
+    """The cross entropy without label smoothing, mean over the batch."""
+    accuracy: list[float]
+    """Share of right answers in the batch, 0 to 1."""
+
+
 class Steps(Protocol):
     """A `Steps` object trains the weights of a network, one optimizer step for each batch.
 
@@ -36,11 +47,8 @@ class Steps(Protocol):
         `seed` is all that an epoch-wide augmentation draws from.
         """
 
-    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Take steps first, …, last - 1 of the epoch, each with its lr, and return the loss and accuracy of each step.
-
-        Both are measured on the step's own batch, in training mode; accuracy is 0 to 1.
-        """
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> Taken:
+        """Take steps first, …, last - 1 of the epoch, each with its lr, and return what they measured."""
 
 
 class TrainingStep:
@@ -88,8 +96,8 @@ class EagerSteps:
         self.order = order
         self.images = augment_epoch(self.data.train.images, self.config.augmentation, epoch, self.config.seed, seed)
 
-    def take(self, first: int, last: int, lrs: Sequence[float]) -> tuple[list[float], list[float]]:
-        """Take steps first, …, last - 1 of the epoch and return the loss and accuracy of each step: see Steps."""
+    def take(self, first: int, last: int, lrs: Sequence[float]) -> Taken:
+        """Take steps first, …, last - 1 of the epoch and return what they measured: see Steps."""
         size = self.config.batch_size
         taken = []
         with flushing_denormals(self.config.mode == "fast"):
@@ -98,10 +106,13 @@ class EagerSteps:
                 batch = self.order[step * size : (step + 1) * size]
                 labels = self.data.train.labels.index_select(0, batch)
                 taken.append((*self.step(self.images.index_select(0, batch), labels), labels))
-        losses, logits, labels_of_each = zip(*taken, strict=True)
-        right = torch.cat(logits).argmax(1) == torch.cat(labels_of_each)
+        objectives, logits_of_each, labels_of_each = zip(*taken, strict=True)
+        right = torch.cat(logits_of_each).argmax(1) == torch.cat(labels_of_each)
         accuracies = [of_one.float().mean() for of_one in torch.split(right, size)]
-        return torch.stack(losses).tolist(), torch.stack(accuracies).tolist()
+        losses = list(objectives)
+        if self.config.label_smoothing:
+            losses = [F.cross_entropy(*of_one) for of_one in zip(logits_of_each, labels_of_each, strict=True)]
+        return Taken(*(torch.stack(values).tolist() for values in (list(objectives), losses, accuracies)))
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cnnlab.dashboard.auth import rate_limit
 from cnnlab.dashboard.auth.rate_limit import Guesses
 from cnnlab.dashboard.auth.sessions import COOKIE, HOURS, Passes
-from cnnlab.dashboard.auth.sign_in import local_path
+from cnnlab.dashboard.auth.sign_in import SignIn, local_path
 from tests.dashboard.auth.conftest import AWAY, CODE, HTML, TEACHER_CODE, Answer, Browser
 
 BACKSLASH = "\\"
@@ -235,3 +235,37 @@ def test_only_a_form_is_read(browser: Browser, kind: str) -> None:
     answer = browser.post("/sign-in", {"code": CODE, "name": "Ada"}, content_type=kind)
 
     assert (answer.status, answer.cookie) == (403, None)
+
+
+def test_a_second_person_of_one_name_is_told_so(browser: Browser, passes: Passes) -> None:
+    """She may go on under that name, by signing in once more; who comes with her own word again is not asked."""
+    first = sign_in(browser, name="Anna", word="swan")
+    assert first.status == 303
+    assert sign_in(browser, name="anna", word="swan").status == 303
+
+    for word in ("", "crow"):
+        told = sign_in(browser, name="Anna", word=word, next="/compare")
+        assert (told.status, told.cookie) == (409, None)
+        assert "There is a “Anna” here already." in told.body
+        assert 'name="again" value="Anna"' in told.body
+        assert 'name="next" value="/compare"' in told.body
+    fields = {"code": CODE, "name": "Anna", "word": "crow", "again": "Anna"}
+    second = browser.post("/sign-in", fields, origin=f"http://{AWAY['host']}")
+    assert second.status == 303
+    known = [passes.read(answer.cookie) for answer in (first, second)]
+    assert len({one.actor.id for one in known if one}) == 2
+    assert sign_in(browser, name="Anna B.").status == 303
+
+
+def test_who_has_runs_here_is_known_by_name(passes: Passes) -> None:
+    """Also after the server was started anew."""
+    mine = passes.person("Anna", "swan")
+    assert mine
+    gate = SignIn(passes, "/", people=lambda: {mine: "Anna", "f" * 32: "Bob"})
+
+    assert [gate._is_taken(*who) for who in (("Anna", "swan"), ("Anna", "crow"), ("bob", ""), ("Eve", ""))] == [
+        False,
+        True,
+        True,
+        False,
+    ]

@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.inspect import uploads
 from cnnlab.dashboard.inspect.epochs import next_epoch
+from cnnlab.dashboard.inspect.own import edit, keep
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
 from cnnlab.data.images import PictureError, decode
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
@@ -106,56 +106,89 @@ def noise(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
 
 
 def test_a_small_picture_is_kept_pixel_for_pixel(app_config: AppConfig) -> None:
-    """Up to 256 pixels on its shorter side nothing is changed, and the same picture has the same name."""
+    """Up to 512 pixels on its shorter side nothing is changed, and the same picture has the same name."""
     picture = noise(40, 300)
-    name = uploads.add(app_config, png(picture))
-    np.testing.assert_array_equal(uploads.find(app_config, name), picture)
-    assert uploads.add(app_config, png(picture)) == name
-    assert uploads.add(app_config, png(noise(40, 300, seed=1))) != name
+    name = keep.add(app_config, png(picture))
+    np.testing.assert_array_equal(keep.find(app_config, name), picture)
+    assert keep.add(app_config, png(picture)) == name
+    assert keep.add(app_config, png(noise(40, 300, seed=1))) != name
 
 
 def test_a_large_picture_is_kept_smaller(app_config: AppConfig) -> None:
-    """Its shorter side becomes 256 pixels, its shape stays."""
-    kept = uploads.find(app_config, uploads.add(app_config, png(noise(600, 900))))
+    """Its shorter side becomes 512 pixels, its shape stays and its own size is told."""
+    name = keep.add(app_config, png(noise(600, 900)))
+    kept = keep.find(app_config, name)
     assert kept is not None
-    assert kept.shape == (256, 384, 3)
+    assert kept.shape == (512, 768, 3)
+    assert keep.size_of(name) == (900, 600)
+
+
+def test_a_picture_that_the_browser_has_shrunk_keeps_its_size(app_config: AppConfig) -> None:
+    """As its type says, where that can be: not smaller than it is, not of another shape, and no text."""
+    small = png(noise(30, 40))
+    for media_type, size in (
+        ("image/png;width=4000;height=3000", (4_000, 3_000)),
+        ("image/png; width=4000; height=3000", (4_000, 3_000)),
+        ("image/png;width=4000;height=4000", (40, 30)),
+        ("image/png;width=20;height=15", (40, 30)),
+        ("image/png;width=4000000000;height=3000000000", (40, 30)),
+        ("image/png;width=-4000;height=<b>", (40, 30)),
+        ("image/png", (40, 30)),
+    ):
+        assert keep.size_of(keep.add(app_config, small, media_type)) == size, media_type
+
+
+@pytest.mark.parametrize(
+    "text", ["abc~9-0-0", "abc~101-0-0", "abc~50-101-0", "abc~50-0", "abc~x", "../abc", "abc~inverted~inverted", ""]
+)
+def test_what_no_page_writes_is_no_picture(text: str) -> None:
+    """A square outside of the picture, a half of one, a path: nothing is read."""
+    assert edit.read(text) is None
+
+
+@given(st.integers(10, 100), st.integers(0, 100), st.integers(0, 100), st.booleans())
+def test_the_square_comes_back_from_the_address(side: int, left: int, top: int, inverted: bool) -> None:
+    """Whatever was chosen."""
+    own = edit.Own("0" * 32 + "-3000x4000", edit.Square(side, left, top), inverted)
+    assert edit.read(own.text) == own
+    assert len(own.text) < 70
 
 
 @given(st.text(max_size=60))
 def test_only_a_name_finds_a_picture(name: str) -> None:
     """Nothing that is not 32 hexadecimal digits reaches the disk."""
-    assert uploads.find(NOWHERE, name) is None
+    assert keep.find(NOWHERE, name) is None
 
 
 @pytest.mark.parametrize("name", ["../" + "a" * 29, "a" * 32 + "\n", "A" * 32, "a" * 31, "a" * 33, "a" * 30 + "\0/"])
 def test_a_name_made_to_break_out_finds_nothing(app_config: AppConfig, name: str) -> None:
     """Paths, line ends and other lengths are no names."""
-    assert uploads.find(app_config, name) is None
+    assert keep.find(app_config, name) is None
 
 
 def test_a_damaged_file_is_no_picture(app_config: AppConfig) -> None:
     """What lies there but cannot be read is as good as gone."""
-    name = uploads.add(app_config, png(noise(8, 8)))
+    name = keep.add(app_config, png(noise(8, 8)))
     (app_config.home / "pictures" / f"{name}.png").write_bytes(b"garbage")
-    assert uploads.find(app_config, name) is None
+    assert keep.find(app_config, name) is None
 
 
 def test_garbage_is_refused_and_leaves_nothing_behind(app_config: AppConfig) -> None:
     """PictureError, and no file."""
     with pytest.raises(PictureError):
-        uploads.add(app_config, b"garbage")
+        keep.add(app_config, b"garbage")
     assert not list(app_config.home.rglob("*.*"))
 
 
 def test_the_picture_unused_longest_goes_first(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder stays bounded; looking at a picture keeps it."""
-    monkeypatch.setattr(uploads, "MOST", 3)
-    names = [uploads.add(app_config, png(noise(8, 8, seed))) for seed in range(3)]
+    monkeypatch.setattr(keep, "MOST", 3)
+    names = [keep.add(app_config, png(noise(8, 8, seed))) for seed in range(3)]
     for age, name in enumerate(names):
         os.utime(app_config.home / "pictures" / f"{name}.png", (age, age))
-    assert uploads.find(app_config, names[0]) is not None
-    names.append(uploads.add(app_config, png(noise(8, 8, 3))))
-    assert [uploads.find(app_config, name) is not None for name in names] == [True, False, True, True]
+    assert keep.find(app_config, names[0]) is not None
+    names.append(keep.add(app_config, png(noise(8, 8, 3))))
+    assert [keep.find(app_config, name) is not None for name in names] == [True, False, True, True]
     assert len(list((app_config.home / "pictures").iterdir())) == 3
 
 
@@ -165,7 +198,7 @@ def test_many_may_upload_the_same_at_once(app_config: AppConfig) -> None:
 
     def upload() -> None:
         try:
-            np.testing.assert_array_equal(uploads.find(app_config, uploads.add(app_config, data)), picture)
+            np.testing.assert_array_equal(keep.find(app_config, keep.add(app_config, data)), picture)
         except BaseException as error:
             failures.append(error)
 
@@ -176,4 +209,4 @@ def test_many_may_upload_the_same_at_once(app_config: AppConfig) -> None:
         thread.join()
     assert not failures
     assert [path.suffix for path in (app_config.home / "pictures").iterdir()] == [".png"]
-    np.testing.assert_array_equal(decode(data), picture)
+    np.testing.assert_array_equal(decode(data).pixels, picture)

@@ -1,12 +1,11 @@
 """The form's arithmetic and its check; the widgets themselves are tested on the page."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.dashboard.train.form import check, log_marks, nearest_mark
+from cnnlab.dashboard.train.form import check
+from cnnlab.dashboard.train.log_slider import log_marks, place
 from cnnlab.models import complete
 from cnnlab.schema import SETTINGS, TrainingConfig
 
@@ -26,17 +25,16 @@ def test_the_marks_of_a_log_slider_span_its_range(setting: object) -> None:
 
 
 @given(st.floats(1e-7, 10))
-def test_the_nearest_mark_is_the_nearest_by_ratio(value: float) -> None:
-    """No other mark is closer on the log scale."""
+def test_slider_and_field_say_the_same(value: float) -> None:
+    """An exact value is a place of the slider itself: 0.24, and not the 0.2 beside it."""
     setting = SETTINGS["lr"]
-    distance = abs(math.log10(nearest_mark(setting, repr(value))) - math.log10(value))
-    assert all(distance <= abs(math.log10(mark) - math.log10(value)) + 1e-9 for mark in log_marks(setting))
+    assert f"{place(setting, repr(value)):g}" == f"{value:g}"
 
 
-@given(st.sampled_from(LOG_SETTINGS), st.text(max_size=12))
+@given(st.sampled_from(LOG_SETTINGS), st.text(max_size=12) | st.floats().map(repr))
 def test_any_text_has_a_place_on_the_slider(setting: object, text: str) -> None:
-    """Also where it is no number: the slider must show something."""
-    assert nearest_mark(setting, text) in log_marks(setting)  # type: ignore[arg-type]
+    """Also where it is no number, or out of range: the slider must show something."""
+    assert setting.low <= place(setting, text) <= setting.high  # type: ignore[attr-defined,arg-type]
 
 
 @given(st.dictionaries(st.sampled_from(sorted(SETTINGS)), typed))

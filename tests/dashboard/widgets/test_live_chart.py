@@ -1,22 +1,18 @@
-"""What the live chart is sent: each point once, smoothed the same however often it is asked."""
+"""What the live chart is sent: what the browser lacks, and after it all has come, what the store has."""
 
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cnnlab.dashboard.run import curve_feed
 from cnnlab.dashboard.run.curve_feed import ChartData, chart_data
 from cnnlab.dashboard.widgets import live_chart
-from cnnlab.dashboard.widgets.live_chart import Columns
 from cnnlab.records import Plan
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Curve, Run, Store
+from cnnlab.runs.store import curves
 from cnnlab.schema import TrainingConfig
 from tests.factories import epoch_record, score, started_run, step_records
 
@@ -58,9 +54,7 @@ def browser_of(messages: list[ChartData]) -> list[int]:
     steps: list[int] = []
     for message in messages:
         assert message["first"] <= (steps[-1] if steps else 0), "the browser lacks points"
-        steps = [] if message["first"] == 0 else steps
-        have = steps[-1] if steps else 0
-        steps += [step for step in message["steps"].step if step > have]
+        steps = [step for step in steps if step <= message["first"]] + message["curve"].step
     return steps
 
 
@@ -68,18 +62,19 @@ def browser_of(messages: list[ChartData]) -> list[int]:
 def test_only_new_points_travel_and_those_of_the_last_messages(
     store: Store, take_steps: Callable[[int, int], Run]
 ) -> None:
-    """The first answer has everything, each later one what came since the fifth before it; never all of it again."""
+    """The first answer has everything, each later one what came since the fifth before it, and the newest point of that
+    one, which may have grown; never all of it again."""
     first = chart_data(store, take_steps(1, 120), key="c")
     second = chart_data(store, take_steps(121, 205), key="c")
     later = [chart_data(store, take_steps(step, step), key="c") for step in range(206, 212)]
 
-    assert (first["first"], list(first["steps"].step)) == (0, list(range(1, 121)))
+    assert (first["first"], list(first["curve"].step)) == (0, list(range(1, 121)))
     assert [record.epoch for record in first["epochs"]] == [1]
-    assert (second["first"], list(second["steps"].step)) == (120, list(range(121, 206)))
+    assert (second["first"], list(second["curve"].step)) == (119, list(range(120, 206)))
     assert [record.epoch for record in second["epochs"]] == [2]
-    assert second["steps"].loss == pytest.approx([record.loss for record in step_records(121, 205)])
-    assert [message["first"] for message in later] == [120, 120, 120, 120, 205, 206]
-    assert (list(later[-1]["steps"].step), later[-1]["epochs"]) == (list(range(207, 212)), [])
+    assert second["curve"].loss == pytest.approx([record.loss for record in step_records(120, 205)])
+    assert [message["first"] for message in later] == [119, 119, 119, 119, 204, 205]
+    assert (list(later[-1]["curve"].step), later[-1]["epochs"]) == (list(range(206, 212)), [])
     assert browser_of([first, second, *later]) == list(range(1, 212))
 
 
@@ -93,7 +88,7 @@ def test_a_browser_that_misses_a_few_messages_lacks_nothing(
     for lost in range(1, 25):
         assert browser_of(messages[:lost] + messages[lost + curve_feed.AGAIN - 1 :]) == list(range(1, 31))
     with pytest.raises(AssertionError):
-        browser_of(messages[:10] + messages[10 + curve_feed.AGAIN :])
+        browser_of(messages[:10] + messages[10 + curve_feed.AGAIN + 1 :])
 
 
 @pytest.mark.usefixtures("session")
@@ -102,7 +97,7 @@ def test_two_charts_know_nothing_of_each_other(store: Store, take_steps: Callabl
     run = take_steps(1, 10)
     chart_data(store, run, key="one")
 
-    assert len(chart_data(store, run, key="two")["steps"].step) == 10
+    assert len(chart_data(store, run, key="two")["curve"].step) == 10
 
 
 @pytest.mark.usefixtures("session")
@@ -114,7 +109,7 @@ def test_a_run_that_went_back_begins_afresh(store: Store, take_steps: Callable[[
 
     again = chart_data(store, store.get(run.id), key="c")
 
-    assert (again["first"], list(again["steps"].step)) == (0, list(range(1, 101)))
+    assert (again["first"], list(again["curve"].step)) == (0, list(range(1, 101)))
 
 
 @pytest.mark.usefixtures("session")
@@ -137,58 +132,40 @@ def test_what_the_browser_lacks_is_sent_again(
     monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
     run = take_steps(1, 50)
     live_chart.live_chart(key="c", **chart_data(store, run, key="c"), on_resync=partial(curve_feed.forget, "c"))
-    assert not chart_data(store, run, key="c")["steps"].step
+    assert chart_data(store, run, key="c")["curve"].step == [50]
     take_steps(51, 60)
-    assert len(chart_data(store, store.get(run.id), key="c")["steps"].step) == 10
+    assert len(chart_data(store, store.get(run.id), key="c")["curve"].step) == 11
 
     mounted["on_resync_change"]()
 
-    assert len(chart_data(store, store.get(run.id), key="c")["steps"].step) == 60
+    assert len(chart_data(store, store.get(run.id), key="c")["curve"].step) == 60
 
 
+@pytest.mark.parametrize("length", [1, 8, 13])
 @pytest.mark.usefixtures("session")
-def test_smoothing_is_the_bias_corrected_exponential_average(
-    store: Store, take_steps: Callable[[int, int], Run]
-) -> None:
-    """It equals pandas' `ewm(adjust=True)`, whether it was asked for at once or bit by bit."""
-    alpha = 1 / curve_feed.horizon(TOTAL)
-    expected = (
-        pd.Series([record.loss for record in step_records(1, 200)]).ewm(alpha=alpha, adjust=True).mean().to_numpy()
-    )
+def test_a_curve_that_was_watched_is_the_curve_that_is_opened(store: Store, length: int) -> None:
+    """However the messages fall between the batches: no point overlaps another, and none is left over in halves."""
+    run = started_run(store, 7040)
+    watched = []
+    for first in range(1, 400, length):
+        store.add_steps(run.id, step_records(first, first + length - 1, AN_EPOCH))
+        watched.append(chart_data(store, store.get(run.id), key="watched"))
+    opened = chart_data(store, store.get(run.id), key="opened")
 
-    pieces: list[float] = []
-    for last in (1, 7, 120, 200):
-        message = chart_data(store, take_steps(len(pieces) + 1, last), key="bits")
-        pieces += message["steps"].smooth[len(pieces) - message["first"] :]
-    whole = chart_data(store, store.list()[0], key="whole")["steps"].smooth
-
-    np.testing.assert_allclose(pieces, expected, rtol=1e-12)
-    np.testing.assert_allclose(whole, expected, rtol=1e-12)
-
-
-@given(st.lists(st.floats(0, 10), min_size=1, max_size=60), st.data())
-def test_a_mean_over_several_steps_counts_as_many(losses: list[float], data: st.DataObject) -> None:
-    """A point that stands for k steps moves the smooth line as k steps of its loss would."""
-    widths = data.draw(st.lists(st.integers(1, 9), min_size=len(losses), max_size=len(losses)))
-    coarse, fine = curve_feed._Sent("r"), curve_feed._Sent("r")
-    step = 0
-    for loss, width in zip(losses, widths, strict=True):
-        for _ in range(width):
-            step += 1
-            last = fine.take(step, loss, 25)
-        assert coarse.take(step, loss, 25) == pytest.approx(last, rel=1e-9, abs=1e-12)
+    assert browser_of(watched) == opened["curve"].step
+    assert opened["curve"].step[:3] == [8, 16, 24]
 
 
 def test_a_long_run_is_sent_in_few_points(store: Store, session: dict[str, Any]) -> None:
-    """However long the run, about 1,500 points, the last step among them; the legend says what a point is."""
+    """However long the run, no more than 1,500 points, the last step among them."""
     run = store.create(TrainingConfig(epochs=10), mine=True)
     store.start(run.id, "CPU", {}, 7040)
     store.add_steps(run.id, step_records(1, 7040, AN_EPOCH, loss=1.0))
 
     data = chart_data(store, store.get(run.id), key="c")
 
-    assert len(data["steps"].step) <= live_chart.POINTS
-    assert data["steps"].step[-1] == 7040
+    assert len(data["curve"].step) == 7040 // 8 <= curves.POINTS
+    assert data["curve"].step[-1] == 7040
 
 
 @pytest.mark.usefixtures("session")
@@ -204,20 +181,38 @@ def test_the_legend_says_what_a_point_is(store: Store, monkeypatch: pytest.Monke
         live_chart.live_chart(key="c", **chart_data(store, store.get(run.id), key="c"))
         said.append(mounted["data"]["stepsAPoint"])
 
-    assert said == [1, 8, 11]
+    assert said == [1, 8, 16]
 
 
 def test_numbers_that_json_does_not_know_become_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     """An infinite loss must not break the chart in the browser."""
     mounted: dict[str, Any] = {}
     monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
-    columns = Columns([1, 2, 3], [1.0, float("inf"), float("nan")], [1.0, 1.5, float("-inf")])
+    columns = Curve(1, [1, 2, 3], [1.0, float("inf"), float("nan")], [1.0, 1.5, float("-inf")], [1e30, 2.0, 3.0])
     wild = epoch_record(1, 3, train=score(0.1, loss=float("inf")))
 
-    live_chart.live_chart(key="c", run_id="r", first=0, steps=columns, epochs=[wild], epochs_total=1, steps_total=0)
+    live_chart.live_chart(key="c", run_id="r", first=0, curve=columns, epochs=[wild], epochs_total=1, steps_total=0)
 
     data = mounted["data"]
     assert data["loss"] == [1.0, None, None]
-    assert data["smooth"] == [1.0, 1.5, None]
+    assert (data["least"], data["greatest"]) == ([1.0, 1.5, None], [1e30, 2.0, 3.0])
     assert data["epochs"][0]["trainLoss"] is None
     assert data["stepsTotal"] == 1
+
+
+def test_the_caption_says_what_the_lines_are() -> None:
+    """How many steps a point stands for, and over how many the thick line smooths."""
+    few, many = live_chart.caption(1, 400), live_chart.caption(16, 15_001)
+
+    assert "each step's loss" in few
+    assert "over 20 steps" in few
+    assert "band" not in few
+    assert "mean loss of 16 steps" in many
+    assert "from the lowest of them to the highest" in many
+    assert "over 600 steps" in many
+
+
+@pytest.mark.parametrize(("steps_total", "over"), [(0, 20), (400, 20), (7820, 310), (1_000_000, 40_000)])
+def test_smoothing_means_the_same_all_the_time(steps_total: int, over: int) -> None:
+    """It follows from the length of the run alone, in a round number."""
+    assert live_chart.smoothed_over(steps_total) == over

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from cnnlab.app_config import AppConfig
-from cnnlab.runs.process.jobs import ABSENT_S, MOST_WAITING, Job, JobQueue
+from cnnlab.runs.process.jobs import ABSENT_S, CANCELLED, MOST_WAITING, Job, JobQueue
 
 WRITTEN = "print(json.dumps({'type': 'written'}), flush=True)"
 MakeQueue = Callable[..., JobQueue]
@@ -158,3 +158,29 @@ def test_who_still_looks_keeps_it_alive(queue_of: MakeQueue) -> None:
     assert queue.find("key") is job
     assert not job.over
     queue.stop()
+
+
+def test_a_question_of_somebody_who_has_left_keeps_nobody_waiting(queue_of: MakeQueue, tmp_path: Path) -> None:
+    """At work or in the line: it is given up as soon as anybody looks, and who is still there has the next turn."""
+    queue = queue_of("open(LOG, 'a').write(sys.argv[1]); time.sleep(600)", limit_s=600.0)
+    left = [queue.ask(key, (key,), "gone") for key in ("1", "2", "3")]
+    mine = queue.ask("4", ("4",), "me")
+    until((tmp_path / "log").exists)
+    assert [queue.before(job) for job in (*left, mine)] == [0, 1, 2, 3]
+    for job in left:
+        job.waiting["gone"] -= ABSENT_S + 1
+    queue.seen("4", "me")
+    ended(*left)
+    until(lambda: (tmp_path / "log").read_text() == "14")
+    assert queue.before(mine) == 0
+    assert {job.problem for job in left} == {CANCELLED}
+    assert queue.find("2") is None
+    queue.stop()
+    ended(mine)
+
+
+def test_turns_come_in_the_order_of_asking(queue_of: MakeQueue, tmp_path: Path) -> None:
+    """As the place in the line says."""
+    queue = queue_of(f"open(LOG, 'a').write(sys.argv[1]); time.sleep(0.05); {WRITTEN}")
+    ended(*(queue.ask(key, (key,), "me") for key in "abcdef"))
+    assert (tmp_path / "log").read_text() == "abcdef"

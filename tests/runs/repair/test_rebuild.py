@@ -16,8 +16,9 @@ from cnnlab.runs import Checkpoint, Run, Store, StoreError, locks
 from cnnlab.runs.repair import rebuild
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at
 from cnnlab.runs.repair.rebuild import damage
+from cnnlab.runs.store import curves
 from cnnlab.schema import TrainingConfig
-from tests.factories import epoch_record, step_record, step_records
+from tests.factories import epoch_record, started_run, step_record, step_records
 
 PAGE = 4096
 
@@ -34,7 +35,7 @@ def save(store: Store, run: Run, kind: str, epoch: int, step: int) -> Checkpoint
 
 def trained(store: Store, epochs: int = 3, steps: int = 200) -> Run:
     """A stopped run with curves, weights and a state."""
-    run = store.create(TrainingConfig(seed=epochs), mine=True)
+    run = started_run(store, 4 * curves.POINTS, seed=epochs)
     for epoch in range(1, epochs + 1):
         last = epoch * steps
         store.add_steps(run.id, step_records(last - steps + 1, last, steps), 1.0)
@@ -101,6 +102,18 @@ def test_a_sound_store_has_no_damage(full: Store) -> None:
     assert damage(full.app_config) is None
 
 
+def test_a_store_without_a_table_is_damaged(full: Store) -> None:
+    """Also where it is one that is made of others: then nothing but that is made anew."""
+    with sqlite3.connect(file_of(full)) as connection:
+        connection.execute("DROP TABLE curves")
+    connection.close()
+    assert damage(full.app_config) == "the tables curves are missing"
+
+    rebuild.salvage(full.app_config)
+
+    assert all(len(full.curve(run.id).step) == 150 for run in full.list())
+
+
 def test_a_newer_store_is_not_damaged(full: Store) -> None:
     """It is refused in words, and never taken apart."""
     with sqlite3.connect(file_of(full)) as connection:
@@ -131,6 +144,9 @@ def test_a_lost_page_takes_its_own_rows_and_no_others(full: Store) -> None:
     ]
     assert [run.config for run in after] == [run.config for run in before]
     assert sum(len(full.steps(run.id)) for run in after) >= 3 * 600 - 200
+    for run in after:
+        assert full.curve(run.id).width == 4
+        assert full.curve(run.id).step[-1] == full.steps(run.id)[-1].step, "made anew from the steps there are"
     for run in after:
         for file in [*full.weights(run.id), *full.checkpoints(run.id, "state")]:
             checkpoints.read(full.path(file), file.sha256)

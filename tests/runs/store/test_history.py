@@ -2,19 +2,12 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
-from cnnlab.runs import Checkpoint, Curve, Run, Store, StoreError
-from cnnlab.schema import TrainingConfig
+from cnnlab.runs import Checkpoint, Run, Store, StoreError
 from tests.factories import epoch_record, score, step_records
 from tests.worker.helpers import files_of
 
@@ -42,7 +35,7 @@ def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("column", ["loss", "accuracy", "lr", "elapsed_s"])
+@pytest.mark.parametrize("column", ["loss", "accuracy", "lr", "elapsed_s", "least_loss", "greatest_loss"])
 def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: str, bad: float) -> None:
     """SQLite would keep NaN as NULL. The sound steps of the same batch are not kept either: one transaction."""
     batch = step_records(1, 3)
@@ -206,56 +199,3 @@ def test_a_process_given_up_for_dead_cannot_write(store: Store, running: Run, re
     ):
         with pytest.raises(StoreError, match="not in training any more"):
             write()
-
-
-def test_a_short_curve_is_every_step(store: Store, running: Run) -> None:
-    """Below the number of points asked for, nothing is averaged."""
-    said = step_records(1, 25)
-    store.add_steps(running.id, said, 1.0)
-
-    curve = store.curve(running.id, points=25)
-
-    assert curve == Curve(*([getattr(s, name) for s in said] for name in ("step", "epoch", "loss", "accuracy", "lr")))
-    assert store.curve(running.id, after=25) == Curve([], [], [], [], [])
-
-
-def test_a_long_curve_is_means_of_equal_buckets(store: Store, running: Run) -> None:
-    """1,003 steps in at most 100 points: numpy says the same, and the last step is there."""
-    said = step_records(1, 1_003)
-    store.add_steps(running.id, said, 1.0)
-
-    curve = store.curve(running.id, points=100)
-
-    width = 11
-    assert curve.step == [*range(width, 1_003, width), 1_003]
-    parts = np.split(np.array([s.loss for s in said]), range(width, 1_003, width))
-    np.testing.assert_allclose(curve.loss, [part.mean() for part in parts], rtol=1e-12)
-    assert len(curve.step) <= 100
-
-
-@hypothesis_settings(max_examples=15)
-@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=60), min_size=1, max_size=4), st.integers(1, 300))
-def test_a_curve_fetched_bit_by_bit_keeps_the_sums(pieces: list[list[int]], points: int) -> None:
-    """A record counts by the steps it stands for; however a reader's questions fall between the writer's batches, no
-    step is left out or counted twice."""
-    with TemporaryDirectory() as home:
-        store = Store(AppConfig(home=Path(home), runs_dir=None, database_url=None))
-        run = store.create(TrainingConfig(), mine=True)
-        store.start(run.id, "cpu", {}, sum(map(sum, pieces)))
-        seen = done = 0
-        summed = expected = 0.0
-        for widths in pieces:
-            said = []
-            for width in widths:
-                done += width
-                said += step_records(done, done)
-                expected += width * said[-1].loss
-            store.add_steps(run.id, said, 1.0)
-            curve = store.curve(run.id, after=seen, points=points)
-            summed += float(np.dot(np.diff([seen, *curve.step]), curve.loss))
-            seen = curve.step[-1]
-
-        assert seen == done
-        assert summed == pytest.approx(expected)
-        assert len(store.curve(run.id, points=points).step) <= points
-        store.finish(run.id, RunStatus.STOPPED, "Stopped.")

@@ -15,13 +15,16 @@ from cnnlab.runs import Actor, NotYoursError, Run, Store, StoreError
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
+from tests.factories import step_record
 
 pytestmark = pytest.mark.sqlite
 
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
-V1, V2 = STORES
-"""1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one."""
+V1, V2, V3, V3_LONG = STORES
+"""1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one.
+3: runs of two people, with label smoothing and a short last batch; and a stopped run of 2,400 steps, of which one is a
+spike."""
 
 
 @pytest.fixture
@@ -149,7 +152,45 @@ def test_a_store_of_version_2_opens(old: AppConfig) -> None:
             assert store.resume(run.id).status is RunStatus.QUEUED
 
 
-@pytest.mark.parametrize("kept", STORES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("kept", [V3], ids=["v3"])
+def test_records_of_version_3_say_what_they_are(old: AppConfig) -> None:
+    """Means over batches, with label smoothing: no pictures and no objective is made up for them, and they are drawn."""
+    store = Store(old)
+    finished = store.list()[-1]
+    steps, epochs = store.steps(finished.id), store.epochs(finished.id)
+
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6]  # 130 pictures in batches of 64
+    assert {(step.pictures, step.objective) for step in steps} == {(None, None)}
+    assert [(record.training_loss, record.loss) for record in epochs] == [(None, r.running_loss) for r in epochs]
+    assert store.curve(finished.id).loss == [step.loss for step in steps]
+    assert [run.owner_name for run in store.list()][-3:] == ["Ada"] * 3
+
+
+@pytest.mark.parametrize("kept", [V3_LONG], ids=["v3_long"])
+def test_a_long_run_of_version_3_has_its_curve(old: AppConfig, kept: Path) -> None:
+    """Thinned when the store is first opened, from the records there are; its owners stay; and the run goes on."""
+    store = Store(old)
+    by_name = {run.name: run for run in store.list()}
+    long = by_name["Long"]
+    before = [row for row in rows(kept, "steps") if row["number"] == long.number]
+
+    curve = store.curve(long.id)
+
+    assert (len(before), curve.width) == (1_800, 4)
+    assert curve.step == list(range(4, 2_401, 4))
+    assert (max(curve.greatest), curve.step[curve.greatest.index(90.0)]) == (90.0, 780)
+    assert curve.least == [min(row["loss"] for row in before if step - 4 < row["step"] <= step) for step in curve.step]
+    assert store.curve(by_name["Größer, dritte"].id).width == 1
+    assert {(run.owner, run.owner_name) for run in store.list()} == {("a", "Ada"), (None, None)}
+    assert [record.greatest_loss for record in store.steps(long.id)] == [row["loss"] for row in before]
+    claimed = store.take(long.id)
+    store.rewind(claimed.id, 1_199)
+    store.add_steps(claimed.id, [step_record(1_200, loss=50.0)])
+    assert (store.curve(long.id).step[-1], store.curve(long.id).greatest[-1]) == (1_200, 50.0)
+    store.finish(long.id, RunStatus.STOPPED, "Stopped.")
+
+
+@pytest.mark.parametrize("kept", [V1, V2], ids=["v1", "v2"])
 def test_runs_of_before_people_signed_in_are_nobodys(old: AppConfig, kept: Path) -> None:
     """Only a teacher, or this machine itself, changes them."""
     store = Store(old)

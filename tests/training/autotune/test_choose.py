@@ -15,7 +15,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
 from cnnlab.training.autotune import cache, memory, timing
 from cnnlab.training.autotune import choose as choosing
-from cnnlab.training.autotune.choose import choose, measured_choice, remembered_choice
+from cnnlab.training.autotune.choose import choose, measure, measured_choice, remembered_choice
 from cnnlab.training.autotune.memory import DoesNotFitError, Need
 from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.devices import background_threads, thread_choices
@@ -61,8 +61,11 @@ def test_exact_stays_what_it_is(small_data: Data, app_config: AppConfig) -> None
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
 
 
-def test_the_note_has_numbers_and_the_forecast_a_range(small_data: Data, app_config: AppConfig) -> None:
+def test_the_note_has_numbers_and_the_forecast_a_range(
+    small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was tried and how long each took; low below high; a record at most each epoch."""
+    monkeypatch.setattr(timing, "SLOW_S", 60.0)  # a busy machine is no slow network
     plan, forecast = choose(config(), small_data, CPU, app_config)
     assert " ms" in plan.note
     assert "channels last" in plan.note
@@ -145,7 +148,7 @@ def test_a_way_that_layers_cannot_go_is_left_out(small_data: Data, monkeypatch: 
 
 
 def test_what_was_found_is_remembered(small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second choice measures nothing; a batch of another size, another day, processor or torch measure anew."""
+    """The second choice measures nothing; a batch of another size, a later hour, another processor measure anew."""
     first, _ = choose(config(), small_data, CPU, app_config)
     measured: list[TrainingConfig] = []
     real = choosing.measure
@@ -169,6 +172,36 @@ def test_what_was_found_is_remembered(small_data: Data, app_config: AppConfig, m
     assert remembered_choice(config(), small_data, CPU, app_config)
 
 
+def test_a_plan_stays_and_its_times_do_not(
+    small_data: Data, app_config: AppConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bits of a run depend on its plan: whatever is quicker another day, the same run repeats; the forecast is new."""
+
+    def slow_but_for(layout: str, factor: float) -> None:
+        took = {layout: 1e-3 * factor}
+        monkeypatch.setattr(Trial, "_time", lambda trial, plan, steps: took.get(plan.memory_format, 5e-3 * factor))
+
+    slow_but_for("contiguous", 1.0)
+    first, forecast = choose(config(), small_data, CPU, app_config)
+    assert first.memory_format == "contiguous"
+    slow_but_for("channels_last", 3.0)
+    assert choose(config(), small_data, CPU, app_config)[1].epoch_s == forecast.epoch_s
+    now = cache.time.time()
+    monkeypatch.setattr(cache.time, "time", lambda: now + cache.FRESH_S)
+    for ask in (choose, measured_choice):
+        plan, busier = ask(config(), small_data, CPU, app_config)
+        assert plan == first
+        assert busier.epoch_s[0] == pytest.approx(15 * forecast.epoch_s[0])
+
+
+def test_of_two_that_measure_at_once_the_first_plan_counts(small_data: Data, app_config: AppConfig) -> None:
+    """Both runs compute by it, and so does every later one."""
+    file, found = app_config.home / "selftest.json", measure(config(), small_data, CPU, [1], NEED)
+    other = found.model_copy(update={"plan": found.plan.model_copy(update={"threads": 7}), "steps": 99})
+    assert cache.remember(file, "key", found) == found
+    assert cache.remember(file, "key", other) == found.model_copy(update={"steps": 99})
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"results": {"a": 1}}', b"\xff\xfe", b'{"results": []}'])
 def test_a_damaged_memory_is_no_memory(damage: bytes, small_data: Data, app_config: AppConfig) -> None:
     """The file is measured anew and whole again."""
@@ -179,7 +212,7 @@ def test_a_damaged_memory_is_no_memory(damage: bytes, small_data: Data, app_conf
     known = remembered_choice(config(), small_data, CPU, app_config)
     assert known
     assert known[0] == plan
-    assert [path.name for path in app_config.home.iterdir()] == ["selftest.json"]
+    assert {path.name for path in app_config.home.iterdir()} == {"selftest.json", "selftest.lock"}
 
 
 def test_a_home_that_cannot_be_written_is_no_error(small_data: Data, app_config: AppConfig) -> None:

@@ -3,26 +3,27 @@
 const KEPT = 4;
 const runs = new Map(); // by run id; it outlives a change of page, so coming back costs nothing
 
+const nothing = () => ({ step: [], loss: [], least: [], greatest: [], epochs: [] });
+const COLUMNS = ["step", "loss", "least", "greatest"];
+
 /** The series of a run; the runs looked at longest ago are forgotten. */
 export function seriesOf(run) {
-  const known = runs.get(run) ?? { step: [], loss: [], smooth: [], epochs: [] };
+  const known = runs.get(run) ?? nothing();
   runs.delete(run);
   runs.set(run, known);
   for (const old of [...runs.keys()].slice(0, -KEPT)) runs.delete(old);
   return known;
 }
 
-/** Take in what came. False where points are missing in between: then everything must be sent again. */
+/**
+ * Take in what came: points that take the place of all that lie beyond step `first`, of which the newest had not been
+ * whole. False where points are missing in between: then everything must be sent again.
+ */
 export function merge(series, data) {
-  if (data.first === 0) Object.assign(series, { step: [], loss: [], smooth: [], epochs: [] });
-  const have = series.step.at(-1) ?? 0;
-  if (data.first > have) return false;
-  data.step.forEach((step, i) => {
-    if (step <= have) return;
-    series.step.push(step);
-    series.loss.push(data.loss[i]);
-    series.smooth.push(data.smooth[i]);
-  });
+  if (data.first === 0) Object.assign(series, nothing());
+  if (data.first > (series.step.at(-1) ?? 0)) return false;
+  const kept = stepAt(series.step, data.first) + 1;
+  for (const name of COLUMNS) series[name].splice(kept, Infinity, ...data[name]);
   for (const record of data.epochs) {
     const at = series.epochs.findIndex((known) => known.epoch >= record.epoch);
     if (at < 0) series.epochs.push(record);
@@ -31,20 +32,27 @@ export function merge(series, data) {
   return true;
 }
 
-/** x (steps) and four columns: the points, smoothed, train sample, validation; null where a column has no value. */
-export function lossTable({ step, loss, smooth, epochs }) {
+/**
+ * x (steps) and seven columns: greatest, least and mean of each point, the smoothed line as far as it is firm, its end,
+ * train sample, validation; null where a column has no value.
+ */
+export function lossTable({ step, loss, least, greatest, smooth, firm, epochs }) {
   const xs = [...new Set([...step, ...epochs.map((e) => e.step)])].sort((a, b) => a - b);
   const place = new Map(xs.map((x, i) => [x, i]));
-  const columns = [loss, smooth].map((values) => spread(xs.length, place, step, values));
+  const end = smooth.map((value, i) => (i >= firm - 1 ? value : null));
+  const columns = [greatest, least, loss, smooth.slice(0, firm), end];
   const ends = epochs.map((e) => e.step);
-  columns.push(spread(xs.length, place, ends, epochs.map((e) => e.trainLoss)));
-  columns.push(spread(xs.length, place, ends, epochs.map((e) => e.validationLoss)));
-  return [xs, ...columns];
+  const measured = [epochs.map((e) => e.trainLoss), epochs.map((e) => e.validationLoss)];
+  return [
+    xs,
+    ...columns.map((values) => spread(xs.length, place, step, values)),
+    ...measured.map((values) => spread(xs.length, place, ends, values)),
+  ];
 }
 
 function spread(length, place, steps, values) {
   const column = Array(length).fill(null);
-  steps.forEach((step, i) => (column[place.get(step)] = values[i]));
+  values.forEach((value, i) => (column[place.get(steps[i])] = value));
   return column;
 }
 
@@ -73,24 +81,6 @@ export function windowEnd(lastStep, stepsTotal, epochsTotal) {
   return Math.min(epochs * perEpoch, stepsTotal) || 1;
 }
 
-/** Round numbers from `low` to `high`, at most `most` of them; `whole` allows no fractions. */
-export function ticks(low, high, most, whole = false) {
-  const rough = (high - low) / most || 1;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  let gap = [1, 2, 5, 10].find((n) => n * power >= rough * 0.999) * power;
-  if (whole) gap = Math.max(1, Math.round(gap));
-  const from = Math.ceil(low / gap - 1e-9);
-  return Array.from({ length: Math.floor(high / gap + 1e-9) - from + 1 }, (_, i) => (from + i) * gap);
-}
-
-/** 1, 2, 3 and 5 times powers of ten between `low` and `high`; even steps where those are too few. */
-export function logTicks(low, high) {
-  const found = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
-    found.push(...[1, 2, 3, 5].map((digit) => digit * 10 ** power).filter((tick) => tick >= low && tick <= high));
-  return found.length > 2 ? found : ticks(low, high, 5);
-}
-
 /** The index of the last of the sorted `steps` that is not beyond `step`; -1 where there is none. */
 export function stepAt(steps, step) {
   let [low, high] = [-1, steps.length - 1];
@@ -100,9 +90,4 @@ export function stepAt(steps, step) {
     else high = middle - 1;
   }
   return low;
-}
-
-/** A share in percent. Half up on the decimals a person sees, as everywhere: 0.5365 is 53.7, though its float lies below. */
-export function tenths(share) {
-  return ((Math.sign(share) * Math.round(1000 * Math.abs(share) + 1e-9)) / 10).toFixed(1);
 }

@@ -1,7 +1,8 @@
 // The live curves: two uPlot panels that share their x (steps), their zoom and their cursor.
 const version = new URL(import.meta.url).search; // the files of one cnnlab, and of no other
-const files = ["panel", "data"].map((name) => import(`./${name}.js${version}`));
-const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, tenths, windowEnd }] = await Promise.all(files);
+const files = ["panel", "data", "numbers", "smoothing"].map((name) => import(`./${name}.js${version}`));
+const [{ Panel }, { accuracyTable, bestEpoch, lossTable, merge, seriesOf, windowEnd }, { accuracyLimits, axisTexts, lossLimits, lossText, tenths }, { smoothed }] =
+  await Promise.all(files);
 
 const charts = new WeakMap(); // by the element Streamlit gives us: it stays the same as long as the chart is mounted
 
@@ -18,7 +19,7 @@ export function unmount(parentElement) {
   charts.delete(parentElement);
 }
 
-const percent = (share) => `${tenths(share)}\u202f%`;
+const percent = (share) => (share === null || share === undefined ? "–" : `${tenths(share)}\u202f%`);
 
 class LiveChart {
   constructor(place) {
@@ -31,16 +32,20 @@ class LiveChart {
       title: "Loss",
       waiting: "Waiting for the first step …",
       log: true,
-      text: (value) => value.toFixed(4),
-      axisText: (value) => `${+value.toPrecision(3)}`,
-      limits: (low, high) => [Math.max(0, low - 0.05 * (high - low)), high + 0.05 * (high - low) || 1],
+      text: lossText,
+      axisTexts,
+      limits: lossLimits,
       reading: ({ loss, smooth }, at, epoch) => [loss[at], smooth[at], epoch?.trainLoss, epoch?.validationLoss],
       series: [
-        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, faint: true },
-        { name: "smoothed", colour: "train", width: 2 },
-        { name: "train sample", colour: "train", mark: "circle" },
-        { name: "validation", colour: "validation", mark: "square", dash: [6, 4] },
+        { colour: "train", width: 0.5, alpha: 0.5 }, // greatest and least: the edges of the band
+        { colour: "train", width: 0.5, alpha: 0.5 },
+        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.5 },
+        { name: "smoothed", colour: "train", width: 3 },
+        { colour: "train", width: 3, dash: [1, 4] }, // the smoothed line's end, which may still move
+        { name: "train sample", colour: "train", mark: "circle", width: 1, dash: [2, 3] },
+        { name: "validation", colour: "validation", mark: "square", width: 1.5, dash: [6, 4] },
       ],
+      bands: [[1, 2]],
       table: lossTable,
     });
     const accuracy = new Panel({
@@ -50,8 +55,8 @@ class LiveChart {
       gap: true,
       extra: '<li><span class="name gap"></span></li><li><span class="name best"></span></li>',
       text: percent,
-      axisText: (value) => `${Math.round(100 * value)}\u202f%`,
-      limits: (low, high) => [Math.floor(10 * low) / 10, Math.max(0.1, Math.ceil(10 * high) / 10)],
+      axisTexts: (values) => axisTexts(values.map((value) => 100 * value)).map((text) => `${text}\u202f%`),
+      limits: accuracyLimits,
       reading: (_, __, epoch) => [epoch?.train, epoch?.validation],
       series: [
         { name: "train sample", colour: "train", mark: "circle", width: 2 },
@@ -69,6 +74,7 @@ class LiveChart {
     if (another) this.zoom = null;
     this.data = data;
     this.series = seriesOf(data.run);
+    Object.assign(this.series, smoothed(this.series, data.smoothedOver, data.stepsTotal));
     if (!this.width) this.fit();
     else for (const panel of this.panels) panel.draw();
     this.root.querySelector(".summary").textContent = this.summary();
@@ -101,7 +107,7 @@ class LiveChart {
   summary() {
     const { step, smooth, epochs } = this.series;
     if (!step.length) return "No step has been taken yet.";
-    const parts = [`After step ${step.at(-1)} the smoothed training loss is ${smooth.at(-1)?.toFixed(4)}.`];
+    const parts = [`After step ${step.at(-1)} the smoothed training loss is ${lossText(smooth.at(-1))}.`];
     const newest = epochs.at(-1);
     if (newest) parts.push(`After epoch ${newest.epoch}: train sample ${percent(newest.train)}.`);
     if (newest && newest.validation !== null) {

@@ -1,10 +1,10 @@
 // The shapes that repeat what colours mean: circles for train, squares for validation, a star for the best epoch.
 
 /** A legend entry: a sample of the line, its name, room for a value. The text is ours alone, never a reader's. */
-export function swatch({ colour, width = 1.5, dash, mark, faint }, name, ink) {
+export function swatch({ colour, width = 1.5, dash, mark, alpha = 1 }, name, ink) {
   const stroke = `stroke="${ink[colour]}" stroke-width="${width}" stroke-dasharray="${dash?.join(" ") ?? ""}"`;
   const shape = { circle: `<circle cx="12" cy="6" r="3.5"/>`, square: `<rect x="9" y="3" width="6" height="6"/>` }[mark] ?? "";
-  const line = `<path d="M0 6H24" fill="none" ${stroke} opacity="${faint ? 0.5 : 1}"/>`;
+  const line = `<path d="M0 6H24" fill="none" ${stroke} opacity="${alpha}"/>`;
   const picture = `<svg width="24" height="12" aria-hidden="true" fill="${ink[colour]}">${line}${shape}</svg>`;
   return `<li>${picture}<span class="name">${name}</span><span class="value"></span></li>`;
 }

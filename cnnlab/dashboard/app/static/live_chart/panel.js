@@ -2,14 +2,14 @@
 import uPlot from "../vendor/uplot-1.6.32.esm.js";
 
 const version = new URL(import.meta.url).search;
-const files = ["marks", "data"].map((name) => import(`./${name}.js${version}`));
-const [{ drawMarks, swatch }, { bestEpoch, epochAt, logTicks, stepAt, tenths, ticks }] = await Promise.all(files);
+const files = ["marks", "data", "numbers"].map((name) => import(`./${name}.js${version}`));
+const [{ drawMarks, swatch }, { bestEpoch, epochAt, stepAt }, { logTexts, logTicks, tenths, ticks }] = await Promise.all(files);
 
 const thin = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
 
 export class Panel {
   constructor(options) {
-    Object.assign(this, options); // chart, parent, sync, title, series, table, text, axisText, splits, log, gap
+    Object.assign(this, options); // chart, parent, sync, title, series, bands, table, text, axisTexts, log, gap
     const element = (this.element = document.createElement("div"));
     Object.assign(element, { className: "panel", tabIndex: 0 });
     element.setAttribute("role", "group");
@@ -101,9 +101,10 @@ export class Panel {
       },
       axes: [
         { ...axis, size: 28, label: () => (this.inEpochs ? "epoch" : "step"), labelSize: 18, labelFont: ink.font, labelGap: 0, splits: (u) => this.xTicks(u), values: (_, xs) => xs.map((x) => this.xText(x)) },
-        { ...axis, size: 52, splits: (_, __, low, high) => this.yTicks(low, high), values: (_, ys) => ys.map(this.axisText) },
+        { ...axis, size: (_, texts) => this.axisWidth(texts ?? []), splits: (_, __, low, high) => this.yTicks(low, high), filter: (_, ys) => ys, values: (_, ys) => (this.logarithmic ? logTexts : this.axisTexts)(ys) },
       ],
       series: [{}, ...this.series.map((line) => this.line(line))],
+      bands: (this.bands ?? []).map((series) => ({ series, fill: `color-mix(in srgb, ${ink.train} 22%, transparent)` })),
       hooks: {
         setSelect: [(u) => this.choose(u)],
         setCursor: [() => this.read()],
@@ -112,9 +113,15 @@ export class Panel {
     };
   }
 
+  /** Room for the longest label; the panels stand still while most labels are short. */
+  axisWidth(texts) {
+    return Math.max(52, 12 + 7 * Math.max(0, ...texts.map((text) => text.length)));
+  }
+
   /** The lines in the legend: no validation, which comes last, where the run has no such set. */
   shown() {
-    return this.chart.data.validation ? this.series : this.series.filter(({ colour }) => colour !== "validation");
+    const named = this.series.filter(({ name }) => name);
+    return this.chart.data.validation ? named : named.filter(({ colour }) => colour !== "validation");
   }
 
   names() {
@@ -125,9 +132,9 @@ export class Panel {
     return typeof name === "function" ? name(this.chart.data) : name;
   }
 
-  line({ colour, width = 1.5, dash, faint }) {
+  line({ colour, width = 1.5, dash, alpha = 1 }) {
     const stroke = this.ink[colour];
-    return { stroke, width, dash, alpha: faint ? 0.25 : 1, pxAlign: 0, spanGaps: true, points: { show: false } };
+    return { stroke, width, dash, alpha, pxAlign: 0, spanGaps: true, points: { show: false } };
   }
 
   span(low, high) {
@@ -170,14 +177,22 @@ export class Panel {
     const at = stepAt(series.step, step);
     const epoch = epochAt(series, step);
     const shown = this.reading(series, at, epoch);
-    const text = (value) => (value === null || value === undefined ? "–" : this.text(value));
+    const text = (value) => this.text(value);
     this.find(".legend").querySelectorAll(".value").forEach((value, i) => (value.textContent = text(shown[i])));
     const best = this.gap && bestEpoch(series);
     if (this.gap) this.find(".gap").textContent = gapText(epoch);
     if (this.gap) this.find(".best").textContent = best ? `★ best epoch ${best.epoch}` : "";
-    const words = [at >= 0 && !this.gap && `step ${thin(series.step[at])}`, epoch && `after epoch ${epoch.epoch}`];
+    const words = this.gap || at < 0 ? [] : [`step ${thin(series.step[at])}`];
+    if (epoch) words.push(`after epoch ${epoch.epoch}`);
+    if (!this.gap && step < Infinity) words.push(this.ends(at));
     this.find(".where").textContent = words.filter(Boolean).join(" · ");
     return `${this.find(".where").textContent}: ${this.shown().map((line, i) => `${this.nameOf(line)} ${text(shown[i])}`).join(", ")}`;
+  }
+
+  /** The ends of the losses under the cursor, where a point stands for several. */
+  ends(at) {
+    const { least, greatest } = this.chart.series;
+    return greatest[at] > least[at] ? `losses ${this.text(least[at])} to ${this.text(greatest[at])}` : "";
   }
 
   /** Put the cursor on a row of the table; null takes it away. */
@@ -209,5 +224,5 @@ export class Panel {
 
 function gapText(epoch) {
   if (!epoch || epoch.validation === null) return "";
-  return `gap ${tenths(epoch.train - epoch.validation).replace("-", "\u2212")} points`;
+  return `gap (train sample \u2212 validation) ${tenths(epoch.train - epoch.validation).replace("-", "\u2212")} points`;
 }

@@ -1,11 +1,11 @@
-"""The line of script that spares a deep link two failed guesses."""
+"""What is written into the head of the page: where the server is, the frame's style, and our code ahead of its use."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cnnlab.dashboard.app.base_url import SayBaseUrl
+from cnnlab.dashboard.app.page_head import PageHead
 
 PAGE = "<html><head><title>é</title></head></html>".encode()
 SCRIPT = b'<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + "/"}</script>'
@@ -36,7 +36,7 @@ def answer(accept: str, kind: str = "text/html; charset=utf-8", status: int = 20
         said.append(message)
 
     headers = [(b"accept", accept.encode()), (b"accept-encoding", b"br")]
-    ask(SayBaseUrl(server), {"type": "http", "path": "/", "headers": headers}, receive, send)
+    ask(PageHead(server), {"type": "http", "path": "/", "headers": headers}, receive, send)
     assert said[0]["status"] == status
     assert [message.get("more_body", False) for message in said][-1] is False
     body = b"".join(message["body"] for message in said[1:])
@@ -46,7 +46,8 @@ def answer(accept: str, kind: str = "text/html; charset=utf-8", status: int = 20
 def test_a_page_says_where_the_server_is() -> None:
     """One line more, and no header that belonged to the file without it."""
     headers, body = answer("text/html,*/*")
-    assert body == PAGE.replace(b"<head>", b"<head>" + SCRIPT)
+    assert body.startswith(b"<html><head>" + SCRIPT + b"<style>")
+    assert body.endswith(b"</style>"[:0] + PAGE[len(b"<html><head>") :])
     assert headers == {"content-type": "text/html; charset=utf-8", "asked": "plainly"}
 
 
@@ -70,4 +71,4 @@ def test_a_browser_that_leaves_early_raises_nothing() -> None:
         raise AssertionError("nobody is there any more")
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"accept", b"text/html")]}
-    ask(SayBaseUrl(waits), scope, receive, send)
+    ask(PageHead(waits), scope, receive, send)

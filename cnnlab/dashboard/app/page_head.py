@@ -1,21 +1,31 @@
-"""This module tells the browser where the server is, so that a deep link does not begin with two failed guesses.
+"""This module writes into the head of the HTML page what must be known before the first line of Streamlit runs.
 
-Opened at /train, Streamlit's front end first asks for /train/_stcore/health; the 404 stands in the console. It does
-not have to guess where the page says `window.__streamlit.BACKEND_BASE_URL`.
+Where the server is: opened at /train, Streamlit's front end first asks for /train/_stcore/health; the 404 stands in the
+console. It does not have to guess where the page says `window.__streamlit.BACKEND_BASE_URL`.
+
+Where things stand: `static/frame.css`. A style that came with the first run of the script would move the whole page.
 """
 
 import json
+import re
+from functools import cache
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cnnlab.dashboard.widgets.component import STATIC, VERSION
+
 OF_THE_FILE = ("content-length", "etag", "last-modified", "accept-ranges")
 """What is no longer true of a page that has a line more than its file."""
 
 
-class SayBaseUrl:
-    """`SayBaseUrl` is a middleware that puts one line of script into the head of the HTML page.
+UNUSED_FONT = re.compile(rb'<link\s+rel="preload"\s+href="[^"]*SourceSans[^>]*>')
+"""Streamlit's own font, 170 kB that it fetches ahead of everything; our pages are set in Inter."""
+
+
+class PageHead:
+    """`PageHead` is a middleware that puts a line of script and the frame's style into the head of the HTML page.
 
     Pure ASGI: Starlette's BaseHTTPMiddleware raises where a browser leaves before it is answered.
     """
@@ -47,9 +57,8 @@ class SayBaseUrl:
                     for name in OF_THE_FILE:
                         del headers[name]
                     await send(page)
-                    await send(
-                        {"type": "http.response.body", "body": body.replace(b"<head>", b"<head>" + _script(), 1)}
-                    )
+                    lean = UNUSED_FONT.sub(b"", body)
+                    await send({"type": "http.response.body", "body": lean.replace(b"<head>", b"<head>" + _head(), 1)})
 
         await self._app(scope, receive, say)
 
@@ -59,9 +68,22 @@ def _is_page(start: Message) -> bool:
     return bool(start["status"] == 200) and kind.startswith("text/html")
 
 
-def _script() -> bytes:
+@cache
+def _head() -> bytes:
     path = json.dumps(base_path().rstrip("/") or "/")
-    return f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>".encode()
+    script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
+    return f"{script}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
+
+
+def _ahead() -> str:
+    """Return links by which the browser fetches our components' code ahead: they then draw at once, and nothing jumps."""
+    links = {".js": "modulepreload", ".css": "prefetch"}
+    files = (path for path in sorted(STATIC.rglob("*.*")) if path.suffix in links and path.parent != STATIC)
+    address = f"{base_path()}app/static/"
+    return "".join(
+        f'<link rel="{links[path.suffix]}" href="{address}{path.relative_to(STATIC).as_posix()}{VERSION}">'
+        for path in files
+    )
 
 
 def base_path() -> str:

@@ -1,0 +1,1 @@
+"""How often a conclusion is wrong, counted on simulated runs."""

@@ -1,0 +1,113 @@
+"""This module reckons the time until a run's result: start-up, training, measuring, and the runs that go before it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from statistics import median
+
+from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
+from cnnlab.records import Forecast, Usage
+from cnnlab.schema import VIEWS, TrainingConfig
+
+FORWARD_SHARE = 1 / 3
+"""Share of a training step's time that a forward pass alone takes, before any has been timed: going back costs twice that."""
+START_S = 3.0
+"""Seconds from a run's beginning to its first step, where no earlier run has told."""
+NEWEST = 5
+"""Number of earlier runs that count: the machine of long ago may have been another one."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """`Sizes` holds the number of pictures in each set of a run."""
+
+    train: int
+    sample: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Experience:
+    """An `Experience` is what an earlier run took on this machine, whose steps were such as the new run's."""
+
+    config: TrainingConfig
+    images_per_s: float
+    elapsed_s: float
+    """Seconds of training alone."""
+    usage: Usage | None
+
+
+def sizes_of(config: TrainingConfig, info: DatasetInfo) -> Sizes:
+    """Return the sizes of the sets of `config`, as `cnnlab.data.tensors.split` cuts them."""
+    rest = info.num_train - config.validation_size
+    train = min(config.train_subset or rest, rest)
+    sample = min(train, config.validation_size or SAMPLE_WITHOUT_VALIDATION)
+    return Sizes(train, sample, config.validation_size, info.num_test)
+
+
+def networks_at_end(config: TrainingConfig) -> int:
+    """Return how many networks are measured at a run's end: the last, and the best by validation where that may be another."""
+    return 2 if config.epochs > 1 and config.validation_size else 1
+
+
+def measured_pictures(config: TrainingConfig, sizes: Sizes, networks: int) -> tuple[int, int]:
+    """Return how many pictures a run measures after each epoch, and at its end; each view of a picture counts."""
+    views = VIEWS[config.test_time_augmentation]
+    test = sizes.test * (1 + (views if views > 1 else 0))
+    return sizes.sample + sizes.validation, networks * (sizes.train + sizes.validation + test)
+
+
+def result_s(config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experience]) -> float | None:
+    """Return the seconds from the beginning of a run to its result; None where no earlier run tells its speed.
+
+    `earlier`: runs with equal steps, the newest first.
+    """
+    if not earlier:
+        return None
+    speed = median(run.images_per_s for run in earlier[:NEWEST])
+    told = [(run, run.usage) for run in earlier[:NEWEST] if run.usage]
+    starts = [usage.start_s for _, usage in told if usage.start_s is not None]
+    rates = [_measuring_s(run, usage, info) for run, usage in told if None not in (usage.start_s, usage.result_s)]
+    measure_s = median(rates) if rates else FORWARD_SHARE / speed
+    sizes = sizes_of(config, info)
+    trained = config.epochs * sizes.train / speed
+    return (median(starts) if starts else START_S) + trained + measure_s * _all_measured(config, sizes)
+
+
+def with_result(forecast: Forecast, config: TrainingConfig, sizes: Sizes, start_s: float = START_S) -> Forecast:
+    """Return the forecast of a run's training with the time until its result; `start_s`: what its start-up takes."""
+    ends = []
+    for epoch_s, networks in zip(forecast.epoch_s, (1, networks_at_end(config)), strict=True):
+        each, at_end = measured_pictures(config, sizes, networks)
+        measured = config.epochs * each + at_end
+        ends.append(start_s + epoch_s * (config.epochs + FORWARD_SHARE * measured / sizes.train))
+    return forecast.model_copy(update={"result_s": (ends[0], ends[1])})
+
+
+def _measuring_s(run: Experience, usage: Usage, info: DatasetInfo) -> float:
+    """Return the seconds that an earlier run took to measure a picture: what its start and training leave of its time."""
+    assert usage.result_s is not None
+    assert usage.start_s is not None
+    left = usage.result_s - usage.start_s - run.elapsed_s
+    return max(0.0, left) / _all_measured(run.config, sizes_of(run.config, info))
+
+
+def _all_measured(config: TrainingConfig, sizes: Sizes) -> int:
+    each, at_end = measured_pictures(config, sizes, networks_at_end(config))
+    return config.epochs * each + at_end
+
+
+def waits(before: Sequence[float], new: Sequence[float], places: int) -> list[float]:
+    """Return the seconds until the result of each of the `new` runs, which are trained in this order.
+
+    `before`: the seconds that each run takes that trains or waits already; they go first. `places`: how many runs train
+    at the same time.
+    """
+    free = [0.0] * places
+    heapify(free)
+    ends = []
+    for seconds in (*before, *new):
+        ends.append(free[0] + seconds)
+        heapreplace(free, ends[-1])
+    return ends[len(before) :]

@@ -1,0 +1,102 @@
+"""This module says how much luck moves an accuracy: the spread between runs that differ by their seed alone."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import fmean
+from typing import Literal
+
+from cnnlab.schema import SETTINGS, TrainingConfig
+
+Source = Literal["repeats", "rest", "kind", "assumed"]
+"""Where a spread is known from: the same settings with other seeds; what the settings of a sweep leave unexplained;
+repeats among other runs of that kind; nowhere."""
+
+ENOUGH = 3
+"""Degrees of freedom from which a spread that was measured is taken: one or two would be a guess."""
+
+ASSUMED_SD, ASSUMED_DF = 0.02, 3
+"""Spread that is assumed where no run was repeated. Most runs of whole training sets spread by 0.3 to 1 point, short
+runs on few pictures by more. Three degrees of freedom say how little is known: differences count from 9 points on."""
+
+NO_SETTING = {"seed": 0} | {s.name: s.default for s in SETTINGS.values() if s.affects == {"measure"}}
+"""What may differ between two runs with the same settings: the seed, and what is measured besides."""
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """A `SeedSpread` is the standard deviation of a run's accuracy (0 to 1) over seeds, and how well it is known."""
+
+    sd: float
+    df: float
+    """Degrees of freedom of the estimate: the runs it comes from, less one for each mean."""
+    source: Source
+
+    def margin(self, n: int = 1, other_n: int = 1) -> float:
+        """Return how far the means of `n` and of `other_n` runs may differ by luck alone, in 95 of 100 cases."""
+        return self._t95() * self.sd * sqrt(1 / n + 1 / other_n)
+
+    def band(self, n: int) -> float:
+        """Return half the width of the 95 % interval of the mean of `n` runs."""
+        return self._t95() * self.sd / sqrt(n)
+
+    def at_least(self, accuracy: float, pictures: int) -> "SeedSpread":
+        """Return the spread, but no less than what so many pictures give by themselves.
+
+        Runs that learn nothing hardly spread: taken alone they would make every other difference look large.
+        """
+        return replace(self, sd=max(self.sd, sqrt(accuracy * (1 - accuracy) / max(1, pictures))))
+
+    def _t95(self) -> float:
+        from scipy.special import stdtrit  # a third of a second: here, so that listing runs does not wait for it
+
+        return float(stdtrit(self.df, 0.975))
+
+
+def settings_of(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings without the seed: runs for which they are equal are repeats of each other."""
+    return config.model_copy(update=NO_SETTING)
+
+
+def pooled(groups: Iterable[Sequence[float]], source: Source) -> SeedSpread | None:
+    """Return the spread within groups of accuracies, one group for the same settings; None where nothing repeats."""
+    repeated = [group for group in groups if len(group) > 1]
+    df = sum(len(group) - 1 for group in repeated)
+    if not df:
+        return None
+    squares = sum((value - fmean(group)) ** 2 for group in repeated for value in group)
+    return SeedSpread(sqrt(squares / df), df, source)
+
+
+def spread_among(compared: Iterable[TrainingConfig], runs: Iterable[tuple[TrainingConfig, float]]) -> SeedSpread:
+    """Return the spread between seeds for runs with the settings `compared`, from all `runs` with their accuracies.
+
+    Known from repeats of these very settings where there are enough, else from repeats among runs of the same dataset,
+    architecture, number of training pictures and epochs, else assumed.
+    """
+    compared = list(compared)
+    kinds = set(map(_kind, compared))
+    alike = [(config, accuracy) for config, accuracy in runs if _kind(config) in kinds]
+    groups = _grouped(alike, settings_of)
+    own = {settings_of(config) for config in compared}
+    for spread in (
+        pooled((group for settings, group in groups.items() if settings in own), "repeats"),
+        pooled(groups.values(), "kind"),
+    ):
+        if spread and spread.df >= ENOUGH:
+            return spread
+    return SeedSpread(ASSUMED_SD, ASSUMED_DF, "assumed")
+
+
+def _kind(config: TrainingConfig) -> tuple[object, ...]:
+    return config.dataset, config.architecture, config.train_subset, config.validation_size, config.epochs
+
+
+def _grouped(
+    runs: Iterable[tuple[TrainingConfig, float]], key: Callable[[TrainingConfig], Hashable]
+) -> dict[Hashable, list[float]]:
+    groups: dict[Hashable, list[float]] = defaultdict(list)
+    for config, accuracy in runs:
+        groups[key(config)].append(accuracy)
+    return groups

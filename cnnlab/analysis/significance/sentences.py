@@ -1,0 +1,137 @@
+"""This module says in plain sentences what the runs of a sweep show, and what they do not show.
+
+Each sentence is a pair: what it says first, for a page to stress, and the rest.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from cnnlab.analysis.intervals import interval95
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
+from cnnlab.analysis.significance.effects import Effect, Verdict
+from cnnlab.analysis.significance.seed_spread import SeedSpread, Source, pooled
+from cnnlab.formatting import NARROW, count, percent, points
+from cnnlab.schema import Setting
+from cnnlab.sweeps import value_words
+
+Sentence = tuple[str, str]
+
+MOST_NAMED = 3
+"""Groups that a sentence names one by one where they are too close to call."""
+
+YARDSTICK: dict[Source, str] = {
+    "repeats": "Luck is judged by the runs here that differ by their seed alone: the standard deviation is {sd}.",
+    "rest": "Each combination was trained with one seed: what the settings do not explain, a standard deviation of "
+    "{sd}, is taken for luck. Several seeds would tell more.",
+    "kind": "Each combination was trained with one seed. Luck is judged by earlier runs of this kind that differ by "
+    "their seed alone: the standard deviation is {sd}.",
+    "assumed": "Each combination was trained with one seed, and no run of this kind has been repeated, so how much luck "
+    "moves them is not known: only a very large difference counts. Vary the seed as well, with 3 values or more.",
+}
+
+
+def named(group: Sequence[Outcome], settings: Sequence[Setting]) -> str:
+    """Return the settings of a group of runs: "learning rate 0.1 · dropout 0.5"."""
+    return " · ".join(f"{each.label.lower()} {value_words(group[0].value(each))}" for each in settings)
+
+
+def headline(
+    outcomes: Sequence[Outcome], settings: Sequence[Setting], judged_by: Judge, found: Verdict | None, over: bool
+) -> Sentence:
+    """Say which settings are the best, or why that cannot be said; `over`: no run of the sweep trains any more."""
+    if not over:
+        return _highest(max(means(outcomes, settings).values(), key=accuracy), settings, judged_by)
+    return _best(found, settings, judged_by) if found else _luck_alone(outcomes, judged_by)
+
+
+def _highest(group: Sequence[Outcome], settings: Sequence[Setting], judged_by: Judge) -> Sentence:
+    """Say which runs are ahead while others still train: no more than that can be said yet."""
+    head = f"Highest so far: {named(group, settings)}" if settings else "So far"
+    return head, f"{judged_by} {percent(accuracy(group))}. The runs are judged when all of them have ended."
+
+
+def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
+    """Say what runs came to that differ by their seed alone, or what a single run came to."""
+    levels = [each.judged.accuracy for each in group]
+    spread = pooled([levels], "repeats")
+    if spread is None:
+        judged = group[0].judged
+        return (
+            f"{judged_by} {percent(judged.accuracy)}".capitalize(),
+            f"after epoch {group[0].epoch} (95{NARROW}% interval {between(*interval95(judged.accuracy, judged.n))} "
+            f"of {count(judged.n)} pictures).",
+        )
+    return (
+        f"Mean of {len(group)} seeds: {judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))}",
+        f"(95{NARROW}% interval of the mean). Nothing but the seed varies: that these runs lie {between(*ends(levels))} "
+        f"is luck, and none of them is better than another. Standard deviation: {points(spread.sd)}.",
+    )
+
+
+def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sentence:
+    """Say which settings are the best, or that the runs are too close to call."""
+    first, second, *_ = found.ranking
+    reached = f"{judged_by} {percent(accuracy(first))}"
+    luck = f"luck alone explains up to {points(found.luck)}"
+    if found.best:
+        several = f" ± {points(found.spread.band(len(first)))} (mean of {len(first)} seeds)" if len(first) > 1 else ""
+        ahead = f"{points(found.lead)} ahead of {named(second, settings)}; {luck}."
+        return f"Best: {named(first, settings)}", f"{reached}{several}, {ahead}"
+    if found.tied == 1:
+        return (
+            "Too close to call",
+            f"highest is {named(first, settings)}, {reached}, but no setting moves the accuracy by more than luck does.",
+        )
+    shown = [
+        f"{named(group, settings)} ({percent(accuracy(group))})"
+        for group in found.ranking[: min(found.tied, MOST_NAMED)]
+    ]
+    more = found.tied - len(shown)
+    listed = f"{', '.join(shown)} and {more} more" if more else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return (
+        "Too close to call",
+        f"the highest {judged_by} accuracies are those of {listed}. The first two are {points(found.lead)} apart; {luck}.",
+    )
+
+
+def effects(found: Verdict, judged_by: Judge) -> list[Sentence]:
+    """Say of each setting whether it matters, the surest first."""
+    return [_effect(effect, judged_by) for effect in found.effects]
+
+
+def yardstick(spread: SeedSpread) -> str:
+    """Say how luck is judged."""
+    return YARDSTICK[spread.source].format(sd=points(spread.sd))
+
+
+def plain(sentence: Sentence) -> str:
+    """Write a sentence without stress."""
+    head, rest = sentence
+    return f"{head}: {rest}"
+
+
+def between(low: float, high: float) -> str:
+    """Write two accuracies on one line, without a break at the dash."""
+    return f"{percent(low)}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
+
+
+def ends(levels: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest of several accuracies."""
+    return min(levels), max(levels)
+
+
+def _effect(effect: Effect, judged_by: Judge) -> Sentence:
+    label = effect.setting.label
+    if effect.p is None:
+        return f"{label}: cannot be told", "apart from the other settings by so few runs."
+    moves = f"from its worst to its best value the mean {judged_by} accuracy moves by {points(effect.moved)}"
+    if effect.matters:
+        return f"{label} matters", f"{moves}; luck alone does that in {of_hundred(effect.p)} such sweeps."
+    return f"{label}: too close to call", f"{moves}, and luck alone does that in {of_hundred(effect.p)} such sweeps."
+
+
+def of_hundred(p: float) -> str:
+    """Write a share of cases as people count: "fewer than 1 of 1 000", "4 of 100"."""
+    if p < 0.001:
+        return f"fewer than 1 of {count(1_000)}"
+    return f"{max(1, round(1_000 * p))} of {count(1_000)}" if p < 0.01 else f"{round(100 * p)} of 100"

@@ -1,0 +1,141 @@
+"""This module narrows the table of runs to this visitor's own, to people and to tags, and groups what is left.
+
+A tag is a word with # before it in the note of a run. Runs tagged #pinned stand first.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from cnnlab.dashboard.auth import current_user
+from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.runs import Run, Store, StoreError
+
+PINNED = "pinned"
+_TAG = re.compile(r"(?<!\S)#(\w[\w-]*)")
+_GROUPS = ("person", "tag", "sweep", "architecture", "dataset")
+
+
+def tags(run: Run) -> list[str]:
+    """Return the tags in the run's note, each once, in lower case."""
+    return list(dict.fromkeys(tag.casefold() for tag in _TAG.findall(run.note)))
+
+
+def narrowed(runs: Sequence[Run], chosen: Collection[str]) -> list[Run]:
+    """Draw the filters that make a difference here, and return the runs that pass them, with those of `chosen`.
+
+    The pinned runs come first, then one group after the other, the newest first.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        mine = _mine(runs)
+        people = _people(runs)
+        wanted = _tags(runs)
+        group = _group(runs)
+    me = current_user.who()
+    passing = [
+        run
+        for run in runs
+        if run.id in chosen
+        or (
+            (not mine or current_user.is_mine(run, me))
+            and (not people or run.owner in people)
+            and wanted.issubset(tags(run))
+        )
+    ]
+    return sorted(passing, key=lambda run: (PINNED not in tags(run), group and _group_of(run, group), -run.number))
+
+
+def pin(store: Store, run: Run) -> None:
+    """Draw the button that pins a run, or takes the pin away, for those who may change the run."""
+    if not current_user.may_change(run):
+        return
+    pinned = PINNED in tags(run)
+    st.button(
+        "Unpin" if pinned else "Pin",
+        key=f"pin_{run.id}",
+        icon=":material/keep_off:" if pinned else ":material/keep:",
+        type="tertiary",
+        help=f"Pinned runs stand first in the table. The note says #{PINNED}.",
+        on_click=_turn,
+        args=(store, run.id, not pinned),
+    )
+
+
+def _turn(store: Store, run_id: str, pinned: bool) -> None:
+    """Write the tag into the run's note, or take it out (a callback)."""
+    try:
+        note = store.get(run_id).note
+        without = _TAG.sub(lambda found: "" if found[1].casefold() == PINNED else found[0], note)
+        store.annotate(run_id, f"{without.rstrip()}\n#{PINNED}" if pinned else without)
+        st.session_state.pop(f"note_{run_id}", None)  # the drawer in which the note is edited shows the new one
+    except StoreError as error:
+        st.toast(escape(str(error)), icon=":material/error:")
+
+
+def _mine(runs: Sequence[Run]) -> bool:
+    me = current_user.who()
+    own = sum(current_user.is_mine(run, me) for run in runs)
+    if own in (0, len(runs)):
+        return False
+    return st.toggle("Only my runs", key="compare_mine", persist_state="session")
+
+
+def _people(runs: Sequence[Run]) -> list[str]:
+    first = {run.owner: run for run in reversed(runs) if run.owner}
+    names = run_labels.told_apart(
+        {owner: run.owner_name or "somebody" for owner, run in first.items()},
+        lambda owner: f"first run {first[owner].number}",
+    )
+    if len(names) < 2:
+        return []
+    return _several("People", names, "Everybody", "compare_people")
+
+
+def _tags(runs: Sequence[Run]) -> set[str]:
+    known = {tag: f"#{tag}" for tag in sorted({tag for run in runs for tag in tags(run)})}
+    return set(_several("Tags", known, "All tags", "compare_tags")) if known else set()
+
+
+def _several(label: str, words: dict[str, str], nothing: str, key: str) -> list[str]:
+    chosen = st.multiselect(
+        label,
+        list(words),
+        format_func=lambda option: words.get(option, ""),
+        key=key,
+        placeholder=nothing,
+        label_visibility="collapsed",
+        width=220,
+        persist_state="session",
+    )
+    return [option for option in chosen if option in words]
+
+
+def _group(runs: Sequence[Run]) -> str | None:
+    offered = [group for group in _GROUPS if len({_group_of(run, group) for run in runs}) > 1]
+    if not offered:
+        return None
+    return st.selectbox(
+        "Group by",
+        offered,
+        index=None,
+        format_func=lambda group: f"grouped by {group}",
+        key="compare_group",
+        placeholder="Newest first",
+        label_visibility="collapsed",
+        width=220,
+        persist_state="session",
+    )
+
+
+def _group_of(run: Run, group: str) -> tuple[bool, str]:
+    """Return what a run is sorted by; runs that belong to no group come last."""
+    value = {
+        "person": f"{run.owner_name}\0{run.owner}" if run.owner else None,
+        "tag": next((tag for tag in tags(run) if tag != PINNED), None),
+        "sweep": run.sweep,
+        "architecture": run.config.architecture,
+        "dataset": run.config.dataset,
+    }[group]
+    return not value, (value or "").casefold()

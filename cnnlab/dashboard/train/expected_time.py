@@ -1,0 +1,115 @@
+"""This module announces how long new runs will take until their results, and tells how true such words have been.
+
+It goes by earlier runs of this machine with equal steps; where there are none, it says that nobody knows yet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median, quantiles
+
+from cnnlab.analysis.result_time import NEWEST, Experience, result_s, waits
+from cnnlab.data import DATASETS, DatasetInfo
+from cnnlab.formatting import duration
+from cnnlab.records import RunStatus
+from cnnlab.runs import Run
+from cnnlab.schema import TrainingConfig, narrowed
+
+ENOUGH = 4
+"""Number of scored announcements from which they are summed up."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """An `Announcement` says in how many seconds each of some new runs will have its result."""
+
+    seconds: list[float]
+    before: int
+    """Number of runs that train or wait already, and go first; their time is counted."""
+
+
+def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
+    """Estimate the training time of one epoch from the speed of runs with equal steps here; None without such runs."""
+    earlier = _earlier(config, runs)
+    pictures = config.train_subset or info.num_train - config.validation_size
+    return pictures / median(run.images_per_s for run in earlier[:NEWEST]) if earlier else None
+
+
+def announced(configs: Sequence[TrainingConfig], runs: Sequence[Run], slots: int) -> Announcement | None:
+    """Return when the results of new runs are expected, the queue counted; None where the speed of one is not known.
+
+    `runs`: all runs, the newest first. `slots`: how many train at the same time.
+    """
+    new = [_seconds(config, runs) for config in configs]
+    before = [_left_s(run, runs) for run in reversed(runs) if run.status.active]
+    known = [seconds for seconds in new if seconds is not None]
+    first = [seconds for seconds in before if seconds is not None]
+    if not known or len(known) < len(new) or len(first) < len(before):
+        return None
+    return Announcement(waits(first, known, slots), len(before))
+
+
+def words(announcement: Announcement | None) -> str:
+    """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them counted"."""
+    if announcement is None:
+        return "how long it takes here is not known yet"
+    n, before = len(announcement.seconds), announcement.before
+    whose = f"the last of {n} results" if n > 1 else "the result"
+    first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} counted" if before else ""
+    return f"about {duration(max(announcement.seconds))} until {whose}{first}"
+
+
+def score(run: Run) -> str | None:
+    """Return what was announced for a run beside what it took; None where nothing was, or it was continued."""
+    took_s = _took_s(run)
+    if took_s is None or run.announced_s is None:
+        return None
+    return f"Announced {duration(run.announced_s)} until the result; it came after {duration(took_s)}."
+
+
+def record(runs: Sequence[Run]) -> str | None:
+    """Return how true the announcements have been so far; None for fewer than `ENOUGH`."""
+    scored = [(_took_s(run), run.announced_s) for run in runs if run.announced_s]
+    ratios = [took_s / said_s for took_s, said_s in scored if took_s is not None and said_s]
+    if len(ratios) < ENOUGH:
+        return None
+    low, _, high = quantiles(ratios, n=4, method="inclusive")
+    return f"So far half of {len(ratios)} results came after {low:.1f} to {high:.1f} times the announced time."
+
+
+def _took_s(run: Run) -> float | None:
+    usage = run.results.usage if run.results else None
+    if run.status is not RunStatus.FINISHED or run.finished_at is None or usage is None or usage.result_s is None:
+        return None
+    return (run.finished_at - run.created_at).total_seconds()
+
+
+def _seconds(config: TrainingConfig, runs: Sequence[Run]) -> float | None:
+    if config.dataset not in DATASETS.names():
+        return None
+    return result_s(config, DATASETS.get(config.dataset).info, _earlier(config, runs))
+
+
+def _left_s(run: Run, runs: Sequence[Run]) -> float | None:
+    """Return the seconds until the result of a run that trains or waits, as it says itself or earlier runs tell."""
+    if run.phase:
+        return max(0.0, run.phase.due_at - datetime.now(UTC).timestamp())
+    return _seconds(run.config, runs)
+
+
+def _earlier(config: TrainingConfig, runs: Sequence[Run]) -> list[Experience]:
+    step = _step(config)
+    return [
+        Experience(run.config, run.images_per_s, run.elapsed_s, run.results.usage if run.results else None)
+        for run in runs
+        if run.images_per_s and _step(run.config) == step
+    ]
+
+
+def _step(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings that the time of one optimizer step depends on: equal settings mean equal steps.
+
+    The number of pictures in an epoch does not count.
+    """
+    every_picture = config.model_copy(update={"train_subset": None, "validation_size": 0})
+    return narrowed(every_picture, "data", "shape", "speed")

@@ -1,0 +1,50 @@
+"""How much luck moves an accuracy, and where that is known from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from cnnlab.analysis.significance.seed_spread import SeedSpread, pooled, settings_of, spread_among
+from cnnlab.schema import TrainingConfig
+
+A, B = TrainingConfig(lr=0.1), TrainingConfig(lr=0.2)
+
+
+def repeats(config: TrainingConfig, *accuracies: float) -> list[tuple[TrainingConfig, float]]:
+    """Runs that differ by their seed alone."""
+    return [(config.model_copy(update={"seed": seed}), each) for seed, each in enumerate(accuracies)]
+
+
+def test_by_hand() -> None:
+    """50, 52 and 60, 61, 62: squares 2 + 2 of 3 degrees of freedom; a mean of its own for each group."""
+    spread = pooled([[0.50, 0.52], [0.60, 0.61, 0.62], [0.9]], "repeats")
+    assert spread == SeedSpread(pytest.approx((4 / 3) ** 0.5 / 100), 3, "repeats")
+    assert spread.margin() == pytest.approx(3.182 * spread.sd * 2**0.5, rel=1e-3)
+    assert spread.band(4) == pytest.approx(3.182 * spread.sd / 2, rel=1e-3)
+    assert pooled([[0.5], [0.6]], "repeats") is None
+
+
+def test_what_is_known_best_is_taken() -> None:
+    """Repeats of these settings, else of that kind, else an assumption; one or two degrees of freedom are too few."""
+    own, kind = repeats(A, 0.60, 0.61, 0.62, 0.63), repeats(A.model_copy(update={"lr": 0.3}), 0.5, 0.6, 0.7, 0.8)
+    assert spread_among([A, B], own + kind).source == "repeats"
+    assert spread_among([A, B], own).sd == pytest.approx(0.0129, abs=1e-4)
+    assert spread_among([B], own).source == "kind"
+    assert spread_among([A, B], kind).source == "kind"
+    assert spread_among([A, B], own[:3]).source == "assumed"
+    other = [(config.model_copy(update={"architecture": "ResNet"}), each) for config, each in kind]
+    assert spread_among([A, B], other).source == "assumed"
+    assert spread_among([A, B], []).margin() == pytest.approx(0.09, abs=1e-4)
+
+
+def test_repeats_are_the_same_but_for_the_seed() -> None:
+    """And for what is only measured besides."""
+    assert settings_of(A) == settings_of(A.model_copy(update={"seed": 7, "test_time_augmentation": "mirror"}))
+    assert settings_of(A) != settings_of(B)
+
+
+@given(some.floats(0, 0.05), some.floats(0, 1), some.integers(1, 10_000))
+def test_a_spread_is_no_less_than_the_pictures_give(sd: float, accuracy: float, n: int) -> None:
+    """Where all repeats learnt nothing, luck would look small."""
+    spread = SeedSpread(sd, 5, "kind").at_least(accuracy, n)
+    assert spread.sd == max(sd, (accuracy * (1 - accuracy) / n) ** 0.5)

@@ -1,0 +1,147 @@
+"""The sentences about which run is better, and what choosing the best epoch is worth."""
+
+import pytest
+
+from benchmarks.analysis.null_pairs import false_alarms
+from cnnlab.analysis.comparison import Contender, best_epoch, comparison
+from cnnlab.records import FullScores, Results
+from cnnlab.schema import TrainingConfig
+from tests.factories import full_scores, score
+
+
+def plain(sentence: str) -> str:
+    """With every kind of space as a space, so that the tests can be read."""
+    return " ".join(sentence.split())
+
+
+@pytest.mark.parametrize(
+    ("best", "final", "expected"),
+    [
+        (full_scores(0.7, 0.63, 0.64), full_scores(0.7, 0.63, 0.64), "is also the best"),
+        (full_scores(0.7, 0.66, 0.67, 4), full_scores(0.9, 0.61, 0.62), "gives 5.0 points more test accuracy."),
+        (full_scores(0.7, 0.621, 0.63, 4), full_scores(0.9, 0.616, 0.62), "within what chance explains"),
+        (full_scores(0.7, 0.63), full_scores(0.7, 0.63), "Without a validation set"),
+        (None, full_scores(0.9, 0.61, 0.62), "cannot be read any more"),
+    ],
+)
+def test_the_best_epoch_is_weighed_against_the_last(best: FullScores | None, final: FullScores, expected: str) -> None:
+    """Each way the best epoch can stand to the last has its own sentence."""
+    assert expected in plain(best_epoch(Results(final=final, best=best)))
+
+
+def test_equally_good_epochs_are_said_to_be_so() -> None:
+    """Not "0.0 points less"."""
+    best, final = full_scores(0.7, 0.63, 0.64, 4), full_scores(0.9, 0.63, 0.62)
+    said = plain(best_epoch(Results(final=final, best=best)))
+    assert said == (
+        "Epoch 4 is the best by validation (64.0 %, the last has 62.0 %); on the test set both are equally good."
+    )
+    almost = final.model_copy(update={"test": score(0.6304, n=10_000)})
+    assert "0.0 points" not in plain(best_epoch(Results(final=almost, best=best)))
+
+
+def contender(name: str, test: float, **settings: object) -> Contender:
+    """A run of CIFAR-10 with this test accuracy."""
+    return Contender(name, TrainingConfig.model_validate(settings), full_scores(0.7, test))
+
+
+def repeats(*accuracies: float, **settings: object) -> list[tuple[TrainingConfig, float]]:
+    """What a store knows of one setting with seeds 10, 11, …"""
+    given = {"lr": 0.5, **settings}
+    return [(TrainingConfig.model_validate(given | {"seed": 10 + n}), a) for n, a in enumerate(accuracies)]
+
+
+KNOWN = repeats(0.63, 0.634, 0.626, 0.64, 0.62)
+"""Repeats of other settings of the same kind: a standard deviation of 0.76 points."""
+
+
+def test_a_difference_that_another_seed_makes_is_too_close_to_call() -> None:
+    """0.76 points, 4 degrees of freedom: t is 2.776, and luck alone explains 2.776 × 0.76 × √2 = 3.0."""
+    said = plain(comparison([contender("A", 0.65, lr=0.1), contender("B", 0.63, lr=0.2)], KNOWN))
+    assert said == (
+        "A and B differ by 2.0 points on the 10 000 test pictures; another seed alone explains up to 3.0 points: "
+        "too close to call."
+    )
+
+
+def test_a_larger_one_names_the_better_run() -> None:
+    """The winner, its accuracy, and how far ahead it is, whatever the order given."""
+    runs = [contender("A", 0.60, lr=0.1), contender("B", 0.65, lr=0.2), contender("C", 0.55, lr=0.3)]
+    expected = (
+        "B is better than all others; A comes next: right on 65.0 % of the 10 000 test pictures, 5.0 points ahead; "
+        "another seed alone explains up to 3.0 points, as repeated runs show."
+    )
+    assert plain(comparison(runs, KNOWN)) == plain(comparison(runs[::-1], KNOWN)) == expected
+
+
+def test_repeats_of_another_kind_do_not_count() -> None:
+    """Another architecture, dataset, number of pictures or epochs: its spread says nothing of these."""
+    runs = [contender("A", 0.65, lr=0.1), contender("B", 0.63, lr=0.2)]
+    for other in ({"epochs": 1}, {"architecture": "ResNet"}, {"dataset": "shapes"}, {"train_subset": 100}):
+        said = plain(comparison(runs, repeats(0.63, 0.634, 0.626, 0.64, 0.62, **other)))
+        assert said == (
+            "A is right more often than B on these 10 000 test pictures: 65.0 % against 63.0 % (95 % interval of the "
+            "difference 0.7 points to 3.3 points). But another seed moves a run by about 1 point, a short one by more: "
+            "repeat both with other seeds to see which settings are better."
+        )
+
+
+def test_without_any_repeat_only_a_very_large_difference_counts() -> None:
+    """Where no run has been repeated: nine points."""
+    said = plain(comparison([contender("A", 0.70, lr=0.1), contender("B", 0.60, lr=0.2)], []))
+    assert said.startswith(
+        "A is better than B: right on 70.0 % of the 10 000 test pictures, 10.0 points ahead; no such"
+    )
+    said = plain(comparison([contender("A", 0.634, lr=0.1), contender("B", 0.630, lr=0.2)], []))
+    assert said == (
+        "A and B differ by 0.4 points on the 10 000 test pictures; so many pictures alone explain up to 1.3 points "
+        "(95 %): too close to call."
+    )
+    said = plain(comparison([contender("A", 0.63, lr=0.1), contender("B", 0.63, lr=0.2)], []))
+    assert said.startswith("A and B are equally good on the 10 000 test pictures; ")
+
+
+def test_runs_that_differ_by_their_seed_alone_are_never_ranked() -> None:
+    """However far apart; test-time augmentation is no difference either."""
+    runs = [contender("A", 0.7, seed=0), contender("B", 0.5, seed=1, test_time_augmentation="mirror")]
+    said = plain(comparison(runs, []))
+    assert "lie between 50.0 % and 70.0 % is luck, and none of them is better" in said
+    same = plain(comparison([contender("A", 0.7), contender("B", 0.7)], []))
+    assert same == "These runs have the same settings, and the same test accuracy: 70.0 %."
+
+
+def test_repeats_that_are_compared_count_by_their_mean() -> None:
+    """Four seeds each tell 2 points that a single run each does not."""
+    wobble = (-0.005, 0.005, -0.004, 0.004)
+    a, b = (
+        [contender(f"{name} {n}", level + off, lr=lr, seed=n) for n, off in enumerate(wobble)]
+        for name, level, lr in (("A", 0.65, 0.1), ("B", 0.63, 0.2))
+    )
+    known = [(run.config, run.scores.test.accuracy) for run in [*a, *b]]
+    assert "differ by 2.0 points" in plain(comparison([a[0], b[0]], known[:1] + KNOWN))
+    said = plain(comparison([*a, *b], known))
+    assert said.startswith("A 0 (mean of 4 seeds) is better than B 0 (mean of 4 seeds): right on 65.0 %")
+
+
+def test_runs_on_different_datasets_do_not_compare() -> None:
+    """Their accuracies are about different pictures; one run alone has nothing to compare."""
+    a, b = contender("A", 0.6), contender("B", 0.9, dataset="shapes")
+    assert "different pictures (CIFAR-10, shapes)" in comparison([a, b], [])
+    assert comparison([a], []) == ""
+
+
+@pytest.mark.parametrize("spread", [0.003, 0.006, 0.015])
+@pytest.mark.parametrize("repeated", ["themselves", "the kind", "nothing"])
+def test_runs_with_settings_that_do_not_matter_are_hardly_ever_ranked(spread: float, repeated: str) -> None:
+    """At most 5 of 100 pairs, whatever the store holds (the benchmark counts more)."""
+    assert false_alarms(repeated, spread, n=400) <= 0.05
+
+
+def test_a_run_stopped_within_an_epoch_is_no_last_epoch() -> None:
+    """Where it stands is weighed against the best epoch, and is not called one; before the first, there is none."""
+    here = full_scores(0.9, 0.60, 0.61, 4).model_copy(update={"step": 450})
+    found = best_epoch(Results(final=here, best=full_scores(0.7, 0.66, 0.67, 4)))
+    assert plain(found).startswith(
+        "Epoch 4 is the best by validation (67.0 %, the network at step 450, in epoch 5, has"
+    )
+    assert best_epoch(Results(final=here, best=here)).startswith("No epoch has ended")

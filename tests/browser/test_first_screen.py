@@ -1,0 +1,93 @@
+"""On a projector's 1280 × 720 the first screen shows what the page is for, without a scroll."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from cnnlab.runs import Run, Store
+from tests.browser.conftest import Server, free_port
+from tests.factories import insert_run
+
+WIDTH_PX, HEIGHT_PX = 1280, 720
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
+    """A dashboard with one finished run."""
+    server = Server(tmp_path_factory.mktemp("home"), free_port())
+    run = insert_run(Store(server.app_config), epochs=3, weights=True)
+    server.start()
+    yield server, run
+    server.stop()
+
+
+def opened(page: Page, url: str) -> None:
+    """Open a page and wait until it stands."""
+    page.set_viewport_size({"width": WIDTH_PX, "height": HEIGHT_PX})
+    page.goto(url)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def bottom(place: Locator) -> float:
+    """The lower edge of an element, from the top of the screen."""
+    expect(place).to_be_visible()
+    box = place.bounding_box()
+    assert box
+    return box["y"] + box["height"]
+
+
+def top(place: Locator) -> float:
+    """The upper edge of an element, from the top of the screen."""
+    expect(place).to_be_visible()
+    box = place.bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_title_sentence_and_chooser_are_short(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """They took 190 px; what follows begins above 100 px, and the bar is one line."""
+    server, run = dashboard
+    opened(page, f"{server.url}/kernels?run={run.id}")
+    assert top(page.locator(".st-key-frame_bar")) < 100
+    assert bottom(page.locator(".st-key-frame_bar")) < 200
+
+
+def test_whole_feature_maps_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """A whole row of them, whose labels may be below."""
+    server, run = dashboard
+    opened(page, f"{server.url}/feature_maps?run={run.id}")
+    maps = page.locator(".st-key-room_captioned_maps canvas")
+    chosen = page.locator(".st-key-room_captioned_maps .chosen")
+    assert top(maps) < HEIGHT_PX - 100
+    assert bottom(chosen) <= HEIGHT_PX
+
+
+def test_the_class_activation_map_is_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """At least begun: the picture with what speaks for the class."""
+    server, run = dashboard
+    opened(page, f"{server.url}/feature_maps?run={run.id}&view=grad_cam")
+    assert top(page.locator("[class*=st-key-room_] canvas").nth(1)) < HEIGHT_PX - 100
+
+
+def test_kernels_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """A whole row of the grid."""
+    server, run = dashboard
+    opened(page, f"{server.url}/kernels?run={run.id}")
+    assert bottom(page.locator("[class*=st-key-room_] .chosen").first) <= HEIGHT_PX
+
+
+def test_both_charts_of_a_run_are_whole(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """With their axes and legends."""
+    server, run = dashboard
+    opened(page, f"{server.url}/train?run={run.id}")
+    charts = page.locator(".st-key-room_curves .u-wrap")
+    expect(charts).to_have_count(2)
+    assert max(bottom(chart) for chart in charts.all()) <= HEIGHT_PX
+
+
+def test_the_form_and_its_button_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """The four choices, the folded groups and Train."""
+    opened(page, f"{dashboard[0].url}/train")
+    assert bottom(page.get_by_role("button", name="Train", exact=True)) <= HEIGHT_PX
