@@ -203,6 +203,10 @@ class Results(Record):
     """At the epoch of the highest validation accuracy (the earliest of equals); without validation, the last.
     None where that epoch's weights cannot be read any more."""
     usage: Usage | None = None
+    dead_units: dict[str, tuple[int, int]] = {}
+    """For each ReLU by its name: units that answer none of a sample of pictures, and all its units; empty where nobody
+    looked.
+    """
 
 
 class Preflight(Record):

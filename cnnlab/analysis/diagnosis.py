@@ -22,6 +22,9 @@ LARGE_GAP = 0.05
 """A gap (0 to 1) that lies above this with its whole interval is large; one whose interval reaches farther than this to
 either side tells nothing."""
 
+MOSTLY_DEAD = 0.9
+"""Share of the units of one layer that answer no picture from which on nothing passes the layer any more."""
+
 LEARNT = 1.25
 """Accuracy, in multiples of the chance level, below which a network has learnt next to nothing. A network that always
 gives the same answer is right a little more often than the chance level where its class happens to be frequent."""
@@ -69,6 +72,12 @@ class Evidence:
         if self.results:
             return gap_of(self.results.final)
         return gap_after(self.epochs[-1]) if self.epochs else None
+
+    @property
+    def dead_layer(self) -> tuple[str, int, int] | None:
+        """Return the first layer of which nearly all units are dead, with their number and that of all; None without."""
+        counted = self.results.dead_units.items() if self.results else ()
+        return next(((name, dead, n) for name, (dead, n) in counted if dead >= MOSTLY_DEAD * n), None)
 
 
 def evidence_of(

@@ -31,10 +31,13 @@ def _nothing_learnt(name: str, found: Diagnosis, evidence: Evidence) -> str:
     gap = _gap(found)
     so_far = " so far" if evidence.status.active else ""
     guessing = percent(1 / evidence.num_classes) if evidence.num_classes else "as much"
+    why = "Most often the learning rate is too large or too small."
+    if dead := evidence.dead_layer:
+        layer, units, all_units = dead
+        why = f"Of the {count(all_units)} units of {layer}, {count(units)} answer no picture any more (dead units). {SMALLER}"
     return (
         f"{name} has learnt next to nothing{so_far}: {percent(gap.train.accuracy)} right on {gap.train_set} and "
-        f"{percent(gap.other.accuracy)} on {gap.other_set}, where guessing gives {guessing}. Most often the learning rate "
-        "is too large or too small."
+        f"{percent(gap.other.accuracy)} on {gap.other_set}, where guessing gives {guessing}. {why}"
     )
 
 

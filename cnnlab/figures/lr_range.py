@@ -13,6 +13,9 @@ from cnnlab.records import LrRange
 HEADROOM = 0.25
 """Shown above the loss at the start, as a share of the distance from there to the lowest: the blow-up is cut off."""
 
+MARGIN = 0.1
+"""Room on either side of the rates, in powers of ten."""
+
 
 def lr_range_figure(test: LrRange, *, height_px: int = 300) -> go.Figure:
     """Draw each short test's losses (faint dots), their smoothed mean (line), the band of rates that the tests point to
@@ -30,6 +33,8 @@ def lr_range_figure(test: LrRange, *, height_px: int = 300) -> go.Figure:
     figure.update_xaxes(
         title_text="learning rate (log scale)", type="log", exponentformat="power", dtick=1, tickfont={"size": 12}
     )
+    if test.lr:  # the words of the band would widen it
+        figure.update_xaxes(range=[log10(test.lr[0]) - MARGIN, log10(test.lr[-1]) + MARGIN])
     figure.update_yaxes(title_text="loss in training mode", range=_shown(test))
     return figure
 
@@ -50,7 +55,7 @@ def _mark(figure: go.Figure, band: tuple[float, float], middle: float) -> None:
     low, high = band
     figure.add_vrect(x0=low, x1=high, fillcolor=TEST, opacity=0.18, line_width=0)
     figure.add_vline(x=middle, line={"color": TEST, "width": 2, "dash": "dash"})
-    words = f"in this band, {low:g} to {high:g}: middle {middle:g} " if low < high else f"all point to {middle:g} "
+    words = f"in this band: {low:g} to {high:g} " if low < high else f"all point to {middle:g} "
     figure.add_annotation(
         x=log10(low),  # on a log axis Plotly wants an annotation's place as an exponent, a line's as it is
         y=1.0,

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
-from cnnlab.analysis.significance.seed_spread import SeedSpread
+from cnnlab.analysis.significance.seed_spread import NO_SETTING, SeedSpread
 from cnnlab.figures.style import DASH, PERCENT_TICKS, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION, plain
 from cnnlab.formatting import NARROW, percent
 from cnnlab.schema import Setting
@@ -31,8 +31,9 @@ def over_setting(
     """Draw the accuracy over the values of one setting: a mark a run, for train and for the judging set.
 
     `joined`: a line through the means of the runs that share a value (a dash, where the values are words). Not for
-    random draws, where each value is another and a line would follow the noise of the other settings. `spread`: what
-    luck does to a run; the means on the judging set then have bars, their 95 % intervals, where runs share a value.
+    random draws, where each value is another and a line would follow the noise of the other settings; nor over seeds.
+    `spread`: what luck does to a run; the means on the judging set then have bars, their 95 % intervals, where runs
+    share a value.
     """
     figure = go.Figure()
     values = ordered({each.value(axis) for each in outcomes}, axis)
@@ -40,7 +41,7 @@ def over_setting(
     for set_name in ("train", judged_by):
         runs = [(places[each.value(axis)], each) for each in outcomes]
         figure.add_trace(_marks(runs, set_name, judged_by, axis))
-        if joined and len(values) > 1:
+        if joined and len(values) > 1 and axis.name not in NO_SETTING:
             figure.add_trace(_line(outcomes, places, set_name, axis, spread if set_name == judged_by else None))
     figure.update_layout(template=TEMPLATE, height=340, hovermode="closest")
     figure.update_yaxes(title_text="accuracy, evaluation mode", tickformat=PERCENT_TICKS)

@@ -6,10 +6,10 @@ import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.own.drawer import framed
 from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.own_picture.drawer import framed
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale
 from cnnlab.dashboard.widgets.markdown import escape
@@ -19,6 +19,7 @@ from cnnlab.figures.class_probabilities import probability_bars
 from cnnlab.formatting import MINUS, percent
 from cnnlab.inspection import feature_maps
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
+from cnnlab.runs import Run
 
 Floats = npt.NDArray[np.float32]
 
@@ -137,6 +138,11 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     else:
         truth = f":red[:material/cancel: Wrong: it is {escape(info.classes[picture.label])}.]"
     st.markdown(f"{when} {sure}. {truth}")
+    if computed_shorter(selection.run):
+        st.caption(
+            "Trained and scored in bfloat16, numbers of about three digits; this page computes in float32. Where two classes "
+            "are close, the scores may count another answer."
+        )
 
 
 def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -> None:
@@ -149,6 +155,12 @@ def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -
         config={"displayModeBar": False},
         alt=f"Probability of each class; the highest is {info.classes[said]}",
     )
+
+
+def computed_shorter(run: Run) -> bool:
+    """Return whether the run's scores were computed with fewer digits than this page's numbers."""
+    plan = run.environment.get("plan")
+    return isinstance(plan, dict) and plan.get("precision") == "bfloat16"
 
 
 def title(layer: LayerMaps) -> str:

@@ -6,11 +6,16 @@ from statistics import median
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
+from cnnlab.data.tensors import to_network
+from cnnlab.inspection.dead_units import dead_units
 from cnnlab.records import EpochRecord, FullScores, Results, Usage
 from cnnlab.runs import Store
 from cnnlab.runs.run import Run
 from cnnlab.training import Fit, full_scores
 from cnnlab.training.autotune.memory import peak_bytes
+
+LOOKED_AT = 100
+"""Pictures by which a unit shows whether it is dead: their feature maps are in memory all at once."""
 
 
 def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Results:
@@ -21,6 +26,7 @@ def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Result
     """
     place, best_epoch = training.place, store.get(run.id).best_epoch
     final = _scores(place.epoch, training)
+    dead = _dead_units(training)
     if place.step_in_epoch:
         final = final.model_copy(update={"step": place.step})
     here = best_epoch == place.epoch and not place.step_in_epoch
@@ -28,7 +34,12 @@ def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Result
         best: FullScores | None = final
     else:
         best = _scores_of(best_epoch, store, run, training, remarks)
-    return Results(final=final, best=best, usage=_usage(store.epochs(run.id), training))
+    return Results(final=final, best=best, usage=_usage(store.epochs(run.id), training), dead_units=dead)
+
+
+def _dead_units(training: Fit) -> dict[str, tuple[int, int]]:
+    data = training.data
+    return dead_units(training.model, to_network(data.train_sample.images[:LOOKED_AT], data.mean, data.std))
 
 
 def _usage(epochs: Sequence[EpochRecord], training: Fit) -> Usage | None:

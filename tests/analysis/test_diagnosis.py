@@ -160,6 +160,18 @@ def test_a_network_that_learnt_nothing_is_no_healthy_one(status: RunStatus) -> N
     assert "where guessing gives 10.0 %" in said(epochs, scores, status=status)
 
 
+def test_dead_units_are_named_as_the_cause() -> None:
+    """Where nearly all units of a layer answer nothing, that is why it learns nothing."""
+    scores = full_scores(0.1, 0.1, 0.1)
+    dead = results(scores).model_copy(update={"dead_units": {"base.relu1": (3, 32), "head.relu1": (64, 64)}})
+    epochs = curve(10, lambda e: (0.1, 2.303), lambda e: (0.1, 2.303))
+    sentence = plain(verdict("A", Evidence(RunStatus.FINISHED, epochs, dead, num_classes=10)))
+    assert sentence.endswith(
+        "Of the 64 units of head.relu1, 64 answer no picture any more (dead units). Try a smaller learning rate."
+    )
+    assert "dead" not in said(epochs, scores)
+
+
 def test_chance_is_that_of_the_dataset() -> None:
     """11 % is much for a hundred classes, and nothing for ten; of an unknown dataset nobody says so."""
     epochs = curve(10, lambda e: (0.11, 4.0), lambda e: (0.108, 4.0))

@@ -1,4 +1,4 @@
-"""Forty hostile pictures, written by code: what each is, and what must become of it."""
+"""Hostile pictures, forty and those of other kinds, written by code: what each is, and what must become of it."""
 
 import io
 import struct
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 ORIENTATION = 0x0112
@@ -139,6 +140,33 @@ def forty() -> list[Hostile]:
     found += [Hostile(name, encode(QUARTERS), shown=QUARTERS, file_name=given) for name, given in NAMES.items()]
     assert len(found) == len({each.name for each in found}) == 40
     return found
+
+
+def other_kinds() -> list[Hostile]:
+    """Malicious files of the kinds beside PNG and JPEG."""
+    gif, bmp, tiff, webp = (encode(QUARTERS, kind) for kind in ("GIF", "BMP", "TIFF", "WEBP"))
+    pillow_heif.register_heif_opener()
+    heic = encode(QUARTERS, "HEIF")
+    frames = [Image.new("RGB", (48, 32), (n, n, n)) for n in range(200)]
+    moving = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    canvas = struct.pack("<I", 10) + bytes(4) + (16_382).to_bytes(3, "little") * 2
+    itself = struct.pack("<2sHIH", b"II", 42, 8, 0) + struct.pack("<I", 8)
+    many = struct.pack("<2sHIH", b"II", 42, 8, 65_535) + struct.pack("<HHII", 270, 2, 2**31 - 1, 8) * 65_535
+    return [
+        Hostile("a GIF of 65,535 squared", gif[:6] + b"\xff" * 4 + gif[10:], LARGE),
+        Hostile("a WebP of 16,383 squared", b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + canvas, DAMAGED),
+        Hostile("a BMP of two thousand million", bmp[:18] + struct.pack("<ii", 2**31 - 1, 2**31 - 1) + bmp[26:], LARGE),
+        Hostile("a BMP without its pixels", bmp[:18] + struct.pack("<ii", 7_000, 7_000) + bmp[26:60], DAMAGED),
+        Hostile("a TIFF that goes in circles", itself, DAMAGED),
+        Hostile("a TIFF of 65,535 long tags", many, DAMAGED),
+        Hostile("half a TIFF", tiff[:100], DAMAGED),
+        Hostile("half a WebP", webp[: len(webp) // 2], DAMAGED),
+        Hostile("half a GIF", gif[: len(gif) // 2]),  # what is there of it, or damaged
+        Hostile("half a HEIC", heic[: len(heic) // 2], DAMAGED),
+        Hostile("a HEIC of boxes alone", heic[:24] + b"\xff" * 2_000, DAMAGED),
+        Hostile("a GIF of 200 frames", moving, shown=np.zeros((32, 48, 3))),
+        Hostile("a large picture, 64 bits a pixel", bomb(7_200, 16, 6, 64)),  # shown, or too long or too large to read
+    ]
 
 
 def _bombs() -> Iterator[Hostile]:

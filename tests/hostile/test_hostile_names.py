@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare import table
-from cnnlab.dashboard.inspect.own import keep
+from cnnlab.dashboard.own_picture import keep
 from cnnlab.dashboard.widgets import columns
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.exports import csv as csv_export

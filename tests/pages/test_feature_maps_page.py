@@ -152,13 +152,15 @@ def test_the_three_scales(
         ("network", max(float(np.abs(one.maps).max()) for one in everything)),
     ):
         app.segmented_control(key="map_scope").set_value(scope).run()
-        assert drawn["maps"]["limits"] == (-size if signed else 0.0, size)
-        assert f"One for the {scope}" in words(app)
+        both_ways = signed or scope == "network"
+        assert drawn["maps"]["limits"] == (-size if both_ways else 0.0, size)
+        assert drawn["maps"]["palette"] == ("diverging" if both_ways else "viridis")
+        assert {"layer": f"All maps of {layer} share", "network": "All layers share"}[scope] in words(app)
         assert f"{size:.3g}" in words(app)
     app.segmented_control(key="map_scope").set_value("map").run()
     sizes = np.abs(maps).max(axis=(1, 2))
     np.testing.assert_allclose(drawn["maps"]["limits"][:, 1], np.where(sizes > 0, sizes, 1.0))
-    assert "Each map its own" in words(app)
+    assert "Each map has a colour scale of its own" in words(app)
 
 
 def test_choosing_a_test_picture(open_page: OpenPage, app_config: AppConfig, run: Run, drawn: Drawn) -> None:
@@ -403,3 +405,14 @@ def test_every_layer_of_the_larger_networks(
         assert not app.exception
         assert app.query_params["layer"] == label
         assert np.isfinite(drawn["maps"]["values"]).all()
+
+
+def test_scores_in_fewer_digits_are_said(run: Run) -> None:
+    """A run that was computed in bfloat16 beside maps in float32; a run of which nothing is known says nothing."""
+    for environment, said in (
+        ({"plan": {"precision": "bfloat16"}}, True),
+        ({"plan": {"precision": "float32"}}, False),
+        ({"plan": "nonsense"}, False),
+        ({}, False),
+    ):
+        assert feature_maps.computed_shorter(replace(run, environment=environment)) is said

@@ -122,7 +122,7 @@ def test_seeds_alone_are_luck_and_no_choice(open_page: OpenPage, store: Store) -
     """Their mean and its band; none is named."""
     sweep(store, "A", [0.60, 0.62, 0.64], *({"seed": seed} for seed in range(3)))
     said = plain(open_page("compare", sweep="A"))
-    assert "Mean of 3 seeds: validation 62.0 % ± 5.0 points" in said
+    assert "Nothing but the seed varies: validation 62.0 % ± 5.0 points (mean of 3 seeds and its 95 % interval)" in said
     assert "none of them is better than another" in said
     assert "How much is luck?" in said
     assert "Best" not in said

@@ -10,7 +10,7 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
 from cnnlab.analysis.significance.effects import Effect, Verdict
 from cnnlab.analysis.significance.seed_spread import SeedSpread, Source, pooled
-from cnnlab.formatting import NARROW, count, percent, points
+from cnnlab.formatting import NARROW, count, percent, percent_range, points
 from cnnlab.schema import Setting
 from cnnlab.sweeps import value_words
 
@@ -58,13 +58,14 @@ def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
         judged = group[0].judged
         return (
             f"{judged_by} {percent(judged.accuracy)}".capitalize(),
-            f"after epoch {group[0].epoch} (95{NARROW}% interval {between(*interval95(judged.accuracy, judged.n))} "
+            f"after epoch {group[0].epoch} (95{NARROW}% interval {percent_range(*interval95(judged.accuracy, judged.n))} "
             f"of {count(judged.n)} pictures).",
         )
     return (
-        f"Mean of {len(group)} seeds: {judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))}",
-        f"(95{NARROW}% interval of the mean). Nothing but the seed varies: that these runs lie {between(*ends(levels))} "
-        f"is luck, and none of them is better than another. Standard deviation: {points(spread.sd)}.",
+        "Nothing but the seed varies",
+        f"{judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))} (mean of {len(group)} seeds and its "
+        f"95{NARROW}% interval). That the runs lie between {percent(min(levels))} and {percent(max(levels))} is luck, and "
+        f"none of them is better than another. The standard deviation is {points(spread.sd)}.",
     )
 
 
@@ -73,6 +74,8 @@ def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sent
     first, second, *_ = found.ranking
     reached = f"{judged_by} {percent(accuracy(first))}"
     luck = f"luck alone explains up to {points(found.luck)}"
+    if found.spread.source == "assumed":
+        luck = f"as nothing was repeated, luck is assumed to explain up to {points(found.luck)}"
     if found.best:
         several = f" ± {points(found.spread.band(len(first)))} (mean of {len(first)} seeds)" if len(first) > 1 else ""
         ahead = f"{points(found.lead)} ahead of {named(second, settings)}; {luck}."
@@ -108,16 +111,6 @@ def plain(sentence: Sentence) -> str:
     """Write a sentence without stress."""
     head, rest = sentence
     return f"{head}: {rest}"
-
-
-def between(low: float, high: float) -> str:
-    """Write two accuracies on one line, without a break at the dash."""
-    return f"{percent(low)}\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}{percent(high)}"
-
-
-def ends(levels: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and the highest of several accuracies."""
-    return min(levels), max(levels)
 
 
 def _effect(effect: Effect, judged_by: Judge) -> Sentence:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from cnnlab.dashboard.inspect.own import drawer, edit, keep
-from cnnlab.dashboard.inspect.own.edit import Own
 from cnnlab.dashboard.inspect.selection import complain, set_widget
+from cnnlab.dashboard.own_picture import drawer, edit, keep
+from cnnlab.dashboard.own_picture.edit import Own
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets.color_scales import short

@@ -175,9 +175,9 @@ def _links(rated: Rated, marked: Sequence[Run]) -> None:
     shown = list(marked) or [run for run, each in rated if each][:BEST]
     if not shown:
         return
-    which = f"{len(shown)} marked" if marked else f"{len(shown)} best" if len(shown) > 1 else "best"
+    which = f"{len(shown)} marked" if marked else f"{len(shown)} highest" if len(shown) > 1 else "highest"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        query_params.link(navigation.train(), "Open the first" if marked else "Open the best", run=shown[0].id)
+        query_params.link(navigation.train(), "Open the first" if marked else "Open the highest", run=shown[0].id)
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=shown[0].id)
         curves = f"Curves of the {which}"
         if st.button(curves, key="sweep_curves", icon=":material/stacked_line_chart:", type="tertiary"):

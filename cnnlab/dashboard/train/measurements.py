@@ -123,10 +123,11 @@ def _lr_range(answer: LrRange) -> None:
     with st.container(border=True):
         if answer.lr:
             st.plotly_chart(lr_range_figure(answer), key="lr_range", config={"displayModeBar": False})
+            where = ": in the shaded band." if answer.band else "."
             st.caption(
                 "Each step was taken with a larger learning rate: on the left too small to learn, in the middle the loss "
                 "falls, on the right steps are too large and it blows up. A good rate lies where it falls, well before "
-                "the turn: in the shaded band."
+                f"the turn{where}"
             )
         st.markdown(escape(answer.reason))
         if answer.suggestion is not None:

@@ -36,6 +36,24 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     _totals(rows, config, info, runs)
     measurements.show(sound, runs)
     _table(rows)
+    if beyond := beyond_the_edge(rows, info.size_px):
+        st.caption(beyond)
+
+
+def beyond_the_edge(rows: Sequence[LayerRow], size_px: int) -> str:
+    """Return the sentence for layers whose receptive field is larger than the picture; empty where there are none."""
+    wide = [
+        row.label
+        for row in rows
+        if not isinstance(row.receptive_field_px, Sees) and max(row.receptive_field_px) > size_px
+    ]
+    if not wide:
+        return ""
+    which = f"The layer {wide[0]} sees" if len(wide) == 1 else f"The layers from {wide[0]} on see"
+    return escape(
+        f"{which} more than the {size_px}×{size_px} pixels of a picture: beyond its edge lies padding, zeros that the "
+        "convolutions put around it."
+    )
 
 
 def layers(config: TrainingConfig) -> list[LayerRow]:

@@ -54,10 +54,11 @@ def kernel_scale(kernels: Floats, scope: str, layer: str) -> Scale:
 
 
 def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
-    """Return the scale of feature maps: symmetric about zero where the layer has negative values; else from zero to the
-    largest.
+    """Return the scale of feature maps: symmetric about zero where there are negative values; else from zero to the
+    largest. The scale of the network has one palette for all its layers, or their colours could not be compared.
     """
-    signed = bool((layer.maps < 0).any())
+    shown = [one.maps for one in everything.layers] if scope == "network" else [layer.maps]
+    signed = any(bool((maps < 0).any()) for maps in shown)
     palette: Palette = "diverging" if signed else "viridis"
 
     def limits_of(values: Sequence[Floats]) -> tuple[float, float]:
@@ -72,12 +73,11 @@ def map_scale(layer: LayerMaps, everything: FeatureMaps, scope: str) -> Scale:
             "maps is not the same number."
         )
         return Scale(limits, palette, words)
+    low, high = limits_of(shown)
     if scope == "network":
-        low, high = limits_of([one.maps for one in everything.layers])
         words = "All layers share one colour scale"
-        end = "the largest value in any layer."
+        end = "the largest value in any layer. The same colour is the same number in every layer."
     else:
-        low, high = limits_of([layer.maps])
         words = f"All maps of {layer.label} share one colour scale"
         end = "its largest value. The same colour is the same number in every map."
     return Scale((low, high), palette, f"{words}, from {short(low)} to {short(high)}: {end}")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect.epochs import next_epoch
-from cnnlab.dashboard.inspect.own import edit, keep
+from cnnlab.dashboard.own_picture import edit, keep
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
 from cnnlab.data.images import PictureError, decode
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
@@ -76,7 +76,11 @@ def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, 
     nothing = np.zeros(1, np.float32)
     seen = FeatureMaps(nothing, (shown, layer("relu1", others)), nothing, nothing.astype(np.float64))
     scale = map_scale(shown, seen, scope)
-    assert scale.palette == ("diverging" if (mine < 0).any() else "viridis")
+    signed = (mine < 0).any() or (scope == "network" and (others < 0).any())
+    assert scale.palette == ("diverging" if signed else "viridis")
+    if scope == "network":  # colours of two layers are compared on one palette, from one end to one end
+        other = map_scale(seen.layers[1], seen, scope)
+        assert (other.palette, other.limits) == (scale.palette, scale.limits)
     for index, one in enumerate(mine):
         low, high = scale.of_tile(index)
         assert low == (-high if scale.palette == "diverging" else 0)
@@ -88,7 +92,8 @@ def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, 
 def test_the_sentence_has_the_numbers() -> None:
     """What is said of the scale is what the scale is."""
     kernels = np.array([0.5, -0.25], np.float32).reshape(2, 1, 1, 1)
-    assert "−0.5 to 0.5, the largest weight of conv1" in kernel_scale(kernels, "layer", "conv1").sentence
+    shared = kernel_scale(kernels, "layer", "conv1").sentence
+    assert "All kernels of conv1 share one colour scale, from −0.5 to 0.5, its largest weight" in shared
     assert "0.25 to 0.5" in kernel_scale(kernels, "kernel", "conv1").sentence
     assert short(-0.123456) == "−0.123"
 

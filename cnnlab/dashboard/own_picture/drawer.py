@@ -5,9 +5,9 @@ import numpy.typing as npt
 import streamlit as st
 
 from cnnlab import logs
-from cnnlab.dashboard.inspect.own import keep
-from cnnlab.dashboard.inspect.own.edit import Own
 from cnnlab.dashboard.inspect.selection import set_widget
+from cnnlab.dashboard.own_picture import keep
+from cnnlab.dashboard.own_picture.edit import Own
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets.markdown import escape
