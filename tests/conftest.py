@@ -2,9 +2,11 @@
 
 import os
 import resource
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import torch
 from hypothesis import HealthCheck
@@ -15,6 +17,7 @@ from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data
 from cnnlab.data_folders import DataFolders
 from cnnlab.runs import Store
+from tests import postgresql as postgresql_server
 from tests.factories import random_data
 from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
 
@@ -32,21 +35,46 @@ hypothesis_settings.load_profile("cnnlab")
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """With CNNLAB_NO_SKIPS, as in continuous integration, no browser test and no test on the real CIFAR-10 is skipped."""
+    """With CNNLAB_NO_SKIPS, as in continuous integration, none on a browser, the real CIFAR-10 or PostgreSQL is skipped."""
     report = (yield).get_result()
     if not (report.skipped and os.environ.get("CNNLAB_NO_SKIPS")):
         return
     reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
-    if item.get_closest_marker("browser") or "CIFAR-10 is not under" in reason:
+    if item.get_closest_marker("browser") or "CIFAR-10 is not under" in reason or "PostgreSQL is not" in reason:
         report.outcome, report.longrepr = "failed", f"{item.nodeid} may not be skipped here: {reason}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--postgresql`: stores of the tests are on a PostgreSQL server instead of in files."""
+    parser.addoption("--postgresql", action="store_true", help="keep the runs of tests on a PostgreSQL server")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server; skips, with the reason, where none is installed."""
+    if (programs := postgresql_server.programs()) is None:
+        pytest.skip("PostgreSQL is not installed here (Debian: apt-get install postgresql)")
+    with postgresql_server.server(programs) as url:
+        yield url
+
+
 @pytest.fixture
-def app_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppConfig:
+def on_postgresql(postgresql: str) -> str:
+    """The URL of an empty store on the server: a schema of its own."""
+    schema = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return f"{postgresql}&options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture
+def app_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AppConfig:
     """Settings of an empty home. The data folder stays the machine's own, so that nothing is converted twice."""
     data = AppConfig().data.published
     for name in ("DATABASE_URL", "RUNS_DIR"):
         monkeypatch.delenv(f"CNNLAB_{name}", raising=False)
+    if request.config.getoption("--postgresql"):
+        monkeypatch.setenv("CNNLAB_DATABASE_URL", request.getfixturevalue("on_postgresql"))
     monkeypatch.setenv("CNNLAB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
     return AppConfig()

@@ -146,7 +146,7 @@ def test_a_misspelt_one_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     ("name", "value", "said"),
     [
         ("CNNLAB_SLOTS", "abc", "CNNLAB_SLOTS cannot be 'abc'"),
-        ("CNNLAB_DATABASE_URL", "postgresql://localhost:abc/x", "CNNLAB_DATABASE_URL is not"),
+        ("CNNLAB_DATABASE_URL", "postgresql://localhost:abc/x", "CNNLAB_DATABASE_URL cannot be read"),
         ("CNNLAB_HOME", "/dev/null/x", "/dev/null/x cannot be used"),
     ],
 )

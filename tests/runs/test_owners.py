@@ -91,6 +91,7 @@ def test_every_way_into_the_store_is_known_here() -> None:
     assert methods == set(BY_PEOPLE) | MAKING | BY_PROCESSES | set(READING) | BUILDING
 
 
+@pytest.mark.sqlite  # it compares the file
 @pytest.mark.parametrize("status", RunStatus)
 def test_a_stranger_changes_nothing(store: Store, make_run: MakeRun, status: RunStatus) -> None:
     """By no way: refused with a sentence that names whose it is, and not a byte of the store is another."""

@@ -1,7 +1,7 @@
-"""This module opens one database connection a transaction, to SQLite or to whatever the URL names.
+"""This module opens one database connection a transaction, to a SQLite file or a PostgreSQL server.
 
-SQLite runs with journal DELETE and synchronous FULL. Every fault leaves this module as a StoreError, whose text is a
-sentence for people.
+SQLite runs with journal DELETE and synchronous FULL. PostgreSQL is used the same way: one writer at a time, and whoever
+reads sees one state. Every fault leaves this module as a StoreError, whose text is a sentence for people.
 """
 
 import sqlite3
@@ -11,14 +11,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound
 
 from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.runs.store.tables import SCHEMA_VERSION, metadata
 
 BUSY_TIMEOUT_S = 5.0
+KINDS = ("sqlite", "postgresql", "postgresql+psycopg")
+WRITER = 0x636E6E6C6162
+"""Name of PostgreSQL's advisory lock that a writer holds."""
 
 
 class DamagedError(Exception):
@@ -40,9 +43,17 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._engine = _engine(url)
-        except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-            raise StoreError(f"CNNLAB_DATABASE_URL is not a database that can be used here: {error}") from error
+        except (ArgumentError, ValueError) as error:
+            raise StoreError("CNNLAB_DATABASE_URL cannot be read as the address of a database.") from error
+        except ImportError as error:
+            raise StoreError(
+                "CNNLAB_DATABASE_URL names PostgreSQL, whose driver is not installed here. Install it: "
+                "pip install -r requirements-postgresql.txt"
+            ) from error
         self._sqlite = self._engine.dialect.name == "sqlite"
+        self._snapshots = self._engine
+        if not self._sqlite:
+            self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
         path = self._engine.url.database
         self._file = Path(path) if self._sqlite and path else None
         if self._sqlite and self._file in (None, Path(":memory:")):
@@ -57,23 +68,27 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one consistent state of the database. Raises StoreError."""
-        with self._transaction("BEGIN") as connection:
+        with self._transaction("BEGIN", self._snapshots) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write, committed at the end, undone by an exception. Raises StoreError."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction("BEGIN IMMEDIATE", self._engine) as connection:
+            if not self._sqlite:
+                _become_the_writer(connection)
             yield connection
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _transaction(self, begin: str, engine: Engine) -> Iterator[Connection]:
         try:
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._engine.begin() as connection:
-                self._prepare(connection)
+            elif not self._prepared:
+                self._make_tables()
+            with engine.begin() as connection:
                 if self._sqlite:
+                    self._prepare(connection)
                     connection.exec_driver_sql(begin)
                     self._refuse_cut(connection)
                 yield connection
@@ -97,17 +112,20 @@ class Database:
         if self._file and self._file.stat().st_size < pages * size:
             raise DamagedError
 
-    def _prepare(self, connection: Connection) -> None:
-        """Make the tables where there are none, or add what old tables lack.
+    def _make_tables(self) -> None:
+        """Make the tables on a server where there are none, or add what old tables lack."""
+        with self._engine.begin() as connection:
+            _become_the_writer(connection)  # of several processes that start together, one makes them
+            metadata.create_all(connection)
+            migrate(connection)
+        self._prepared = True
 
-        SQLite is asked each time: its file may be moved away any day.
+    def _prepare(self, connection: Connection) -> None:
+        """Make the tables in a file where there are none, or add what old tables lack.
+
+        It is asked each time: the file may be moved away any day.
         """
-        if not self._sqlite:
-            if not self._prepared:
-                metadata.create_all(connection)
-                migrate(connection)
-                self._prepared = True
-        elif _version(connection) != SCHEMA_VERSION:
+        if _version(connection) != SCHEMA_VERSION:
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one migrates
             if (version := _version(connection)) > SCHEMA_VERSION:
@@ -139,13 +157,14 @@ class Database:
 
     def _error(self, fault: str) -> StoreError:
         """`fault`: what the database itself said, whose words are all that tells one fault from another."""
-        for words, kind, sentence in _FAULTS:
+        for words, kind, sentence in _FAULTS if self._sqlite else _SERVER_FAULTS:
             if any(word in fault for word in words):
                 return kind(sentence.format(place=self.place))
-        return StoreError(f"The run store {self.place} cannot be used: {fault}.")
+        return StoreError(f"The run store {self.place} cannot be used: {' '.join(fault.split()).rstrip('.')}.")
 
 
-_FAULTS: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
+_Faults = tuple[tuple[tuple[str, ...], type[StoreError], str], ...]
+_FAULTS: _Faults = (
     (
         ("not a database", "malformed", "no such table", "no such column"),
         DamagedStoreError,
@@ -171,6 +190,52 @@ _FAULTS: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
 )
 
 
+_SERVER_FAULTS: _Faults = (
+    (
+        ("malformed",),
+        DamagedStoreError,
+        "The run store {place} holds what no cnnlab has put there. Ask whoever keeps the database. The checkpoints of its "
+        "runs stay where they are.",
+    ),
+    (
+        ("FATAL:  database",),
+        StoreError,
+        "There is no such database on the server of {place}. Make it with createdb, or correct CNNLAB_DATABASE_URL.",
+    ),
+    (
+        ("password", "authentication", "FATAL:  role", "pg_hba.conf"),
+        StoreError,
+        "The server of {place} does not let cnnlab in. Check the name and the password in CNNLAB_DATABASE_URL.",
+    ),
+    (
+        ("permission denied",),
+        StoreError,
+        "The user of {place} may not make or change tables there. Make this user the owner of the database.",
+    ),
+    (
+        ("lock timeout", "too many", "connection slots"),
+        StoreError,
+        "The run store {place} is busy: too many use it, or another process has been writing for seconds. Try again.",
+    ),
+    (
+        ("No space left", "could not extend", "could not write"),
+        StoreError,
+        "The disk of the run store {place} is full or failing. Free some space and try again.",
+    ),
+    (
+        ("connection", "resolve", "terminating", "shutting down", "starting up"),
+        StoreError,
+        "No PostgreSQL server answers at {place}. Start it, or correct CNNLAB_DATABASE_URL.",
+    ),
+)
+
+
+def _become_the_writer(connection: Connection) -> None:
+    """Wait until nobody else writes to the server, as SQLite's BEGIN IMMEDIATE does; the end of the transaction lets go."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * BUSY_TIMEOUT_S)}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
+
+
 def _version(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
@@ -178,8 +243,14 @@ def _version(connection: Connection) -> int:
 @lru_cache(maxsize=32)
 def _engine(url: str) -> Engine:
     """Return the SQLAlchemy engine of a URL, kept with its compiled statements; the engine keeps no connection open."""
-    if not url.startswith("sqlite"):
-        return create_engine(url, poolclass=NullPool)
+    parts = make_url(url)
+    if parts.drivername not in KINDS:
+        raise StoreError(
+            f"CNNLAB_DATABASE_URL begins with {parts.drivername}. cnnlab keeps its runs in SQLite (sqlite:////folder/runs.db) "
+            "or PostgreSQL (postgresql://user:password@host/name)."
+        )
+    if parts.drivername != "sqlite":
+        return _server(parts)
     engine = create_engine(url, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
@@ -190,3 +261,8 @@ def _engine(url: str) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine
+
+
+def _server(url: URL) -> Engine:
+    url = url.set(drivername="postgresql+psycopg")
+    return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": round(BUSY_TIMEOUT_S)})

@@ -115,6 +115,7 @@ def test_a_curve_written_bit_by_bit_is_that_of_all_records(pieces: list[list[int
         store.finish(run.id, RunStatus.STOPPED, "Stopped.")
 
 
+@pytest.mark.sqlite  # on a server, every process that opens the store mends it at once
 @pytest.mark.parametrize("left", [0, 100])
 def test_a_curve_with_a_hole_becomes_whole(store: Store, left: int) -> None:
     """By the next batch; and doctor finds it, and mends it, where none comes."""

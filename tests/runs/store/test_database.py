@@ -12,6 +12,8 @@ from cnnlab.runs import Store, StoreError
 from cnnlab.runs.store import database, tables
 from cnnlab.schema import TrainingConfig
 
+pytestmark = pytest.mark.sqlite
+
 
 def test_runs_imports_no_torch() -> None:
     """Listing runs is instant: torch takes seconds to import."""
@@ -90,7 +92,9 @@ def test_a_home_that_cannot_be_made_is_said(app_config: AppConfig, tmp_path: Pat
         Store(app_config).list()
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "nonsense", "postgresql+nonsense://x/y"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "nonsense", "postgresql+nonsense://x/y", "mysql://x/y"]
+)
 def test_urls_that_cannot_work_are_refused(app_config: AppConfig, url: str) -> None:
     """In memory nothing is shared; an unknown kind of database is said."""
     with pytest.raises(StoreError, match="CNNLAB_DATABASE_URL"):

@@ -17,6 +17,8 @@ from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
 from tests.factories import step_record
 
+pytestmark = pytest.mark.sqlite
+
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
 V1, V2, V3, V3_LONG = STORES

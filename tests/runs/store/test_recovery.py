@@ -138,6 +138,7 @@ store.delete(sys.argv[1])
     assert not store.folder(run.id).exists()
 
 
+@pytest.mark.sqlite
 def test_a_store_that_is_moved_away_takes_no_weights_with_it(store: Store, make_run: MakeRun) -> None:
     """What a damaged store's sentence promises: the checkpoints stay where they are, also when a server starts anew."""
     run = make_run(RunStatus.STOPPED)
@@ -222,10 +223,12 @@ def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) ->
         for file in files[-4:]:
             assert hashlib.sha256(store.path(file).read_bytes()).hexdigest() == file.sha256
     with store.database.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+        if connection.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
     assert acknowledged >= 25
 
 
+@pytest.mark.sqlite
 def test_a_hot_journal_is_rolled_back_by_the_next_reader(store: Store, spawn: Spawn) -> None:
     """Killed in the middle of writing the file itself: the reader sees the state before."""
     for seed in range(30):
@@ -255,6 +258,7 @@ print("torn", flush=True); sys.stdin.read()
     assert store.list() == before
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_said_and_loses_nothing(store: Store, spawn: Spawn) -> None:
     """A limit on the size of files is a full disk without root: a sentence, and what was acknowledged is there."""
     run = store.create(TrainingConfig())

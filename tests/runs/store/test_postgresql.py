@@ -1,0 +1,91 @@
+"""The store on a PostgreSQL server: addresses that lead nowhere, several who open it at once, readers beside a writer."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import make_url
+
+from cnnlab.app_config import AppConfig
+from cnnlab.cli import main
+from cnnlab.runs import Store, StoreError
+from cnnlab.runs.store import database, tables
+from cnnlab.schema import TrainingConfig
+
+
+@pytest.fixture
+def app_config(app_config: AppConfig, on_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> AppConfig:
+    """An empty home, with the records on the server."""
+    monkeypatch.setenv("CNNLAB_DATABASE_URL", on_postgresql)
+    return AppConfig()
+
+
+WRONG: dict[str, tuple[Callable[[str], str], str]] = {
+    "port": (lambda url: "postgresql://me:secret@127.0.0.1:1/runs", "No PostgreSQL server answers at"),
+    "machine": (lambda url: "postgresql://me:secret@nowhere.invalid/runs", "No PostgreSQL server answers at"),
+    "database": (lambda url: url.replace("/postgres?", "/nobodys?"), "There is no such database"),
+    "user": (lambda url: url.replace("cnnlab@", "somebody:secret@"), "does not let cnnlab in"),
+    "driver": (lambda url: "postgresql+asyncpg://me:secret@127.0.0.1/runs", "begins with postgresql\\+asyncpg"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_an_address_that_leads_nowhere_is_a_sentence(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """On the command line: one, which says what to do and not the password."""
+    change, sentence = WRONG[what]
+    monkeypatch.setenv("CNNLAB_DATABASE_URL", change(postgresql))
+
+    assert main(["runs"]) == 1
+    said = capsys.readouterr().err
+    with pytest.raises(StoreError, match=sentence):
+        raise StoreError(said)
+    assert "secret" not in said
+    assert said.count("\n") == 1
+
+
+def test_several_who_open_an_empty_store_at_once(app_config: AppConfig) -> None:
+    """One of them makes the tables; each has its run, and no number is given twice."""
+    start = threading.Barrier(4)
+
+    def create(seed: int) -> int:
+        store = Store(app_config)
+        start.wait()
+        return store.create(TrainingConfig(seed=seed)).number
+
+    with ThreadPoolExecutor(4) as several:
+        assert sorted(several.map(create, range(4))) == [1, 2, 3, 4]
+
+
+def test_an_older_store_is_brought_to_todays_form(app_config: AppConfig, store: Store) -> None:
+    """Columns of later versions are added; what is there stays."""
+    run = store.create(TrainingConfig(seed=3))
+    with store.database.writing() as connection:
+        for column in ("sweep", "owner", "owner_name"):
+            connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
+
+    assert [(old.id, old.config.seed, old.owner) for old in Store(app_config).list()] == [(run.id, 3, None)]
+    assert [new.name for new in Store(app_config).create_many([TrainingConfig()], "Three")] == ["SimpleCNN 2"]
+
+
+def test_a_reader_sees_one_state_and_no_writer_waits_for_it(store: Store) -> None:
+    """As with SQLite: what is committed meanwhile is seen by the next transaction."""
+    store.create(TrainingConfig())
+    count = tables.runs.select()
+    with store.database.reading() as reader:
+        before = len(reader.execute(count).all())
+        store.create(TrainingConfig())
+        assert len(reader.execute(count).all()) == before == 1
+    assert len(store.list()) == 2
+
+
+def test_a_second_writer_waits_and_then_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One writer at a time: who comes second waits for seconds, not for ever."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
+    store.list()
+    with store.database.writing(), pytest.raises(StoreError, match=r"busy.*Try again"):
+        store.create(TrainingConfig())
+    assert make_url(store.app_config.database).get_backend_name() == "postgresql"
+    assert store.create(TrainingConfig()).number >= 1
