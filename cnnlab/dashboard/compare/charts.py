@@ -12,9 +12,10 @@ import streamlit as st
 from cnnlab.analysis.comparison import Contender, comparison
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
+from cnnlab.dashboard.run import verdict
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.state.polling import poll
-from cnnlab.dashboard.widgets import run_labels, verdict
+from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves

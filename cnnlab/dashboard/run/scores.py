@@ -13,9 +13,8 @@ from cnnlab.analysis.diagnosis import diagnose, evidence_of
 from cnnlab.analysis.gap import Gap, gap_after, gap_of
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.run import next_steps
+from cnnlab.dashboard.run import next_steps, verdict
 from cnnlab.dashboard.state import run_snapshot
-from cnnlab.dashboard.widgets import verdict
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import augmented_test, count, percent, percent_range, points, points_range, when_measured
 from cnnlab.records import EpochRecord, FullScores, Score
