@@ -15,6 +15,7 @@ from cnnlab.runs import Imported, Run, Store
 from tests.browser.conftest import Server, free_port
 from tests.factories import insert_run, shapes_config
 
+SLOW_MS = 120_000
 STATES = {status.value: status for status in RunStatus if status is not RunStatus.IMPORTED}
 INSIDE = ("kernels", "feature_maps", "feature_maps?view=grad_cam", "predictions")
 STREAMLITS_OWN = {
@@ -53,7 +54,7 @@ def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:
     """The elements that axe-core complains of, by rule, once the page stands and all that is folded is open."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(url)
+    page.goto(url, timeout=SLOW_MS)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     for folded in page.locator("details:not([open]) > summary").all():

@@ -46,7 +46,7 @@ def run(insert_run: Callable[..., Run]) -> Run:
 
 def words(app: AppTest) -> str:
     """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader, *app.info]
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header, *app.info]
     return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 

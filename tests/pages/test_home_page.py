@@ -43,7 +43,7 @@ def test_an_empty_store_says_what_this_is_and_where_to_begin(open_page: OpenPage
     assert len(app.title) == 1
     assert [button.label for button in app.button if button.proto.type == "primary"] == [f"Train the {PRESETS[0].name}"]
     assert set(links(app)) == {"Train", "Compare", "Kernels", "Feature maps", "Predictions", "Choose my own settings"}
-    assert not app.subheader
+    assert not app.header
 
 
 def test_one_click_starts_the_demo(open_page: OpenPage, store: Store) -> None:

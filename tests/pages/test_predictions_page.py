@@ -36,7 +36,7 @@ def run(insert_run: Callable[..., Run]) -> Run:
 
 def words(app: AppTest) -> str:
     """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.subheader]
+    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header]
     return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 

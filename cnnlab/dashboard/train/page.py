@@ -37,7 +37,7 @@ def _new_run(store: Store, runs: list[Run]) -> None:
     if parent:
         start.parent_line(parent, checked.config)
     left, right = st.columns([1, 2], gap="medium")
-    with left, st.container(key="frame_form", gap="small"):
+    with left, st.container(key="frame_form", gap="xsmall"):
         form.draw_group("main", checked)
         form.draw_folded(checked)
         form.draw_other_faults(checked)

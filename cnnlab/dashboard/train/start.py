@@ -36,15 +36,16 @@ def presets(chosen: TrainingConfig | None) -> None:
     """Draw the presets side by side; the one whose settings are in the form is marked, with what it is for."""
     now = next((preset for preset in PRESETS if complete(preset.config) == chosen), None)
     st.session_state[_PRESET] = now.name if now else None
-    st.pills(
-        "Presets",
-        [preset.name for preset in PRESETS],
-        key=_PRESET,
-        on_change=_choose,
-        label_visibility="collapsed",
-        wrap=True,
-    )
-    st.caption(now.summary if now else "A preset fills the form; then change what you like.")
+    with st.container(gap=None):
+        st.pills(
+            "Presets",
+            [preset.name for preset in PRESETS],
+            key=_PRESET,
+            on_change=_choose,
+            label_visibility="collapsed",
+            wrap=True,
+        )
+        st.caption(now.summary if now else "A preset fills the form; then change what you like.")
 
 
 def parent_from_url(store: Store) -> Run | None:

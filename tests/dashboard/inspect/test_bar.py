@@ -88,7 +88,7 @@ def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, 
 def test_the_sentence_has_the_numbers() -> None:
     """What is said of the scale is what the scale is."""
     kernels = np.array([0.5, -0.25], np.float32).reshape(2, 1, 1, 1)
-    assert "−0.5 to 0.5, the largest weight of conv1" in kernel_scale(kernels, "layer", "conv1").sentence
+    assert "from −0.5 to 0.5, its largest weight" in kernel_scale(kernels, "layer", "conv1").sentence
     assert "0.25 to 0.5" in kernel_scale(kernels, "kernel", "conv1").sentence
     assert short(-0.123456) == "−0.123"
 
