@@ -147,18 +147,18 @@ def test_the_three_scales(
     maps = next(one for one in everything if one.label == layer).maps
     signed = layer == "conv1"
     assert drawn["maps"]["palette"] == ("diverging" if signed else "viridis")
-    for scope, size in (
-        ("layer", float(np.abs(maps).max())),
-        ("network", max(float(np.abs(one.maps).max()) for one in everything)),
+    for scope, size, said in (
+        ("layer", float(np.abs(maps).max()), f"All maps of {layer} share one colour scale"),
+        ("network", max(float(np.abs(one.maps).max()) for one in everything), "All layers share one colour scale"),
     ):
         app.segmented_control(key="map_scope").set_value(scope).run()
         assert drawn["maps"]["limits"] == (-size if signed else 0.0, size)
-        assert f"One for the {scope}" in words(app)
+        assert said in words(app)
         assert f"{size:.3g}" in words(app)
     app.segmented_control(key="map_scope").set_value("map").run()
     sizes = np.abs(maps).max(axis=(1, 2))
     np.testing.assert_allclose(drawn["maps"]["limits"][:, 1], np.where(sizes > 0, sizes, 1.0))
-    assert "Each map its own" in words(app)
+    assert "Each map has a colour scale of its own" in words(app)
 
 
 def test_choosing_a_test_picture(open_page: OpenPage, app_config: AppConfig, run: Run, drawn: Drawn) -> None:

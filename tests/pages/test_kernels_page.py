@@ -100,7 +100,7 @@ def test_each_kernel_on_its_own_scale(open_page: OpenPage, store: Store, run: Ru
     app.segmented_control(key="kernel_scope").set_value("kernel").run()
     sizes = np.abs(weights_of(store, run, 3, "base.conv2")).max(axis=(1, 2, 3))
     np.testing.assert_allclose(drawn["kernels"]["limits"], np.stack([-sizes, sizes], axis=1))
-    assert "cannot be compared" in words(app)
+    assert "is not the same weight" in words(app)
 
 
 def test_how_far_each_has_moved(open_page: OpenPage, store: Store, run: Run) -> None:

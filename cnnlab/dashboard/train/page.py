@@ -49,7 +49,7 @@ def _new_run(store: Store, runs: list[Run]) -> None:
             icon=":material/play_arrow:",
             width="stretch",
             disabled=checked.config is None,
-            help=None if checked.config else "Correct what is said above first.",
+            help=None if checked.config else "Correct the settings named above first.",
             on_click=start.train,
             args=(parent.id if parent else None,),
         )
