@@ -160,7 +160,7 @@ def test_a_training_run_is_followed(open_page: OpenPage, insert_run: Callable[..
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"run": "gone"}, "is not here"),
+        ({"run": "gone"}, "There is no run with this address"),
         ({"epoch": "99"}, "epoch 3, the nearest one"),
         ({"epoch": "-1"}, "not a whole number"),
         ({"epoch": "٣"}, "not a whole number"),

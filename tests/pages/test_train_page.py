@@ -290,12 +290,12 @@ def test_a_hundred_runs_do_not_crowd_the_page(open_page: OpenPage, insert_run: A
 
 
 def test_the_slider_beside_an_exact_value(open_page: OpenPage) -> None:
-    """Moved, it counts; where it stands at the nearest mark, the exact value counts."""
+    """It stands at the exact value, and counts as soon as it is moved."""
     app = open_page("train")
     fill(app, form_lr="0.0013")
-    assert app.select_slider(key="form_lr_mark").value == 0.001
+    assert app.select_slider(key="form_lr_mark").value == 0.0013
     fill(app, form_lr_mark=0.001)
-    assert app.text_input(key="form_lr").value == "0.0013"
+    assert app.text_input(key="form_lr").value == "0.001"
     fill(app, form_lr_mark=0.005)
     assert app.text_input(key="form_lr").value == "0.005"
     assert not app.exception
