@@ -59,7 +59,7 @@ def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:
     expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    for folded in page.locator("details:not([open]) > summary").all():
+    for folded in page.locator("details:not([open]) > summary").element_handles():
         folded.click()
     page.wait_for_timeout(500)  # colours fade in
     violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
