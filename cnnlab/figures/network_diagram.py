@@ -7,8 +7,8 @@ their number; a column's height grows with the logarithm of its units.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
-from itertools import pairwise
-from math import log2, prod
+from itertools import accumulate, pairwise
+from math import ceil, log2, prod
 
 from cnnlab.analysis.layers import LayerKind, LayerRow, Part
 from cnnlab.formatting import count
@@ -23,6 +23,8 @@ SHEET_PX = 4.0
 GAP_PX = 34.0
 MIDDLE_PX = 108.0
 FOOT_PX = 202.0
+LINE_PX = 760.0
+"""Width of a line of the drawing, at most: a longer network goes on below, because a page cuts what is wider."""
 
 
 DRAWN = {
@@ -80,27 +82,66 @@ def network_svg(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> str:
     """
     blocks = _blocks(rows, picture)
     largest = max(side for block in blocks if not block.flat for side in block.shape[1:])
-    x = 8.0
     for block in blocks:
-        drawn = block.drawn(largest)
-        block.width = max(drawn, _text_px(block))
-        block.left = x + (block.width - drawn) / 2
-        x += block.width + GAP_PX
-    width = x - GAP_PX + 8
-    pairs = list(pairwise(blocks))
-    marks = [_fan(a, b, largest) for a, b in pairs if a.flat or b.flat]
-    marks += [_drawn(block, largest) + _texts(block, largest) for block in blocks]
-    marks += [_link(a, b, largest) for a, b in pairs if not (a.flat or b.flat)]
-    marks += [_shortcut(blocks[b.skips_from], b, largest) for b in blocks if b.skips_from is not None]
-    marks += [_brace(blocks, part) for part in dict.fromkeys(row.part for row in rows)]
-    said = escape(" → ".join(f"{block.label} {_shape(block)}" for block in blocks))
+        block.width = max(block.drawn(largest), _text_px(block))
+    lines = _lines(blocks)
+    width = max(_place(line, largest, line is lines[0], line is lines[-1]) for line in lines)
     top = 0 if any(block.skips_from is not None for block in blocks) else 30
+    height = FOOT_PX + 62 - top
+    marks = [
+        f'<g transform="translate(0 {number * height:.0f})">{_line(line, blocks, largest, last=line is lines[-1])}</g>'
+        for number, line in enumerate(lines)
+    ]
+    said = escape(" → ".join(f"{block.label} {_shape(block)}" for block in blocks))
     style = f"width:100%;min-width:{0.72 * width:.0f}px;max-width:{width:.0f}px"
-    size = f'viewBox="0 {top} {width:.0f} {FOOT_PX + 62 - top:.0f}" style="{style}"'
+    size = f'viewBox="0 {top} {width:.0f} {height * len(lines):.0f}" style="{style}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}" font-size="12" '
         f'fill="currentColor">{"".join(marks)}</svg>'
     )
+
+
+def _lines(blocks: Sequence[_Block]) -> list[list[_Block]]:
+    """Return the blocks in lines of about equal width, as few as fit."""
+    ends = list(accumulate(block.width + GAP_PX for block in blocks))
+    number = ceil(ends[-1] / LINE_PX)
+    lines: list[list[_Block]] = [[] for _ in range(number)]
+    for block, end in zip(blocks, ends, strict=True):
+        middle = end - (block.width + GAP_PX) / 2
+        lines[min(number - 1, int(middle * number / ends[-1]))].append(block)
+    return [line for line in lines if line]
+
+
+def _place(line: Sequence[_Block], largest: int, first: bool, last: bool) -> float:
+    """Set where each block of a line stands, and return the width of the line with its arrows to and from others."""
+    x = 8.0 if first else 8.0 + GAP_PX
+    for block in line:
+        block.left = x + (block.width - block.drawn(largest)) / 2
+        x += block.width + GAP_PX
+    return x - GAP_PX + 8 if last else x
+
+
+def _line(line: Sequence[_Block], blocks: Sequence[_Block], largest: int, last: bool) -> str:
+    """Draw the blocks of one line, what links them, and an arrow to the next line and from the line before."""
+    pairs = list(pairwise(line))
+    marks = [_fan(a, b, largest) for a, b in pairs if a.flat or b.flat]
+    marks += [_drawn(block, largest) + _texts(block, largest) for block in line]
+    marks += [_link(a, b, largest) for a, b in pairs if not (a.flat or b.flat)]
+    for target in blocks:
+        if target.skips_from is not None:
+            marks.append(_shortcut(blocks[target.skips_from], target, line, largest))
+    marks += [_brace(line, part) for part in Part]
+    if line[0] is not blocks[0]:
+        marks.append(_arrow(8.0))
+    if not last:
+        marks.append(_arrow(line[-1].left + line[-1].drawn(largest) + 8))
+    return "".join(marks)
+
+
+def _arrow(x: float) -> str:
+    """Draw a short arrow to the right, where the network goes on in another line."""
+    path = f"M{x:.1f} {MIDDLE_PX:.1f}h16m-5 -5l5 5l-5 5"
+    return f'<path d="{path}" stroke="currentColor" stroke-width="1.6" stroke-opacity="0.6" fill="none"/>'
 
 
 def _blocks(rows: Sequence[LayerRow], picture: tuple[int, int, int]) -> list[_Block]:
@@ -204,13 +245,27 @@ def _link(a: _Block, b: _Block, largest: int) -> str:
     )
 
 
-def _shortcut(a: _Block, b: _Block, largest: int) -> str:
-    x0, x1 = (block.left + (13 if block.flat else block.front(largest) / 2) for block in (a, b))
-    y = 20.0
-    sheets = [0 if block.flat else block.sheets - 1 for block in (a, b)]
-    tops = [MIDDLE_PX - (b.height(largest) + SHEET_PX * n) / 2 - 3 for b, n in zip((a, b), sheets, strict=True)]
-    path = f"M{x0:.1f} {tops[0]:.1f}C{x0:.1f} {y:.1f} {x1:.1f} {y:.1f} {x1:.1f} {tops[1]:.1f}"
+def _shortcut(a: _Block, b: _Block, line: Sequence[_Block], largest: int) -> str:
+    """Draw what of the shortcut from `a` to `b` is in this line: all of it, its beginning, its end, or nothing."""
+    y, edges = 20.0, (line[0].left, line[-1].left + line[-1].width)
+    (x0, top0), (x1, top1) = (_crown(block, largest) for block in (a, b))
+    here = [any(block is one for one in line) for block in (a, b)]
+    if all(here):
+        path = f"M{x0:.1f} {top0:.1f}C{x0:.1f} {y:.1f} {x1:.1f} {y:.1f} {x1:.1f} {top1:.1f}"
+    elif here[0]:
+        path = f"M{x0:.1f} {top0:.1f}Q{x0:.1f} {y:.1f} {edges[1]:.1f} {y:.1f}"
+    elif here[1]:
+        path = f"M{edges[0]:.1f} {y:.1f}Q{x1:.1f} {y:.1f} {x1:.1f} {top1:.1f}"
+    else:
+        return ""
     return f'<path d="{path}" stroke="{BASE[1]}" stroke-width="1.4" stroke-dasharray="4 3" fill="none"/>'
+
+
+def _crown(block: _Block, largest: int) -> tuple[float, float]:
+    """Return where a shortcut meets a block: above the middle of its front."""
+    x = block.left + (13 if block.flat else block.front(largest) / 2)
+    sheets = 0 if block.flat else block.sheets - 1
+    return x, MIDDLE_PX - (block.height(largest) + SHEET_PX * sheets) / 2 - 3
 
 
 def _texts(block: _Block, largest: int) -> str:

@@ -52,8 +52,9 @@ def draw(screen: Screen, seen: GradCam) -> None:
     last = next(row for row in reversed(screen.selection.layers) if spatial(row))
     deeper = "" if last.name == layer.name else f" Deep layers tell it best: choose {last.label}, the last one."
     st.caption(
-        f"Bright: where the network found something that makes its number for {name} larger. Dark: no matter, or it speaks "
-        f"against {name}. The map says where the network looks, not why; a network can be right for a wrong reason.{deeper}"
+        f"Bright: where the network found something that makes its number for {name} larger. Dark: it does not matter, or "
+        f"it speaks against {name}. The map says where the network looks, not why; a network "
+        f"can be right for a wrong reason.{deeper}"
     )
 
 

@@ -1,5 +1,6 @@
 """axe-core finds nothing on any page, in both themes and in each state of a run."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from cnnlab.runs import Imported, Run, Store
 from tests.browser.conftest import Server, free_port
 from tests.factories import insert_run, shapes_config
 
+SLOW_MS = 120_000
 STATES = {status.value: status for status in RunStatus if status is not RunStatus.IMPORTED}
 INSIDE = ("kernels", "feature_maps", "feature_maps?view=grad_cam", "predictions")
 STREAMLITS_OWN = {
@@ -53,10 +55,11 @@ def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:
     """The elements that axe-core complains of, by rule, once the page stands and all that is folded is open."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(url)
+    page.goto(url, timeout=SLOW_MS)
+    expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    for folded in page.locator("details:not([open]) > summary").all():
+    for folded in page.locator("details:not([open]) > summary").element_handles():
         folded.click()
     page.wait_for_timeout(500)  # colours fade in
     violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
@@ -90,7 +93,7 @@ def test_each_page(page: Page, dashboard: tuple[Server, dict[str, Run]], path: s
         address = f"{path}{'&' if '?' in path else '?'}run={runs['finished'].id}"
     faults = found(page, f"{server.url}/{address}", scheme)
     assert {rule: len(places) for rule, places in faults.items()} == expected(path), faults
-    assert page.title().endswith(" · cnnlab")
+    expect(page).to_have_title(re.compile(r" · cnnlab$"))
 
 
 @pytest.mark.slow

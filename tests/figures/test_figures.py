@@ -19,7 +19,7 @@ from cnnlab.app_config import PROJECT
 from cnnlab.figures.accuracy_bars import AUGMENTED, RunScores, accuracy_bars
 from cnnlab.figures.class_probabilities import SAID, probability_bars
 from cnnlab.figures.learning_curves import RunCurve, curves
-from cnnlab.figures.network_diagram import network_svg
+from cnnlab.figures.network_diagram import FOOT_PX, LINE_PX, network_svg
 from cnnlab.figures.style import DASH, PATTERN, RUN_COLOURS, SYMBOL, plain
 from cnnlab.formatting import percent, points, points_range
 from cnnlab.records import EpochRecord, Results, Score
@@ -229,6 +229,25 @@ def test_the_diagram_s_sizes_mean_something() -> None:
     assert any(side == pytest.approx(84 * 28 / 32, abs=0.06) for side in sides)
     assert any(side == pytest.approx(84 * 14 / 32, abs=0.06) for side in sides)
     assert svg.count("stroke-dasharray") == 1
+
+
+def test_a_long_network_goes_on_in_another_line() -> None:
+    """A page is no wider: every block is drawn once, within the drawing, and a shortcut that goes on below has two ends."""
+    long = [row("base.conv0", CONV, (64, 32, 32), "", window=(3, 3))]
+    for number in range(1, 16):
+        skips = {"skips_from": "base.conv7"} if number == 9 else {}
+        long.append(row(f"base.conv{number}", CONV, (64, 32, 32), f"base.conv{number - 1}", window=(3, 3), **skips))
+    svg = ElementTree.fromstring(network_svg(long, (3, 32, 32)))
+    _, _, width, height = map(float, svg.attrib["viewBox"].split())
+    lines = svg.findall("{http://www.w3.org/2000/svg}g")
+    labels = [text for text in svg.iter("{http://www.w3.org/2000/svg}text") if re.match(r"conv\d+$", text.text or "")]
+
+    assert len(lines) > 1
+    assert width <= LINE_PX + 60
+    assert height == pytest.approx(len(lines) * (FOOT_PX + 62))
+    assert [text.text for text in labels] == [f"conv{number}" for number in range(16)]
+    assert all(0 < float(text.attrib["x"]) < width for text in labels)
+    assert ElementTree.tostring(svg).count(b"stroke-dasharray") in (1, 2)
 
 
 def test_maps_that_are_not_square_are_drawn_so() -> None:

@@ -147,15 +147,15 @@ def test_the_three_scales(
     maps = next(one for one in everything if one.label == layer).maps
     signed = layer == "conv1"
     assert drawn["maps"]["palette"] == ("diverging" if signed else "viridis")
-    for scope, size in (
-        ("layer", float(np.abs(maps).max())),
-        ("network", max(float(np.abs(one.maps).max()) for one in everything)),
+    for scope, size, said in (
+        ("layer", float(np.abs(maps).max()), f"All maps of {layer} share one colour scale"),
+        ("network", max(float(np.abs(one.maps).max()) for one in everything), "All layers share one colour scale"),
     ):
         app.segmented_control(key="map_scope").set_value(scope).run()
         both_ways = signed or scope == "network"
         assert drawn["maps"]["limits"] == (-size if both_ways else 0.0, size)
         assert drawn["maps"]["palette"] == ("diverging" if both_ways else "viridis")
-        assert {"layer": f"All maps of {layer} share", "network": "All layers share"}[scope] in words(app)
+        assert said in words(app)
         assert f"{size:.3g}" in words(app)
     app.segmented_control(key="map_scope").set_value("map").run()
     sizes = np.abs(maps).max(axis=(1, 2))

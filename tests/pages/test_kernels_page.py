@@ -100,7 +100,7 @@ def test_each_kernel_on_its_own_scale(open_page: OpenPage, store: Store, run: Ru
     app.segmented_control(key="kernel_scope").set_value("kernel").run()
     sizes = np.abs(weights_of(store, run, 3, "base.conv2")).max(axis=(1, 2, 3))
     np.testing.assert_allclose(drawn["kernels"]["limits"], np.stack([-sizes, sizes], axis=1))
-    assert "cannot be compared" in words(app)
+    assert "is not the same weight" in words(app)
 
 
 def test_how_far_each_has_moved(open_page: OpenPage, store: Store, run: Run) -> None:
@@ -160,7 +160,7 @@ def test_a_training_run_is_followed(open_page: OpenPage, insert_run: Callable[..
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"run": "gone"}, "is not here"),
+        ({"run": "gone"}, "There is no run with this address"),
         ({"epoch": "99"}, "epoch 3, the nearest one"),
         ({"epoch": "-1"}, "not a whole number"),
         ({"epoch": "٣"}, "not a whole number"),

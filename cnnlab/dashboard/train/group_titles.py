@@ -8,18 +8,21 @@ from cnnlab.data import DATASETS
 from cnnlab.formatting import count
 from cnnlab.schema import GROUPS, SETTINGS, Setting
 
-FIRST = {"network": "batch_norm", "optimizer": "optimizer", "machine": "device"}
-"""Setting of each group that its title always tells."""
+ALWAYS = ("optimizer", "device")
+"""Settings that the title of their group always tells."""
 
 
 def title(group: str, values: Mapping[str, Any]) -> str:
     """Return the group's name, then its main choice and whatever differs from the default."""
-    said = _pictures(values) if group == "data" else [_words(SETTINGS[FIRST[group]], values)] if group in FIRST else []
-    told = {"dataset", "validation_size", "train_subset", *FIRST.values()}
+    said = _pictures(values) if group == "data" else []
+    told = {"dataset", "validation_size", "train_subset"} if group == "data" else set()
+    shown = {setting: _as_shown(setting, values[setting.name]) for setting in SETTINGS.values()}
     changed = [
-        _words(setting, values)
-        for setting in SETTINGS.values()
-        if setting.group == group and setting.name not in told and values.get(setting.name) != _default(setting)
+        _words(setting, value)
+        for setting, value in shown.items()
+        if setting.group == group
+        and setting.name not in told
+        and (setting.name in ALWAYS or value != _as_shown(setting, setting.default))
     ]
     return " · ".join([GROUPS[group], *said, *changed])
 
@@ -34,14 +37,11 @@ def _pictures(values: Mapping[str, Any]) -> list[str]:
     return [*said, f"{count(validation)} to validate" if validation > 0 else "no validation"]
 
 
-def _default(setting: Setting) -> Any:
-    """Return what stands in the widget while nobody has touched it."""
-    return f"{setting.default:g}" if setting.log else setting.default
+def _as_shown(setting: Setting, value: Any) -> Any:
+    """Return the value as its widget holds it: that of a slider over decades as text."""
+    return f"{value:g}" if setting.log and isinstance(value, (int, float)) else value
 
 
-def _words(setting: Setting, values: Mapping[str, Any]) -> str:
-    value = values.get(setting.name)
-    if setting.follows_architecture and value is None:
-        return f"{setting.label.lower()} as the architecture has it"
+def _words(setting: Setting, value: Any) -> str:
     words = str(value) if setting.log else run_labels.setting_value(setting, value)
     return words if setting.choices else f"{setting.label.lower()} {words}"

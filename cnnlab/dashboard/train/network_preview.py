@@ -103,7 +103,8 @@ def _table(rows: Sequence[LayerRow]) -> None:
         column_config={
             "Layer": st.column_config.TextColumn(pinned=True, width=16 + 7 * max(len(row.label) for row in rows)),
             "Output": st.column_config.TextColumn(
-                help="Channels × height × width for one picture, or features.", width=82
+                help="Channels × height × width of the output for one picture; after flattening, how many numbers.",
+                width=82,
             ),
             "Parameters": st.column_config.TextColumn(
                 help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",

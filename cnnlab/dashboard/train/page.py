@@ -37,7 +37,7 @@ def _new_run(store: Store, runs: list[Run]) -> None:
     if parent:
         start.parent_line(parent, checked.config)
     left, right = st.columns([1, 2], gap="medium")
-    with left, st.container(key="frame_form", gap="small"):
+    with left, st.container(key="frame_form", gap="xsmall"):
         form.draw_group("main", checked)
         form.draw_folded(checked)
         form.draw_other_faults(checked)
@@ -49,7 +49,7 @@ def _new_run(store: Store, runs: list[Run]) -> None:
             icon=":material/play_arrow:",
             width="stretch",
             disabled=checked.config is None,
-            help=None if checked.config else "Correct what is said above first.",
+            help=None if checked.config else "Correct the settings named above first.",
             on_click=start.train,
             args=(parent.id if parent else None,),
         )

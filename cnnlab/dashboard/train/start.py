@@ -37,15 +37,16 @@ def presets(chosen: TrainingConfig | None) -> None:
     """Draw the presets side by side; the one whose settings are in the form is marked, with what it is for."""
     now = next((preset for preset in PRESETS if complete(own_seed(preset.config)) == chosen), None)
     st.session_state[_PRESET] = now.name if now else None
-    st.pills(
-        "Presets",
-        [preset.name for preset in PRESETS],
-        key=_PRESET,
-        on_change=_choose,
-        label_visibility="collapsed",
-        wrap=True,
-    )
-    st.caption(now.summary if now else "A preset fills the form; then change what you like.")
+    with st.container(gap=None):
+        st.pills(
+            "Presets",
+            [preset.name for preset in PRESETS],
+            key=_PRESET,
+            on_change=_choose,
+            label_visibility="collapsed",
+            wrap=True,
+        )
+        st.caption(now.summary if now else "A preset fills in the form. Then change what you like.")
 
 
 def parent_from_url(store: Store) -> Run | None:
@@ -72,7 +73,7 @@ def parent_line(parent: Run, config: TrainingConfig | None) -> None:
         f"{setting.label.lower()} {run_labels.setting_value(setting, before)} → {run_labels.setting_value(setting, after)}"
         for setting, before, after in changes
     )
-    advice = " One change at a time tells what it does." if len(changes) != 1 else ""
+    advice = " Change one thing at a time to see what it does." if len(changes) != 1 else ""
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(f"Again, from {run_labels.run_line(parent)}: {escape(said or 'nothing changed yet')}.{advice}")
         st.button("Start afresh", icon=":material/close:", type="tertiary", on_click=_leave_parent)
@@ -85,8 +86,8 @@ def about_data(dataset: str | None) -> None:
     known = DATASETS.get(dataset)
     if known.info.download_bytes and not known.is_ready(services.app_config().data):
         size = f"{known.info.download_bytes / 1e6:.0f} MB"
-        st.caption(f"{dataset} is not on this machine yet: the run begins by fetching it, once ({size}).")
-        st.button(f"Train on {BUILT_IN} instead: needs no network", type="tertiary", on_click=_use_built_in)
+        st.caption(f"{dataset} is not on this machine yet: the run downloads it first, once ({size}).")
+        st.button(f"Train on {BUILT_IN} instead: it needs no network", type="tertiary", on_click=_use_built_in)
 
 
 def train(parent_id: str | None = None) -> None:
