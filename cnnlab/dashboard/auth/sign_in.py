@@ -19,8 +19,8 @@ from cnnlab.runs.text_rules import clean_person
 MOST_BYTES = 8_192
 WRONG = "That is not the access code."
 TAKEN = (
-    "There is a “{name}” here already. If that is you, sign in with the word you came with. If not, add something to your "
-    "name, like the first letter of your surname. Or sign in once more just so: then there are two of that name."
+    "There is a “{name}” here already. If that is you, sign in with your secret word. If not, add something to your name, "
+    "like the first letter of your surname. Or sign in once more just so: then there are two of that name."
 )
 OVER = (
     "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "
