@@ -174,8 +174,10 @@ def _nothing_learnt(gap: Gap, num_classes: int | None) -> bool:
     """
     if not num_classes:
         return False
-    lows, highs = zip(*(interval95(score.accuracy, score.n) for score in (gap.train, gap.other)), strict=True)
-    return max(lows) <= LEARNT / num_classes and min(highs) <= SURELY_LITTLE / num_classes
+    chance = 1 / num_classes
+    intervals = [interval95(score.accuracy, score.n) for score in (gap.train, gap.other)]
+    little = all(low <= LEARNT * chance for low, _ in intervals)
+    return little and any(high <= SURELY_LITTLE * chance for _, high in intervals)
 
 
 def _course(epochs: Sequence[EpochRecord]) -> Course | None:

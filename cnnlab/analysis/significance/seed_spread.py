@@ -32,6 +32,8 @@ class SeedSpread:
     df: float
     """Degrees of freedom of the estimate: the runs it comes from, less one for each mean."""
     source: Source
+    by_pictures: bool = False
+    """Whether the runs spread less, and `sd` is what so many pictures give by themselves."""
 
     def margin(self, n: int = 1, other_n: int = 1) -> float:
         """Return how far the means of `n` and of `other_n` runs may differ by luck alone, in 95 of 100 cases."""
@@ -46,7 +48,8 @@ class SeedSpread:
 
         Runs that learn nothing hardly spread: taken alone they would make every other difference look large.
         """
-        return replace(self, sd=max(self.sd, sqrt(accuracy * (1 - accuracy) / max(1, pictures))))
+        least = sqrt(accuracy * (1 - accuracy) / max(1, pictures))
+        return replace(self, sd=least, by_pictures=True) if self.sd < least else self
 
     def _t95(self) -> float:
         from scipy.special import stdtrit  # a third of a second: here, so that listing runs does not wait for it
