@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnlab.analysis.outcomes import Outcome, accuracy, means
+from cnnlab.analysis.outcomes import Outcome, accuracy, distinct, means
 from cnnlab.analysis.significance.seed_spread import NO_SETTING, SeedSpread, pooled
 from cnnlab.schema import Setting
 
@@ -93,8 +93,10 @@ def verdict(
     """Judge the runs of a sweep by the `settings` that vary in it, the seed left out; None where nothing varies.
 
     `complete`: the sweep holds every combination of its values; each value of a setting is then judged on its own, else
-    a number by a curve over its values. `elsewhere()` is the spread that other runs know, asked where these do not.
+    a number by a curve over its values. `elsewhere()` is the spread that other runs know, asked where these do not. Of
+    runs that repeat each other, seed and all, one counts.
     """
+    outcomes = distinct(outcomes)
     groups = sorted(map(tuple, means(outcomes, settings).values()), key=accuracy, reverse=True)
     if len(groups) < 2:
         return None

@@ -1,7 +1,7 @@
 """This module says how much luck moves an accuracy: the spread between runs that differ by their seed alone."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean
@@ -20,7 +20,10 @@ ASSUMED_SD, ASSUMED_DF = 0.02, 3
 """Spread that is assumed where no run was repeated. Most runs of whole training sets spread by 0.3 to 1 point, short
 runs on few pictures by more. Three degrees of freedom say how little is known: differences count from 9 points on."""
 
-NO_SETTING = {"seed": 0} | {s.name: s.default for s in SETTINGS.values() if s.affects == {"measure"}}
+ONLY_MEASURED = {s.name: s.default for s in SETTINGS.values() if s.affects == {"measure"}}
+"""What is measured besides: it changes nothing in a run."""
+
+NO_SETTING = {"seed": 0} | ONLY_MEASURED
 """What may differ between two runs with the same settings: the seed, and what is measured besides."""
 
 
@@ -62,6 +65,11 @@ def settings_of(config: TrainingConfig) -> TrainingConfig:
     return config.model_copy(update=NO_SETTING)
 
 
+def rerun_of(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings with the seed: runs for which they are equal repeat each other, and tell nothing of luck."""
+    return config.model_copy(update=ONLY_MEASURED)
+
+
 def pooled(groups: Iterable[Sequence[float]], source: Source) -> SeedSpread | None:
     """Return the spread within groups of accuracies, one group for the same settings; None where nothing repeats."""
     repeated = [group for group in groups if len(group) > 1]
@@ -76,12 +84,12 @@ def spread_among(compared: Iterable[TrainingConfig], runs: Iterable[tuple[Traini
     """Return the spread between seeds for runs with the settings `compared`, from all `runs` with their accuracies.
 
     Known from repeats of these very settings where there are enough, else from repeats among runs of the same dataset,
-    architecture, number of training pictures and epochs, else assumed.
+    architecture, number of training pictures and epochs, else assumed. Runs of the same seed count as one.
     """
     compared = list(compared)
     kinds = set(map(_kind, compared))
-    alike = [(config, accuracy) for config, accuracy in runs if _kind(config) in kinds]
-    groups = _grouped(alike, settings_of)
+    reruns = _grouped(((config, accuracy) for config, accuracy in runs if _kind(config) in kinds), rerun_of)
+    groups = _grouped(((config, fmean(accuracies)) for config, accuracies in reruns.items()), settings_of)
     own = {settings_of(config) for config in compared}
     for spread in (
         pooled((group for settings, group in groups.items() if settings in own), "repeats"),
@@ -97,9 +105,9 @@ def _kind(config: TrainingConfig) -> tuple[object, ...]:
 
 
 def _grouped(
-    runs: Iterable[tuple[TrainingConfig, float]], key: Callable[[TrainingConfig], Hashable]
-) -> dict[Hashable, list[float]]:
-    groups: dict[Hashable, list[float]] = defaultdict(list)
+    runs: Iterable[tuple[TrainingConfig, float]], key: Callable[[TrainingConfig], TrainingConfig]
+) -> dict[TrainingConfig, list[float]]:
+    groups: dict[TrainingConfig, list[float]] = defaultdict(list)
     for config, accuracy in runs:
         groups[key(config)].append(accuracy)
     return groups

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from cnnlab.analysis.intervals import interval95
-from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, distinct, means
 from cnnlab.analysis.significance.effects import Effect, Verdict
 from cnnlab.analysis.significance.seed_spread import SeedSpread, Source, pooled
 from cnnlab.formatting import NARROW, count, percent, percent_range, points
@@ -42,7 +42,7 @@ def headline(
     """Say which settings are the best, or why that cannot be said; `over`: no run of the sweep trains any more."""
     if not over:
         return _highest(max(means(outcomes, settings).values(), key=accuracy), settings, judged_by)
-    return _best(found, settings, judged_by) if found else _luck_alone(outcomes, judged_by)
+    return _best(found, settings, judged_by) if found else _luck_alone(distinct(outcomes), judged_by)
 
 
 def _highest(group: Sequence[Outcome], settings: Sequence[Setting], judged_by: Judge) -> Sentence:

@@ -60,7 +60,7 @@ def test_several_settings_are_corrected() -> None:
     wobble = [0.0, 0.004, -0.003, 0.001, -0.005, 0.002, 0.003, 0.0, -0.002]
     accuracies = [0.5 + 0.02 * (place // 3) + off for place, off in enumerate(wobble)]
     found = judged(accuracies, cells(0.1, 0.2, 0.3, dropouts=(0.0, 0.2, 0.5)))
-    alone = judged(accuracies, [{"lr": given["lr"]} for given in cells(0.1, 0.2, 0.3, dropouts=(0.0, 0.2, 0.5))])
+    alone = judged(accuracies, cells(0.1, 0.2, 0.3, seeds=3))
     assert (found.spread.source, found.spread.df) == ("rest", 4)
     assert [effect.matters for effect in found.effects] == [True, False]
     assert found.effects[0].setting is SETTINGS["lr"]
@@ -115,6 +115,16 @@ def test_a_setting_with_one_seed_leaves_the_seeds_of_the_others_the_yardstick() 
     few = judged([0.6, 0.61, 0.5], [*cells(0.1, seeds=2), *cells(0.2)])
     assert few.spread.source == "assumed"
     assert all("one seed" not in sentences.yardstick(SeedSpread(0.01, 5, each)) for each in ("rest", "kind", "assumed"))
+
+
+def test_a_run_trained_again_is_no_other_seed() -> None:
+    """The same settings and the same seed repeat bit for bit: they are one run, and show no luck."""
+    once, again = [0.6, 0.65], cells(0.1, 0.2)
+    found = judged(once * 3, again * 2 + [{**each, "test_time_augmentation": "mirror"} for each in again])
+    assert found == judged(once, again)
+    assert [len(group) for group in found.ranking] == [1, 1]
+    same = [Outcome(TrainingConfig(), 3, score(0.6), score(0.6), None)] * 2
+    assert sentences.headline(same, [], "validation", None, over=True)[0].startswith("Validation 60")
 
 
 def test_luck_is_no_less_than_the_pictures_give() -> None:
