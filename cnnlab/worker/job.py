@@ -91,8 +91,7 @@ class Job:
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
         self.remarks: list[str] = []
-        self._taken = TimeTaken()
-        self._times_count = False
+        self._taken, self._times_count = TimeTaken(), False
         self._tell: Callable[[Phase], None] = self._tell_the_store
         self._listened = self._told = 0.0
 
@@ -168,8 +167,7 @@ class Job:
         return training
 
     def course(self, training: Fit) -> Course:
-        """Yield between the steps of a run's training. Advance the generator once, then send it what `told` returns; it
-        returns the end.
+        """Yield between the steps of a run's training: advance it once, then send it what `told` returns, to the end.
 
         It is sent what happens, rather than looking for it, because runs that train side by side take turns.
         """
@@ -204,8 +202,7 @@ class Job:
         plan, forecast = known or choose(config, data, device, self.app_config)
         torch.set_num_threads(plan.threads)
         training = fit(config, data, device, resume.newest_state(store, run, self.remarks), plan)
-        # whatever else its row says: a run that was made anew from its files may have steps, and not say of how many
-        store.rewind(run.id, training.place.step)
+        store.rewind(run.id, training.place.step)  # also of a run made anew from its files, which names no steps_total
         self._times_count = not training.place.step
         if self.remarks:
             self.remarks.append(f"So it went on from step {training.place.step}.")
@@ -281,9 +278,7 @@ class Job:
             raise AskedToEnd
 
     def _between_batches(self, model: nn.Module, pictures: object) -> None:
-        """End the measuring of a network between two batches where somebody asked for it; a training step is taken
-        whole.
-        """
+        """End the measuring of a network between two batches where somebody asked; a training step is taken whole."""
         self.watch.moved()
         if not model.training:
             self._end_if_asked()
