@@ -91,6 +91,11 @@ def recall(file: Path, key: str) -> Known | None:
     return Known(entry.measured, 0 <= time.time() - entry.at < FRESH_S) if entry else None
 
 
+def kept(file: Path) -> int:
+    """Return of how many kinds of run the file keeps a plan."""
+    return len(_read(file).results)
+
+
 def remember(file: Path, key: str, measured: Measured) -> Measured:
     """Store `measured` under `key` in the cache file, and return it with the plan that was found under `key` first.
 
