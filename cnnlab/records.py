@@ -190,9 +190,9 @@ class Usage(Record):
     memory_bytes: int | None
     """Peak, of the GPU where there is one, else of the process; None where the machine does not tell."""
     start_s: float | None = None
-    """Time from the run's beginning to its first step; None for a run that was continued."""
+    """Time from the run's beginning to its first step; None for a run that was continued, or shared its process with others."""
     result_s: float | None = None
-    """Time from the run's beginning to its result; None for a run that was continued."""
+    """Time from the run's beginning to its result; None for a run that was continued, or shared its process with others."""
 
 
 class Results(Record):

@@ -16,10 +16,13 @@ from cnnlab.app_config import AppConfig
 from cnnlab.cli import _doctor_checks, main
 from cnnlab.data import DATASETS
 from cnnlab.data_folders import DataFolders
-from cnnlab.records import RunStatus
+from cnnlab.records import Plan, RunStatus
 from cnnlab.runs import Run, Store, locks
 from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
+from cnnlab.training.autotune.cache import Measured, remember
+from cnnlab.training.autotune.choose import plans_file
+from cnnlab.training.autotune.memory import Need
 from tests.runs.repair.test_rebuild import trained
 
 Capture = pytest.CaptureFixture[str]
@@ -318,3 +321,20 @@ def run_log(store: Store) -> Run:
 
     logs.begin(store.app_config.home, "server")
     return store.create(TrainingConfig())
+
+
+def test_the_plans_that_stay_are_counted_and_their_file_named(app_config: AppConfig) -> None:
+    """Found on a busy machine, they would stay as well: it is said how they are found anew."""
+    assert list(_doctor_checks._plans(app_config)) == []
+    plan = Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=1)
+    need = Need(training=1, augmenting=0, measuring=1, kept=1)
+    found = Measured(plan=plan, step_s=(1.0, 2.0), picture_s=0.0, steps=3, need=need)
+    for key in ("one", "another"):
+        remember(plans_file(app_config), key, found)
+
+    (finding,) = _doctor_checks._plans(app_config)
+    assert finding.well
+    assert "found for 2 kinds of run" in finding.says
+    plans_file(app_config).unlink()
+    assert str(plans_file(app_config)) in finding.says
+    assert list(_doctor_checks._plans(app_config)) == []

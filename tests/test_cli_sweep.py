@@ -12,7 +12,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Actor, Run, Store
 from cnnlab.schema import TrainingConfig
 from tests.factories import epoch_record
 
@@ -210,3 +210,20 @@ def test_runs_lists_the_sweep_only_where_there_is_one(store: Store, capsys: Capt
     shown = capsys.readouterr().out
     assert "sweep" in shown.splitlines()[0]
     assert "My sweep" in shown
+
+
+def test_two_people_may_call_their_sweeps_the_same(
+    working: Callable[[Work], None], store: Store, capsys: Capture
+) -> None:
+    """One is gone on with, and shown, at a time: the newer one, then the other."""
+    seeds = {"Ann": [1, 2], "Ben": [3]}
+    for name, its in seeds.items():
+        own = store.acting_as(Actor(name, name))
+        own.create_many([TrainingConfig(dataset="shapes", epochs=1, seed=seed) for seed in its], "Same")
+    working(finish)
+
+    for left in (["queued", "queued", "finished"], ["finished"] * 3):
+        assert main(["sweep", "--resume", "Same"]) == 0
+        assert [run.status for run in oldest_first(store)] == left
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == (1 + 1) + (1 + 2), "two tables, each of one person's runs below its header"

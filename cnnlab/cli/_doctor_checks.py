@@ -34,7 +34,15 @@ UPLOAD_MB = 25
 
 def findings(app_config: AppConfig) -> Iterator[Finding]:
     """Yield the findings one after the other; none of the checks stops the others."""
-    looks: list[Callable[[AppConfig], Iterator[Finding]]] = [_programs, _device, _places, _datasets, _server, _logs]
+    looks: list[Callable[[AppConfig], Iterator[Finding]]] = [
+        _programs,
+        _device,
+        _plans,
+        _places,
+        _datasets,
+        _server,
+        _logs,
+    ]
     for look in looks:
         try:
             yield from look(app_config)
@@ -67,6 +75,20 @@ def _device(app_config: AppConfig) -> Iterator[Finding]:
     enough = free >= LITTLE_BYTES
     remedy = "" if enough else " That is little: end other programs."
     yield Finding("device", f"{describe(device)}, {in_words(free)} of memory free.{remedy}", well=enough)
+
+
+def _plans(app_config: AppConfig) -> Iterator[Finding]:
+    from cnnlab.training.autotune.cache import kept
+    from cnnlab.training.autotune.choose import plans_file
+
+    file = plans_file(app_config)
+    if number := kept(file):
+        says = (
+            f"The quickest way to compute was found for {number} kind{'s' if number > 1 else ''} of run, and stays. "
+            f"If the machine was busy then, delete {file}: each is found anew, and a run trained again may then differ "
+            "in its last digits."
+        )
+        yield Finding("plans", says)
 
 
 def _places(app_config: AppConfig) -> Iterator[Finding]:

@@ -84,7 +84,10 @@ class SweepOptions(TrainOptions):
         return grid(self._config(), axes)
 
     def _resumed(self, store: Store) -> list[Run]:
-        """Return the runs of an earlier sweep that can still be trained, in their order."""
+        """Return the runs of an earlier sweep that can still be trained, in their order.
+
+        Of sweeps of two people that have the same name, the one whose run is the newest.
+        """
         sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
         if not sweep:
             known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
@@ -93,7 +96,12 @@ class SweepOptions(TrainOptions):
         left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
         if not left:
             raise CommandError(Exit.STORE, f"Nothing of “{self.resume}” is left to train.")
-        return left
+        return [run for run in left if run.owner == left[-1].owner]
+
+
+def _whole(store: Store, one: Run) -> list[Run]:
+    """Return all runs of the sweep of this run, in their order: two people may have given theirs the same name."""
+    return [run for run in reversed(store.list()) if (run.sweep, run.owner) == (one.sweep, one.owner)]
 
 
 Sweep: type[BaseModel] = create_model("Sweep", __base__=(SweepOptions, Train), __doc__=SweepOptions.__doc__)
@@ -154,7 +162,7 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
                 store.request(run.id, "stop")
     ended = _still(store, ids)
     if not as_json:
-        table_of_runs, conclusions = _results(store, [run for run in reversed(store.list()) if run.sweep == sweep])
+        table_of_runs, conclusions = _results(store, _whole(store, runs[0]))
         print(table_of_runs)
         for sentence in conclusions:
             say(sentence)

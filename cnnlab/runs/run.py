@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from cnnlab.records import EpochRecord, Phase, Results, RunStatus
 from cnnlab.schema import SETTINGS, TrainingConfig
 
+ASKED_FOR = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
+"""The end state that each request to a run asks for."""
+
 CheckpointKind = Literal["weights", "state"]
 
 MEASURE = "measure"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 
 import torch
@@ -90,8 +91,8 @@ class Job:
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
         self.remarks: list[str] = []
-        self._taken = TimeTaken()
-        self._tell: Callable[[Phase], None] = partial(store.tell, run.id)
+        self._taken, self._times_count = TimeTaken(), False
+        self._tell: Callable[[Phase], None] = self._tell_the_store
         self._listened = self._told = 0.0
 
     def verdict(self, error: Exception) -> Ended:
@@ -166,8 +167,7 @@ class Job:
         return training
 
     def course(self, training: Fit) -> Course:
-        """Yield between the steps of a run's training. Advance the generator once, then send it what `told` returns; it
-        returns the end.
+        """Yield between the steps of a run's training: advance it once, then send it what `told` returns, to the end.
 
         It is sent what happens, rather than looking for it, because runs that train side by side take turns.
         """
@@ -185,7 +185,7 @@ class Job:
             if epochs.waiting:
                 epochs.commit()
                 self._drain(writer)
-        self._tell = partial(self.store.tell, self.run.id)
+        self._tell = self._tell_the_store
         last = training.place.epoch
         self._progress.scoring(1 if self.store.get(self.run.id).best_epoch in (None, last) else 2)
         try:
@@ -202,8 +202,8 @@ class Job:
         plan, forecast = known or choose(config, data, device, self.app_config)
         torch.set_num_threads(plan.threads)
         training = fit(config, data, device, resume.newest_state(store, run, self.remarks), plan)
-        if run.steps_total is not None:  # else it never began, and there is nothing to forget
-            store.rewind(run.id, training.place.step)
+        store.rewind(run.id, training.place.step)  # also of a run made anew from its files, which names no steps_total
+        self._times_count = not training.place.step
         if self.remarks:
             self.remarks.append(f"So it went on from step {training.place.step}.")
         self.join(training, forecast)
@@ -224,6 +224,11 @@ class Job:
         if phase := self._progress.measured(name, views, done, total):
             self._tell(phase)
 
+    def _tell_the_store(self, phase: Phase) -> None:
+        """Tell the store what the run is doing; where it is busy, or the disk is full, the next message may get through."""
+        with suppress(StoreError):
+            self.store.tell(self.run.id, phase)
+
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
         self.watch.moved()
         self._end_if_asked()
@@ -235,7 +240,7 @@ class Job:
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand each record of the training to the writer, up to the last epoch."""
-        images, elapsed_s, begins = training.images_seen, training.place.elapsed_s, not training.place.step
+        images, elapsed_s = training.images_seen, training.place.elapsed_s
         while (record := (yield)) is not None:
             self.watch.moved()
             if isinstance(record, Exception):
@@ -244,7 +249,7 @@ class Job:
                 rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
                 writer.add_step(record, rate)
                 epochs.commit_untrained()
-                if begins:
+                if self._times_count:
                     self._taken.begun(record)
                 if phase := self._progress.trained():
                     writer.tell(phase)
@@ -265,16 +270,15 @@ class Job:
     def _end_if_asked(self) -> None:
         if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
             self._listened = time.monotonic()
-            match self.command():
-                case "stop" | "pause" as command:
-                    self.asked = command
+            with suppress(StoreError):  # busy for a moment: it is asked again
+                match self.command():
+                    case "stop" | "pause" as command:
+                        self.asked = command
         if self.asked:
             raise AskedToEnd
 
     def _between_batches(self, model: nn.Module, pictures: object) -> None:
-        """End the measuring of a network between two batches where somebody asked for it; a training step is taken
-        whole.
-        """
+        """End the measuring of a network between two batches where somebody asked; a training step is taken whole."""
         self.watch.moved()
         if not model.training:
             self._end_if_asked()

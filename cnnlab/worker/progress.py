@@ -54,30 +54,35 @@ class Progress:
         """Take note that training is over, and how many networks are measured on the whole of each set."""
         self._scoring, self._networks, self._in_phase = True, networks, 0
 
-    def left_s(self) -> float:
-        """Return the seconds until the result, as far as anybody can know."""
+    def left_s(self) -> float | None:
+        """Return the seconds until the result; None while nothing of this run is forecast or has been timed."""
+        if not self._picture_s() and not self._measured:
+            return None
         training, config = self._training, self._training.config
         images = config.epochs * self._sizes.train - training.images_seen
         each, at_end = measured_pictures(config, self._sizes, self._networks)
         measured = (config.epochs - training.place.epoch) * each + at_end - self._in_phase
         return images * self._picture_s() + max(0, measured) * self._measured_picture_s()
 
-    def phase(self) -> Phase:
-        """Return what the run is doing now: training."""
-        return Phase(doing="training", step=self._training.place.step, due_at=time.time() + self.left_s())
+    def phase(self) -> Phase | None:
+        """Return what the run is doing now: training; None while nobody knows when the result will be there."""
+        left_s = self.left_s()
+        if left_s is None:
+            return None
+        return Phase(doing="training", step=self._training.place.step, due_at=time.time() + left_s)
 
     def foretold(self, forecast: Forecast, start_s: float) -> Forecast:
         """Return the forecast with the time until the result of a run that begins; `start_s`: what has passed of it."""
         return with_result(forecast, self._training.config, self._sizes, start_s)
 
     def _news(self, **measuring: str | int) -> Phase | None:
-        if self._mark - self._told < self._every_s:
+        if self._mark - self._told < self._every_s or (phase := self.phase()) is None:
             return None
         self._told = self._mark
         if not measuring:
-            return self.phase()
+            return phase
         doing = {"doing": "scoring" if self._scoring else "measuring"}
-        return Phase.model_validate(self.phase().model_dump() | doing | measuring)
+        return Phase.model_validate(phase.model_dump() | doing | measuring)
 
     def _since(self) -> float:
         before, self._mark = self._mark, time.monotonic()

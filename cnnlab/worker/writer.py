@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from cnnlab import checkpoints
 from cnnlab.records import EpochRecord, Phase, StepRecord
-from cnnlab.runs import Store
+from cnnlab.runs import Store, StoreError
 from cnnlab.runs.run import Checkpoint, CheckpointKind
 from cnnlab.schema import TrainingConfig
 
@@ -181,7 +182,8 @@ class Writer:
             phase, self._phase = self._phase, None
         self._store.add_steps(self._run_id, steps, images_per_s)
         if phase:
-            self._store.tell(self._run_id, phase)
+            with suppress(StoreError):  # the next message may get through
+                self._store.tell(self._run_id, phase)
         with self._changed:
             del self._steps[: len(steps)]
             self._flushed = time.monotonic()

@@ -24,6 +24,7 @@ from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.process.launcher import Launcher
 from cnnlab.runs.store import tables
 from cnnlab.training import Fit
+from cnnlab.worker import job
 from tests.factories import step_record
 from tests.waiting import eventually
 from tests.worker.helpers import facts, files_of, named_by, resume, small, train
@@ -401,3 +402,24 @@ def test_all_that_moves_is_told_to_the_watch(app_config: AppConfig, monkeypatch:
     assert "idle" in told
     assert crash_note.read(store.folder(run.id)) is None
     assert not (store.folder(run.id) / crash_note.NAME).exists()
+
+
+@pytest.mark.parametrize("what", ["tell", "command"])
+def test_a_store_that_is_busy_for_a_moment_costs_no_trained_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """It is told how far the run is, and asked whether to stop, again and again: one time that fails loses nothing."""
+    monkeypatch.setattr(job, "TELL_S", 0.0)
+    monkeypatch.setattr(job, "LISTEN_S", 0.0)
+    refused: list[str] = []
+
+    def busy(*arguments: object) -> None:
+        refused.append(what)
+        raise StoreError("The run store is busy: another process has been writing for seconds. Try again.")
+
+    monkeypatch.setattr(store, what, busy)
+    run = train(store, small(epochs=1))
+
+    assert len(refused) > 3
+    assert (run.status, run.message) == (RunStatus.FINISHED, "Finished 1 epoch.")
+    assert run.results is not None

@@ -289,3 +289,21 @@ def test_what_is_asked_first_is_remembered(store: Store) -> None:
     words: list[Asked] = ["stop", "terminate"]
 
     assert [asked.ask(what) for what in words] == [True, False]
+
+
+@pytest.mark.usefixtures("hearing")
+def test_a_run_made_anew_from_its_files_goes_on(store: Store) -> None:
+    """Its row does not say how many steps it has, but steps after its newest state may have come back: they are taken
+    again.
+    """
+    whole = train(store, small())
+    halted = train(store, small(), asking(store, "stop", step=6))
+    with store.database.writing() as connection:
+        mine = tables.runs.update().where(tables.runs.c.id == halted.id)
+        connection.execute(mine.values(steps_total=None, environment=None))
+    newest = store.checkpoints(halted.id, "state")[-1]
+    store.path(newest).unlink()
+
+    resumed = resume(store, halted)
+    assert (resumed.status, resumed.step) == (RunStatus.FINISHED, 12)
+    assert [step.step for step in store.steps(resumed.id)] == [step.step for step in store.steps(whole.id)]

@@ -124,3 +124,19 @@ def test_a_run_says_what_it_does_until_it_has_its_result(store: Store, monkeypat
     usage = run.results.usage
     assert 0 < usage.start_s < usage.result_s
     assert usage.result_s >= usage.start_s + run.elapsed_s
+
+
+def test_without_a_forecast_it_names_no_time_before_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs side by side have none: nothing is said then, rather than "any moment"; after the first step it is measured."""
+    clock = Clock(monkeypatch)
+    place = SimpleNamespace(epoch=0, step=0)
+    data = SimpleNamespace(train=range(200), train_sample=range(40), validation=range(40), test=range(100))
+    training = SimpleNamespace(config=CONFIG, data=data, images_seen=0, place=place)
+    told = Progress(training, None, every_s=0.0)  # type: ignore[arg-type]
+
+    assert told.phase() is None
+    clock.now += STEP_S
+    training.images_seen, place.step = 50, 1
+    phase = told.trained()
+    assert phase
+    assert phase.due_at > clock.now + 11 * STEP_S

@@ -202,3 +202,11 @@ def _when(
             act(self._store, list(reversed(self._store.list())))
 
     monkeypatch.setattr(job.Writer, "add_step", add)
+
+
+def test_its_times_are_not_those_of_a_run_alone(store: Store) -> None:
+    """What one waits for the others is no time of its own: times until the first step and the result are left out."""
+    ended = trained_together(store, {"seed": 1, "epochs": 1}, {"seed": 2, "epochs": 1})
+
+    usages = [run.results.usage for run in ended]
+    assert [(usage.start_s, usage.result_s) for usage in usages] == [(None, None)] * 2

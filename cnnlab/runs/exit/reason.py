@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnlab.records import RunStatus
 from cnnlab.runs.exit.crash_note import LastWords
-from cnnlab.runs.run import MEASURE, Run
+from cnnlab.runs.run import ASKED_FOR, MEASURE, Run
 
 EXIT_STALLED = 70
 """Exit code of a worker that ended itself because nothing moved any more."""
@@ -28,7 +28,17 @@ class Death:
 
 
 def epitaph(run: Run, words: LastWords | None, death: Death | None, *, folder_gone: bool) -> tuple[RunStatus, str]:
-    """Return the end state, and its sentences, of a run that is `running` by its row and has no process."""
+    """Return the end state, and its sentences, of a run that is `running` by its row and has no process.
+
+    A run that somebody had asked to stop or pause is never interrupted, which a server would continue by itself.
+    """
+    status, sentences = _end(run, words, death, folder_gone=folder_gone)
+    if status is RunStatus.INTERRUPTED and run.command in ASKED_FOR:
+        return ASKED_FOR[run.command], f"Somebody had asked it to {run.command}. {sentences}"
+    return status, sentences
+
+
+def _end(run: Run, words: LastWords | None, death: Death | None, *, folder_gone: bool) -> tuple[RunStatus, str]:
     if folder_gone:
         return RunStatus.INTERRUPTED, (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "

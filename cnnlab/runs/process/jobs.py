@@ -20,8 +20,9 @@ from cnnlab.runs.process.launcher import environment_of
 LIMIT_S = 1800.0
 """Seconds after which a job's process is ended."""
 MOST_WAITING = 8
-ABSENT_S = 20.0
-"""A page that waits asks every half second; one that has not for so long is gone."""
+ABSENT_S = 90.0
+"""A page that waits asks every half second, and in a tab that is not looked at once a minute, as browsers have it; one
+that has not for so long is gone."""
 KEPT = 64
 """Number of jobs that are over and can still be asked about."""
 CANCELLED = "Nobody waited for it any more, so it was given up."

@@ -18,6 +18,8 @@ from cnnlab.schema import TrainingConfig
 
 Row = dict[str, Any]
 
+MOST_PICTURES = 1 << 40
+"""Most pictures that a step record may stand for: more is damage, and sums of it would not fit the database's numbers."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _FILE = re.compile(r"[\w-]{1,60}\.safetensors")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -76,9 +78,11 @@ def child(table: str, row: Row, folder: Path) -> Row | None:
 
 def _step(row: Row, folder: Path) -> bool:
     whole: bool = all(isinstance(row[name], int) and row[name] >= 0 for name in ("step", "epoch"))
-    since_version_4 = (row.get(name) for name in ("pictures", "objective", "least_loss", "greatest_loss"))
+    pictures = row.get("pictures")
+    counted = pictures is None or (isinstance(pictures, int) and 1 <= pictures <= MOST_PICTURES)
+    since_version_4 = (row.get(name) for name in ("objective", "least_loss", "greatest_loss"))
     measured = all(_number(row[name]) for name in ("loss", "accuracy", "lr", "elapsed_s"))
-    return whole and measured and all(value is None or _number(value) for value in since_version_4)
+    return whole and counted and measured and all(value is None or _number(value) for value in since_version_4)
 
 
 def _epoch(row: Row, folder: Path) -> bool:

@@ -37,7 +37,8 @@ def _points_of_records() -> Select[Any]:
     ends = _or_loss(_STEPS, "least_loss").label("least"), _or_loss(_STEPS, "greatest_loss").label("greatest")
     later = select(_STEPS.step, _STEPS.loss, *ends, pictures.label("pictures"))
     record = later.where(_STEPS.number == run, _STEPS.step > since).subquery().c
-    mean = func.sum(record.loss * record.pictures) / func.sum(record.pictures)
+    weighted = func.sum(record.loss * record.pictures) / func.nullif(func.sum(record.pictures), 0)
+    mean = func.coalesce(weighted, func.avg(record.loss))  # a record of no pictures is damaged, and still a loss
     point: list[Any] = [run, func.max(record.step), mean, func.min(record.least), func.max(record.greatest)]
     return select(*point).group_by((record.step - 1) // width)
 

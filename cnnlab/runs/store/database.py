@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound
@@ -58,7 +59,6 @@ class Database:
         self._file = Path(path) if self._sqlite and path else None
         if self._sqlite and self._file in (None, Path(":memory:")):
             raise StoreError("CNNLAB_DATABASE_URL must name a file: a store in memory is gone with its connection.")
-        self._prepared = False
 
     @property
     def place(self) -> str:
@@ -84,7 +84,7 @@ class Database:
         try:
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            elif not self._prepared:
+            elif self._engine not in _prepared:
                 self._make_tables()
             with engine.begin() as connection:
                 if self._sqlite:
@@ -118,7 +118,7 @@ class Database:
             _become_the_writer(connection)  # of several processes that start together, one makes them
             metadata.create_all(connection)
             migrate(connection)
-        self._prepared = True
+        _prepared.add(self._engine)
 
     def _prepare(self, connection: Connection) -> None:
         """Make the tables in a file where there are none, or add what old tables lack.
@@ -162,6 +162,9 @@ class Database:
                 return kind(sentence.format(place=self.place))
         return StoreError(f"The run store {self.place} cannot be used: {' '.join(fault.split()).rstrip('.')}.")
 
+
+_prepared: "WeakSet[Engine]" = WeakSet()
+"""Engines whose server has been found to hold the tables: a process looks once, not with each new `Database`."""
 
 _Faults = tuple[tuple[tuple[str, ...], type[StoreError], str], ...]
 _FAULTS: _Faults = (

@@ -17,7 +17,7 @@ from cnnlab.runs.errors import NotYoursError, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.naming import default_name
 from cnnlab.runs.permissions import NOBODY, Actor
-from cnnlab.runs.run import Run
+from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import (
     RUNS,
@@ -36,7 +36,6 @@ from cnnlab.schema import TrainingConfig
 
 RESUMABLE = [status for status in RunStatus if status.resumable]
 TURN_S = 300.0
-_AFTER = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
 
 
 class Queue(Connected):
@@ -208,7 +207,7 @@ class Queue(Connected):
 
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
-        status = _AFTER[what]
+        status = ASKED_FOR[what]
         ended = {"status": status, "message": f"{status.capitalize()} while it waited in the queue.", "command": None}
         logs.event("asked", run=id, what=what)
         with self.changing(id, what) as (connection, _):

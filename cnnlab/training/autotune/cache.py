@@ -25,6 +25,8 @@ from cnnlab.training.devices import describe, processor
 
 FRESH_S = 600.0
 """Seconds for which times are used: by then a machine may be busier, or quieter, or a laptop on its battery."""
+ENGINE = 1
+"""Version of how cnnlab computes and races plans: raise it when either changes, and every plan is found anew."""
 MOST_KEPT = 2_000
 """Most results that the file keeps, about a kilobyte each; the oldest are dropped first."""
 
@@ -56,12 +58,16 @@ def key_of(config: TrainingConfig, data: Data, device: torch.device, threads: Se
     """Return the cache key: everything on which a measured result depends, such as settings, machine and torch version.
 
     Of the settings, those that affect the network's shape or the speed of a step; but the dataset counts by its
-    pictures' shape and its number of classes, and the device by what it is.
+    pictures' shape and its number of classes, and the device by what it is. The number of its training pictures counts
+    where an epoch is made whole, and in `exact` mode: with it the last batch of an epoch is another, and a layout must
+    keep the bits of that one too.
     """
+    by_pictures = config.augmentation == "alternating" or config.mode == "exact"
     facts = {
         **{name: getattr(config, name) for name in names_affecting("shape", "speed")},
         "dataset": [list(data.train.images.shape[1:]), len(data.info.classes)],
-        "made an epoch": len(data.train) if config.augmentation == "alternating" else 0,
+        "pictures": len(data.train) if by_pictures else 0,
+        "engine": ENGINE,
         "device": describe(device),
         "processor": processor(),
         "system": platform.platform(),
@@ -83,6 +89,11 @@ def recall(file: Path, key: str) -> Known | None:
     """Return what was measured under `key`; None where nothing was or the file cannot be read."""
     entry = _read(file).results.get(key)
     return Known(entry.measured, 0 <= time.time() - entry.at < FRESH_S) if entry else None
+
+
+def kept(file: Path) -> int:
+    """Return of how many kinds of run the file keeps a plan."""
+    return len(_read(file).results)
 
 
 def remember(file: Path, key: str, measured: Measured) -> Measured:

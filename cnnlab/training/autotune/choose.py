@@ -40,7 +40,7 @@ def remembered_choice(
 
     Returns None where `choose` would have to measure.
     """
-    known = recall(_file(app_config), key_of(config, data, device, _threads(device, app_config)))
+    known = recall(plans_file(app_config), key_of(config, data, device, _threads(device, app_config)))
     if known is None or not known.fresh:
         return None
     found = known.measured
@@ -58,11 +58,11 @@ def measured_choice(
     """
     threads, need = _threads(device, app_config), require_fit(config, data.info, device)
     key = key_of(config, data, device, threads)
-    known = recall(_file(app_config), key)
+    known = recall(plans_file(app_config), key)
     before = held_bytes(device)
     found = measure(config, data, device, threads, need, known.measured.plan if known else None)
     held = before, held_bytes(device)  # what the test has freed may serve the run, or lie idle in the heap
-    found = remember(_file(app_config), key, found)
+    found = remember(plans_file(app_config), key, found)
     return found.plan, _forecast(found, config, data, expected_bytes(found.need, held, device))
 
 
@@ -84,7 +84,8 @@ def measure(
         return trial.timed(plan) if plan else trial.measured(threads)
 
 
-def _file(app_config: AppConfig) -> Path:
+def plans_file(app_config: AppConfig) -> Path:
+    """Return the file that keeps what was found on this machine."""
     return app_config.home / "selftest.json"
 
 

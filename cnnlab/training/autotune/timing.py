@@ -165,10 +165,11 @@ class Trial:
 
         Compares them after steps with as many pictures as the run's own steps have.
         """
-        rest = len(self._data.train) % self._config.batch_size
-        pictures = BITS_STEPS * self._config.batch_size + rest
-        order = torch.arange(min(pictures, len(self._sample.train)), device=self._device)
-        steps = ceil(len(order) / self._config.batch_size)
+        batch_size = self._config.batch_size
+        rest = len(self._data.train) % batch_size
+        full = min(BITS_STEPS, (len(self._sample.train) - rest) // batch_size)  # a sample may have room for fewer
+        order = torch.arange(full * batch_size + rest, device=self._device)
+        steps = ceil(len(order) / batch_size)
         torch.set_num_threads(plan.threads)
         outcomes = []
         for layout in ("contiguous", "blocked"):

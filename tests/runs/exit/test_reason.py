@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -183,3 +184,26 @@ def test_the_launcher_continues_where_that_is_wanted(
         if not wanted:
             store.take(running.id)
             locks.release(store.folder(running.id))
+
+
+@pytest.mark.parametrize(("asked", "after"), [("stop", RunStatus.STOPPED), ("pause", RunStatus.PAUSED)])
+def test_what_was_asked_to_end_does_not_continue_by_itself(
+    store: Store,
+    running: Run,
+    report_epoch: Callable[..., Checkpoint],
+    asked: Literal["stop", "pause"],
+    after: RunStatus,
+) -> None:
+    """Killed before it had heard of it, in training or while it was measured: it ends as a person wished it to."""
+    report_epoch(running, 1)
+    store.request(running.id, asked)
+    locks.release(store.folder(running.id))
+
+    (found,) = store.recover({os.getpid(): Death(-9, out_of_memory=False)})
+
+    assert (found.status, found.command) == (after, None)
+    assert found.message == (
+        f"Somebody had asked it to {asked}. The training process was killed from outside (signal 9), by somebody or by "
+        "another program. Continue picks up after epoch 1."
+    )
+    assert not store.may_continue(found)

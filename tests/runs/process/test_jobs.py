@@ -184,3 +184,13 @@ def test_turns_come_in_the_order_of_asking(queue_of: MakeQueue, tmp_path: Path) 
     queue = queue_of(f"open(LOG, 'a').write(sys.argv[1]); time.sleep(0.05); {WRITTEN}")
     ended(*(queue.ask(key, (key,), "me") for key in "abcdef"))
     assert (tmp_path / "log").read_text() == "abcdef"
+
+
+def test_a_tab_that_is_not_looked_at_keeps_its_answer(queue_of: MakeQueue) -> None:
+    """Browsers let a hidden page ask once a minute: that is no reason to give up what it waits for."""
+    queue = queue_of("time.sleep(600)", limit_s=600.0)
+    job = queue.ask("key", (), "hidden")
+    job.waiting["hidden"] -= 60 + 5
+    queue.ask("another", (), "me")
+    assert queue.find("key") is job
+    queue.stop()

@@ -307,3 +307,14 @@ def test_a_hundred_damages_lose_no_run(full: Store) -> None:
         assert {run.id for run in full.list()} == before
         assert damage(full.app_config) is None
         done.aside.unlink()
+
+
+@pytest.mark.parametrize("pictures", [0, 1 << 62])
+def test_a_record_of_no_or_too_many_pictures_is_left_out(full: Store, pictures: int) -> None:
+    """It stands for nothing that was trained; the rest of the store comes back."""
+    with sqlite3.connect(file_of(full)) as connection:
+        connection.execute("UPDATE steps SET pictures=? WHERE step BETWEEN 1 AND 8", (pictures,))
+    connection.close()
+
+    assert rebuild.salvage(full.app_config).runs == 3
+    assert [len(full.steps(run.id)) for run in full.list()] == [592] * 3

@@ -161,3 +161,11 @@ def test_a_deleted_run_leaves_no_points(store: Store) -> None:
     store.delete(run.id)
 
     assert thinned(store, run) == 0
+
+
+def test_a_record_of_no_pictures_is_still_a_loss(store: Store) -> None:
+    """Damaged, but it stops nobody: a point of such records alone is their plain mean."""
+    run = started_run(store, LONG)
+    store.add_steps(run.id, [step_record(step, loss=float(step), pictures=0) for step in (1, 2, 3, 4)], 1.0)
+
+    assert store.curve(run.id).loss == [2.5]

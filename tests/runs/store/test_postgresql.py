@@ -66,6 +66,8 @@ def test_an_older_store_is_brought_to_todays_form(app_config: AppConfig, store: 
         for column in ("sweep", "owner", "owner_name"):
             connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
 
+    database._prepared.clear()  # as in the process of a newer cnnlab
+
     assert [(old.id, old.config.seed, old.owner) for old in Store(app_config).list()] == [(run.id, 3, None)]
     assert [new.name for new in Store(app_config).create_many([TrainingConfig()], "Three")] == ["SimpleCNN 2"]
 
@@ -89,3 +91,14 @@ def test_a_second_writer_waits_and_then_says_so(store: Store, monkeypatch: pytes
         store.create(TrainingConfig())
     assert make_url(store.app_config.database).get_backend_name() == "postgresql"
     assert store.create(TrainingConfig()).number >= 1
+
+
+def test_a_process_prepares_a_server_once(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page and each worker makes stores of its own: only the first one waits for the writer's lock to look."""
+    looked: list[object] = []
+    real = database.migrate
+    monkeypatch.setattr(database, "migrate", lambda connection: looked.append(real(connection)))
+    for _ in range(3):
+        assert Store(app_config).list() == []
+
+    assert len(looked) == 1

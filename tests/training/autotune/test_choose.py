@@ -19,6 +19,8 @@ from cnnlab.training.autotune.choose import choose, measure, measured_choice, re
 from cnnlab.training.autotune.memory import DoesNotFitError, Need
 from cnnlab.training.autotune.timing import Trial
 from cnnlab.training.devices import background_threads, thread_choices
+from cnnlab.training.engine.default_plan import default_plan
+from cnnlab.training.engine.steps import EagerSteps
 from tests.factories import shapes_config
 
 CPU = torch.device("cpu")
@@ -167,6 +169,9 @@ def test_what_was_found_is_remembered(small_data: Data, app_config: AppConfig, m
             patch.setattr(cache, changed, lambda *_: "another")
             assert remembered_choice(config(), small_data, CPU, app_config) is None
     with monkeypatch.context() as patch:
+        patch.setattr(cache, "ENGINE", cache.ENGINE + 1)
+        assert remembered_choice(config(), small_data, CPU, app_config) is None
+    with monkeypatch.context() as patch:
         patch.setattr(cache.time, "time", lambda: 1e10)
         assert remembered_choice(config(), small_data, CPU, app_config) is None
     assert remembered_choice(config(), small_data, CPU, app_config)
@@ -266,3 +271,34 @@ def test_threads_to_try_end_with_the_usual_number(cores: int, wanted: int | None
     assert choices == sorted(set(choices))
     assert choices[-1] == (wanted or background_threads(cores))
     assert choices[0] == (wanted or 1)
+
+
+def test_exact_with_another_last_batch_is_measured_anew(small_data: Data, app_config: AppConfig) -> None:
+    """The layout was found to keep the bits of the batches there were: a last batch of another size was not among them."""
+    asked = config(mode="exact")
+    choose(asked, small_data, CPU, app_config)
+    part = ImageSet("train", small_data.train.images[:-1], small_data.train.labels[:-1])
+
+    assert remembered_choice(asked, small_data, CPU, app_config)
+    assert remembered_choice(asked, replace(small_data, train=part), CPU, app_config) is None
+
+
+@pytest.mark.parametrize(("pictures", "compared"), [(230, 64 + 64 + 38), (150, 64 + 64 + 22)])
+def test_bits_are_compared_on_the_batches_the_run_takes(
+    small_data: Data, monkeypatch: pytest.MonkeyPatch, pictures: int, compared: int
+) -> None:
+    """Full ones and the short last one, also where only a part of the training set is at hand."""
+    monkeypatch.setattr(timing, "AUGMENTED", 200)
+    part = ImageSet("train", small_data.train.images[:pictures], small_data.train.labels[:pictures])
+    asked = config(mode="exact", batch_size=64, augmentation="alternating")
+    trial = Trial(asked, replace(small_data, train=part), CPU, NEED)
+    seen: list[int] = []
+    begin = EagerSteps.begin_epoch
+
+    def noting(self: EagerSteps, epoch: int, order: torch.Tensor, seed: int) -> None:
+        seen.append(len(order))
+        begin(self, epoch, order, seed)
+
+    monkeypatch.setattr(EagerSteps, "begin_epoch", noting)
+    assert trial._same_bits(default_plan(asked, CPU))
+    assert seen == [compared] * 2
