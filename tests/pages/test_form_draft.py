@@ -1,8 +1,11 @@
 """What was typed survives a reload, faults stand under their field, and only devices that are here can be chosen."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from streamlit.runtime.context import ContextProxy
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from cnnlab.dashboard.app import warmup
 from cnnlab.dashboard.train import draft
@@ -12,11 +15,12 @@ from tests.page_driver import OpenPage, fill, words
 
 @pytest.fixture
 def browsers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The cookie of the browser that opens a page next, as the last of the list."""
-    cookies = ["Ada's"]
-    monkeypatch.setattr(draft, "_whose", lambda: (None, cookies[-1]))
+    """The browser that opens a page next, as the last of the list. Streamlit masks its cookie anew all the time."""
+    names = ["Ada's"]
+    cookies = property(lambda _: {draft.BROWSER: generate_xsrf_token_string(names[-1].encode())})
+    monkeypatch.setattr(ContextProxy, "cookies", cookies)
     draft._drafts.clear()
-    yield cookies
+    yield names
     draft._drafts.clear()
 
 
@@ -33,6 +37,30 @@ def test_a_reload_keeps_what_was_typed(open_page: OpenPage, store: Store, browse
 
     browsers.append("Bob's")
     assert open_page("train").number_input(key="form_epochs").value == 10
+
+
+def test_a_reload_keeps_what_was_changed_of_a_run(open_page: OpenPage, insert_run: Any, browsers: list[str]) -> None:
+    """Only of that run: who wants to change another one gets the settings of that one, and each browser its own."""
+    first, other = insert_run(epochs=3), insert_run(epochs=5)
+    fill(open_page("train", parent=first.id), form_1_lr="0.0047")
+    again = open_page("train", parent=first.id)
+    assert again.text_input(key="form_1_lr").value == "0.0047"
+    assert "learning rate 0.001 → 0.0047" in words(again)
+    changed = open_page("train", parent=other.id)
+    assert "nothing changed yet" in words(changed)
+
+    browsers.append("Bob's")
+    assert "nothing changed yet" in words(open_page("train", parent=first.id))
+
+
+def test_a_browser_without_a_sound_cookie_keeps_nothing(monkeypatch: pytest.MonkeyPatch, browsers: list[str]) -> None:
+    """Nobody finds the form of somebody else."""
+    assert draft._whose() == draft._whose() is not None
+    for cookies in ({}, {draft.BROWSER: ""}, {draft.BROWSER: "2|no|token"}):
+        monkeypatch.setattr(ContextProxy, "cookies", property(lambda _, found=cookies: found))
+        assert draft._whose() is None
+        draft.keep({"epochs": 3})
+    assert not draft._drafts()
 
 
 def test_a_fault_stands_under_its_field(open_page: OpenPage, store: Store) -> None:

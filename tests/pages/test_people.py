@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from cnnlab.dashboard.auth import current_user, policy
 from cnnlab.dashboard.auth.policy import door
 from cnnlab.dashboard.state import services
+from cnnlab.dashboard.widgets.component import STATIC
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, Actor, NotYoursError, Run, Store
 from tests.factories import shapes_config
@@ -197,11 +199,18 @@ def open_as(claims: dict[str, Any], auth: dict[str, Any] = PROVIDER, **query: st
     return open_page_at("train", app, **query)
 
 
+def keys_of_blocks(app: AppTest) -> str:
+    """The ids of the containers of a page, as the browser makes classes of them."""
+    return " ".join(block.proto.id for block in app.main.children.values() if isinstance(block, Block) and block.proto)
+
+
 def test_with_openid_there_is_first_a_button_to_sign_in(openid: pytest.MonkeyPatch, store: Store) -> None:
     """And nothing else; one for each provider where there are several."""
     app = open_as({"is_logged_in": False})
     assert not app.exception
     assert labels(app) == {"Sign in"}
+    assert "frame_not_let_in" in keys_of_blocks(app)
+    assert "st-key-frame_not_let_in" in (STATIC / "frame.css").read_text()
     assert store.list() == []
 
     several = {"redirect_uri": "x", "cookie_secret": "x", "google": PROVIDER, "school": PROVIDER}

@@ -37,6 +37,35 @@ def test_it_is_trained_with_another_seed(open_page: OpenPage, insert_run: Any) -
     assert app.query_params["run"] == newest.id
 
 
+@pytest.mark.parametrize("way_out", ["twin_open", "twin_seed", "choose", "address"])
+def test_who_trains_again_meets_no_leftovers(open_page: OpenPage, insert_run: Any, way_out: str) -> None:
+    """Whichever way led out of the form: the next time it holds the settings of the run as they are."""
+    first, other = insert_run(epochs=3), insert_run(epochs=5)
+    app = fill(open_page("train", parent=first.id), form_1_epochs=5)
+    if way_out == "choose":
+        fill(app, run_choice=other.id)
+    elif way_out == "address":
+        app.query_params.clear()
+        app.run()
+    else:
+        click(app, way_out)
+    for name, value in {"run": "", "parent": first.id}.items():
+        app.query_params[name] = value
+    app.run()
+    assert "nothing changed yet" in words(app)
+
+
+def test_another_seed_is_announced_as_the_form_says(open_page: OpenPage, insert_run: Any) -> None:
+    """Its row keeps the time that stands on the page, to be scored."""
+    first = insert_run(epochs=3)
+    app = open_page("train", parent=first.id)
+    assert "until the result" in words(app)
+    click(app, "twin_seed")
+    newest = insert_run.store.list()[0]
+    assert newest.config.seed == 1
+    assert newest.announced_s
+
+
 def test_what_tells_nothing_is_no_twin(insert_run: Any) -> None:
     """A run that failed or was stopped is worth training again; of several twins a finished one tells most."""
     config = insert_run(RunStatus.FAILED).config

@@ -27,7 +27,7 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; every answer but a whole file of code passes as it is."""
-        if scope["type"] != "http" or not _takes_gzip(Headers(scope=scope)):
+        if scope["type"] != "http" or scope["method"] != "GET" or not _takes_gzip(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         start: Message | None = None
@@ -43,6 +43,10 @@ class Compression:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False):
                     headers = MutableHeaders(scope=start)
+                    if len(body) != int(headers["content-length"]):  # not the whole file, so nothing to keep
+                        await send(start)
+                        await send({"type": "http.response.body", "body": bytes(body)})
+                        return
                     small = await self._compressed((scope["path"], headers["etag"]), bytes(body))
                     headers["content-encoding"], headers["content-length"] = "gzip", str(len(small))
                     headers["etag"] = f"W/{headers['etag']}"  # the same file, though not the same bytes

@@ -9,6 +9,7 @@ Where things stand: `static/frame.css`. A style that came with the first run of 
 import json
 import re
 from functools import cache
+from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -81,9 +82,16 @@ def _ahead() -> str:
     files = (path for path in sorted(STATIC.rglob("*.*")) if path.suffix in links and path.parent != STATIC)
     address = f"{base_path()}app/static/"
     return "".join(
-        f'<link rel="{links[path.suffix]}" href="{address}{path.relative_to(STATIC).as_posix()}{VERSION}">'
+        f'<link rel="{links[path.suffix]}" href="{address}{path.relative_to(STATIC).as_posix()}{_version(path)}">'
         for path in files
     )
+
+
+def _version(path: Path) -> str:
+    """Return what our code and styles add to the address of a file: nothing where an `import` names it as it is, which a
+    library can be, whose name has its version in it.
+    """
+    return "" if path.parent.name == "vendor" and path.suffix == ".js" else VERSION
 
 
 def base_path() -> str:

@@ -69,12 +69,17 @@ def enter() -> None:
     """End the page for a visitor who is not let in: show the way to sign in, or the reason why there is none."""
     if known():
         return
-    here = door()
+    with st.container(key="frame_not_let_in"):  # static/frame.css keeps no room there for a sidebar
+        _stay_out(door())
+    st.stop()
+
+
+def _stay_out(here: Door) -> None:
     if here.kind != "openid":
         st.error(
             f"{escape(here.sentence)}" if here.kind == "shut" else "You are signed out. Reload this page to sign in."
         )
-        st.stop()
+        return
     if st.user.to_dict().get("is_logged_in") is True:
         st.error(
             "You are signed in, but not on the list of people who may come in here. Ask whoever runs this server to "
@@ -82,7 +87,7 @@ def enter() -> None:
             icon=":material/no_accounts:",
         )
         st.button("Sign in as somebody else", on_click=st.logout)
-        st.stop()
+        return
     with st.container(horizontal_alignment="center"), st.container(width=400, border=True):
         st.title("Sign in", anchor=False)
         st.markdown(":gray[This server is for people its owner knows.]")
@@ -91,7 +96,6 @@ def enter() -> None:
             st.button(
                 label, key=f"sign_in_{provider}", type="primary", width="stretch", on_click=st.login, args=(provider,)
             )
-    st.stop()
 
 
 def _providers() -> list[str | None]:

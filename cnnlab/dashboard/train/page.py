@@ -15,6 +15,7 @@ def show() -> None:
     store = services.store()
     runs = services.runs(store)
     run = services.run_from_url(store)
+    draft.restore()
     with run_labels.page_header(
         "How does a network learn?", "Choose a network and its settings, press Train, and watch it learn."
     ):
@@ -22,6 +23,7 @@ def show() -> None:
     if run is None:
         _new_run(store, runs)
     else:
+        draft.leave_run()  # "Train again with one change" begins with the settings of the run as they are
         parent = next((other for other in runs if other.id == run.parent_id), None)
         live_view.show(store, run, parent)
         header.what_next(store, run, parent)
@@ -30,7 +32,6 @@ def show() -> None:
 
 def _new_run(store: Store, runs: list[Run]) -> None:
     """Draw the form of a new run, and beside it the network that the form describes."""
-    draft.restore()
     parent = start.parent_from_url(store)
     checked = form.check(form.typed())
     start.presets(checked.config)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.state import query_params, services
-from cnnlab.dashboard.train import expected_time, form
+from cnnlab.dashboard.train import draft, expected_time, form
 from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
@@ -23,7 +23,6 @@ DOUBLE_CLICK_S = 2.0
 _PRESET = "start_preset"
 _PROBLEM = "start_problem"
 _STARTED = "start_last"
-_FILLED_FROM = "form_filled_from"
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ def parent_from_url(store: Store) -> Run | None:
     """Return the run that `?parent=` names, and fill the form once with its settings, to change one and train again."""
     wanted = st.query_params.get("parent")
     if not wanted:
+        draft.leave_run()
         return None
     try:
         parent = store.get(wanted)
@@ -60,9 +60,7 @@ def parent_from_url(store: Store) -> Run | None:
         st.warning(escape(str(error)), icon=":material/link_off:")
         query_params.set_url(parent=None)
         return None
-    if st.session_state.get(_FILLED_FROM) != parent.id:
-        form.fill(parent.config)
-        st.session_state[_FILLED_FROM] = parent.id
+    draft.fill_from(parent)
     return parent
 
 
@@ -93,13 +91,12 @@ def about_data(dataset: str | None) -> None:
 def train(parent_id: str | None = None) -> None:
     """Check the form as it is *now*, queue the run, and show it (the callback of the Train button)."""
     checked = form.check(form.typed())
-    run_id = begin(checked.config, parent_id, _announced_s(checked.config)) if checked.config else None
+    run_id = begin(checked.config, parent_id, announced_for(checked.config)) if checked.config else None
     if run_id:
-        st.session_state.pop(_FILLED_FROM, None)
         query_params.set_url(parent=None, run=run_id)
 
 
-def _announced_s(config: TrainingConfig) -> float | None:
+def announced_for(config: TrainingConfig) -> float | None:
     """Return in how many seconds the form has announced the run's result; None where it has not."""
     store = services.store()
     said = expected_time.announced([config], services.runs(store), store.line_with(1), store.app_config.slots)
@@ -150,4 +147,3 @@ def _choose() -> None:
 
 def _leave_parent() -> None:
     query_params.set_url(parent=None)
-    st.session_state.pop(_FILLED_FROM, None)

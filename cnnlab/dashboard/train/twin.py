@@ -60,5 +60,5 @@ def next_seed(config: TrainingConfig, runs: Sequence[Run]) -> int:
 
 def _another_seed(config: TrainingConfig, parent_id: str | None) -> None:
     """Queue the run and show it (a callback)."""
-    if run_id := start.begin(config, parent_id):
+    if run_id := start.begin(config, parent_id, start.announced_for(config)):
         query_params.set_url(run=run_id, parent=None)

@@ -1,11 +1,13 @@
 """What is written into the head of the page: where the server is, the frame's style, and our code ahead of its use."""
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cnnlab.dashboard.app.page_head import PageHead
+from cnnlab.dashboard.widgets.component import STATIC, VERSION
 
 PAGE = "<html><head><title>é</title></head></html>".encode()
 SCRIPT = b'<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + "/"}</script>'
@@ -49,6 +51,20 @@ def test_a_page_says_where_the_server_is() -> None:
     assert body.startswith(b"<html><head>" + SCRIPT + b"<style>")
     assert body.endswith(b"</style>"[:0] + PAGE[len(b"<html><head>") :])
     assert headers == {"content-type": "text/html; charset=utf-8", "asked": "plainly"}
+
+
+def test_what_is_fetched_ahead_is_what_the_code_imports() -> None:
+    """Under any other address a browser would fetch a library twice."""
+    ahead = re.findall(r'<link rel="modulepreload" href="/app/static/([^"]+)">', answer("text/html")[1].decode())
+    imported = {
+        (path.parent / found).resolve().relative_to(STATIC).as_posix()
+        for path in STATIC.rglob("*.js")
+        if path.parent.name != "vendor"
+        for found in re.findall(r'^import .* from "([^"]+)";', path.read_text(), re.MULTILINE)
+    }
+    assert imported
+    assert imported <= set(ahead)
+    assert all(address.endswith(VERSION) for address in set(ahead) - imported)
 
 
 def test_other_answers_pass_as_they_are() -> None:
