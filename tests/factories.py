@@ -84,9 +84,9 @@ def full_scores(
     )
 
 
-def results(scores: FullScores) -> Results:
-    """The results of a run whose last epoch was its best."""
-    return Results(final=scores, best=scores)
+def results(scores: FullScores, best: FullScores | None = None) -> Results:
+    """The results of a run whose last epoch was its best, where no other is given."""
+    return Results(final=scores, best=best or scores)
 
 
 def _score(given: Score | float, n: int) -> Score:

@@ -6,6 +6,7 @@ import streamlit as st
 from cnnlab.dashboard.widgets.live_chart import live_chart
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.dashboard.widgets.uploader import uploader
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Curve
 
@@ -79,3 +80,4 @@ tiles(
 drawing(
     '<svg viewBox="0 0 9 9" width="9" height="9"><rect width="9" height="9"/></svg>', key="svg", description="A square."
 )
+uploader("A file", key="file", most_mb=1, way_out="Choose a smaller one.")

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
-from cnnlab.formatting import loss4, tenths
+from cnnlab.formatting import loss4, points, tenths
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -112,6 +112,17 @@ def test_the_chart_reads_out_what_was_measured(opened: Page) -> None:
     assert accuracy.locator(".where").inner_text() == f"after epoch {epoch}"
     assert accuracy.locator(".value").first.inner_text() == f"{30 + 5 * epoch:.1f}\u202f%"
     assert accuracy.locator(".best").inner_text() == "★ best epoch 2"
+    gap = points(0.3 + epoch / 20 - 0.5 + abs(epoch - 2) / 10)
+    assert accuracy.locator(".gap").inner_text() == f"gap (train sample − validation) {gap}"
+
+
+def test_only_what_is_not_certain_is_dotted(opened: Page) -> None:
+    """Of the named lines validation alone is broken: dots are left for the end of the smoothed line, which may move."""
+    for panel in opened.locator(".panel").all():
+        lines = panel.locator(".legend li:has(svg)")
+        broken = lines.filter(has=opened.locator("path:not([stroke-dasharray=''])"))
+        assert lines.count() > 1
+        assert broken.locator(".name").all_inner_texts() == ["validation"]
 
 
 def test_zoom_and_chart_survive_new_points(opened: Page) -> None:
@@ -382,7 +393,7 @@ def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
 
 
 def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
-    """live_chart/numbers.js: each accuracy of 10,000 pictures, and each gap, is the number that Python writes."""
+    """live_chart/numbers.js: each accuracy of 10,000 pictures is the number that Python writes."""
     shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
     script = """async (shares) => {
         const { tenths } = await import(new URL("app/static/live_chart/numbers.js", document.baseURI));

@@ -19,7 +19,7 @@ from cnnlab.formatting import points, tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from tests.factories import learnt, results, shapes_config
+from tests.factories import full_scores, learnt, results, shapes_config
 from tests.page_driver import OpenPage, click, fill, words
 
 
@@ -158,6 +158,18 @@ def test_the_best_epoch_can_be_judged_instead(open_page: OpenPage, insert_run: A
     fill(app, compare_when="best")
     assert "Accuracy of the best epoch" in words(app)
     assert not app.exception
+
+
+def test_two_gaps_of_two_epochs_are_told_apart(open_page: OpenPage, insert_run: Any) -> None:
+    """The verdict is of the run's end: where the bars are of another epoch, it names both."""
+    run: Run = insert_run(RunStatus.RUNNING, 8)
+    measured = results(full_scores(0.9, 0.6, 0.6, epoch=8), full_scores(0.7, 0.65, 0.65, epoch=5))
+    insert_run.store.finish(run.id, RunStatus.FINISHED, "Finished.", measured)
+    both = "This is about the run as it stands after epoch 8; its bars are after epoch 5"
+    app = open_page("compare", runs=run.id)
+    assert "its bars are" not in words(app)
+    fill(app, compare_when="best")
+    assert both in words(app)
 
 
 def test_a_run_is_deleted_only_after_a_question(open_page: OpenPage, insert_run: Any) -> None:

@@ -277,6 +277,21 @@ def test_a_dark_drawing_is_inverted_on_a_click(on_black: AppTest, drawn: Drawn) 
     assert "on the opposite" not in words(app)
 
 
+def test_a_picture_that_was_inverted_by_mistake_is_taken_as_it_is(on_black: AppTest, drawn: Drawn) -> None:
+    """Light on dark, then inverted: the captions and the button say which of the two is which."""
+    chalk = np.zeros((56, 56, 3), np.uint8)
+    chalk[20:36, 20:36] = 255
+    app = upload(on_black, "chalk.png", file_of(chalk, "PNG"))
+    app.toggle(key="own_inverted").set_value(True).run()
+    captions = [caption for image in app.get("image") for caption in image.captions if caption]
+    assert captions == ["inverted", "as it is"]
+    button = app.button(key="own_invert")
+    assert button.label == "Take it as it is"
+    button.click().run()
+    assert not app.query_params["picture"].endswith("~inverted")
+    assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
+
+
 def test_transparent_parts_are_black_for_a_set_on_black(on_black: AppTest, drawn: Drawn) -> None:
     """And the page says so."""
     clear = np.zeros((40, 40, 4), np.uint8)

@@ -20,6 +20,7 @@ from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
+from cnnlab.formatting import when_measured
 from cnnlab.records import EpochRecord, FullScores, RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import Setting, TrainingConfig
@@ -63,7 +64,7 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
     if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
     for run in chosen:
-        _verdict(run, names[run.id], epochs[run.id], colours[run.id])
+        _verdict(run, names[run.id], epochs[run.id], colours[run.id], scores_of(run, when))
     if scored:
         st.plotly_chart(
             accuracy_bars([RunScores(names[run.id], scores, colours[run.id]) for run, scores in scored]),
@@ -112,11 +113,18 @@ def _when() -> When:
     return when
 
 
-def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str) -> None:
-    """Write whether the run overfits, after its coloured dot."""
+def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str, drawn: FullScores | None) -> None:
+    """Write whether the run overfits, after its coloured dot, and by which epoch where the bars are `drawn` by another.
+
+    Overfitting shows over a whole run: its verdict is that of the end, whichever epoch the bars are of.
+    """
+    said = verdict.line(name, run, epochs)
+    final = run.results.final if run.results else None
+    if final and drawn and (final.epoch, final.step) != (drawn.epoch, drawn.step):
+        said += f" This is about the run as it stands {when_measured(final)}; its bars are {when_measured(drawn)}."
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
-        st.markdown(verdict.line(name, run, epochs), width="stretch")
+        st.markdown(said, width="stretch")
 
 
 def _curves(drawn: Sequence[RunCurve]) -> None:

@@ -78,11 +78,11 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
                 "yours on the opposite, or it can hardly be seen there. The network has never seen that, so its answer "
                 "says little."
             )
-            for words, one in (("as it is", own), ("inverted", inverse)):
-                st.image(
-                    one.seen_by(picture, info).squeeze().repeat(3, axis=0).repeat(3, axis=1), caption=words, width=84
-                )
-            st.button("Invert it", key="own_invert", icon=":material/invert_colors:", on_click=look_at, args=(inverse,))
+            for one in (own, inverse):
+                shown = one.seen_by(picture, info).squeeze().repeat(3, axis=0).repeat(3, axis=1)
+                st.image(shown, caption="inverted" if one.inverted else "as it is", width=84)
+            way_out = "Take it as it is" if own.inverted else "Invert it"
+            st.button(way_out, key="own_invert", icon=":material/invert_colors:", on_click=look_at, args=(inverse,))
     if picture.shape[2] == 4:
         filled = f"{ground}, as in the training pictures" if ground else "the mean colour of the training pictures"
         st.caption(f"Its transparent parts are filled with {filled}.")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
+from cnnlab.analysis.gap import gap_after
 from cnnlab.dashboard.widgets.component import component
-from cnnlab.formatting import count
+from cnnlab.formatting import count, points
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Curve
 
@@ -103,7 +104,7 @@ def _short(values: Sequence[float]) -> list[float | None]:
 
 
 def _epoch(record: EpochRecord) -> dict[str, Any]:
-    train, validation = record.train_sample, record.validation
+    train, validation, gap = record.train_sample, record.validation, gap_after(record)
     return {
         "epoch": record.epoch,
         "step": record.step,
@@ -111,6 +112,7 @@ def _epoch(record: EpochRecord) -> dict[str, Any]:
         "trainLoss": _finite(train),
         "validation": validation.accuracy if validation else None,
         "validationLoss": _finite(validation) if validation else None,
+        "gap": f"gap ({gap.sets}) {points(gap.value)}" if gap else "",  # one rounding for the tile and the legend
     }
 
 

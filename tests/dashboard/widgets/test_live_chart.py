@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from cnnlab.analysis.gap import gap_after
 from cnnlab.dashboard.run import curve_feed
 from cnnlab.dashboard.run.curve_feed import ChartData, chart_data
 from cnnlab.dashboard.widgets import live_chart
+from cnnlab.formatting import points
 from cnnlab.records import Plan
 from cnnlab.runs import Curve, Run, Store
 from cnnlab.runs.store import curves
@@ -198,6 +200,30 @@ def test_numbers_that_json_does_not_know_become_gaps(monkeypatch: pytest.MonkeyP
     assert (data["least"], data["greatest"]) == ([1.0, 1.5, None], [1e30, 2.0, 3.0])
     assert data["epochs"][0]["trainLoss"] is None
     assert data["stepsTotal"] == 1
+
+
+def test_the_gap_in_the_legend_is_the_one_on_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is rounded once, here: a browser that rounds by itself would make 1.5 points of this difference."""
+    mounted: dict[str, Any] = {}
+    monkeypatch.setattr(live_chart, "_chart", lambda **given: mounted.update(given))
+    train, validation = 0.5145, 0.5
+    assert train - validation == 0.014499999999999957
+    measured = epoch_record(1, 3, train=score(train), validation=score(validation))
+    without = measured.model_copy(update={"epoch": 2, "validation": None})
+
+    live_chart.live_chart(
+        key="c",
+        run_id="r",
+        first=0,
+        curve=Curve(1, [], [], [], []),
+        epochs=[measured, without],
+        epochs_total=2,
+        steps_total=6,
+    )
+
+    said = f"gap (train sample − validation) {points(gap_after(measured).value)}"
+    assert said.endswith("1.4\N{NO-BREAK SPACE}points")
+    assert [epoch["gap"] for epoch in mounted["data"]["epochs"]] == [said, ""]
 
 
 def test_the_caption_says_what_the_lines_are() -> None:

@@ -42,7 +42,7 @@ class LiveChart {
         { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.4 },
         { name: "smoothed", colour: "train", width: 3 },
         { colour: "train", width: 3, dash: [3, 3] }, // the smoothed line's end, which may still move
-        { name: "train sample", colour: "train", mark: "circle", width: 1, dash: [2, 3] },
+        { name: "train sample", colour: "train", mark: "circle", width: 1 },
         { name: "validation", colour: "validation", mark: "square", width: 1.5, dash: [6, 4] },
       ],
       bands: [[1, 2]],

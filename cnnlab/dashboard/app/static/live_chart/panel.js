@@ -3,7 +3,7 @@ import uPlot from "../vendor/uplot-1.6.32.esm.js";
 
 const version = new URL(import.meta.url).search;
 const files = ["marks", "data", "numbers"].map((name) => import(`./${name}.js${version}`));
-const [{ drawMarks, swatch }, { bestEpoch, epochAt, stepAt }, { logTexts, logTicks, tenths, ticks }] = await Promise.all(files);
+const [{ drawMarks, swatch }, { bestEpoch, epochAt, stepAt }, { logTexts, logTicks, ticks }] = await Promise.all(files);
 
 const thin = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
 
@@ -180,7 +180,7 @@ export class Panel {
     const text = (value) => this.text(value);
     this.find(".legend").querySelectorAll(".value").forEach((value, i) => (value.textContent = text(shown[i])));
     const best = this.gap && bestEpoch(series);
-    if (this.gap) this.find(".gap").textContent = gapText(epoch);
+    if (this.gap) this.find(".gap").textContent = epoch?.gap ?? "";
     if (this.gap) this.find(".best").textContent = best ? `★ best epoch ${best.epoch}` : "";
     const words = this.gap || at < 0 ? [] : [`step ${thin(series.step[at])}`];
     if (epoch) words.push(`after epoch ${epoch.epoch}`);
@@ -220,9 +220,4 @@ export class Panel {
     this.u?.destroy();
     this.element.remove();
   }
-}
-
-function gapText(epoch) {
-  if (!epoch || epoch.validation === null) return "";
-  return `gap (train sample \u2212 validation) ${tenths(epoch.train - epoch.validation).replace("-", "\u2212")} points`;
 }
