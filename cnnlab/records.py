@@ -230,7 +230,7 @@ class LrRange(Record):
     smoothed: tuple[float, ...]
     """The mean of the tests' smoothed losses, for as many rates as every test has reached."""
     rates: tuple[float, ...]
-    """The rate that each test points to; none of a test whose loss hardly fell."""
+    """The rate that each test points to; empty where the mean of the smoothed losses hardly fell, or is too short."""
     band: tuple[float, float] | None
     """The lowest and the highest of `rates`; None where the tests show nothing to go by."""
     suggestion: float | None

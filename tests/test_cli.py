@@ -241,7 +241,7 @@ def test_the_exit_code_says_how_the_run_ended(
     assert main(["train", *TINY]) == code
 
     shown = capsys.readouterr()
-    assert shown.out.startswith("SimpleCNN 1: It ended.")
+    assert shown.out.endswith("run 1: It ended.\n")
     assert ("python -m cnnlab resume 1" in shown.err) == status.resumable
 
 

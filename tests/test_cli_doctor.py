@@ -224,13 +224,15 @@ def test_a_config_that_was_opened_is_said(
     """Each line by its name."""
     (tmp_path / ".streamlit").mkdir()
     text = (_doctor_checks.PROJECT / ".streamlit" / "config.toml").read_text()
-    text = text.replace("enableXsrfProtection = true", "enableXsrfProtection = false").replace("= 8\n", "= 200\n")
+    text = text.replace("enableXsrfProtection = true", "enableXsrfProtection = false").replace(
+        "maxUploadSize = 25", "maxUploadSize = 200"
+    )
     (tmp_path / ".streamlit" / "config.toml").write_text(text)
     monkeypatch.setattr(_doctor_checks, "PROJECT", tmp_path)
     code, found = doctor()
 
     assert code == 1
-    assert "server.enableXsrfProtection should be True; server.maxUploadSize should be 8" in found[0]["says"]
+    assert "server.enableXsrfProtection should be True; server.maxUploadSize should be 25" in found[0]["says"]
 
 
 def test_a_port_in_use_and_large_logs_are_said(

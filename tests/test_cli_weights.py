@@ -53,7 +53,10 @@ def test_nothing_is_overwritten_and_no_epoch_invented(run: Run, tmp_path, capsys
     [
         (["--format", "epochs"], "Say which file to write, once: --to FILE."),
         (["a", "--to", "b"], "Say which file to write, once: --to FILE."),
-        (["a", "--format", "picture"], "There is no export 'picture'. Choose one of: epochs, steps, weights."),
+        (
+            ["a", "--format", "picture"],
+            "There is no export 'picture'. Choose one of: epochs, paper, run, steps, weights.",
+        ),
         (["a", "--format", "epochs", "--epoch", "1"], "leave it out with --format epochs"),
     ],
 )

@@ -4,12 +4,13 @@ A run is better where it is ahead by more than another seed would move it: the s
 seed alone is the yardstick, and not only the number of test pictures, which is the same for every seed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from cnnlab.analysis.intervals import difference95
-from cnnlab.analysis.significance.seed_spread import SeedSpread, settings_of, spread_among
+from cnnlab.analysis.significance.seed_spread import SeedSpread, rerun_of, settings_of, spread_among
 from cnnlab.formatting import count, percent, points, when_measured
 from cnnlab.records import FullScores, Results, Score
 from cnnlab.schema import TrainingConfig
@@ -25,18 +26,27 @@ class Contender:
     name: str
     config: TrainingConfig
     scores: FullScores
+    ended: tuple[int, int | None] | None = None
+    """Epochs completed, and the step within the next, where training ended before all epochs; None where it did not."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """A `Side` is what has the same settings in a comparison: one run, or several that differ by their seed alone."""
+    """A `Side` is what has the same settings in a comparison, and was trained as far: one run, or several that differ by
+    their seed alone.
+    """
 
     runs: tuple[Contender, ...]
 
     @property
     def accuracy(self) -> float:
-        """Return the mean test accuracy, 0 to 1."""
-        return fmean(run.scores.test.accuracy for run in self.runs)
+        """Return the mean test accuracy, 0 to 1: each seed counts once, however often it was trained."""
+        return fmean(map(fmean, self._seeds.values()))
+
+    @property
+    def seeds(self) -> int:
+        """Return the number of seeds."""
+        return len(self._seeds)
 
     @property
     def test(self) -> Score:
@@ -46,8 +56,15 @@ class Side:
     @property
     def name(self) -> str:
         """Return the name of the run, or of the first of several."""
-        first, n = self.runs[0].name, len(self.runs)
+        first, n = self.runs[0].name, self.seeds
         return first if n == 1 else f"{first} (mean of {n} seeds)"
+
+    @property
+    def _seeds(self) -> dict[TrainingConfig, list[float]]:
+        seeds: dict[TrainingConfig, list[float]] = defaultdict(list)
+        for run in self.runs:
+            seeds[rerun_of(run.config)].append(run.scores.test.accuracy)
+        return seeds
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Weighed:
     @property
     def luck(self) -> float:
         """Return how far another seed alone may put one side ahead of the other, in 95 of 100 cases."""
-        return self.spread.margin(len(self.sides[0].runs), len(self.sides[1].runs))
+        return self.spread.margin(self.sides[0].seeds, self.sides[1].seeds)
 
     @property
     def decided(self) -> bool:
@@ -104,16 +121,21 @@ def comparison(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, 
     """Return one sentence, as plain text: which run is better on the test set, or that the runs are too close to call.
 
     `known`: the settings and test accuracies of all finished runs, these among them: they may show how much another
-    seed does. Runs that differ by their seed alone count together, by their mean.
+    seed does. Runs that differ by their seed alone count together, by their mean; where training ended early, only with
+    those that ended at the same place, and that is said.
     """
     if len(runs) < 2:
         return ""
     datasets = sorted({run.config.dataset for run in runs})
     if len(datasets) > 1:
         return f"These runs were tested on different pictures ({', '.join(datasets)}): their accuracies do not compare."
+    return _judged(runs, known) + _early([run.name for run in runs if run.ended])
+
+
+def _judged(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, float]]) -> str:
     found = weigh(runs, known)
     if len(found.sides) == 1:
-        return _luck_alone(runs)
+        return _luck_alone(found.sides[0])
     if found.decided:
         return _better(found)
     best, second = found.sides[:2]
@@ -123,19 +145,32 @@ def comparison(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, 
 
 
 def weigh(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, float]]) -> Weighed:
-    """Put runs with the same settings together, and find out what luck does to such runs."""
-    groups: dict[TrainingConfig, list[Contender]] = {}
+    """Put runs together that have the same settings and were trained as far, and find out what luck does to such runs."""
+    groups: dict[object, list[Contender]] = defaultdict(list)
     for run in runs:
-        groups.setdefault(settings_of(run.config), []).append(run)
+        groups[settings_of(run.config), run.ended].append(run)
     sides = sorted((Side(tuple(group)) for group in groups.values()), key=lambda side: side.accuracy, reverse=True)
     spread = spread_among([run.config for run in runs], known)
     return Weighed(tuple(sides), spread.at_least(sides[0].accuracy, sides[0].test.n))
 
 
-def _luck_alone(runs: Sequence[Contender]) -> str:
-    levels = [run.scores.test.accuracy for run in runs]
+def _early(names: Sequence[str]) -> str:
+    """Say which runs did not train all their epochs: they show what they have learnt so far, not what settings do."""
+    if not names:
+        return ""
+    those = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f" {those} ended before the last epoch: with all epochs the result may be another."
+
+
+def _luck_alone(side: Side) -> str:
+    levels = [run.scores.test.accuracy for run in side.runs]
     if max(levels) == min(levels):
         return f"These runs have the same settings, and the same test accuracy: {percent(levels[0])}."
+    if side.seeds == 1:
+        return (
+            f"These runs have the same settings and the same seed: that their test accuracies lie between "
+            f"{percent(min(levels))} and {percent(max(levels))} comes from rounding, and none of them is better."
+        )
     return (
         f"These runs differ by their seed alone: that their test accuracies lie between {percent(min(levels))} and "
         f"{percent(max(levels))} is luck, and none of them is better."

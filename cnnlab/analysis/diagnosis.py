@@ -29,6 +29,10 @@ LEARNT = 1.25
 """Accuracy, in multiples of the chance level, below which a network has learnt next to nothing. A network that always
 gives the same answer is right a little more often than the chance level where its class happens to be frequent."""
 
+SURELY_LITTLE = 2.0
+"""Accuracy, in multiples of the chance level, that one of the sets must exclude before that is said: on fifty pictures
+nearly any accuracy goes with chance."""
+
 RISE = 0.03
 """Relative rise of a mean loss above its lowest that counts as a rise: beyond the jitter from epoch to epoch."""
 
@@ -165,11 +169,15 @@ def _sign(gap: Gap, course: Course | None) -> Sign:
 
 
 def _nothing_learnt(gap: Gap, num_classes: int | None) -> bool:
-    """Return whether neither the pictures trained on nor others are answered better than by chance."""
+    """Return whether neither the pictures trained on nor others are answered better than by chance, and enough of either
+    were measured to be sure of it.
+    """
     if not num_classes:
         return False
-    learnt = LEARNT / num_classes
-    return all(interval95(score.accuracy, score.n)[0] <= learnt for score in (gap.train, gap.other))
+    chance = 1 / num_classes
+    intervals = [interval95(score.accuracy, score.n) for score in (gap.train, gap.other)]
+    little = all(low <= LEARNT * chance for low, _ in intervals)
+    return little and any(high <= SURELY_LITTLE * chance for _, high in intervals)
 
 
 def _course(epochs: Sequence[EpochRecord]) -> Course | None:

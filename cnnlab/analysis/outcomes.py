@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Literal
 
-from cnnlab.records import EpochRecord, Results, Score
+from cnnlab.analysis.significance.seed_spread import rerun_of
+from cnnlab.records import EpochRecord, FullScores, Results, Score
 from cnnlab.schema import Setting, TrainingConfig
 
 Judge = Literal["validation", "test"]
@@ -44,10 +45,11 @@ def outcome(
 ) -> Outcome | None:
     """Return the scores of a run after the epoch by which it is judged; None while nothing was measured.
 
-    By validation that is the best epoch so far; by the test set it is the last epoch.
+    By validation that is the best epoch so far; by the test set it is the last epoch of the settings: a run that was
+    stopped before and measured where it stands has no outcome.
     """
     if judged_by == "test":
-        if results is None:
+        if results is None or not complete(config, results.final):
             return None
         final = results.final
         return Outcome(config, final.epoch, final.train, final.test, final.test)
@@ -59,6 +61,11 @@ def outcome(
     return Outcome(config, record.epoch, record.train_sample, record.validation, test)
 
 
+def complete(config: TrainingConfig, final: FullScores) -> bool:
+    """Return whether the scores are those after all epochs of the settings, and not of a run that ended before."""
+    return final.step is None and final.epoch == config.epochs
+
+
 def known_accuracy(results: Results | None, judged_by: Judge) -> float | None:
     """Return the accuracy of a finished run on the set that judges, of the epoch by which it is judged; None without."""
     if judged_by == "test":
@@ -67,12 +74,23 @@ def known_accuracy(results: Results | None, judged_by: Judge) -> float | None:
     return validation.accuracy if validation else None
 
 
+def distinct(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the first outcome of each settings and seed: a run that was trained again the same way tells nothing new."""
+    first: dict[TrainingConfig, Outcome] = {}
+    for each in outcomes:
+        first.setdefault(rerun_of(each.config), each)
+    return list(first.values())
+
+
 def means(outcomes: Sequence[Outcome], axes: Sequence[Setting]) -> Mapping[tuple[Any, ...], list[Outcome]]:
-    """Group the outcomes by their values of the settings `axes`; within a group, others such as the seed differ."""
+    """Group the outcomes by their values of the settings `axes`; within a group, others such as the seed differ.
+
+    Of runs that repeat each other, seed and all, a group holds one.
+    """
     groups: dict[tuple[Any, ...], list[Outcome]] = defaultdict(list)
     for each in outcomes:
         groups[tuple(each.value(axis) for axis in axes)].append(each)
-    return groups
+    return {values: distinct(group) for values, group in groups.items()}
 
 
 def accuracy(group: Sequence[Outcome]) -> float:

@@ -63,10 +63,13 @@ def measured_pictures(config: TrainingConfig, sizes: Sizes, networks: float) -> 
     return sizes.sample + sizes.validation, round(networks * (sizes.train + sizes.validation + test))
 
 
-def result_s(config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experience]) -> float | None:
+def result_s(
+    config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experience], left: float = 1.0
+) -> float | None:
     """Return the seconds from the beginning of a run to its result; None where no earlier run tells its speed.
 
-    `earlier`: runs with equal steps, the newest first.
+    `earlier`: runs with equal steps, the newest first. `left`: share of the training that is still to be done: less than
+    1 for a run that is continued, 0 for one that is only measured where it stands.
     """
     if not earlier:
         return None
@@ -76,8 +79,8 @@ def result_s(config: TrainingConfig, info: DatasetInfo, earlier: Sequence[Experi
     rates = [_measuring_s(run, usage, info) for run, usage in told if None not in (usage.start_s, usage.result_s)]
     measure_s = median(rates) if rates else FORWARD_SHARE / speed
     sizes = sizes_of(config, info)
-    trained = config.epochs * sizes.train / speed
-    return (median(starts) if starts else START_S) + trained + measure_s * _all_measured(config, sizes)
+    trained = left * config.epochs * sizes.train / speed
+    return (median(starts) if starts else START_S) + trained + measure_s * _all_measured(config, sizes, left)
 
 
 def with_result(forecast: Forecast, config: TrainingConfig, sizes: Sizes, start_s: float = START_S) -> Forecast:
@@ -98,21 +101,20 @@ def _measuring_s(run: Experience, usage: Usage, info: DatasetInfo) -> float:
     return max(0.0, left) / _all_measured(run.config, sizes_of(run.config, info))
 
 
-def _all_measured(config: TrainingConfig, sizes: Sizes) -> int:
+def _all_measured(config: TrainingConfig, sizes: Sizes, left: float = 1.0) -> float:
     each, at_end = measured_pictures(config, sizes, expected_networks(config))
-    return config.epochs * each + at_end
+    return left * config.epochs * each + at_end
 
 
-def waits(before: Sequence[float], new: Sequence[float], places: int) -> list[float]:
-    """Return the seconds until the result of each of the `new` runs, which are trained in this order.
+def waits(line: Sequence[float], places: int) -> list[float]:
+    """Return the seconds until the result of each run of a line, of which so many are trained at the same time.
 
-    `before`: the seconds that each run takes that trains or waits already; they go first. `places`: how many runs train
-    at the same time.
+    `line`: the seconds that each run takes, in the order in which they start.
     """
     free = [0.0] * places
     heapify(free)
     ends = []
-    for seconds in (*before, *new):
+    for seconds in line:
         ends.append(free[0] + seconds)
         heapreplace(free, ends[-1])
-    return ends[len(before) :]
+    return ends

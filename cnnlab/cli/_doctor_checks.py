@@ -29,7 +29,7 @@ SAFE: dict[tuple[str, str], Any] = {
 }
 """The lines of .streamlit/config.toml that keep strangers out and secrets in."""
 OURS = ("127.0.0.1", "localhost", "::1")
-UPLOAD_MB = 8
+UPLOAD_MB = 25
 
 
 def findings(app_config: AppConfig) -> Iterator[Finding]:

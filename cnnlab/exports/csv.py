@@ -72,8 +72,11 @@ def summary(run: Run) -> str:
 
 
 def _scores(which: str, scores: FullScores | None) -> dict[str, object]:
-    """Return the columns of one network: that after the last epoch, or that after the best."""
-    columns: dict[str, object] = {f"{which}_epoch": scores and scores.epoch}
+    """Return the columns of one network: that after the last epoch, or that after the best.
+
+    The step is that of a network stopped within an epoch; its epoch is then the last it has completed.
+    """
+    columns: dict[str, object] = {f"{which}_epoch": scores and scores.epoch, f"{which}_step": scores and scores.step}
     for name in ("train", "validation", "test", "test_augmented"):
         score: Score | None = getattr(scores, name, None)
         for field in Score.model_fields if name == "test_augmented" else ("loss", "accuracy", "n"):

@@ -21,8 +21,9 @@ _ABOUT = """\
 Run {run.number}, "{run.name}", of cnnlab: {run.config.architecture} on {run.config.dataset}, seed {run.config.seed}.
 
 settings.json   every setting, with the seed
-run.csv         settings and scores in one line, for a spreadsheet; "last" is the network after the last epoch, "best"
-                the one of the highest validation accuracy
+run.csv         settings and scores in one line, for a spreadsheet; "last" is the network after the last epoch, or at the
+                step (last_step) where the run was stopped within an epoch; "best" is the one of the highest
+                validation accuracy
 epochs.csv      loss and accuracy of the train sample and the validation set after each epoch
 steps.csv       loss, accuracy and learning rate of the steps, each line the mean since the line before
 machine.json    processor or GPU, versions, threads and precision: what else the numbers depend on

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -228,7 +227,7 @@ def _environment(text: str) -> Mapping[str, Any]:
     environment = json.loads(text)
     if not isinstance(environment, dict):
         raise ValueError("not an object")
-    return MappingProxyType(environment)
+    return environment
 
 
 def _read(parse: Callable[[str], Any], text: str | None) -> Any:

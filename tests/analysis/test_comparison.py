@@ -1,5 +1,7 @@
 """The sentences about which run is better, and what choosing the best epoch is worth."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.analysis.null_pairs import false_alarms
@@ -121,6 +123,31 @@ def test_repeats_that_are_compared_count_by_their_mean() -> None:
     assert "differ by 2.0 points" in plain(comparison([a[0], b[0]], known[:1] + KNOWN))
     said = plain(comparison([*a, *b], known))
     assert said.startswith("A 0 (mean of 4 seeds) is better than B 0 (mean of 4 seeds): right on 65.0 %")
+
+
+def test_a_run_trained_again_is_no_other_seed() -> None:
+    """Two runs of one seed and three of another setting's: one run each, whose nine points are not known to count."""
+    a, b = contender("A", 0.68, lr=0.1), contender("B", 0.60, lr=0.2)
+    assert plain(comparison([a, a, b, b, b], [])) == plain(comparison([a, b], []))
+    assert "mean of" not in comparison([a, a, b, b, b], [])
+    both = [a, a, contender("A 1", 0.62, lr=0.1, seed=1), b]
+    assert "A (mean of 2 seeds) is right more often" in plain(comparison(both, []))
+    assert "65.0 % against 60.0 %" in plain(comparison(both, []))
+    rounded = plain(comparison([a, contender("A", 0.681, lr=0.1)], []))
+    assert rounded.startswith("These runs have the same settings and the same seed: that")
+
+
+def test_a_run_that_ended_early_is_no_other_seed_of_one_that_did_not() -> None:
+    """25 points between them are training, not luck; and it is said which run ended early."""
+    whole, early = contender("A", 0.70), replace(contender("B", 0.45, seed=1), ended=(2, 40))
+    said = plain(comparison([whole, early], KNOWN))
+    assert said.startswith("A is better than B: right on 70.0 %")
+    assert said.endswith("B ended before the last epoch: with all epochs the result may be another.")
+    alike = [early, replace(contender("C", 0.44, seed=2), ended=(2, 40))]
+    assert plain(comparison(alike, KNOWN)).startswith("These runs differ by their seed alone")
+    assert plain(comparison([whole, *alike], KNOWN)).startswith("A is better than B (mean of 2 seeds)")
+    assert "B and C ended before" in comparison([whole, *alike], KNOWN)
+    assert "ended before" not in comparison([whole, contender("B", 0.45, seed=1)], KNOWN)
 
 
 def test_runs_on_different_datasets_do_not_compare() -> None:

@@ -160,6 +160,17 @@ def test_a_network_that_learnt_nothing_is_no_healthy_one(status: RunStatus) -> N
     assert "where guessing gives 10.0 %" in said(epochs, scores, status=status)
 
 
+def test_few_pictures_do_not_show_that_nothing_was_learnt() -> None:
+    """20 % of 50 pictures of ten classes: twice the chance level, and the interval reaches 33 %. 10 % of 500 do."""
+    few, many = (
+        [epoch_record(e, train=score(a, 2.1, n), validation=score(a, 2.1, n)) for e in range(1, 11)]
+        for a, n in ((0.2, 50), (0.1, 500))
+    )
+    assert sign(few) is Sign.CANNOT_TELL
+    assert "cannot be told from 50 validation pictures" in said(few)
+    assert sign(many) is Sign.NOTHING_LEARNT
+
+
 def test_dead_units_are_named_as_the_cause() -> None:
     """Where nearly all units of a layer answer nothing, that is why it learns nothing."""
     scores = full_scores(0.1, 0.1, 0.1)

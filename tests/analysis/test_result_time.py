@@ -40,6 +40,15 @@ def test_an_earlier_run_of_the_same_kind_foretells_the_next() -> None:
     assert result_s(longer, INFO, earlier) == pytest.approx(3.2 + 64.0 + measured_s * (10 * 2_000 + 24_000))
 
 
+def test_what_a_run_has_done_takes_no_time_again() -> None:
+    """Continued half-way, half of the training and of the measuring within it; measured where it stands, the end alone."""
+    usage = Usage(epoch_s=6.4, memory_bytes=None, start_s=3.2, result_s=40.0)
+    earlier = [Experience(CONFIG, 2 * 5_000 / 12.8, 12.8, usage)]
+    measured_s = 24.0 / (2 * 2_000 + 24_000)
+    assert result_s(CONFIG, INFO, earlier, left=0.5) == pytest.approx(3.2 + 6.4 + measured_s * (2_000 + 24_000))
+    assert result_s(CONFIG, INFO, earlier, left=0.0) == pytest.approx(3.2 + measured_s * 24_000)
+
+
 def test_a_run_of_an_older_cnnlab_foretells_by_its_speed() -> None:
     """A forward pass is a third of a step; start-up takes what it usually takes; the best network is the last every second
     time. Nobody to go by: nothing is said.
@@ -59,6 +68,6 @@ def test_a_forecast_of_steps_foretells_the_result() -> None:
 
 def test_runs_wait_for_those_before_them() -> None:
     """One place: one after another. Two places: whichever is free first."""
-    assert waits([], [10.0] * 9, places=1)[-1] == 90.0
-    assert waits([5.0, 30.0], [10.0, 20.0], places=1) == [45.0, 65.0]
-    assert waits([5.0, 30.0], [10.0, 20.0], places=2) == [15.0, 35.0]
+    assert waits([10.0] * 9, places=1)[-1] == 90.0
+    assert waits([5.0, 30.0, 10.0, 20.0], places=1) == [5.0, 35.0, 45.0, 65.0]
+    assert waits([5.0, 30.0, 10.0, 20.0], places=2) == [5.0, 30.0, 15.0, 35.0]

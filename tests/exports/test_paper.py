@@ -41,6 +41,17 @@ def test_a_line_has_every_setting_the_seed_and_the_scores(store: Store) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", row["created_at"])
 
 
+def test_a_run_measured_within_an_epoch_says_at_which_step(store: Store) -> None:
+    """Its scores belong to step 312, not to the end of epoch 3; at the end of an epoch there is no step to tell."""
+    run = insert_run(store, RunStatus.STOPPED, 3)
+    final = full_scores(epoch=3).model_copy(update={"step": 312})
+    store_results(store, run.id, Results(final=final, best=full_scores(epoch=3)))
+    row = row_of(store, run.id)
+
+    assert (row["last_epoch"], row["last_step"]) == ("3", "312")
+    assert (row["best_epoch"], row["best_step"]) == ("3", "")
+
+
 def test_the_zip_holds_it_all(store: Store) -> None:
     """Each file is what its name says; the figures need neither a network nor another file."""
     run = insert_run(store, RunStatus.FINISHED, 3, name="Mine & <b>yours", seed=7)

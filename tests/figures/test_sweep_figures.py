@@ -43,13 +43,15 @@ def test_a_run_without_scores_has_no_outcome() -> None:
 
 def test_the_test_set_judges_only_where_nothing_else_can() -> None:
     """At the last epoch, whole sets both."""
-    with_some, without = TrainingConfig(validation_size=100), TrainingConfig(validation_size=0)
+    with_some, without = (TrainingConfig(epochs=3, validation_size=size) for size in (100, 0))
 
     assert judge([without, with_some]) == "validation"
     assert judge([without, without]) == "test"
     whole = full_scores(epoch=3)
     found = outcome(without, 3, [epoch_record(3, validation=None)], results(whole), "test")
     assert found == Outcome(without, 3, whole.train, whole.test, whole.test)
+    for early in (full_scores(epoch=2), full_scores(epoch=2).model_copy(update={"step": 25})):
+        assert outcome(without, 2, [], results(early), "test") is None, "half trained, it says nothing of its settings"
 
 
 def marks(figure: Any, name: str) -> Any:

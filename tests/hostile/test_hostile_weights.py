@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
-from cnnlab.models import ARCHITECTURES, complete, weights_file
+from cnnlab.models import ARCHITECTURES, complete, pth, weights_file
 from cnnlab.models.weights_file import Header, WeightsError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store, StoreError
@@ -26,7 +26,7 @@ LIMIT_S, LIMIT_BYTES = 1.0, 200_000_000
 
 def take(path: Path) -> None:
     """As the page and the command line do, for SimpleCNN on shapes."""
-    with path.open("rb") as file:
+    with path.open("rb") as given, pth.as_safetensors(given) as file:
         header = weights_file.read_header(file)
         config, _ = weights_file.settings_for(header, CONFIG.architecture, CONFIG.dataset, "half")
         weights_file.load(file, header, config)

@@ -19,7 +19,7 @@ from cnnlab.formatting import points, tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from tests.factories import shapes_config
+from tests.factories import learnt, results, shapes_config
 from tests.page_driver import OpenPage, click, fill, words
 
 
@@ -49,6 +49,15 @@ def test_runs_in_every_state_stand_in_the_table(open_page: OpenPage, insert_run:
     assert list(table.index[table["Test"].notna()]) == finished
     for run in runs:
         assert not open_page("compare", runs=run.id).exception
+
+
+def test_a_stopped_run_is_no_repeat_of_a_finished_one(open_page: OpenPage, store: Store, insert_run: Any) -> None:
+    """Measured where it stands, after two of five epochs, it is worse by training, and not by the luck of its seed."""
+    whole, early = insert_run(seed=0), insert_run(RunStatus.RUNNING, seed=1)
+    store.finish(early.id, RunStatus.STOPPED, "Stopped.", results(learnt(2, early.config.validation_size)))
+    said = words(open_page("compare", runs=f"{whole.id},{early.id}"))
+    assert "differ by their seed alone" not in said
+    assert "ended before the last epoch" in said
 
 
 def test_only_settings_that_differ_are_columns(open_page: OpenPage, insert_run: Any) -> None:

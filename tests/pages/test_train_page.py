@@ -190,7 +190,7 @@ def test_pause_stop_and_continue_reach_the_store(open_page: OpenPage, insert_run
     app = open_page("train", run=running.id)
     click(app, "run_pause")
     assert store.command(running.id) == "pause"
-    assert "pausing at the next step" in words(app)
+    assert "pausing as soon as it can" in words(app)
     assert app.button(key="run_stop").disabled
     paused = insert_run(RunStatus.PAUSED)
     app = open_page("train", run=paused.id)

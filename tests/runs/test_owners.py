@@ -49,6 +49,7 @@ READING: dict[str, Callable[[Store, str], Any]] = {
     "command": lambda store, id: store.command(id),
     "commands": lambda store, id: store.commands([id]),
     "ahead_of": lambda store, id: store.ahead_of(id),
+    "line_with": lambda store, id: store.line_with(2),
     "queue_position": lambda store, id: store.queue_position(id),
     "training_pids": lambda store, id: store.training_pids(),
     "may_start": lambda store, id: store.may_start(),
@@ -221,6 +222,23 @@ def test_a_sweep_lets_others_pass(store: Store) -> None:
     assert order == [ada[0], bob[0], ada[1], bob[1], ada[2], late]
     assert [run.id for run in store.ahead_of(ada[2])] == [ada[0], bob[0], ada[1], bob[1]]
     assert store.ahead_of("gone") == []
+
+
+@pytest.mark.parametrize(
+    ("actor", "places"), [(BOB, [1, 3]), (ADA, [4, 5]), (THIS_MACHINE, [1, 2])], ids=["another", "the same", "machine"]
+)
+def test_a_new_run_is_told_where_it_will_stand(store: Store, actor: Actor, places: list[int]) -> None:
+    """Ada has one run in training and three waiting; asked for in earnest, the new ones stand where they were told."""
+    store.acting_as(ADA).create_many([TrainingConfig()] * 4)
+    store.claim()
+    mine = store.acting_as(actor)
+
+    line = mine.line_with(2)
+
+    assert [place for place, run in enumerate(line) if run is None] == places
+    made = mine.create_many([TrainingConfig()] * 2)
+    assert [len(store.ahead_of(run.id)) for run in made] == places
+    assert [run.id for run in line if run] == [run.id for run in store.line_with(0) if run and run not in made]
 
 
 def test_what_nobody_owns_waits_in_the_order_of_asking(store: Store) -> None:

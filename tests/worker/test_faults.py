@@ -123,7 +123,7 @@ def test_a_loss_that_is_no_number_in_epoch_3(store: Store, monkeypatch: pytest.M
     def poison(self: Fit) -> StepRecord:
         if self.place.step == 9:
             take = self.steps.take
-            self.steps.take = lambda *a: ([loss], take(*a)[1])  # type: ignore[method-assign]
+            self.steps.take = lambda *a: take(*a)._replace(objective=[loss], loss=[loss])  # type: ignore[method-assign]
         return steps(self)
 
     with monkeypatch.context() as patched:
@@ -311,7 +311,7 @@ def test_its_pictures_are_damaged_and_deleted_after_it_began(app_config: AppConf
     """They are in memory by then: it finishes. The next run has them anew, with the same outcome."""
     converted = tmp_path / "converted"
     images = converted / "shapes" / "train_images.npy"
-    store = Store(app_config.model_copy(update={"converted_dir": converted}))
+    store = Store(app_config.model_copy(update={"data_dir": tmp_path / "data", "converted_dir": converted}))
     whole = train(store, small())
 
     def cut() -> None:

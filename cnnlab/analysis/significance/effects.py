@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnlab.analysis.outcomes import Outcome, accuracy, means
+from cnnlab.analysis.outcomes import Outcome, accuracy, distinct, means
 from cnnlab.analysis.significance.seed_spread import NO_SETTING, SeedSpread, pooled
 from cnnlab.schema import Setting
 
@@ -57,23 +57,29 @@ class Verdict:
     """One for each setting, the surest first."""
     ranking: tuple[tuple[Outcome, ...], ...]
     """The runs, those of the same settings together, the highest mean accuracy first; two groups or more."""
-    tied: int
-    """Number of groups, the first of the ranking, that cannot be told apart from the first by more than luck."""
+    tied: tuple[tuple[Outcome, ...], ...]
+    """The first group, and those that it is not ahead of by more than luck. A group of few seeds may be among them where
+    a higher one of many seeds is not."""
 
     @property
     def best(self) -> tuple[Outcome, ...] | None:
         """Return the runs of the best settings; None where the evidence does not allow to name any."""
-        return self.ranking[0] if self.tied == 1 and any(effect.matters for effect in self.effects) else None
+        return self.ranking[0] if len(self.tied) == 1 and any(effect.matters for effect in self.effects) else None
+
+    @property
+    def second(self) -> tuple[Outcome, ...]:
+        """Return the group to compare the first with: the highest that it is tied with, else the next of the ranking."""
+        return self.tied[1] if len(self.tied) > 1 else self.ranking[1]
 
     @property
     def lead(self) -> float:
-        """Return how far the first group is ahead of the second."""
-        return accuracy(self.ranking[0]) - accuracy(self.ranking[1])
+        """Return how far the first group is ahead of the `second`."""
+        return accuracy(self.ranking[0]) - accuracy(self.second)
 
     @property
     def luck(self) -> float:
-        """Return how far luck alone may put the first group ahead of the second, in 95 of 100 cases."""
-        return _margin(self.spread, self.ranking[0], self.ranking[1])
+        """Return how far luck alone may put the first group ahead of the `second`, in 95 of 100 cases."""
+        return self.spread.margin(len(self.ranking[0]), len(self.second))
 
 
 def to_choose(axes: Sequence[Setting]) -> list[Setting]:
@@ -87,8 +93,10 @@ def verdict(
     """Judge the runs of a sweep by the `settings` that vary in it, the seed left out; None where nothing varies.
 
     `complete`: the sweep holds every combination of its values; each value of a setting is then judged on its own, else
-    a number by a curve over its values. `elsewhere()` is the spread that other runs know, asked where these do not.
+    a number by a curve over its values. `elsewhere()` is the spread that other runs know, asked where these do not. Of
+    runs that repeat each other, seed and all, one counts.
     """
+    outcomes = distinct(outcomes)
     groups = sorted(map(tuple, means(outcomes, settings).values()), key=accuracy, reverse=True)
     if len(groups) < 2:
         return None
@@ -97,13 +105,8 @@ def verdict(
     spread = _yardstick(groups, values, terms, elsewhere)
     effects = _corrected([_effect(setting, values, terms, i, spread) for i, setting in enumerate(settings)])
     first = groups[0]
-    tied = sum(accuracy(first) - accuracy(group) <= _margin(spread, first, group) for group in groups)
-    return Verdict(spread, effects, tuple(groups), tied)
-
-
-def _margin(spread: SeedSpread, first: Sequence[Outcome], group: Sequence[Outcome]) -> float:
-    sure = spread.at_least(accuracy(first), first[0].judged.n)
-    return sure.margin(len(first), len(group))
+    tied = [group for group in groups if accuracy(first) - accuracy(group) <= spread.margin(len(first), len(group))]
+    return Verdict(spread, effects, tuple(groups), tuple(tied))
 
 
 def _columns(values: Sequence[Any], setting: Setting, complete: bool) -> Floats:
@@ -122,18 +125,25 @@ def _columns(values: Sequence[Any], setting: Setting, complete: bool) -> Floats:
 def _yardstick(
     groups: Sequence[Sequence[Outcome]], values: Floats, terms: Sequence[Floats], elsewhere: Callable[[], SeedSpread]
 ) -> SeedSpread:
-    """Return the spread by which the sweep is judged: its own where it shows one, else that of other runs."""
-    if all(len(group) > 1 for group in groups):
-        own = pooled([[outcome.judged.accuracy for outcome in group] for group in groups], "repeats")
-    else:
-        squares, rank, _ = _fit(values, terms)
-        df = len(values) - rank
-        own = SeedSpread(float(np.sqrt(squares / df)), df, "rest") if df else None
-    if own and own.df >= FEWEST:
-        return own
+    """Return the spread by which the sweep is judged: its own where it shows one, else that of other runs.
+
+    The seeds of the sweep tell it best, though only some of its settings were repeated: what the settings leave
+    unexplained holds besides luck what they do together. It is never less than what so many pictures give.
+    """
     best = groups[0]
-    known = elsewhere().at_least(accuracy(best), best[0].judged.n)
-    return replace(known, sd=max(known.sd, own.sd)) if own else known
+    repeats = pooled([[outcome.judged.accuracy for outcome in group] for group in groups], "repeats")
+    own = repeats if repeats and repeats.df >= FEWEST else _rest(values, terms)
+    if not own or own.df < FEWEST:
+        known = elsewhere()
+        own = replace(known, sd=max(known.sd, own.sd)) if own else known
+    return own.at_least(accuracy(best), best[0].judged.n)
+
+
+def _rest(values: Floats, terms: Sequence[Floats]) -> SeedSpread | None:
+    """Return the spread that the settings leave unexplained; None where they explain everything."""
+    squares, rank, _ = _fit(values, terms)
+    df = len(values) - rank
+    return SeedSpread(float(np.sqrt(squares / df)), df, "rest") if df else None
 
 
 def _effect(setting: Setting, values: Floats, terms: Sequence[Floats], place: int, spread: SeedSpread) -> Effect:

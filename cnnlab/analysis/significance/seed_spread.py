@@ -1,7 +1,7 @@
 """This module says how much luck moves an accuracy: the spread between runs that differ by their seed alone."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean
@@ -20,7 +20,10 @@ ASSUMED_SD, ASSUMED_DF = 0.02, 3
 """Spread that is assumed where no run was repeated. Most runs of whole training sets spread by 0.3 to 1 point, short
 runs on few pictures by more. Three degrees of freedom say how little is known: differences count from 9 points on."""
 
-NO_SETTING = {"seed": 0} | {s.name: s.default for s in SETTINGS.values() if s.affects == {"measure"}}
+ONLY_MEASURED = {s.name: s.default for s in SETTINGS.values() if s.affects == {"measure"}}
+"""What is measured besides: it changes nothing in a run."""
+
+NO_SETTING = {"seed": 0} | ONLY_MEASURED
 """What may differ between two runs with the same settings: the seed, and what is measured besides."""
 
 
@@ -32,6 +35,8 @@ class SeedSpread:
     df: float
     """Degrees of freedom of the estimate: the runs it comes from, less one for each mean."""
     source: Source
+    by_pictures: bool = False
+    """Whether the runs spread less, and `sd` is what so many pictures give by themselves."""
 
     def margin(self, n: int = 1, other_n: int = 1) -> float:
         """Return how far the means of `n` and of `other_n` runs may differ by luck alone, in 95 of 100 cases."""
@@ -46,7 +51,8 @@ class SeedSpread:
 
         Runs that learn nothing hardly spread: taken alone they would make every other difference look large.
         """
-        return replace(self, sd=max(self.sd, sqrt(accuracy * (1 - accuracy) / max(1, pictures))))
+        least = sqrt(accuracy * (1 - accuracy) / max(1, pictures))
+        return replace(self, sd=least, by_pictures=True) if self.sd < least else self
 
     def _t95(self) -> float:
         from scipy.special import stdtrit  # a third of a second: here, so that listing runs does not wait for it
@@ -57,6 +63,11 @@ class SeedSpread:
 def settings_of(config: TrainingConfig) -> TrainingConfig:
     """Return the settings without the seed: runs for which they are equal are repeats of each other."""
     return config.model_copy(update=NO_SETTING)
+
+
+def rerun_of(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings with the seed: runs for which they are equal repeat each other, and tell nothing of luck."""
+    return config.model_copy(update=ONLY_MEASURED)
 
 
 def pooled(groups: Iterable[Sequence[float]], source: Source) -> SeedSpread | None:
@@ -73,12 +84,12 @@ def spread_among(compared: Iterable[TrainingConfig], runs: Iterable[tuple[Traini
     """Return the spread between seeds for runs with the settings `compared`, from all `runs` with their accuracies.
 
     Known from repeats of these very settings where there are enough, else from repeats among runs of the same dataset,
-    architecture, number of training pictures and epochs, else assumed.
+    architecture, number of training pictures and epochs, else assumed. Runs of the same seed count as one.
     """
     compared = list(compared)
     kinds = set(map(_kind, compared))
-    alike = [(config, accuracy) for config, accuracy in runs if _kind(config) in kinds]
-    groups = _grouped(alike, settings_of)
+    reruns = _grouped(((config, accuracy) for config, accuracy in runs if _kind(config) in kinds), rerun_of)
+    groups = _grouped(((config, fmean(accuracies)) for config, accuracies in reruns.items()), settings_of)
     own = {settings_of(config) for config in compared}
     for spread in (
         pooled((group for settings, group in groups.items() if settings in own), "repeats"),
@@ -94,9 +105,9 @@ def _kind(config: TrainingConfig) -> tuple[object, ...]:
 
 
 def _grouped(
-    runs: Iterable[tuple[TrainingConfig, float]], key: Callable[[TrainingConfig], Hashable]
-) -> dict[Hashable, list[float]]:
-    groups: dict[Hashable, list[float]] = defaultdict(list)
+    runs: Iterable[tuple[TrainingConfig, float]], key: Callable[[TrainingConfig], TrainingConfig]
+) -> dict[TrainingConfig, list[float]]:
+    groups: dict[TrainingConfig, list[float]] = defaultdict(list)
     for config, accuracy in runs:
         groups[key(config)].append(accuracy)
     return groups

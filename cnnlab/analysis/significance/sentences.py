@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from cnnlab.analysis.intervals import interval95
-from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, means
+from cnnlab.analysis.outcomes import Judge, Outcome, accuracy, distinct, means
 from cnnlab.analysis.significance.effects import Effect, Verdict
 from cnnlab.analysis.significance.seed_spread import SeedSpread, Source, pooled
 from cnnlab.formatting import NARROW, count, percent, percent_range, points
@@ -21,13 +21,14 @@ MOST_NAMED = 3
 
 YARDSTICK: dict[Source, str] = {
     "repeats": "Luck is judged by the runs here that differ by their seed alone: the standard deviation is {sd}.",
-    "rest": "Each combination was trained with one seed: what the settings do not explain, a standard deviation of "
-    "{sd}, is taken for luck. Several seeds would tell more.",
-    "kind": "Each combination was trained with one seed. Luck is judged by earlier runs of this kind that differ by "
-    "their seed alone: the standard deviation is {sd}.",
-    "assumed": "Each combination was trained with one seed, and no run of this kind has been repeated, so how much luck "
-    "moves them is not known: only a very large difference counts. Vary the seed as well, with 3 values or more.",
+    "rest": "Too few runs here differ by their seed alone: what the settings do not explain, a standard deviation of "
+    "{sd}, is taken for luck. More seeds would tell more.",
+    "kind": "Too few runs here differ by their seed alone. Luck is judged by earlier runs of this kind that do: the "
+    "standard deviation is {sd}.",
+    "assumed": "Too few runs of this kind, here or before, differ by their seed alone, so how much luck moves them is not "
+    "known: only a very large difference counts. Vary the seed as well, with 3 values or more.",
 }
+BY_PICTURES = " The runs spread less than that: the number of pictures alone gives so much."
 
 
 def named(group: Sequence[Outcome], settings: Sequence[Setting]) -> str:
@@ -41,7 +42,7 @@ def headline(
     """Say which settings are the best, or why that cannot be said; `over`: no run of the sweep trains any more."""
     if not over:
         return _highest(max(means(outcomes, settings).values(), key=accuracy), settings, judged_by)
-    return _best(found, settings, judged_by) if found else _luck_alone(outcomes, judged_by)
+    return _best(found, settings, judged_by) if found else _luck_alone(distinct(outcomes), judged_by)
 
 
 def _highest(group: Sequence[Outcome], settings: Sequence[Setting], judged_by: Judge) -> Sentence:
@@ -71,29 +72,28 @@ def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
 
 def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sentence:
     """Say which settings are the best, or that the runs are too close to call."""
-    first, second, *_ = found.ranking
+    first = found.ranking[0]
     reached = f"{judged_by} {percent(accuracy(first))}"
     luck = f"luck alone explains up to {points(found.luck)}"
     if found.spread.source == "assumed":
         luck = f"as nothing was repeated, luck is assumed to explain up to {points(found.luck)}"
     if found.best:
         several = f" ± {points(found.spread.band(len(first)))} (mean of {len(first)} seeds)" if len(first) > 1 else ""
-        ahead = f"{points(found.lead)} ahead of {named(second, settings)}; {luck}."
+        ahead = f"{points(found.lead)} ahead of {named(found.second, settings)}; {luck}."
         return f"Best: {named(first, settings)}", f"{reached}{several}, {ahead}"
-    if found.tied == 1:
+    if len(found.tied) == 1:
         return (
             "Too close to call",
             f"highest is {named(first, settings)}, {reached}, but no setting moves the accuracy by more than luck does.",
         )
-    shown = [
-        f"{named(group, settings)} ({percent(accuracy(group))})"
-        for group in found.ranking[: min(found.tied, MOST_NAMED)]
-    ]
-    more = found.tied - len(shown)
-    listed = f"{', '.join(shown)} and {more} more" if more else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    highest, *rivals = [f"{named(group, settings)} ({percent(accuracy(group))})" for group in found.tied[:MOST_NAMED]]
+    more = len(found.tied) - 1 - len(rivals)
+    last = f"{more} more" if more else rivals.pop()
+    listed = f"{', '.join(rivals)} and {last}" if rivals else last
     return (
         "Too close to call",
-        f"the highest {judged_by} accuracies are those of {listed}. The first two are {points(found.lead)} apart; {luck}.",
+        f"the highest {judged_by} accuracy is that of {highest}, not surely ahead of {listed}. The first two of these are "
+        f"{points(found.lead)} apart; {luck}.",
     )
 
 
@@ -104,7 +104,7 @@ def effects(found: Verdict, judged_by: Judge) -> list[Sentence]:
 
 def yardstick(spread: SeedSpread) -> str:
     """Say how luck is judged."""
-    return YARDSTICK[spread.source].format(sd=points(spread.sd))
+    return YARDSTICK[spread.source].format(sd=points(spread.sd)) + (BY_PICTURES if spread.by_pictures else "")
 
 
 def plain(sentence: Sentence) -> str:

@@ -10,10 +10,11 @@ from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets.component import STATIC
 
 icon = str(STATIC / "icon.svg")
+st.set_page_config(page_icon=icon, layout="wide")  # before the pages: their icons would be fetched from elsewhere
 st.logo(str(STATIC / "logo.svg"), icon_image=icon, size="large")
 
 page = st.navigation(navigation.all_pages(), position="sidebar" if current_user.known() else "hidden")
-st.set_page_config(page_title=f"{page.title} · cnnlab", page_icon=icon, layout="wide")
+st.set_page_config(page_title=f"{page.title} · cnnlab")
 current_user.enter()
 with st.sidebar:
     current_user.sidebar()

@@ -41,9 +41,9 @@ $fault
 <label>Your name
 <input name="name" required maxlength="$longest" value="$name" autocomplete="nickname">
 <small>The others see it beside your runs.</small></label>
-<label>A word of your own
+<label>Secret word (you may leave this empty)
 <input name="word" type="password" autocomplete="off" maxlength="200">
-<small>May stay empty. With the same name and word your runs are yours on any computer, and tomorrow.</small></label>
+<small>Next time sign in with the same name and word, on any computer: your runs are then still yours.</small></label>
 <button>Sign in</button>
 </form>""")
 

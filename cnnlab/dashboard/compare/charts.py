@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.comparison import Contender, comparison
+from cnnlab.analysis.outcomes import complete
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
 from cnnlab.dashboard.run import verdict
@@ -58,7 +59,7 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     names = run_labels.names(chosen)
     epochs = {run.id: store.epochs(run.id) for run in chosen}
-    contenders = [Contender(names[run.id], run.config, scores) for run, scores in scored]
+    contenders = [Contender(names[run.id], run.config, scores, _ended(run)) for run, scores in scored]
     if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
     for run in chosen:
@@ -81,6 +82,13 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
             if not run.imported
         ]
     )
+
+
+def _ended(run: Run) -> tuple[int, int | None] | None:
+    """Return where training ended early; None where it did not."""
+    if run.results is None or run.status is RunStatus.FINISHED or complete(run.config, run.results.final):
+        return None
+    return run.results.final.epoch, run.results.final.step
 
 
 def _known(store: Store, when: When) -> Iterator[tuple[TrainingConfig, float]]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from cnnlab.app_config import AppConfig
+from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, store_repair
 from cnnlab.dashboard.widgets.markdown import escape
@@ -26,10 +26,13 @@ def app_config() -> AppConfig:
 
 def store() -> Store:
     """Return the run store. Where it cannot be read, the page says why and what to do, and ends."""
-    here = app_config()
     try:
+        here = app_config()
         store = _store(here.model_dump_json(), here)
         _runs(here.model_dump_json(), store)
+    except AppConfigError as error:
+        st.error(escape(str(error)), icon=":material/settings:")
+        st.stop()
     except StoreError as error:
         _give_up(error)
     store_repair.report()

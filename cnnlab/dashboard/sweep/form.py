@@ -236,7 +236,8 @@ def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
 
 
 def _announced(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> expected_time.Announcement | None:
-    return expected_time.announced(configs, runs, services.app_config().slots)
+    store = services.store()
+    return expected_time.announced(configs, runs, store.line_with(len(configs)), store.app_config.slots)
 
 
 def _begin(configs: list[TrainingConfig], name: str, runs: Sequence[Run]) -> None:

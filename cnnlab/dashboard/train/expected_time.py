@@ -29,7 +29,7 @@ class Announcement:
 
     seconds: list[float]
     before: int
-    """Number of runs that train or wait already, and go first; their time is counted."""
+    """Number of runs that train or wait already, and go before the last of the new ones; their time is counted."""
 
 
 def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
@@ -39,19 +39,22 @@ def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[R
     return pictures / median(run.images_per_s for run in earlier[:NEWEST]) if earlier else None
 
 
-def announced(configs: Sequence[TrainingConfig], runs: Sequence[Run], slots: int) -> Announcement | None:
+def announced(
+    configs: Sequence[TrainingConfig], runs: Sequence[Run], line: Sequence[Run | None], slots: int
+) -> Announcement | None:
     """Return when the results of new runs are expected, the queue counted; None where the speed of one is not known.
 
-    `runs`: all runs, the newest first. `slots`: how many train at the same time.
+    `runs`: all runs, the newest first. `line`: who trains and waits, with None where each new run would stand
+    (`Store.line_with`). `slots`: how many train at the same time.
     """
-    earlier = _earlier(runs)
-    new = [_seconds(config, earlier) for config in configs]
-    before = [_left_s(run, earlier) for run in reversed(runs) if run.status.active]
-    known = [seconds for seconds in new if seconds is not None]
-    first = [seconds for seconds in before if seconds is not None]
-    if not known or len(known) < len(new) or len(first) < len(before):
+    earlier, new = _earlier(runs), iter(configs)
+    left = [_left_s(run, earlier) if run else _seconds(next(new), earlier) for run in line]
+    last = max((place for place, run in enumerate(line) if run is None), default=-1) + 1
+    known = [seconds for seconds in left[:last] if seconds is not None]
+    if not known or len(known) < last:
         return None
-    return Announcement(waits(first, known, slots), len(before))
+    ends = waits(known, slots)
+    return Announcement([end for end, run in zip(ends, line, strict=False) if run is None], last - len(configs))
 
 
 def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> float | None:
@@ -62,7 +65,7 @@ def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> floa
     earlier = _earlier(runs)
     left = [_left_s(run, earlier) for run in ahead]
     known = [seconds for seconds in left if seconds is not None]
-    return waits(known, [0.0], slots)[0] if len(known) == len(left) else None
+    return waits([*known, 0.0], slots)[-1] if len(known) == len(left) else None
 
 
 def words(announcement: Announcement | None) -> str:
@@ -100,17 +103,24 @@ def _took_s(run: Run) -> float | None:
     return (run.finished_at - run.created_at).total_seconds()
 
 
-def _seconds(config: TrainingConfig, earlier: Earlier) -> float | None:
+def _seconds(config: TrainingConfig, earlier: Earlier, left: float = 1.0) -> float | None:
     if config.dataset not in DATASETS.names():
         return None
-    return result_s(config, DATASETS.get(config.dataset).info, earlier.get(_step(config), []))
+    return result_s(config, DATASETS.get(config.dataset).info, earlier.get(_step(config), []), left)
 
 
 def _left_s(run: Run, earlier: Earlier) -> float | None:
     """Return the seconds until the result of a run that trains or waits, as it says itself or earlier runs tell."""
     if run.phase:
         return max(0.0, run.phase.due_at - datetime.now(UTC).timestamp())
-    return _seconds(run.config, earlier)
+    return _seconds(run.config, earlier, _training_left(run))
+
+
+def _training_left(run: Run) -> float:
+    """Return the share of its training that an active run still has to do."""
+    if run.only_measured:
+        return 0.0
+    return max(0.0, 1 - run.step / run.steps_total) if run.steps_total else 1.0
 
 
 def _earlier(runs: Sequence[Run]) -> Earlier:

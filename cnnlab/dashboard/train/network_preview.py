@@ -81,8 +81,9 @@ def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo,
     seconds = expected_time.seconds_an_epoch(config, info, runs)
     if seconds is not None:
         said.append(f"about {duration(seconds)} an epoch here")
-    slots = services.app_config().slots
-    said.append(expected_time.words(expected_time.announced([config], runs, slots)))
+    store = services.store()
+    slots = store.app_config.slots
+    said.append(expected_time.words(expected_time.announced([config], runs, store.line_with(1), slots)))
     st.markdown(" · ".join(said), help=expected_time.record(runs))
 
 

@@ -99,7 +99,7 @@ def train(parent_id: str | None = None) -> None:
 def announced_for(config: TrainingConfig) -> float | None:
     """Return in how many seconds the form has announced the run's result; None where it has not."""
     store = services.store()
-    said = expected_time.announced([config], services.runs(store), store.app_config.slots)
+    said = expected_time.announced([config], services.runs(store), store.line_with(1), store.app_config.slots)
     return said.seconds[0] if said else None
 
 

@@ -14,8 +14,8 @@ from cnnlab.inspection.kernels import symmetric_limit
 Floats = npt.NDArray[np.float32]
 Palette = Literal["diverging", "viridis"]
 
-KERNEL_SCOPES = {"layer": "One for the layer", "kernel": "One for each kernel"}
-MAP_SCOPES = {"map": "One for each map", "layer": "One for the layer", "network": "One for the network"}
+KERNEL_SCOPES = {"layer": "Same for all kernels", "kernel": "Each kernel its own"}
+MAP_SCOPES = {"map": "Each map its own", "layer": "Same in this layer", "network": "Same in all layers"}
 
 
 @dataclass(frozen=True)

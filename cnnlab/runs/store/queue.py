@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -22,6 +23,7 @@ from cnnlab.runs.store.transactions import (
     RUNS,
     Connected,
     change,
+    clock,
     number_of,
     progress,
     read_run,
@@ -124,24 +126,15 @@ class Queue(Connected):
             logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
 
     def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
-        """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many runs.
-
-        Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
-        waiting. What this machine itself asks for waits in the order of asking. Too many is more than
-        `app_config.most_waiting` for one person who is no teacher.
-        """
-        if actor.id is None:
-            return [now] * n
-        mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
-        waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+        """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
+        waiting, places = _turns(connection, actor, n, now)
         most = self.app_config.most_waiting
         if not actor.teacher and waiting + n > most:
             raise StoreError(
                 f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
                 f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
             )
-        first = now if last is None else max(now, last + TURN_S)
-        return [first + TURN_S * i for i in range(n)]
+        return places
 
     def claim(self) -> Run | None:
         """Claim the run that has waited longest for this process and return it; None where none may start.
@@ -252,19 +245,24 @@ class Queue(Connected):
 
     def queue_position(self, id: str) -> int | None:
         """Return the place of a run in the queue, 1 for the next to start; None for a run that is not waiting."""
-        with self.database.reading() as connection:
-            number = number_of(connection, id)
-            numbers = [row.number for row in connection.execute(_waiting)]
-        return numbers.index(number) + 1 if number in numbers else None
+        waits = self.get(id).status is RunStatus.QUEUED
+        return 1 + sum(run.status is RunStatus.QUEUED for run in self.ahead_of(id)) if waits else None
 
     def ahead_of(self, id: str) -> list[Run]:
         """Return the runs that train, then those that wait before a run that waits, in the order of their turns."""
-        active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
-        in_turn = select_runs().where(active).order_by(RUNS.status == RunStatus.QUEUED, RUNS.queued_at, RUNS.number)
         with self.database.reading() as connection:
-            runs = read_runs(connection, in_turn)
+            runs = read_runs(connection, _in_turn)
         places = [run.id for run in runs]
         return runs[: places.index(id)] if id in places else []
+
+    def line_with(self, n: int) -> list[Run | None]:
+        """Return the line as `ahead_of` does, to its end, with None where each of `n` new runs of this person would stand."""
+        with self.database.reading() as connection:
+            runs = read_runs(connection, _in_turn)
+            turns = {row.id: row.queued_at for row in connection.execute(_waiting)}
+            _, new = _turns(connection, self.who(), n, clock(connection))
+        line = [*((turns.get(run.id, 0.0), run) for run in runs), *((turn, None) for turn in new)]
+        return [run for _, run in sorted(line, key=itemgetter(0))]
 
     @contextmanager
     def no_claims(self) -> Iterator[set[int]]:
@@ -279,13 +277,24 @@ class Queue(Connected):
             return set(connection.execute(_pids).scalars())
 
 
-def clock(connection: Connection) -> float:
-    """Return the time, never earlier than the newest run's: a clock that is put back changes no order."""
-    newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
-    return max(time.time(), (newest or 0.0) + 0.001)
+def _turns(connection: Connection, actor: Actor, n: int, now: float) -> tuple[int, list[float]]:
+    """Return how many runs of a person wait, and the times by which `n` more wait their turn.
+
+    Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
+    waiting. What this machine itself asks for waits in the order of asking.
+    """
+    if actor.id is None:
+        return 0, [now] * n
+    mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
+    waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+    first = now if last is None else max(now, last + TURN_S)
+    return waiting, [first + TURN_S * i for i in range(n)]
 
 
 _others = tables.runs.alias()
 _running = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
-_waiting = select(RUNS.id, RUNS.number).where(RUNS.status == RunStatus.QUEUED).order_by(RUNS.queued_at, RUNS.number)
+_turn = (RUNS.queued_at, RUNS.number)
+_waiting = select(RUNS.id, RUNS.queued_at).where(RUNS.status == RunStatus.QUEUED).order_by(*_turn)
+_active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
+_in_turn = select_runs().where(_active).order_by(RUNS.status == RunStatus.QUEUED, *_turn)
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))

@@ -6,8 +6,8 @@ from cnnlab import logs
 from cnnlab.records import RunStatus
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.run import MEASURE, Run
-from cnnlab.runs.store.queue import Queue, clock
-from cnnlab.runs.store.transactions import change, read_run
+from cnnlab.runs.store.queue import Queue
+from cnnlab.runs.store.transactions import change, clock, read_run
 
 MEASURABLE = [status for status in RunStatus if status.measurable]
 

@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,12 @@ def number_of(connection: Connection, id: str) -> int:
     if number is None:
         raise UnknownRunError("There is no such run; perhaps it was deleted.")
     return number
+
+
+def clock(connection: Connection) -> float:
+    """Return the time, never earlier than the newest run's: a clock that is put back changes no order."""
+    newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
+    return max(time.time(), (newest or 0.0) + 0.001)
 
 
 def change(

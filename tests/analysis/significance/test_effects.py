@@ -60,7 +60,7 @@ def test_several_settings_are_corrected() -> None:
     wobble = [0.0, 0.004, -0.003, 0.001, -0.005, 0.002, 0.003, 0.0, -0.002]
     accuracies = [0.5 + 0.02 * (place // 3) + off for place, off in enumerate(wobble)]
     found = judged(accuracies, cells(0.1, 0.2, 0.3, dropouts=(0.0, 0.2, 0.5)))
-    alone = judged(accuracies, [{"lr": given["lr"]} for given in cells(0.1, 0.2, 0.3, dropouts=(0.0, 0.2, 0.5))])
+    alone = judged(accuracies, cells(0.1, 0.2, 0.3, seeds=3))
     assert (found.spread.source, found.spread.df) == ("rest", 4)
     assert [effect.matters for effect in found.effects] == [True, False]
     assert found.effects[0].setting is SETTINGS["lr"]
@@ -87,8 +87,55 @@ def test_runs_that_all_learnt_nothing_do_not_make_luck_small() -> None:
     accuracies = [0.1] * 8 + [0.60, 0.602, 0.612, 0.614]
     found = judged(accuracies, cells(1.0, 2.0, 3.0, 4.0, 0.1, 0.2, seeds=2))
     assert found.effects[0].matters
-    assert found.tied == 2
+    assert found.tied == found.ranking[:2]
     assert found.best is None
+
+
+def test_what_cannot_be_told_apart_is_named_by_its_own_luck() -> None:
+    """The second of six seeds is beyond luck, the third of one seed is not.
+
+    Luck is √(0.0012 ÷ 10) × 2.228 × √(7 ÷ 6).
+    """
+    wobble = (-0.01, 0.01, -0.01, 0.01, -0.01, 0.01)
+    accuracies = [0.6 + off for off in wobble] + [0.58 + off for off in wobble] + [0.579]
+    found = judged(accuracies, [*cells(0.1, 0.2, seeds=6), *cells(0.3)])
+    assert found.tied == (found.ranking[0], found.ranking[2])
+    assert found.lead < found.luck
+    settings = [SETTINGS["lr"]]
+    said = " ".join(sentences.plain(sentences.headline([], settings, "validation", found, over=True)).split())
+    assert "that of learning rate 0.1 (60.0 %), not surely ahead of learning rate 0.3 (57.9 %). The first two" in said
+    assert "are 2.1 points apart; luck alone explains up to 2.6 points." in said
+
+
+def test_a_setting_with_one_seed_leaves_the_seeds_of_the_others_the_yardstick() -> None:
+    """Six seeds of one value tell luck; that another has one seed is no reason to say that all have."""
+    wobble = [0.01, -0.01, 0.005, -0.005, 0.002, -0.002]
+    found = judged([0.6 + off for off in wobble] + [0.7], [*cells(0.1, seeds=6), *cells(0.2)])
+    assert (found.spread.source, found.spread.df) == ("repeats", 5)
+    few = judged([0.6, 0.61, 0.5], [*cells(0.1, seeds=2), *cells(0.2)])
+    assert few.spread.source == "assumed"
+    assert all("one seed" not in sentences.yardstick(SeedSpread(0.01, 5, each)) for each in ("rest", "kind", "assumed"))
+
+
+def test_a_run_trained_again_is_no_other_seed() -> None:
+    """The same settings and the same seed repeat bit for bit: they are one run, and show no luck."""
+    once, again = [0.6, 0.65], cells(0.1, 0.2)
+    found = judged(once * 3, again * 2 + [{**each, "test_time_augmentation": "mirror"} for each in again])
+    assert found == judged(once, again)
+    assert [len(group) for group in found.ranking] == [1, 1]
+    same = [Outcome(TrainingConfig(), 3, score(0.6), score(0.6), None)] * 2
+    assert sentences.headline(same, [], "validation", None, over=True)[0].startswith("Validation 60")
+
+
+def test_luck_is_no_less_than_the_pictures_give() -> None:
+    """10.0, 10.0, 10.2 and 10.2 % of 5,000 pictures: by themselves these give 0.43 points, and that is said."""
+    found = judged([0.1, 0.1, 0.102, 0.102], cells(0.1, 0.2, seeds=2))
+    assert found.spread.sd == pytest.approx((0.102 * 0.898 / 5_000) ** 0.5)
+    assert not found.effects[0].matters
+    assert found.best is None
+    assert "the number of pictures alone gives so much" in sentences.yardstick(found.spread)
+    wide = judged([0.5, 0.52, 0.6, 0.62], cells(0.1, 0.2, seeds=2)).spread
+    assert "pictures" not in sentences.yardstick(wide)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,16 @@ def test_what_is_known_best_is_taken() -> None:
     assert spread_among([A, B], []).margin() == pytest.approx(0.09, abs=1e-4)
 
 
+def test_runs_of_the_same_seed_count_once() -> None:
+    """Four runs of one seed are no degrees of freedom; where machines round otherwise, their mean counts."""
+    assert spread_among([A], [(A, 0.6)] * 4).source == "assumed"
+    seeds = repeats(A, 0.60, 0.61, 0.62, 0.63)
+    other = A.model_copy(update={"test_time_augmentation": "mirror"})
+    assert spread_among([A], [*seeds, (A, 0.60), (other, 0.60)]) == spread_among([A], seeds)
+    known = spread_among([A], [*seeds[1:], (A, 0.59), (other, 0.61)])
+    assert (known.df, known.sd) == (3, pytest.approx(spread_among([A], seeds).sd))
+
+
 def test_repeats_are_the_same_but_for_the_seed() -> None:
     """And for what is only measured besides."""
     assert settings_of(A) == settings_of(A.model_copy(update={"seed": 7, "test_time_augmentation": "mirror"}))

@@ -30,7 +30,7 @@ CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
         ("server.address", "127.0.0.1"),
         ("server.enableXsrfProtection", True),
         ("server.enableCORS", True),
-        ("server.maxUploadSize", 8),
+        ("server.maxUploadSize", 25),
         ("server.maxMessageSize", 50),
         ("server.enableStaticServing", True),
         ("server.showEmailPrompt", False),

@@ -89,6 +89,13 @@ def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, 
             assert high >= np.abs(others).max()
 
 
+def test_each_choice_says_what_is_the_same() -> None:
+    """In so few letters that the choices fit side by side."""
+    shared = {name: choice.split()[0] for name, choice in (KERNEL_SCOPES | MAP_SCOPES).items()}
+    assert shared == {"layer": "Same", "network": "Same", "kernel": "Each", "map": "Each"}
+    assert all(len(choice) <= 20 for choice in (*KERNEL_SCOPES.values(), *MAP_SCOPES.values()))
+
+
 def test_the_sentence_has_the_numbers() -> None:
     """What is said of the scale is what the scale is."""
     kernels = np.array([0.5, -0.25], np.float32).reshape(2, 1, 1, 1)

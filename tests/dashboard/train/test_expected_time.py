@@ -8,7 +8,8 @@ import pytest
 from cnnlab.dashboard.run import pace
 from cnnlab.dashboard.train import expected_time
 from cnnlab.records import Phase, RunStatus, Usage
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Actor, Run, Store
+from cnnlab.runs.run import MEASURE
 from tests.factories import insert_run
 
 
@@ -32,7 +33,7 @@ def took(run: Run, result_s: float, announced_s: float | None = None) -> Run:
 
 def test_nine_runs_are_announced_with_the_time_of_nine(earlier: Run) -> None:
     """Start-up and measuring of each counted; not 9 × 2 s of training."""
-    said = expected_time.announced([earlier.config] * 9, [earlier], slots=1)
+    said = expected_time.announced([earlier.config] * 9, [earlier], [None] * 9, slots=1)
     assert said
     assert said.seconds[0] == pytest.approx(40.0, abs=0.5)
     assert said.seconds[-1] == pytest.approx(360.0, abs=4.0)
@@ -44,10 +45,46 @@ def test_who_trains_and_waits_goes_first(earlier: Run, store: Store) -> None:
     waiting = insert_run(store, RunStatus.QUEUED, epochs=2, train_subset=5_000, validation_size=1_000)
     due = datetime.now(UTC).timestamp() + 60.0
     running = replace(waiting, status=RunStatus.RUNNING, phase=Phase(doing="training", step=3, due_at=due))
-    said = expected_time.announced([earlier.config], [waiting, running, earlier], slots=1)
+    said = expected_time.announced([earlier.config], [earlier], [running, waiting, None], slots=1)
     assert said
     assert said.seconds[0] == pytest.approx(60.0 + 40.0 + 40.0, abs=3.0)
     assert expected_time.words(said).endswith("until the result, 2 runs before it counted")
+
+
+def test_a_sweep_of_somebody_else_lets_a_new_run_pass(store: Store, earlier: Run) -> None:
+    """Anna has six waiting, Ben's run starts after her first, and his sweep takes turns with hers: so it is announced."""
+    anna, ben = (store.acting_as(Actor(letter * 32, name)) for letter, name in (("a", "Anna"), ("b", "Ben")))
+    hers = anna.create_many([earlier.config] * 6)
+
+    def said_to(whom: Store, n: int) -> expected_time.Announcement | None:
+        return expected_time.announced([earlier.config] * n, [*reversed(hers), earlier], whom.line_with(n), slots=1)
+
+    one, three, her_own = said_to(ben, 1), said_to(ben, 3), said_to(anna, 1)
+    assert one
+    assert three
+    assert her_own
+    assert (one.before, three.before, her_own.before) == (1, 3, 6)
+    assert one.seconds == pytest.approx([2 * 40.0])
+    assert three.seconds == pytest.approx([2 * 40.0, 4 * 40.0, 6 * 40.0])
+    assert her_own.seconds == pytest.approx([7 * 40.0])
+
+
+def test_what_a_run_before_has_done_already_does_not_count(store: Store, earlier: Run) -> None:
+    """A continued run takes what it has left, and one that waits only to be measured takes no training."""
+    waiting = insert_run(store, RunStatus.QUEUED, epochs=2, train_subset=5_000, validation_size=1_000)
+
+    def left_s(**changes: object) -> float:
+        seconds = expected_time.until_start_s([replace(waiting, **changes)], [earlier], slots=1)  # type: ignore[arg-type]
+        assert seconds is not None
+        return seconds
+
+    whole, continued = left_s(), left_s(step=39, steps_total=40)
+    measured = left_s(step=39, steps_total=40, command=MEASURE)
+    assert whole == pytest.approx(40.0)
+    assert measured == pytest.approx(left_s(step=40, steps_total=40))
+    assert continued - measured == pytest.approx((whole - measured) / 40)
+    assert measured < whole - 2.0, "the training of the earlier run alone took 2 s"
+    assert measured == left_s(status=RunStatus.RUNNING, step=1, steps_total=40, command=MEASURE)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +93,11 @@ def test_who_trains_and_waits_goes_first(earlier: Run, store: Store) -> None:
 def test_of_other_steps_nobody_knows_yet(earlier: Run, changes: dict[str, object]) -> None:
     """A setting that affects the speed of a step (up to 7.7 times): said to be unknown, in a sweep and in the queue too."""
     other = earlier.config.model_copy(update=changes)
-    assert expected_time.announced([other], [earlier], slots=1) is None
-    assert expected_time.announced([earlier.config, other], [earlier], slots=1) is None
+    assert expected_time.announced([other], [earlier], [None], slots=1) is None
+    assert expected_time.announced([earlier.config, other], [earlier], [None, None], slots=1) is None
     waiting = replace(earlier, status=RunStatus.QUEUED, config=other, images_per_s=None)
-    assert expected_time.announced([earlier.config], [waiting, earlier], slots=1) is None
+    assert expected_time.announced([earlier.config], [earlier], [waiting, None], slots=1) is None
+    assert expected_time.announced([earlier.config], [earlier], [None, waiting], slots=1), "it comes afterwards"
     assert "not known yet" in expected_time.words(None)
 
 
@@ -78,7 +116,7 @@ def test_announcements_are_scored(earlier: Run) -> None:
 
 def test_a_run_that_waits_starts_when_a_place_is_free(earlier: Run) -> None:
     """Who trains says when it ends, who waits before it takes what its like took; two places halve the wait."""
-    waiting = replace(earlier, status=RunStatus.QUEUED, images_per_s=None)
+    waiting = replace(earlier, status=RunStatus.QUEUED, images_per_s=None, step=0)
     due = datetime.now(UTC).timestamp() + 60.0
     running = replace(waiting, status=RunStatus.RUNNING, phase=Phase(doing="training", step=3, due_at=due))
     ahead, runs = [running, waiting], [waiting, running, earlier]
