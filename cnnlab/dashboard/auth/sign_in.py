@@ -20,9 +20,9 @@ MOST_BYTES = 8_192
 WRONG = "That is not the access code."
 TAKEN = (
     "There is a “{name}” here already. If that is you, sign in with your secret word. If not, add something to your name, "
-    "like the first letter of your surname. Or sign in once more just so: then there are two of that name."
+    "like the first letter of your surname. Or sign in once more just so: then there are two of that name. "
+    "Without a word your earlier runs cannot become yours again."
 )
-WITHOUT_WORD = "Without a word your earlier runs cannot become yours again."
 OVER = (
     "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "
     "Sign in, and you are back on the page you were on."
@@ -94,7 +94,7 @@ class SignIn:
             return self._again(wanted, name, str(error), 422)
         word = fields.get("word", "")
         if fields.get("again") != name and await run_in_threadpool(self._is_taken, name, word):
-            return self._again(wanted, name, f"{TAKEN.format(name=name)} {WITHOUT_WORD}", 409, again=name)
+            return self._again(wanted, name, TAKEN.format(name=name), 409, again=name)
         logs.event("signed in", name=name, kind=kind)
         response = _leave_for(wanted)
         self._set_cookie(request, response, self._passes.give(kind, name, word))

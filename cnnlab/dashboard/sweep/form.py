@@ -231,8 +231,9 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
 
 def _time(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> str:
     """Return in words when all results are expected, and how true such words have been."""
-    record = expected_time.record(runs)
-    return f" · {expected_time.words(_announced(configs, runs))}." + (f" {record}" if record else "")
+    store, record = services.store(), expected_time.record(runs)
+    said = expected_time.said(configs, runs, store.line_with(len(configs)), store.app_config.slots)
+    return f" · {said}." + (f" {record}" if record else "")
 
 
 def _announced(configs: Sequence[TrainingConfig], runs: Sequence[Run]) -> expected_time.Announcement | None:

@@ -68,6 +68,14 @@ def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> floa
     return waits([*known, 0.0], slots)[-1] if len(known) == len(left) else None
 
 
+def said(configs: Sequence[TrainingConfig], runs: Sequence[Run], line: Sequence[Run | None], slots: int) -> str:
+    """Return in words what `announced` returns, and where it is nothing, whether that lies with the runs before."""
+    announcement = announced(configs, runs, line, slots)
+    if announcement is None and announced(configs, runs, [None] * len(configs), slots):
+        return "when it will be done is not known yet, because a run before it is of a kind that was never trained here"
+    return words(announcement)
+
+
 def words(announcement: Announcement | None) -> str:
     """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them counted"."""
     if announcement is None:

@@ -83,7 +83,7 @@ def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo,
         said.append(f"about {duration(seconds)} an epoch here")
     store = services.store()
     slots = store.app_config.slots
-    said.append(expected_time.words(expected_time.announced([config], runs, store.line_with(1), slots)))
+    said.append(expected_time.said([config], runs, store.line_with(1), slots))
     st.markdown(" · ".join(said), help=expected_time.record(runs))
 
 

@@ -99,6 +99,11 @@ def test_of_other_steps_nobody_knows_yet(earlier: Run, changes: dict[str, object
     assert expected_time.announced([earlier.config], [earlier], [waiting, None], slots=1) is None
     assert expected_time.announced([earlier.config], [earlier], [None, waiting], slots=1), "it comes afterwards"
     assert "not known yet" in expected_time.words(None)
+    assert expected_time.said([other], [earlier], [None], 1) == "how long it takes here is not known yet"
+    blamed = expected_time.said([earlier.config], [earlier], [waiting, None], 1)
+    assert "because a run before it is of a kind that was never trained here" in blamed
+    assert expected_time.said([other], [earlier], [waiting, None], 1) == "how long it takes here is not known yet"
+    assert expected_time.said([earlier.config], [earlier], [None, waiting], 1).startswith("about ")
 
 
 def test_announcements_are_scored(earlier: Run) -> None:
