@@ -238,18 +238,31 @@ def test_the_size_of_a_photograph_is_its_own(open_page: OpenPage, run: Run) -> N
 
 
 def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
-    """First in the strip, one click away, also in a link to another picture."""
+    """First in the strip, one click away, and in no link to another picture."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
     app = upload(open_page("feature_maps", run=run.id), "mine.png", data)
-    mine = app.query_params["picture"]
     app.button(key="picture_on").click().run()
     assert app.query_params["picture"].startswith("test:")
     strip = drawn["picture_strip"]
     assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("yours", picture.STRIP, 1)
-    other = open_page("feature_maps", **dict(app.query_params))
-    assert not other.exception
-    drawn["picture_strip"]["on_pick"](0)
-    assert f"upload:{app.query_params['own']}" == mine
+    assert "own" not in app.query_params
+    open_page("feature_maps", **dict(app.query_params))
+    assert drawn["picture_strip"]["labels"][0] != "yours"
+    assert len(drawn["picture_strip"]["labels"]) == picture.STRIP
+
+
+def test_a_picture_that_came_by_link_is_not_called_yours(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
+    """It opens, also after a reload of one's own, and stays in the strip; whose it is, nobody can say."""
+    data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
+    mine = upload(open_page("feature_maps", run=run.id), "mine.png", data)
+    assert drawn["picture_strip"]["labels"][0] == "yours"
+    other = open_page("feature_maps", **dict(mine.query_params))
+    assert drawn["picture_strip"]["labels"][0] == "uploaded"
+    assert "The uploaded picture, 40×40 pixels" in words(other)
+    other.button(key="picture_on").click().run()
+    assert other.query_params["picture"].startswith("test:")
+    assert drawn["picture_strip"]["labels"][0] == "uploaded"
+    assert f"upload:{other.session_state['own_last']}" == mine.query_params["picture"]
 
 
 @pytest.fixture
@@ -269,7 +282,7 @@ def test_a_dark_drawing_is_inverted_on_a_click(on_black: AppTest, drawn: Drawn) 
     paper[20:36, 20:36] = 0
     app = upload(on_black, "drawing.png", file_of(paper, "PNG"))
     assert not app.exception
-    assert "stand on black, and yours on the opposite" in words(app)
+    assert "stand on black, and this one on the opposite" in words(app)
     app.button(key="own_invert").click().run()
     assert app.query_params["picture"].endswith("~inverted")
     assert app.toggle(key="own_inverted").value

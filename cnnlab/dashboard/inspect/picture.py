@@ -46,10 +46,10 @@ class Picture:
 
     @property
     def words(self) -> str:
-        """Return where the picture comes from, in words: "test picture 123", "your picture"."""
+        """Return where the picture comes from, in words: "test picture 123", "the uploaded picture"."""
         kind, _, which = self.key.partition(":")
         names = {"test": f"test picture {which}", "train": f"picture {which} of the training file"}
-        return names.get(kind, "your picture")
+        return names.get(kind, "the uploaded picture")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -192,19 +192,22 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
 
 
 def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> None:
-    """Draw the row of thumbnails of test pictures in which the chosen picture stands, after the visitor's own."""
+    """Draw the row of thumbnails of test pictures in which the chosen picture stands, after the uploaded one."""
     members = _members(dataset, arrays)
     now = _index_of(picture)
-    mine = picture if picture and picture.own else _own(url.asked("own") or "", dataset.info)
-    number = STRIP - bool(mine)
+    if picture and picture.own:
+        drawer.remember(picture.own)
+    uploaded = _own(drawer.last(), dataset.info)
+    number = STRIP - bool(uploaded)
     place = int(np.searchsorted(members, now or 0))
     begin = place - place % number
     shown = members[begin : begin + number]
     images = list(arrays.test_images[shown])
     labels = [f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown]
     keys = [f"test:{index}" for index in shown]
-    if mine:  # it stays where one click brings it back
-        images, labels, keys = [mine.sized, *images], ["yours", *labels], [mine.key, *keys]
+    if uploaded and uploaded.own:  # it stays where one click brings it back
+        name = "yours" if drawer.is_mine(uploaded.own) else "uploaded"
+        images, labels, keys = [uploaded.sized, *images], [name, *labels], [uploaded.key, *keys]
     colours = np.array(images, dtype=np.float32)
     tiles(
         key="picture_strip",
@@ -215,7 +218,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
         tile_px=56,
         selected=keys.index(picture.key) if picture and picture.key in keys else None,
         hint="",
-        description="Test pictures to choose from, after your own if you have one.",
+        description="Test pictures to choose from, after the uploaded one if there is one.",
         on_pick=lambda tile: _to(keys[tile]),
     )
 

@@ -18,6 +18,9 @@ from cnnlab.formatting import NARROW
 
 _UPLOAD, _REFUSED, _DRAWER = "picture_upload", "picture_refused", "picture_drawer"
 _SIDE, _LEFT, _TOP, _INVERTED = "own_side", "own_left", "own_top", "own_inverted"
+_LAST, _MINE = "own_last", "own_mine"
+"""In the session, never in the address: the uploaded picture shown last, and the names of those uploaded here. A link
+would hand them on to whoever opens it."""
 _DARKENED = 0.35
 """Share of the brightness that is left beside the square."""
 _SHOWN_PX = 240
@@ -47,7 +50,9 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
     """Draw a drawer that chooses the square of the kept `picture` and inverts its colours."""
     with st.popover("Square and colours", icon=":material/crop:", key="own_edit"):
         square = own.square
-        st.image(framed(picture, square), width=_SHOWN_PX, output_format="PNG", alt="Your picture with the square")
+        st.image(
+            framed(picture, square), width=_SHOWN_PX, output_format="PNG", alt="The uploaded picture with the square"
+        )
         for label, key, low, now, why in (
             ("Size of the square, %", _SIDE, 10, square.side, "Of the shortest side of the picture."),
             ("From the left, %", _LEFT, 0, square.left, "Of the room beside the square."),
@@ -75,7 +80,7 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(
                 f":material/contrast: The training pictures of {escape(info.name)} stand on {ground or 'one ground'}, and "
-                "yours on the opposite, or it can hardly be seen there. The network has never seen that, so its answer "
+                "this one on the opposite, or it can hardly be seen there. The network has never seen that, so its answer "
                 "says little."
             )
             for one in (own, inverse):
@@ -100,8 +105,25 @@ def framed(picture: npt.NDArray[np.uint8], square: Square) -> npt.NDArray[np.uin
 
 
 def look_at(own: Own) -> None:
-    """Show the picture, and remember it as the visitor's own for when they look at another one. A callback."""
-    url.keep(picture=f"upload:{own.text}", own=own.text)
+    """Show the picture. A callback."""
+    remember(own)
+    url.keep(picture=f"upload:{own.text}")
+
+
+def remember(own: Own) -> None:
+    """Remember the uploaded picture for when the visitor looks at another one."""
+    st.session_state[_LAST] = own.text
+
+
+def last() -> str:
+    """Return the text of the uploaded picture that this session showed last; "" before there is one."""
+    text: str = st.session_state.get(_LAST, "")
+    return text
+
+
+def is_mine(own: Own) -> bool:
+    """Return whether the picture was uploaded in this session: one that came by a link may be anybody's."""
+    return own.name in st.session_state.get(_MINE, ())
 
 
 def _edited(name: str) -> None:
@@ -114,11 +136,13 @@ def _uploaded() -> None:
     if file is None:
         return
     try:
-        look_at(Own(keep.add(services.app_config(), file.getvalue(), file.type)))
+        own = Own(keep.add(services.app_config(), file.getvalue(), file.type))
     except PictureError as error:
         logs.refused("a picture", str(error), size_bytes=file.size)
         st.session_state[_REFUSED] = str(error)
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
     else:
+        st.session_state[_MINE] = {*st.session_state.get(_MINE, ()), own.name}
+        look_at(own)
         st.session_state[_DRAWER] = False  # shut the drawer, which would cover the picture

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "own", "set", "class", "cell")
+NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell")
 _LONGEST = 200
 _MEMORY = "looking"
 
@@ -57,9 +57,8 @@ def view() -> dict[str, str]:
     url, memory = _in_url(), _memory()
     if not url:
         return dict(memory)
-    for name in ("picture", "own"):  # a link to another run has no opinion on it, and people compare with their own
-        if name in memory:
-            url.setdefault(name, memory[name])
+    if "picture" in memory:  # a link to another run has no opinion on it, and people compare with their own
+        url.setdefault("picture", memory["picture"])
     return url
 
 
