@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from cnnlab.analysis.diagnosis import FEWEST_EPOCHS, Course, Diagnosis, Evidence, Sign, diagnose
+from cnnlab.analysis.diagnosis import FEWEST_EPOCHS, LARGE_GAP, Course, Diagnosis, Evidence, Sign, diagnose
 from cnnlab.analysis.gap import Gap
 from cnnlab.formatting import count, loss2, percent, points, points_range, when_measured
 
@@ -64,7 +64,14 @@ def _none(name: str, found: Diagnosis, evidence: Evidence) -> str:
 
 
 def _large_gap(name: str, found: Diagnosis, evidence: Evidence) -> str:
-    since = "It was there from the first epochs on." if found.course else "Since which epoch, nobody can say."
+    since = "Since which epoch, nobody can say."
+    if found.course:
+        always = found.course.gap_low.mean > LARGE_GAP
+        since = (
+            "It was there all the time."
+            if always
+            else "Whether it grew cannot be told from so few pictures and epochs."
+        )
     return f"{name} knows its training pictures better than new ones: its {gap_words(_gap(found))}. {since}"
 
 

@@ -12,6 +12,8 @@ from tests.factories import insert_run
 WIDTH_PX, HEIGHT_PX = 1280, 720
 SLOW_MS = 120_000
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:

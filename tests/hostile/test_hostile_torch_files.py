@@ -52,6 +52,7 @@ def test_each_ends_as_it_must(name: str, expected: int, answers: dict[str, dict]
         assert len(taken["answer"]) <= 200
 
 
+@pytest.mark.slow
 def test_a_file_comes_out_with_its_numbers_and_its_order() -> None:
     """By the whole way, in a process of its own: every number where it was, and the order that safetensors would lose."""
     with pth.as_safetensors(io.BytesIO(saved(WEIGHTS))) as file:
@@ -86,6 +87,7 @@ def test_a_safetensors_file_costs_no_process(monkeypatch: pytest.MonkeyPatch) ->
         assert file is given
 
 
+@pytest.mark.slow
 def test_the_walls_hold_behind_each_other() -> None:
     """A program that had come through both other walls could open no file, start no process and take no memory."""
     code = (
