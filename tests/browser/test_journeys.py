@@ -105,7 +105,7 @@ def test_a_run_survives_its_server(page: Page, server: Server) -> None:
 PLACES = """() => {
   window.places = new Set();
   const look = () => {
-    const shown = [...document.querySelectorAll("[class*=st-key-run_] button")];
+    const shown = [...document.querySelectorAll(":is(.st-key-run_continue, .st-key-run_pause, .st-key-run_stop) button")];
     const said = (it) => `${it.innerText.trim().split("\\n").at(-1)} at ${Math.round(it.getBoundingClientRect().x)}`;
     window.places.add(shown.map(said).join());
     requestAnimationFrame(look);

@@ -34,8 +34,10 @@ def open_drawer(page: Page, server: Server) -> None:
     store = Store(server.app_config)
     run = next(iter(store.list()), None) or insert_run(store, epochs=1, weights=True, dataset="shapes")
     page.goto(f"{server.url}/feature_maps?run={run.id}")
-    with page.expect_response(re.compile(r"static/uploader/uploader\.js"), timeout=SLOW_MS):
-        page.get_by_role("button", name="Your own picture").click(timeout=SLOW_MS)
+    page.get_by_role("button", name="Your own picture").click(timeout=SLOW_MS)
+    page.locator(".st-key-picture_upload input[type=file]").wait_for(state="attached", timeout=SLOW_MS)
+    ours = "performance.getEntriesByType('resource').some((file) => file.name.includes('uploader/uploader.js'))"
+    page.wait_for_function(ours, timeout=SLOW_MS)
     page.wait_for_timeout(1_000)
 
 

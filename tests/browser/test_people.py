@@ -40,10 +40,11 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-def sign_in(page: Page, name: str, code: str = CODE) -> None:
+def sign_in(page: Page, name: str, code: str = CODE, word: str = "") -> None:
     """Fill the form and send it."""
     page.get_by_label("Access code").fill(code)
     page.get_by_label("Your name").fill(name)
+    page.get_by_label("Secret word").fill(word)
     page.get_by_role("button", name="Sign in").click()
 
 
@@ -98,7 +99,7 @@ def test_an_open_page_of_who_signed_out_shows_the_form(browser: Browser, classro
     """The other window of the same browser says why, and leads back to its page; a computer of a class is not Carl's."""
     first = browser.new_context().new_page()
     first.goto(f"{classroom.url}/train")
-    sign_in(first, "Carl")
+    sign_in(first, "Carl", word="crow")
     expect(first.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     other = first.context.new_page()
     other.goto(f"{classroom.url}/compare?runs=none")
@@ -106,7 +107,7 @@ def test_an_open_page_of_who_signed_out_shows_the_form(browser: Browser, classro
     first.get_by_role("link", name="Sign out").click()
     expect(first.get_by_label("Access code")).to_be_visible(timeout=SLOW_MS)
     expect(other.get_by_role("alert")).to_contain_text("You are signed out.")
-    sign_in(other, "Carl")
+    sign_in(other, "Carl", word="crow")
     expect(other).to_have_url(f"{classroom.url}/compare?runs=none")
     expect(other.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     first.context.close()

@@ -8,8 +8,6 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
 from cnnlab.exports import EXPORTS, Source, content
 from cnnlab.records import FullScores, Results, RunStatus
 from cnnlab.runs import Store
@@ -75,26 +73,3 @@ def store_results(store: Store, run_id: str, results: Results) -> None:
     """Write them into the run's row."""
     with store.database.writing() as connection:
         connection.exec_driver_sql("UPDATE runs SET results = ? WHERE id = ?", (results.model_dump_json(), run_id))
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_a_browser_draws_the_figures(store: Store, tmp_path: Path) -> None:
-    """From the file alone."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser.conftest import CHROMIUM
-
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM} (Debian: apt-get install chromium)")
-    run = insert_run(store, RunStatus.FINISHED, 3)
-    store_results(store, run.id, Results(final=full_scores(), best=None))
-    with zipfile.ZipFile(io.BytesIO(content(EXPORTS.get("paper"), Source(store, store.get(run.id))))) as file:
-        file.extractall(tmp_path)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(offline=True)
-        page.goto((tmp_path / f"run-{run.number}" / "figures.html").as_uri())
-        page.locator(".main-svg").first.wait_for(timeout=120_000)
-        assert page.locator(".js-plotly-plot").count() == 3
-        browser.close()
