@@ -87,6 +87,13 @@ def store(app_config: AppConfig) -> Store:
 
 
 @pytest.fixture
+def without_datasets(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine that has no dataset: neither the published files nor what cnnlab made of them for other tests."""
+    for name in ("DATA", "CONVERTED"):
+        monkeypatch.setenv(f"CNNLAB_{name}_DIR", str(tmp_path / "no data" / name.lower()))
+
+
+@pytest.fixture
 def full_disk() -> Iterator[Callable[[int], None]]:
     """full_disk(bytes): from now on no file of this process grows beyond that. A full disk without being root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

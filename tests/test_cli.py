@@ -153,6 +153,7 @@ def test_a_store_that_cannot_be_read_ends_with_1(capsys: Capture, app_config: Ap
     assert "damaged" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("without_datasets")
 def test_data_that_cannot_be_had_ends_with_4(capsys: Capture, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     """Before there is a run, with what to do about it."""
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(store.app_config.home / "file" / "data"))

@@ -266,11 +266,8 @@ def test_a_picture_that_came_by_link_is_not_called_yours(open_page: OpenPage, ru
 
 
 @pytest.fixture
-def on_black(
-    open_page: OpenPage, insert_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AppTest:
+def on_black(open_page: OpenPage, insert_run: Callable[..., Run], without_datasets: None) -> AppTest:
     """The page of a network that was trained on Fashion-MNIST, whose pictures are light on black."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path))
     return open_page(
         "feature_maps", run=insert_run(RunStatus.STOPPED, epochs=1, weights=True, dataset="Fashion-MNIST").id
     )
@@ -400,11 +397,11 @@ def test_a_damaged_database_is_said(open_page: OpenPage, app_config: AppConfig) 
     assert app.error
 
 
+@pytest.mark.usefixtures("without_datasets")
 def test_without_the_test_set_an_own_picture_will_do(
-    open_page: OpenPage, insert_run: Callable[..., Run], drawn: Drawn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    open_page: OpenPage, insert_run: Callable[..., Run], drawn: Drawn
 ) -> None:
     """Fashion-MNIST not on this machine: said, nothing is downloaded, and a grey network takes a colour picture."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path))
     run = insert_run(RunStatus.STOPPED, epochs=1, weights=True, dataset="Fashion-MNIST")
     app = open_page("feature_maps", run=run.id)
     assert not app.exception

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -27,12 +26,6 @@ InsertRun = Callable[..., Run]
 def links(app: AppTest) -> list[str]:
     """The labels of all links to pages."""
     return [link.proto.label for link in app.get("page_link")]
-
-
-@pytest.fixture
-def without_data(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that has no dataset yet."""
-    monkeypatch.setenv("CNNLAB_DATA_DIR", str(tmp_path / "no data"))
 
 
 def test_an_empty_store_says_what_this_is_and_where_to_begin(open_page: OpenPage) -> None:
@@ -58,7 +51,7 @@ def test_one_click_starts_the_demo(open_page: OpenPage, store: Store) -> None:
     assert not app.exception
 
 
-@pytest.mark.usefixtures("without_data")
+@pytest.mark.usefixtures("without_datasets")
 def test_without_cifar_the_built_in_shapes_are_offered(open_page: OpenPage, store: Store) -> None:
     """What will be fetched is said with its size, and the same demo on shapes is a click away."""
     app = open_page("home")
