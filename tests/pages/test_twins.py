@@ -98,4 +98,4 @@ def test_in_a_class_each_has_a_seed_of_their_own(
     click(app, "train")
     [run] = store.list()
     assert run.config.seed == own
-    assert run.name == "SimpleCNN · epochs 6 · validation size 2000 · P29 1"
+    assert run.name == "SimpleCNN · epochs 6 · validation pictures 2000 · P29 1"
