@@ -244,18 +244,19 @@ def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: D
     app.button(key="picture_on").click().run()
     assert app.query_params["picture"].startswith("test:")
     strip = drawn["picture_strip"]
-    assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("yours", picture.STRIP, 1)
+    assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("uploaded", picture.STRIP, 1)
     assert "own" not in app.query_params
     open_page("feature_maps", **dict(app.query_params))
-    assert drawn["picture_strip"]["labels"][0] != "yours"
+    assert drawn["picture_strip"]["labels"][0] != "uploaded"
     assert len(drawn["picture_strip"]["labels"]) == picture.STRIP
 
 
-def test_a_picture_that_came_by_link_is_not_called_yours(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
-    """It opens, also after a reload of one's own, and stays in the strip; whose it is, nobody can say."""
+def test_an_own_picture_has_one_name_wherever_it_is_opened(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
+    """Here, after a reload, and by a link: nobody can tell whose it is, so that it is called what is known."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
     mine = upload(open_page("feature_maps", run=run.id), "mine.png", data)
-    assert drawn["picture_strip"]["labels"][0] == "yours"
+    assert drawn["picture_strip"]["labels"][0] == "uploaded"
+    assert "The uploaded picture, 40×40 pixels" in words(mine)
     other = open_page("feature_maps", **dict(mine.query_params))
     assert drawn["picture_strip"]["labels"][0] == "uploaded"
     assert "The uploaded picture, 40×40 pixels" in words(other)

@@ -206,8 +206,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
     labels = [f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown]
     keys = [f"test:{index}" for index in shown]
     if uploaded and uploaded.own:  # it stays where one click brings it back
-        name = "yours" if drawer.is_mine(uploaded.own) else "uploaded"
-        images, labels, keys = [uploaded.sized, *images], [name, *labels], [uploaded.key, *keys]
+        images, labels, keys = [uploaded.sized, *images], ["uploaded", *labels], [uploaded.key, *keys]
     colours = np.array(images, dtype=np.float32)
     tiles(
         key="picture_strip",

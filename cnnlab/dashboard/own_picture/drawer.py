@@ -18,9 +18,8 @@ from cnnlab.formatting import NARROW
 
 _UPLOAD, _REFUSED, _DRAWER = "picture_upload", "picture_refused", "picture_drawer"
 _SIDE, _LEFT, _TOP, _INVERTED = "own_side", "own_left", "own_top", "own_inverted"
-_LAST, _MINE = "own_last", "own_mine"
-"""In the session, never in the address: the uploaded picture shown last, and the names of those uploaded here. A link
-would hand them on to whoever opens it."""
+_LAST = "own_last"
+"""In the session, never in the address: the uploaded picture shown last. A link would hand it on to whoever opens it."""
 _DARKENED = 0.35
 """Share of the brightness that is left beside the square."""
 _SHOWN_PX = 240
@@ -121,11 +120,6 @@ def last() -> str:
     return text
 
 
-def is_mine(own: Own) -> bool:
-    """Return whether the picture was uploaded in this session: one that came by a link may be anybody's."""
-    return own.name in st.session_state.get(_MINE, ())
-
-
 def _edited(name: str) -> None:
     side, left, top = (int(st.session_state[key]) for key in (_SIDE, _LEFT, _TOP))
     look_at(Own(name, Square(side, left, top), bool(st.session_state[_INVERTED])))
@@ -143,6 +137,5 @@ def _uploaded() -> None:
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
     else:
-        st.session_state[_MINE] = {*st.session_state.get(_MINE, ()), own.name}
         look_at(own)
         st.session_state[_DRAWER] = False  # shut the drawer, which would cover the picture
