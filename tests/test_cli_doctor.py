@@ -117,8 +117,8 @@ FAULTS: dict[str, tuple[Callable[[Store], None], str, str]] = {
     "flipped": (flipped, "checkpoints", "missing or damaged"),
     "cut": (cut, "checkpoints", "missing or damaged"),
     "missing": (missing, "checkpoints", "missing or damaged"),
-    "orphan": (orphan, "folders", "does not know its run"),
-    "empty orphan": (empty_orphan, "folders", "nothing is in it"),
+    "orphan": (orphan, "folders", "its run is not in the store"),
+    "empty orphan": (empty_orphan, "folders", "is empty"),
     "stray": (stray, "folders", "half-written"),
 }
 
@@ -183,7 +183,7 @@ def test_what_is_not_ours_is_left_alone(store: Store, doctor: Doctor) -> None:
     code, found = doctor("--mend")
 
     assert code == 1
-    assert "what is in it is not cnnlab's" in found[0]["says"]
+    assert "its files are not cnnlab's" in found[0]["says"]
     assert (theirs / "thesis.txt").read_text() == (other / "thesis.txt").read_text() == "all of it"
 
 

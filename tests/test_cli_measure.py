@@ -34,7 +34,7 @@ def test_preflight_tells_people_time_and_memory(capsys: Capture, store: Store) -
     """A table, and no run."""
     assert main(["preflight", *TINY]) == Exit.DONE
     said = capsys.readouterr()
-    assert "an epoch" in said.out
+    assert "per epoch" in said.out
     assert "training steps on CPU" in said.out
     assert "1 thread" in said.out or "threads" in said.out
     assert not store.list()

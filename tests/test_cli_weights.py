@@ -91,7 +91,7 @@ def test_a_file_that_says_nothing_needs_to_be_told(app_config: AppConfig, tmp_pa
     assert main(["import", str(file), "--architecture", "SimpleCNN", "--dataset", "shapes"]) == 0
     assert main(["show", "1"]) == 0
     shown = capsys.readouterr().out
-    assert "imported. Brought from the file “plain.safetensors”" in shown
+    assert "imported. Loaded from the file “plain.safetensors”" in shown
     assert [line.split()[1:3] for line in shown.splitlines() if line.startswith("lr ")] == [["not", "known"]]
     assert main(["resume", "1"]) == 1
     assert Store(app_config).list()[0].config == TrainingConfig.model_validate(

@@ -168,12 +168,12 @@ def _luck_alone(side: Side) -> str:
         return f"These runs have the same settings, and the same test accuracy: {percent(levels[0])}."
     if side.seeds == 1:
         return (
-            f"These runs have the same settings and the same seed: that their test accuracies lie between "
-            f"{percent(min(levels))} and {percent(max(levels))} comes from rounding, and none of them is better."
+            f"These runs have the same settings and the same seed. Their test accuracies lie between {percent(min(levels))} "
+            f"and {percent(max(levels))} only because of rounding: none of them is better."
         )
     return (
-        f"These runs differ by their seed alone: that their test accuracies lie between {percent(min(levels))} and "
-        f"{percent(max(levels))} is luck, and none of them is better."
+        f"These runs differ only in their seed. Their test accuracies lie between {percent(min(levels))} and "
+        f"{percent(max(levels))} by luck: none of them is better."
     )
 
 

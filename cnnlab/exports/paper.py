@@ -96,7 +96,7 @@ EXPORTS.register(
     Export(
         name="paper",
         title="For the paper",
-        help="One zip: settings, seed, all scores, curves, machine and figures.",
+        help="One ZIP file: settings, seed, all scores, curves, machine and figures.",
         suffix="zip",
         mime="application/zip",
         write=packed,

@@ -144,10 +144,10 @@ class Job:
             training = self._standing()
             results = measure(self.store, self.run, training, self.remarks)
         except AskedToEnd:
-            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. Measuring it there was cut short.", None
+            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. The measurement there was interrupted.", None
         except Exception as error:
             _, sentence, _ = self.verdict(error)
-            return RunStatus.STOPPED, f"It could not be measured where it stands. {sentence}", None
+            return RunStatus.STOPPED, f"It could not be measured. {sentence}", None
         status, sentence, _ = as_asked("stop", self._at(training))
         return status, sentence, results
 
@@ -161,7 +161,7 @@ class Job:
         torch.set_num_threads(plan.threads)
         state = resume.newest_state(self.store, run, self.remarks)
         if state is None:
-            raise StoreError("No training state of it can be read.")
+            raise StoreError("None of its training states can be read.")
         training = fit(config, data, device, state, plan)
         training.model.register_forward_pre_hook(self._between_batches)
         return training
@@ -236,7 +236,7 @@ class Job:
             self._told = time.monotonic()
             share = f"{done_bytes / total_bytes:.0%} of " if done_bytes else ""  # 0: perhaps another process is at it
             size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
-            self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once{size}")
+            self.store.say(self.run.id, f"Preparing {self.run.config.dataset}, only this once{size}")
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand each record of the training to the writer, up to the last epoch."""

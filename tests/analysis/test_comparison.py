@@ -107,7 +107,7 @@ def test_runs_that_differ_by_their_seed_alone_are_never_ranked() -> None:
     """However far apart; test-time augmentation is no difference either."""
     runs = [contender("A", 0.7, seed=0), contender("B", 0.5, seed=1, test_time_augmentation="mirror")]
     said = plain(comparison(runs, []))
-    assert "lie between 50.0 % and 70.0 % is luck, and none of them is better" in said
+    assert "lie between 50.0 % and 70.0 % by luck: none of them is better" in said
     same = plain(comparison([contender("A", 0.7), contender("B", 0.7)], []))
     assert same == "These runs have the same settings, and the same test accuracy: 70.0 %."
 
@@ -134,7 +134,7 @@ def test_a_run_trained_again_is_no_other_seed() -> None:
     assert "A (mean of 2 seeds) is right more often" in plain(comparison(both, []))
     assert "65.0 % against 60.0 %" in plain(comparison(both, []))
     rounded = plain(comparison([a, contender("A", 0.681, lr=0.1)], []))
-    assert rounded.startswith("These runs have the same settings and the same seed: that")
+    assert rounded.startswith("These runs have the same settings and the same seed. Their")
 
 
 def test_a_run_that_ended_early_is_no_other_seed_of_one_that_did_not() -> None:
@@ -144,7 +144,7 @@ def test_a_run_that_ended_early_is_no_other_seed_of_one_that_did_not() -> None:
     assert said.startswith("A is better than B: right on 70.0 %")
     assert said.endswith("B ended before the last epoch: with all epochs the result may be another.")
     alike = [early, replace(contender("C", 0.44, seed=2), ended=(2, 40))]
-    assert plain(comparison(alike, KNOWN)).startswith("These runs differ by their seed alone")
+    assert plain(comparison(alike, KNOWN)).startswith("These runs differ only in their seed")
     assert plain(comparison([whole, *alike], KNOWN)).startswith("A is better than B (mean of 2 seeds)")
     assert "B and C ended before" in comparison([whole, *alike], KNOWN)
     assert "ended before" not in comparison([whole, contender("B", 0.45, seed=1)], KNOWN)

@@ -266,8 +266,8 @@ def test_a_large_picture_keeps_its_transparency():
 
 
 NOT_A_PICTURE = (
-    "This is no picture that can be read here (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC), whatever its name says: save it as "
-    "JPEG or PNG and try again."
+    "This is not a picture of a kind that can be read here (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC), whatever its name says: "
+    "save it as JPEG or PNG and try again."
 )
 DAMAGED = "This picture is damaged or cut short: save it again and try once more."
 

@@ -56,7 +56,7 @@ def test_a_stopped_run_is_no_repeat_of_a_finished_one(open_page: OpenPage, store
     whole, early = insert_run(seed=0), insert_run(RunStatus.RUNNING, seed=1)
     store.finish(early.id, RunStatus.STOPPED, "Stopped.", results(learnt(2, early.config.validation_size)))
     said = words(open_page("compare", runs=f"{whole.id},{early.id}"))
-    assert "differ by their seed alone" not in said
+    assert "differ only in their seed" not in said
     assert "ended before the last epoch" in said
 
 
@@ -137,7 +137,7 @@ def test_the_sentences_come_from_the_data(open_page: OpenPage, insert_run: Any) 
     a, b = insert_run(epochs=8, name="A"), insert_run(epochs=8, name="B")
     app = open_page("compare", runs=f"{a.id},{b.id}")
     assert "These runs have the same settings, and the same test accuracy" in words(app)
-    assert "A gets ahead on its training pictures" in words(app)
+    assert "A improves more on its training pictures than on new ones" in words(app)
     assert len(app.get("plotly_chart")) == 3
     assert "The chosen runs have the same settings." in words(app)
 

@@ -64,12 +64,12 @@ def test_how_long_it_takes_is_answered_before_training(
     """Time, memory, machine and number of steps; for other settings it vanishes, for these it comes back."""
     answers(PREFLIGHT)
     app = asked(open_page("train"), "probe_preflight")
-    said = "About 18–22 s an epoch, 3.8–4.9 min until the result** · 410–450 MB of memory"
+    said = "About 18–22 s per epoch, 3.8–4.9 min until the result** · 410–450 MB of memory"
     assert said in words(app)
     assert "From 40 real training steps on CPU (2 cores): fast · 1 thread · channels last · float32" in words(app)
     assert not store.list()
     fill(app, form_batch_size=128)
-    assert "an epoch, " not in words(app)
+    assert "per epoch, " not in words(app)
     fill(app, form_batch_size=64)
     assert said in words(app)
     fill(app, form_epochs=20)

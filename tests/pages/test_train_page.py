@@ -260,7 +260,7 @@ def test_a_stopped_run_is_measured_where_it_stands(open_page: OpenPage, insert_r
     scores = factories.learnt(5, run.config.validation_size)
     insert_run.store.finish(run.id, RunStatus.STOPPED, "Stopped.", factories.results(scores))
     app = open_page("train", run=run.id)
-    assert "Measured where it stands, after epoch 5." in words(app)
+    assert "Measured before its end, after epoch 5." in words(app)
     assert not app.button(key="run_continue").disabled
     assert not [button for button in app.button if button.key == "run_measure"]
 

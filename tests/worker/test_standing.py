@@ -37,7 +37,7 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     run = measure(store, stopped(store, asked))
 
     assert (run.status, run.step, run.epoch) == (RunStatus.STOPPED, 6, 2)
-    assert run.message == "Stopped at step 6 of 12, in epoch 2. Continue goes on from there."
+    assert run.message == "Stopped at step 6 of 12, in epoch 2. It can be continued from there."
     info = DATASETS.get("shapes").info
     data = prepare_sets(run.config, DATASETS.get("shapes").load(store.app_config.data), info, torch.device("cpu"))
     state = store.checkpoints(run.id, "state")[-1]
@@ -100,7 +100,8 @@ def no_data(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "said"), [(stop_it, "Stopped at step 6. Measuring it there was cut short."), (no_data, "are gone.")]
+    ("happens", "said"),
+    [(stop_it, "Stopped at step 6. The measurement there was interrupted."), (no_data, "are gone.")],
 )
 def test_whatever_happens_it_stays_stopped(
     store: Store, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Store], None], said: str
@@ -125,7 +126,7 @@ def test_without_a_state_it_says_so(store: Store) -> None:
         store.path(found).unlink()
     run = measure(store, halted)
     assert (run.status, run.results, run.step) == (RunStatus.STOPPED, None, 6)
-    assert "No training state of it can be read." in run.message
+    assert "None of its training states can be read." in run.message
 
 
 def test_what_cannot_be_measured_is_refused(store: Store) -> None:

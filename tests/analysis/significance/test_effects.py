@@ -133,13 +133,13 @@ def test_luck_is_no_less_than_the_pictures_give() -> None:
     assert found.spread.sd == pytest.approx((0.102 * 0.898 / 5_000) ** 0.5)
     assert not found.effects[0].matters
     assert found.best is None
-    assert "the number of pictures alone gives so much" in sentences.yardstick(found.spread)
+    assert "so few pictures alone allow this much" in sentences.yardstick(found.spread)
     wide = judged([0.5, 0.52, 0.6, 0.62], cells(0.1, 0.2, seeds=2)).spread
     assert "pictures" not in sentences.yardstick(wide)
 
 
 @pytest.mark.parametrize(
-    ("source", "word"), [("repeats", "differ by their seed"), ("rest", "unexplained"), ("kind", "earlier runs"),
+    ("source", "word"), [("repeats", "differ only in their seed"), ("rest", "unexplained"), ("kind", "earlier runs"),
                          ("assumed", "not known")],
 )  # fmt: skip
 def test_the_yardstick_is_said(source: Any, word: str) -> None:

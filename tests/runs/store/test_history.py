@@ -41,7 +41,7 @@ def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: 
     batch = step_records(1, 3)
     batch[1] = batch[1].model_copy(update={column: bad})
 
-    with pytest.raises(StoreError, match="no finite number"):
+    with pytest.raises(StoreError, match="not a finite number"):
         store.add_steps(running.id, batch, 1.0)
 
     assert store.steps(running.id) == []
@@ -51,7 +51,7 @@ def test_an_epoch_that_is_no_number_is_refused(store: Store, running: Run) -> No
     """Also inside a score."""
     record = epoch_record(1, train=score(0.1, loss=math.nan))
 
-    with pytest.raises(StoreError, match="no finite number"):
+    with pytest.raises(StoreError, match="not a finite number"):
         store.commit(running.id, [record], [])
 
 
