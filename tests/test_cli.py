@@ -133,7 +133,7 @@ def test_no_command_shows_the_help_and_ends_with_2(capsys: Capture) -> None:
 
     text = capsys.readouterr().err
     assert "{train,resume,sweep," in text
-    assert text.rstrip().endswith("Say which of these commands to run.")
+    assert text.rstrip().endswith("Choose one of these commands.")
 
 
 def test_a_wrong_environment_variable_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

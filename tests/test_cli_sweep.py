@@ -138,7 +138,7 @@ def test_ctrl_c_stops_them_all_and_resume_goes_on(
     assert len(capsys.readouterr().out.splitlines()) == 5, "the whole sweep, with what was finished before"
     assert [run.status for run in oldest_first(store)] == ["finished"] * 4
     assert main(["sweep", "--resume", "Four"]) == 1
-    assert "Nothing of “Four” is left to train." in capsys.readouterr().err
+    assert "“Four” has no run left to train." in capsys.readouterr().err
 
 
 def test_a_run_stopped_by_somebody_else_does_not_end_the_others(working: Callable[[Work], None], store: Store) -> None:

@@ -72,7 +72,7 @@ class BarReport:
 
     def begin(self, run: Run) -> None:
         self._run = run
-        say(f"Run {run.number}, “{run.name}”. Ctrl-C stops it with its state saved.")
+        say(f"Run {run.number}, “{run.name}”. Ctrl-C stops it; its state is saved.")
 
     def record(self, record: StepRecord | EpochRecord) -> None:
         if isinstance(record, StepRecord):
@@ -129,5 +129,5 @@ def results_table(results: Results) -> str:
                 rows.append([where, name, percent(score), loss(score), count(score.n)])
         gap = gap_of(scores)
         gaps.append(f"gap ({gap.sets}) {where}: {points(gap.value)}, 95 % interval {points_range(*gap.interval)}")
-    shown = table(["network", "set (all of it)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
+    shown = table(["network", "set (all pictures)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
     return "\n".join([shown, *gaps])

@@ -44,19 +44,19 @@ ENDED_EARLY = (RunStatus.STOPPED, RunStatus.PAUSED, RunStatus.INTERRUPTED)
 class SweepOptions(TrainOptions):
     """Queue many runs with a common name and train them here, one after another.
 
-    Every combination of the values (a grid), or, with --random, so many draws. The other options are those of train:
-    what all the runs have in common.
+    The runs are all combinations of the values (a grid), or, with --random, random draws. The other options are those of
+    train, and hold for all the runs.
     """
 
-    name: str = Field(LEFT_OUT, description="What to call the sweep. Left out: Sweep and the number of its first run.")
+    name: str = Field(LEFT_OUT, description="The name of the sweep. Without it: Sweep and the number of its first run.")
     over: list[str] = Field(
         [],
-        description="What to vary, once for each setting: lr=0.1,0.01 (values), or with --random also lr=1e-4..1e-1 "
-        f"(a range; log-uniform where the form's slider is). At most {MOST_RUNS} runs.",
+        description="A setting to vary and its values: lr=0.1,0.01. Repeat the option for each setting. With --random also "
+        f"a range: lr=1e-4..1e-1 (of lr and weight_decay, powers of ten are drawn evenly). At most {MOST_RUNS} runs.",
     )
-    random: str = Field(LEFT_OUT, description="Draw so many runs at random in the place of every combination.")
-    random_seed: str = Field("0", description="Start of the draws: the same seed repeats them.")
-    resume: str = Field(LEFT_OUT, description="Go on with the sweep of that name: what was stopped, or never begun.")
+    random: str = Field(LEFT_OUT, description="Draw this many runs at random, instead of training every combination.")
+    random_seed: str = Field("0", description="Seed of the random draws: the same seed draws the same runs.")
+    resume: str = Field(LEFT_OUT, description="Continue this sweep: train what was stopped or has not begun.")
 
     def cli_cmd(self) -> None:
         """Queue the runs and train them. Everything that can be refused is refused before there is a run."""
@@ -91,11 +91,11 @@ class SweepOptions(TrainOptions):
         sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
         if not sweep:
             known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
-            known_words = f" There are: {'; '.join(known)}." if known else " There is none yet."
+            known_words = f" The sweeps are: {'; '.join(known)}." if known else " There is none yet."
             raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known_words}")
         left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
         if not left:
-            raise CommandError(Exit.STORE, f"Nothing of “{self.resume}” is left to train.")
+            raise CommandError(Exit.STORE, f"“{self.resume}” has no run left to train.")
         return [run for run in left if run.owner == left[-1].owner]
 
 
@@ -152,7 +152,7 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
 def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
     """Train all runs of the sweep, to the table at the end and the exit code."""
     ids, sweep = [run.id for run in runs], runs[0].sweep
-    say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all, the one in training with its state saved.")
+    say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all; the state of the run in training is saved.")
     try:
         with _interrupted() as interrupted:
             _train_each(store, ids, interrupted, as_json)
@@ -167,7 +167,7 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
         for sentence in conclusions:
             say(sentence)
     if any(run.status.resumable for run in ended):
-        say(f"To go on with what was not finished: python -m cnnlab sweep --resume “{sweep}”")
+        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume “{sweep}”")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
         raise CommandError(Exit.ENDED_EARLY)
     if any(run.status is RunStatus.FAILED for run in ended):

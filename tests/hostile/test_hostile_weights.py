@@ -84,7 +84,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, app_config: AppConfig
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / "pipe", tmp_path / "link", tmp_path, tmp_path / "nothing"):
         assert main(["import", str(path)]) == 2
-        assert "is no file" in capsys.readouterr().err
+        assert "is not a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())

@@ -139,7 +139,7 @@ def test_the_sentences_come_from_the_data(open_page: OpenPage, insert_run: Any) 
     assert "These runs have the same settings, and the same test accuracy" in words(app)
     assert "A gets ahead on its training pictures" in words(app)
     assert len(app.get("plotly_chart")) == 3
-    assert "have the same settings throughout" in words(app)
+    assert "The chosen runs have the same settings." in words(app)
 
 
 def test_unfinished_runs_have_curves_and_no_bars(open_page: OpenPage, insert_run: Any) -> None:
@@ -165,9 +165,9 @@ def test_two_gaps_of_two_epochs_are_told_apart(open_page: OpenPage, insert_run: 
     run: Run = insert_run(RunStatus.RUNNING, 8)
     measured = results(full_scores(0.9, 0.6, 0.6, epoch=8), full_scores(0.7, 0.65, 0.65, epoch=5))
     insert_run.store.finish(run.id, RunStatus.FINISHED, "Finished.", measured)
-    both = "This is about the run as it stands after epoch 8; its bars are after epoch 5"
+    both = "This is about the network after epoch 8; the bars show it after epoch 5"
     app = open_page("compare", runs=run.id)
-    assert "its bars are" not in words(app)
+    assert "the bars show it" not in words(app)
     fill(app, compare_when="best")
     assert both in words(app)
 

@@ -279,12 +279,12 @@ def test_a_dark_drawing_is_inverted_on_a_click(on_black: AppTest, drawn: Drawn) 
     paper[20:36, 20:36] = 0
     app = upload(on_black, "drawing.png", file_of(paper, "PNG"))
     assert not app.exception
-    assert "stand on black, and this one on the opposite" in words(app)
+    assert "have a black background. This picture has the opposite" in words(app)
     app.button(key="own_invert").click().run()
     assert app.query_params["picture"].endswith("~inverted")
     assert app.toggle(key="own_inverted").value
     assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
-    assert "on the opposite" not in words(app)
+    assert "has the opposite" not in words(app)
 
 
 def test_a_picture_that_was_inverted_by_mistake_is_taken_as_it_is(on_black: AppTest, drawn: Drawn) -> None:
@@ -296,7 +296,7 @@ def test_a_picture_that_was_inverted_by_mistake_is_taken_as_it_is(on_black: AppT
     captions = [caption for image in app.get("image") for caption in image.captions if caption]
     assert captions == ["inverted", "as it is"]
     button = app.button(key="own_invert")
-    assert button.label == "Take it as it is"
+    assert button.label == "Use it as it is"
     button.click().run()
     assert not app.query_params["picture"].endswith("~inverted")
     assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0

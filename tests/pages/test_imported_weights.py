@@ -120,7 +120,7 @@ def test_every_page_treats_it_well(page: str, open_page: OpenPage, imported: Run
         row = app.dataframe[0].value.set_index("Run").loc["Mine"]
         assert row["Status"] == ["from a file"]
         assert math.isnan(row["Epoch"])
-        assert "Mine comes from a file: nothing of it was measured here." in said
+        assert "Mine comes from a file: nothing about it was measured here." in said
     elif page == "home":
         assert "weights from a file, not trained here" in said
     else:

@@ -97,7 +97,7 @@ def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
     answers(RANGE)
     app = asked(open_page("train"), "probe_lr_range")
     assert "Two tests point to 0.001 to 0.0044." in words(app)
-    assert "well before the turn" in words(app)
+    assert "well before it grows again" in words(app)
     assert app.text_input(key="form_lr").value == "0.001"
     assert app.button(key="use_suggestion").label == "Use 0.0021, the middle of the band"
     click(app, "use_suggestion")

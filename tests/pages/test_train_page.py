@@ -255,7 +255,7 @@ def test_a_stopped_run_is_measured_where_it_stands(open_page: OpenPage, insert_r
     assert insert_run.store.get(run.id).only_measured
     assert insert_run.store.claim().only_measured
     app = open_page("train", run=run.id)
-    assert "Measuring it where it stands" in words(app)
+    assert "Measuring it as it is now" in words(app)
     assert not app.button(key="run_stop").disabled
     scores = factories.learnt(5, run.config.validation_size)
     insert_run.store.finish(run.id, RunStatus.STOPPED, "Stopped.", factories.results(scores))
@@ -285,7 +285,7 @@ def test_without_validation_the_test_set_judges(
     shown = ["Train", "Test", "Gap, train − test"] if run.results else ["Train sample", "Test", "Gap"]
     assert [metric.label for metric in app.metric] == shown
     assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
-    assert "no pictures for validation" in words(app)
+    assert "no validation pictures" in words(app)
 
 
 def test_settings_of_a_damaged_run_do_not_break_the_page(open_page: OpenPage, insert_run: Any) -> None:

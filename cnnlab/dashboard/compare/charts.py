@@ -73,8 +73,9 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between the sets "
-            "it names. Whiskers: the 95 % interval that so many pictures allow, where they were not trained on."
+            f"Accuracy of the {WHEN[when]} on all pictures of each set. The bracket shows the gap between the two sets "
+            "that it names. The thin line on a validation or test bar is its 95 % interval: on endlessly many such "
+            "pictures the accuracy would most likely lie there."
         )
     _curves(
         [
@@ -108,7 +109,7 @@ def _when() -> When:
         required=True,
         key="compare_when",
         persist_state="session",
-        help="The best epoch is the one of the highest validation accuracy; without validation, the last.",
+        help="The best epoch is the one with the highest validation accuracy; without validation pictures, the last one.",
     )
     return when
 
@@ -121,7 +122,7 @@ def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str, dr
     said = verdict.line(name, run, epochs)
     final = run.results.final if run.results else None
     if final and drawn and (final.epoch, final.step) != (drawn.epoch, drawn.step):
-        said += f" This is about the run as it stands {when_measured(final)}; its bars are {when_measured(drawn)}."
+        said += f" This is about the network {when_measured(final)}; the bars show it {when_measured(drawn)}."
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
         st.markdown(said, width="stretch")
@@ -141,7 +142,7 @@ def _curves(drawn: Sequence[RunCurve]) -> None:
                 alt=f"{measure.capitalize()} of the chosen runs after each epoch, on train sample, validation and test",
             )
     st.caption(
-        "Where the solid line goes on and the dashed one does not follow, the run learns by heart. ★ best epoch."
+        "Where the solid line still improves and the dashed one does not, the run overfits. ★ marks the best epoch."
     )
 
 
@@ -158,7 +159,7 @@ def differences_table(chosen: Sequence[Run]) -> None:
         return
     differing = settings_that_differ(chosen)
     if not differing:
-        st.caption("The chosen runs have the same settings throughout.")
+        st.caption("The chosen runs have the same settings.")
         return
     headings = [escape(name) for name in run_labels.names(chosen).values()]
     values = [[escape(_value(run, setting)) for run in chosen] for setting in differing]

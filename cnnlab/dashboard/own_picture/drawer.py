@@ -41,8 +41,8 @@ def draw_upload() -> None:
         if refused := st.session_state.pop(_REFUSED, None):
             st.error(escape(refused), icon=":material/broken_image:")
         st.caption(
-            f"{KINDS}. Your browser makes it small before it travels where it can. It stays on this server, without place "
-            "and camera. You choose the square that the network sees."
+            f"{KINDS}. Your browser makes it smaller before sending it, if it can. It stays on this server, without the "
+            "data about place and camera. You choose the square that the network sees."
         )
 
 
@@ -54,9 +54,9 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
             framed(picture, square), width=_SHOWN_PX, output_format="PNG", alt="The uploaded picture with the square"
         )
         for label, key, low, now, why in (
-            ("Size of the square, %", _SIDE, 10, square.side, "Of the shortest side of the picture."),
-            ("From the left, %", _LEFT, 0, square.left, "Of the room beside the square."),
-            ("From the top, %", _TOP, 0, square.top, "Of the room above and below the square."),
+            ("Size of the square, %", _SIDE, 10, square.side, "In percent of the shorter side of the picture."),
+            ("From the left, %", _LEFT, 0, square.left, "In percent of the space left and right of the square."),
+            ("From the top, %", _TOP, 0, square.top, "In percent of the space above and below the square."),
         ):
             set_widget(key, now)
             st.slider(label, low, 100, key=key, step=5, help=why, on_change=_edited, args=(own.name,))
@@ -66,7 +66,7 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
             key=_INVERTED,
             on_change=_edited,
             args=(own.name,),
-            help="255 minus each value.",
+            help="Each value becomes 255 minus the value.",
         )
 
 
@@ -79,14 +79,14 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
         inverse = Own(own.name, own.square, not own.inverted)
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f":material/contrast: The training pictures of {escape(info.name)} stand on {ground or 'one ground'}, and "
-                "this one on the opposite, or it can hardly be seen there. The network has never seen that, so its answer "
-                "says little."
+                f":material/contrast: The training pictures of {escape(info.name)} have a {ground or 'plain'} background. This "
+                "picture has the opposite, or can hardly be seen on it. The network has never seen that, so its answer says "
+                "little."
             )
             for one in (own, inverse):
                 shown = one.seen_by(picture, info).squeeze().repeat(3, axis=0).repeat(3, axis=1)
                 st.image(shown, caption="inverted" if one.inverted else "as it is", width=84)
-            way_out = "Take it as it is" if own.inverted else "Invert it"
+            way_out = "Use it as it is" if own.inverted else "Invert it"
             st.button(way_out, key="own_invert", icon=":material/invert_colors:", on_click=look_at, args=(inverse,))
     if picture.shape[2] == 4:
         filled = f"{ground}, as in the training pictures" if ground else "the mean colour of the training pictures"

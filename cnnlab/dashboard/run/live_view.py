@@ -33,13 +33,13 @@ EAGER_FOR_S = 10.0
 """A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
 
 SETS_ALIKE = (
-    "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
-    "validation does not, it overfits."
+    "After each epoch both sets are measured in the same way, without dropout or augmentation. Where train still rises "
+    "and validation does not, the network overfits."
 )
-SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared. "
 NO_VALIDATION = (
-    "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
-    "happen, train again with validation pictures."
+    "This run has no validation pictures: whether it overfits shows only at its end, on the test set. To watch it "
+    "earlier, train again with validation pictures."
 )
 
 

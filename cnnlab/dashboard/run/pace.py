@@ -16,7 +16,7 @@ def line(store: Store, run: Run) -> str:
     if run.status is RunStatus.QUEUED:
         return _waiting(store, run)
     if run.only_measured:
-        return "**Measuring it where it stands** :gray[· it takes no step of training, and can be continued afterwards]"
+        return "**Measuring it as it is now** :gray[· it is not trained further, and can be continued afterwards]"
     return _working(run)
 
 
@@ -26,10 +26,10 @@ def _waiting(store: Store, run: Run) -> str:
     wait = "Next in the queue" if place == 1 else f"Number {place} in the queue"
     seconds = expected_time.until_start_s(ahead, services.runs(store), store.app_config.slots)
     if seconds is None:
-        when = "it starts when those before it are done; how long that takes is not known yet"
+        when = "it starts after the runs before it; how long that takes is not known yet"
     else:
         when = f"it starts in about {duration(seconds)}" if seconds >= forecast.SOON_S else "it starts in a moment"
-    return f"**{wait}** :gray[· {when}; this page may be closed meanwhile]"
+    return f"**{wait}** :gray[· {when}; you may close this page]"
 
 
 def _working(run: Run) -> str:
@@ -37,7 +37,7 @@ def _working(run: Run) -> str:
     if phase and not run.command:
         left = [forecast.until_result(phase.due_at - datetime.now(UTC).timestamp())]
     if run.steps_total is None or not run.step:
-        busy = escape(run.message or "") or "trying how to compute fastest here, and drawing the first weights"
+        busy = escape(run.message or "") or "finding the fastest way to compute here, and drawing the first weights"
         return f"**Preparing** :gray[· {' · '.join([busy, *left])}]"
     measures = phase is not None and phase.doing != "training" and run.step <= phase.step
     said = [forecast.measuring(phase) if phase and measures else f"step {count(run.step)} of {count(run.steps_total)}"]

@@ -53,7 +53,7 @@ def choose(runs: Sequence[Run]) -> list[Run]:
         index=None,
         format_func=lambda key: labels.get(key, ""),
         key=_CHOICE,
-        placeholder="All runs; or choose a sweep",
+        placeholder="All runs, or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
         args=(frozenset(known),),
@@ -113,7 +113,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     _standing(store, sweep, runs)
     found = None
     if not outcomes:
-        st.caption("The first accuracies come after the first epoch.")
+        st.caption("The first accuracies appear after the first epoch.")
     else:
         if over:
             elsewhere = partial(_elsewhere, store, configs, judged_by)
@@ -160,14 +160,14 @@ def _tested(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> No
     tests = [each.test.accuracy for each in first if each.test]
     if judged_by == "test":
         st.caption(
-            "These runs have no validation pictures. The best of many on the test set looks better than it is: part "
-            "of it is luck with just these pictures."
+            "These runs have no validation pictures. The best of many runs looks better on the test set than it is: "
+            "part of its lead is luck with these pictures."
         )
     elif len(tests) == len(first):
         whose = "" if found.best else f" of {escape(sentences.named(first, settings))}"
         st.markdown(
-            f"The test accuracy{whose}, which had no say in the choice: **{percent(mean(tests))}**. The best of many on "
-            "the validation set is partly lucky there; this number is not."
+            f"The test accuracy{whose}: **{percent(mean(tests))}**. It was not used to choose. The best of many runs is "
+            "partly lucky on the validation set; this number is not part of that luck."
         )
 
 
@@ -175,9 +175,17 @@ def _links(rated: Rated, marked: Sequence[Run]) -> None:
     shown = list(marked) or [run for run, each in rated if each][:BEST]
     if not shown:
         return
-    which = f"{len(shown)} marked" if marked else f"{len(shown)} highest" if len(shown) > 1 else "highest"
+    which = (
+        f"{len(shown)} {'marked' if marked else 'highest'} runs"
+        if len(shown) > 1
+        else "marked run"
+        if marked
+        else "highest run"
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        query_params.link(navigation.train(), "Open the first" if marked else "Open the highest", run=shown[0].id)
+        query_params.link(
+            navigation.train(), "Open the first marked run" if marked else "Open the highest run", run=shown[0].id
+        )
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=shown[0].id)
         curves = f"Curves of the {which}"
         if st.button(curves, key="sweep_curves", icon=":material/stacked_line_chart:", type="tertiary"):
@@ -214,7 +222,7 @@ def _figures(
                 config=QUIET,
                 alt=f"Train and {judged_by} accuracy of each run over {axis.label.lower()}",
             )
-    st.caption(f"One mark a run, {_when(judged_by)}. {_line(axes, complete, found)}")
+    st.caption(f"One mark per run, {_when(judged_by)}. {_line(axes, complete, found)}")
 
 
 def _map(
@@ -229,18 +237,18 @@ def _map(
         alt=f"Mean {judged_by} accuracy for each pair of {up.label.lower()} and {across.label.lower()}",
     )
     averaged = ", the mean over the seeds" if len(outcomes) > len(means(outcomes, chosen)) else ""
-    star = " ★ the best." if best else ""
+    star = " ★ marks the best." if best else ""
     st.caption(f"Each cell is the {judged_by} accuracy {_when(judged_by)}{averaged}.{star}")
 
 
 def _line(axes: Sequence[Setting], complete: bool, found: Verdict | None) -> str:
     """Say what the line of a figure joins, and what its bars are."""
     if not to_choose(axes):
-        return "The same settings each time: the marks lie apart by luck alone."
+        return "All these runs have the same settings: the marks lie apart only by luck."
     if not complete:
-        return "Each draw changes the other settings as well: look for a trend."
+        return "The runs differ in other settings as well: look for a trend."
     repeated = found is not None and any(len(group) > 1 for group in found.ranking)
-    return f"The line joins the means{f', the bars are their 95{NARROW}% intervals' if repeated else ''}."
+    return f"The line joins the means{f'; the bars are their 95{NARROW}% intervals' if repeated else ''}."
 
 
 def _when(judged_by: Judge) -> str:

@@ -77,12 +77,12 @@ def said(configs: Sequence[TrainingConfig], runs: Sequence[Run], line: Sequence[
 
 
 def words(announcement: Announcement | None) -> str:
-    """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them counted"."""
+    """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them included"."""
     if announcement is None:
         return "how long it takes here is not known yet"
     n, before = len(announcement.seconds), announcement.before
     whose = f"the last of {n} results" if n > 1 else "the result"
-    first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} counted" if before else ""
+    first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} included" if before else ""
     return f"about {duration(max(announcement.seconds))} until {whose}{first}"
 
 
@@ -91,7 +91,7 @@ def score(run: Run) -> str | None:
     took_s = _took_s(run)
     if took_s is None or run.announced_s is None:
         return None
-    return f"Announced {duration(run.announced_s)} until the result; it came after {duration(took_s)}."
+    return f"The forecast until the result was {duration(run.announced_s)}; it came after {duration(took_s)}."
 
 
 def record(runs: Sequence[Run]) -> str | None:
@@ -101,7 +101,7 @@ def record(runs: Sequence[Run]) -> str | None:
     if len(ratios) < ENOUGH:
         return None
     low, _, high = quantiles(ratios, n=4, method="inclusive")
-    return f"So far half of {len(ratios)} results came after {low:.1f} to {high:.1f} times the announced time."
+    return f"So far half of {len(ratios)} results came after {low:.1f} to {high:.1f} times the forecast time."
 
 
 def _took_s(run: Run) -> float | None:
