@@ -64,7 +64,7 @@ def summary(run: Run) -> str:
     facts: dict[str, object] = {
         name: getattr(run, name) for name in ("number", "id", "name", "note", "sweep", "status")
     }
-    facts |= {name: _time(getattr(run, name)) for name in ("created_at", "started_at", "finished_at")}
+    facts |= {name: _time(getattr(run, name)) for name in ("created_at", "waiting_since", "started_at", "finished_at")}
     facts |= {name: getattr(run.config, name) if run.knows(name) else None for name in SETTINGS}
     facts |= {"steps": run.step, "training_s": run.elapsed_s, "device": run.device}
     facts |= _scores("last", results.final if results else None) | _scores("best", results.best if results else None)
