@@ -133,11 +133,11 @@ def insert_run(
     run = store.create(config, name, parent_id, mine=True)
     store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
     if weights:
-        store.commit(run.id, [], [_weights(store, run, 0)])
+        store.commit(run.id, [], [write_weights(store, run, 0)])
     for epoch in range(1, epochs + 1):
         last = epoch * STEPS_AN_EPOCH
         store.add_steps(run.id, _steps(last), 5_000.0)
-        files = [_weights(store, run, epoch)] if weights else []
+        files = [write_weights(store, run, epoch)] if weights else []
         store.commit(run.id, [learning_epoch(epoch, config.validation_size)], files)
     if status is RunStatus.RUNNING:
         return store.get(run.id)
@@ -170,7 +170,7 @@ def _steps(last: int) -> list[StepRecord]:
     return [step_record(step, STEPS_AN_EPOCH, lr=0.001, elapsed_s=0.05 * step) for step in steps]
 
 
-def _weights(store: Store, run: Run, epoch: int) -> Checkpoint:
+def write_weights(store: Store, run: Run, epoch: int) -> Checkpoint:
     network = build(run.config, DATASETS.get(run.config.dataset).info)
     path = store.folder(run.id) / f"weights-{epoch:04}.safetensors"
     file = checkpoints.write(path, network.state_dict(), {"epoch": epoch})
