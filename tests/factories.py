@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.analysis.significance.answers import Answers
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
 from cnnlab.data_folders import DataFolders
@@ -82,6 +83,14 @@ def full_scores(
         validation=None if validation is None else _score(validation, 5_000),
         test=_score(test, 10_000),
     )
+
+
+def answers_of(right: str, pictures: int = 0) -> Answers:
+    """Answers to as many pictures as there are digits: 1 is a right one; `pictures` tells other pictures apart."""
+    labels = np.arange(len(right), dtype=np.int16) % 10
+    wrong = np.array([digit != "1" for digit in right], dtype=np.int16)
+    sure = np.full(len(right), 0.6, dtype=np.float32)
+    return Answers(labels, labels + wrong, sure, np.full(32, pictures, dtype=np.uint8))
 
 
 def results(scores: FullScores, best: FullScores | None = None) -> Results:

@@ -39,7 +39,11 @@ LEFT = "about 1 min 20 s until the result"
         ({"phase": ("scoring", 20)}, "Trained", [MEASURED, LEFT]),
         ({"phase": ("scoring", 20), "command": "stop"}, "Trained", ["stopping as soon as it can"]),
         ({"phase": ("scoring", 20), "command": MEASURE}, "Measuring it as it is now", [MEASURED, LEFT]),
-        ({"step": 0, "phase": ("training", 0)}, "Preparing", ["finding the fastest way to compute here, and drawing", LEFT]),
+        (
+            {"step": 0, "phase": ("training", 0)},
+            "Preparing",
+            ["finding the fastest way to compute here, and drawing", LEFT],
+        ),
         ({"step": 0, "steps_total": None, "message": "Getting it."}, "Preparing", ["Getting it."]),
     ],
 )

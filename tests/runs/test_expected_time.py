@@ -114,7 +114,10 @@ def test_announcements_are_scored(earlier: Run) -> None:
     three = [took(earlier, seconds, announced_s=seconds - 10.0) for seconds in (40.0, 80.0, 120.0)]
     said = expected_time.score(*three)
     assert said
-    assert said.replace("\u202f", " ") == "The forecast until the last of 3 results was 1 min 50 s; it came after 2 min 0 s."
+    assert (
+        said.replace("\u202f", " ")
+        == "The forecast until the last of 3 results was 1 min 50 s; it came after 2 min 0 s."
+    )
     assert expected_time.score(*three, replace(earlier, status=RunStatus.STOPPED, announced_s=40.0)) is None
     results = earlier.results.model_copy(update={"usage": Usage(epoch_s=1.0, memory_bytes=None)})
     assert expected_time.score(replace(earlier, results=results, announced_s=40.0)) is None
