@@ -19,13 +19,13 @@ import cnnlab
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.compare.table import settings_that_differ
 from cnnlab.dashboard.sweep.suggested_values import values
-from cnnlab.dashboard.train import expected_time, measurements, network_preview
+from cnnlab.dashboard.train import measurements, network_preview
 from cnnlab.dashboard.widgets.run_labels import difference_line
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.models import complete
 from cnnlab.records import Plan, RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Run, Store, expected_time
 from cnnlab.schema import SETTINGS, TrainingConfig, complaints
 from cnnlab.sweeps import Axis, grid, names
 from cnnlab.training.autotune.cache import Measured, key_of, recall, remember

@@ -23,7 +23,6 @@ from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS, TrainingConfig
-from tests.factories import insert_run
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -277,10 +276,12 @@ def test_runs_and_show_tell_what_the_store_has(capsys: Capture, store: Store) ->
 
 
 def test_times_are_local_and_say_so(capsys: Capture, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this machine's time zone, named; created, started and finished are three moments."""
+    """In this machine's time zone, named; created, queued, started and finished are four moments."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
-    run = insert_run(store)
+    queued = store.create(TrainingConfig())
+    store.take(queued.id)
+    run = store.finish(queued.id, RunStatus.FINISHED, "Finished.")
     try:
         assert (main(["runs"]), main(["show", "1"])) == (0, 0)
     finally:
@@ -290,8 +291,9 @@ def test_times_are_local_and_say_so(capsys: Capture, store: Store, monkeypatch: 
     tokyo = [moment(when, ZoneInfo("Asia/Tokyo")) for when in run.moments.values()]
     shown = capsys.readouterr().out
     assert all(text.endswith(" JST") for text in tokyo)
-    assert shown.splitlines()[1].endswith(tokyo[0])
-    assert f"Created {tokyo[0]} · Started {tokyo[1]} · Finished {tokyo[2]}" in shown
+    assert shown.splitlines()[1].endswith(f"{tokyo[0]}  {tokyo[1]}")
+    said = [f"{what} {when}" for what, when in zip(("Created", "Queued", "Started", "Finished"), tokyo, strict=True)]
+    assert " · ".join(said) in shown
 
 
 def test_an_empty_store_says_what_to_do(capsys: Capture) -> None:

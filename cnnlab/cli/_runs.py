@@ -23,8 +23,9 @@ class Runs(Reporting):
                 print(json.dumps(run_json(run), ensure_ascii=False))
         elif runs:
             swept = any(run.sweep for run in runs)
-            scores = [Right("train (sample)"), Right("validation"), Right("test"), "created"]
-            header = [Right("run"), "name", *(["sweep"] if swept else []), "status", Right("epoch"), *scores]
+            scores = [Right("train (sample)"), Right("validation"), Right("test")]
+            beside = [*scores, "created", "queued"]
+            header = [Right("run"), "name", *(["sweep"] if swept else []), "status", Right("epoch"), *beside]
             print(table(header, (_row(run, swept) for run in runs)))
         else:
             print("There are no runs yet. Train one with: python -m cnnlab train --preset “60-second demo”")
@@ -42,6 +43,7 @@ def _row(run: Run, swept: bool) -> list[str]:
         percent(last.validation if last else None),
         percent(run.results.final.test if run.results else None),
         moment(run.created_at),
+        moment(run.waiting_since) if run.waiting_since else "–",
     ]
 
 

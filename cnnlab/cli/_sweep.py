@@ -9,15 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field, create_model
 
-from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, outcome
-from cnnlab.analysis.significance import sentences
-from cnnlab.analysis.significance.effects import to_choose, verdict
-from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, outcome
+from cnnlab.analysis.significance.conclusion import conclude
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import BarReport, JsonReport, Report
 from cnnlab.cli._train import Train, TrainOptions
-from cnnlab.records import RunStatus
+from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
 from cnnlab.sweeps import (
@@ -27,7 +25,6 @@ from cnnlab.sweeps import (
     SweepError,
     completed,
     grid,
-    is_grid,
     names,
     parse_axes,
     random_search,
@@ -269,22 +266,13 @@ def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:
 
 def _conclusions(store: Store, runs: Sequence[Run], outcomes: Sequence[Outcome], judged_by: Judge) -> list[str]:
     """Return in sentences what the runs show; none where nothing was measured."""
-    if not outcomes:
-        return []
-    configs, over = [run.config for run in runs], not any(run.status.active for run in runs)
-    axes = varied(configs)
-    settings = to_choose(axes)
 
-    def elsewhere() -> SeedSpread:
-        finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
-        known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
-        return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+    def finished() -> Iterator[tuple[TrainingConfig, Results | None]]:
+        return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
 
-    found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere) if over else None
-    said = [sentences.headline(outcomes, settings, judged_by, found, over)]
-    if not found:
-        return [*map(sentences.plain, said)]
-    return [*map(sentences.plain, said + sentences.effects(found, judged_by)), sentences.yardstick(found.spread)]
+    over = not any(run.status.active for run in runs)
+    found = conclude(outcomes, [run.config for run in runs], judged_by, finished, over=over)
+    return found.sentences if found else []
 
 
 def _row(run: Run, each: Outcome | None, values: Sequence[Any]) -> list[str]:

@@ -67,6 +67,11 @@ EXPORTS: Registry[Export] = Registry("export", "cnnlab.exports")
 """Registry of all exports, by name."""
 
 
+def no_epochs(source: Source) -> str | None:
+    """Return the sentence that no epoch of the run has been measured; None where one has."""
+    return None if source.run.last_epoch else f"No epoch of “{source.run.name}” has been measured."
+
+
 def content(export: Export, source: Source) -> bytes:
     """Return the bytes of the file that the export writes.
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from cnnlab.exports._export import EXPORTS, Export, Source
+from cnnlab.exports._export import EXPORTS, Export, Source, no_epochs
 from cnnlab.records import EpochRecord, FullScores, Score, StepRecord
 from cnnlab.runs import Run
 from cnnlab.schema import SETTINGS
@@ -64,7 +64,7 @@ def summary(run: Run) -> str:
     facts: dict[str, object] = {
         name: getattr(run, name) for name in ("number", "id", "name", "note", "sweep", "status")
     }
-    facts |= {name: _time(getattr(run, name)) for name in ("created_at", "started_at", "finished_at")}
+    facts |= {name: _time(getattr(run, name)) for name in ("created_at", "waiting_since", "started_at", "finished_at")}
     facts |= {name: getattr(run.config, name) if run.knows(name) else None for name in SETTINGS}
     facts |= {"steps": run.step, "training_s": run.elapsed_s, "device": run.device}
     facts |= _scores("last", results.final if results else None) | _scores("best", results.best if results else None)
@@ -102,10 +102,6 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return text.getvalue()
 
 
-def _no_epochs(source: Source) -> str | None:
-    return None if source.run.last_epoch else f"No epoch of “{source.run.name}” has been measured."
-
-
 def _no_steps(source: Source) -> str | None:
     return None if source.run.step else f"“{source.run.name}” has not taken a training step here."
 
@@ -131,7 +127,7 @@ EXPORTS.register(
         suffix="csv",
         mime="text/csv",
         write=lambda source: epochs(source.store.epochs(source.run.id)).encode(),
-        missing=_no_epochs,
+        missing=no_epochs,
     ),
 )
 EXPORTS.register(

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 
 from cnnlab.exports import csv
-from cnnlab.exports._export import EXPORTS, Export, Source
+from cnnlab.exports._export import EXPORTS, Export, Source, no_epochs
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import network_svg
@@ -87,10 +87,6 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _nothing_measured(source: Source) -> str | None:
-    return None if source.run.last_epoch else f"No epoch of “{source.run.name}” has been measured."
-
-
 EXPORTS.register(
     "paper",
     Export(
@@ -100,6 +96,6 @@ EXPORTS.register(
         suffix="zip",
         mime="application/zip",
         write=packed,
-        missing=_nothing_measured,
+        missing=no_epochs,
     ),
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ ASKED_FOR = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
 
 CheckpointKind = Literal["weights", "state"]
 
-MEASURE = "measure"
+MEASURE: Final = "measure"
 """Request to a worker, made while a run waits: measure the run where it stands, and train nothing."""
 
 
@@ -58,6 +58,8 @@ class Run:
     message: str | None
     """Sentence that says why the run ended, or before its first step what the run is busy with, if that takes long."""
     created_at: datetime
+    waiting_since: datetime | None
+    """Time at which the run last entered the queue; None where it never did, or an older cnnlab did not write it down."""
     started_at: datetime | None
     finished_at: datetime | None
     epoch: int
@@ -88,12 +90,17 @@ class Run:
 
     @property
     def moments(self) -> dict[str, datetime]:
-        """Return when the run was created, when it first started to train and when it ended, as far as it has come."""
+        """Return when the run was created, entered the queue, first started to train and ended, as far as it has come.
+
+        The entry into the queue is the last one: of a run that was continued or measured it comes after the start.
+        """
         if self.status is RunStatus.IMPORTED:
             return {"Brought here": self.created_at}
+        once = self.waiting_since == self.created_at
         ended = "Finished" if self.status is RunStatus.FINISHED else "Ended"
-        known = {"Created": self.created_at, "Started": self.started_at, ended: self.finished_at}
-        return {what: when for what, when in known.items() if when}
+        known = {"Created": self.created_at, "Queued": self.waiting_since if once else None}
+        known |= {"Started": self.started_at, "Queued again": None if once else self.waiting_since}
+        return {what: when for what, when in (known | {ended: self.finished_at}).items() if when}
 
     @property
     def imported(self) -> Imported | None:
@@ -192,6 +199,7 @@ def run_of(row: Mapping[str, Any]) -> Run:
         owner_name=row["owner_name"],
         message=fault or message,
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        waiting_since=_time(row["waiting_since"]),
         started_at=_time(row["started_at"]),
         finished_at=_time(row["finished_at"]),
         epoch=row["epoch"],

@@ -138,7 +138,7 @@ class Job:
     def measure(self) -> Ended:
         """Measure the run as its newest state has it, and leave it stopped there, whatever happens on the way.
 
-        Nothing is written but the scores, so that the run goes on from there as if nobody had looked.
+        Nothing is written but scores and answers, so that the run goes on from there as if nobody had looked.
         """
         try:
             training = self._standing()

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.analysis.null_pairs import false_alarms
-from cnnlab.analysis.comparison import Contender, best_epoch, comparison
+from cnnlab.analysis.comparison import Contender, best_epoch, by_picture, comparison
+from cnnlab.analysis.significance.answers import Answers
 from cnnlab.records import FullScores, Results
 from cnnlab.schema import TrainingConfig
-from tests.factories import full_scores, score
+from tests.factories import answers_of, full_scores, score
 
 
 def plain(sentence: str) -> str:
@@ -155,6 +156,59 @@ def test_runs_on_different_datasets_do_not_compare() -> None:
     a, b = contender("A", 0.6), contender("B", 0.9, dataset="shapes")
     assert "different pictures (CIFAR-10, shapes)" in comparison([a, b], [])
     assert comparison([a], []) == ""
+
+
+FIRST, SECOND = (answers_of(right * 100) for right in (f"{'1' * 60}{'1' * 4}{'0' * 36}", f"{'1' * 60}{'0' * 37}111"))
+"""Of 10,000 pictures both have 6,000 right, the first alone 400, the second alone 300."""
+
+
+def on_pictures(answers: Answers | None = SECOND) -> list[Contender]:
+    """Two runs that differ by a setting, with what they answer to each picture."""
+    first = replace(contender("A", 0.64, lr=0.1), answers=FIRST)
+    return [first, replace(contender("B", 0.63, lr=0.2), answers=answers)]
+
+
+def test_the_same_pictures_are_compared_one_by_one() -> None:
+    """A point is beyond what the pictures explain where most are answered alike, and not by the accuracies alone."""
+    said = plain(comparison(on_pictures(), []))
+    assert said.startswith(
+        "A is right more often than B on the same 10 000 test pictures: 64.0 % against 63.0 % (95 % interval of the "
+        "difference 0.5 points to 1.5 points). But another seed"
+    )
+    assert plain(comparison(on_pictures(answers=None), [])) == (
+        "A and B differ by 1.0 points on the 10 000 test pictures; so many pictures alone explain up to 1.3 points "
+        "(95 %): too close to call."
+    )
+    assert comparison(on_pictures(answers=answers_of("1" * 10_000, pictures=1)), []) == comparison(
+        on_pictures(answers=None), []
+    )
+
+
+def test_it_is_counted_which_of_two_runs_is_right_where_the_other_is_not() -> None:
+    """Only of two, and only where what both answered to the same pictures is known."""
+    runs = on_pictures()
+    assert plain(by_picture(runs)) == (
+        "Of the same 10 000 test pictures, 400 are answered right by A alone and 300 by B alone; 6 000 by both, 3 300 by "
+        "neither."
+    )
+    assert by_picture([*runs, runs[0]]) == by_picture(runs[:1]) == by_picture(on_pictures(answers=None)) == ""
+
+
+def test_a_mean_over_seeds_has_no_answers_of_its_own() -> None:
+    """Two seeds against one run: by their accuracies, as before."""
+    first, second = on_pictures()
+    more = replace(first, name="A 1", config=first.config.model_copy(update={"seed": 1}))
+    assert "on the same 10 000" in plain(comparison([first, second], []))
+    assert "differ by 1.0 points on the 10 000 test pictures" in plain(comparison([first, more, second], []))
+
+
+def test_the_best_epoch_is_weighed_picture_by_picture() -> None:
+    """One point of 10,000 pictures that are mostly answered alike is no chance; where nobody kept them, it may be."""
+    best, final = full_scores(0.7, 0.64, 0.64, 4), full_scores(0.9, 0.63, 0.62)
+    kept = {4: FIRST, final.epoch: SECOND}
+    found = Results(final=final, best=best)
+    assert plain(best_epoch(found, lambda scores: kept[scores.epoch])).endswith("gives 1.0 points more test accuracy.")
+    assert plain(best_epoch(found)).endswith("gives 1.0 points more test accuracy, within what chance explains.")
 
 
 @pytest.mark.parametrize("spread", [0.003, 0.006, 0.015])

@@ -237,6 +237,16 @@ def test_the_size_of_a_photograph_is_its_own(open_page: OpenPage, run: Run) -> N
     assert "It can only answer with one of its 10 classes, whatever the picture shows" in words(app)
 
 
+@pytest.mark.parametrize("size", [(3_000, 10), (10, 3_000), (5_000, 1), (1, 1)])
+def test_a_picture_of_a_few_lines_is_shown(open_page: OpenPage, run: Run, size: tuple[int, int]) -> None:
+    """Streamlit draws no picture that is less than a pixel high, which one of 3000×10 would be."""
+    app = upload(
+        open_page("feature_maps", run=run.id), "line.png", file_of(np.zeros((*size[::-1], 3), np.uint8), "PNG")
+    )
+    assert not app.exception
+    assert f"{size[0]}×{size[1]} pixels" in words(app)
+
+
 def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
     """First in the strip, one click away, and in no link to another picture."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
@@ -314,10 +324,15 @@ def test_transparent_parts_are_black_for_a_set_on_black(on_black: AppTest, drawn
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\x89PNG\r\n\x1a\n" + b"0" * 100, b"<svg/>", b"GIF89a" + b"0" * 5])
 def test_a_file_that_is_no_picture(open_page: OpenPage, run: Run, data: bytes) -> None:
-    """One sentence; the picture before it stays."""
+    """One sentence, which a redraw of the page does not take away; the picture before it stays."""
     app = upload(open_page("feature_maps", run=run.id, picture="test:4"), "x.png", data)
     assert not app.exception
     assert len(app.error) == 1
+    app.run()  # a run in training redraws the page at each epoch
+    assert len(app.error) == 1
+    good = upload(app, "x.png", file_of(np.zeros((8, 8, 3), np.uint8), "PNG"))
+    assert not good.error
+    app = upload(open_page("feature_maps", run=run.id, picture="test:4"), "x.png", data)
     assert app.query_params["picture"] == "test:4"
 
 

@@ -95,6 +95,19 @@ def test_the_best_is_said_only_beyond_luck(open_page: OpenPage, store: Store) ->
     assert "Vary the seed as well" in said
 
 
+def test_a_stopped_run_is_shown_and_not_judged(open_page: OpenPage, store: Store) -> None:
+    """It was stopped after one epoch of two: its accuracy stands in the table, and says nothing of its setting."""
+    runs = sweep(store, "A", [0.5, 0.51, None], *rates(0.1, 0.2), {"lr": 0.3, "epochs": 2})
+    store.take(runs[2].id)
+    store.commit(runs[2].id, [epoch_record(1, 9, score(0.3), score(0.2), elapsed_s=2.0)], [])
+    store.finish(runs[2].id, RunStatus.STOPPED, "Stopped.")
+    app = open_page("compare", sweep="A")
+    said = plain(app)
+    assert list(app.dataframe[0].value["Validation"]) == [51.0, 50.0, 20.0]
+    assert "Left out: 1 run that ended before the last epoch." in said
+    assert "from its worst to its best value the mean validation accuracy moves by 1.0 points" in said
+
+
 def test_a_spread_that_other_runs_show_is_the_yardstick(open_page: OpenPage, store: Store, insert_run: Any) -> None:
     """The same nine points are beyond luck where repeats of that kind differ by less than one."""
     sweep(store, "A", [0.5, 0.59], *rates(0.1, 0.3))

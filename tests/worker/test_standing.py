@@ -13,7 +13,7 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, StoreError, locks
 from cnnlab.training import full_scores
 from cnnlab.worker import final_scores, job
-from tests.worker.helpers import asking, facts, files_of, resume, scores, small, train
+from tests.worker.helpers import answers_of, asking, facts, files_of, resume, scores, small, train
 
 pytestmark = pytest.mark.usefixtures("hearing")
 
@@ -45,19 +45,19 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     network = build(run.config, info)
     network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     assert run.results.final.step == 6
-    assert run.results.final.test.accuracy == full_scores(network, data, 1).test.accuracy
+    assert run.results.final.test.accuracy == full_scores(network, data, 1).scores.test.accuracy
     assert (run.results.best.epoch, run.results.best.step) == (1, None)
 
 
 @pytest.mark.parametrize("validation_size", [100, 0])
 def test_it_goes_on_as_if_nobody_had_looked(store: Store, validation_size: int) -> None:
-    """Continued afterwards, bit for bit the run that was left alone; its files are untouched by the measuring."""
+    """Continued afterwards, bit for bit the run that was left alone; the measuring adds its answers and no other file."""
     whole = train(store, small(validation_size=validation_size))
     halted = stopped(store, validation_size=validation_size)
     files, records, environment = files_of(store, halted), facts(store, halted), halted.environment
     measured = measure(store, halted)
 
-    assert files_of(store, measured) == files
+    assert files_of(store, measured) == files | answers_of(measured)
     assert (facts(store, measured), measured.environment) == (records, environment)
     resumed = resume(store, measured)
     assert facts(store, resumed) == facts(store, whole)

@@ -16,6 +16,8 @@ from cnnlab.sweeps import value_words
 
 Sentence = tuple[str, str]
 
+NOT_JUDGED: Sentence = ("Not judged", "no run of this sweep has trained all its epochs.")
+
 MOST_NAMED = 3
 """Groups that a sentence names one by one where they are too close to call."""
 
@@ -95,6 +97,13 @@ def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sent
         f"the highest {judged_by} accuracy is that of {highest}, not surely ahead of {listed}. The first two of these are "
         f"{points(found.lead)} apart; {luck}.",
     )
+
+
+def left_out(n: int) -> str:
+    """Say that `n` runs do not count; nothing where that is none."""
+    if not n:
+        return ""
+    return f"Left out: {n} run{'' if n == 1 else 's'} that ended before the last epoch."
 
 
 def effects(found: Verdict, judged_by: Judge) -> list[Sentence]:

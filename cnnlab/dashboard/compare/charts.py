@@ -9,8 +9,9 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from cnnlab.analysis.comparison import Contender, comparison
+from cnnlab.analysis.comparison import Contender, by_picture, comparison
 from cnnlab.analysis.outcomes import complete
+from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
 from cnnlab.dashboard.run import verdict
@@ -60,9 +61,14 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     names = run_labels.names(chosen)
     epochs = {run.id: store.epochs(run.id) for run in chosen}
-    contenders = [Contender(names[run.id], run.config, scores, _ended(run)) for run, scores in scored]
+    contenders = [
+        Contender(names[run.id], run.config, scores, _ended(run), answers.read(store.folder(run.id), scores))
+        for run, scores in scored
+    ]
     if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
+    if sentence := by_picture(contenders):
+        st.caption(escape(sentence))
     for run in chosen:
         _verdict(run, names[run.id], epochs[run.id], colours[run.id], scores_of(run, when))
     if scored:

@@ -23,6 +23,9 @@ _LAST = "own_last"
 _DARKENED = 0.35
 """Share of the brightness that is left beside the square."""
 _SHOWN_PX = 240
+"""Longest side of the picture in the drawer."""
+_THINNEST = 40
+"""The longest side of a picture that is shown is at most this many times its shortest."""
 
 
 def draw_upload() -> None:
@@ -37,7 +40,9 @@ def draw_upload() -> None:
             shrink_px=KEPT_PX,
             on_change=_uploaded,
         )
-        if refused := st.session_state.pop(_REFUSED, None):
+        if st.session_state.get(_UPLOAD) is None:
+            st.session_state.pop(_REFUSED, None)
+        elif refused := st.session_state.get(_REFUSED):  # as long as the file stands above it
             st.error(escape(refused), icon=":material/broken_image:")
         st.caption(
             f"{KINDS}. Your browser makes it smaller before sending it, if it can. It stays on this server, without the "
@@ -49,9 +54,9 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
     """Draw a drawer that chooses the square of the kept `picture` and inverts its colours."""
     with st.popover("Square and colours", icon=":material/crop:", key="own_edit"):
         square = own.square
-        st.image(
-            framed(picture, square), width=_SHOWN_PX, output_format="PNG", alt="The uploaded picture with the square"
-        )
+        shown = framed(picture, square)
+        width = max(1, _SHOWN_PX * shown.shape[1] // max(shown.shape[:2]))
+        st.image(shown, width=width, output_format="PNG", alt="The uploaded picture with the square")
         for label, key, low, now, why in (
             ("Size of the square, %", _SIDE, 10, square.side, "In percent of the shorter side of the picture."),
             ("From the left, %", _LEFT, 0, square.left, "In percent of the space left and right of the square."),
@@ -93,14 +98,18 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
 
 
 def framed(picture: npt.NDArray[np.uint8], square: Square) -> npt.NDArray[np.uint8]:
-    """Return the picture with everything beside the square darkened."""
+    """Return the picture with everything beside the square darkened; one of a few lines gets more of them at its edges,
+    so that there is something to see.
+    """
     left, top, side = square.of(picture.shape[1], picture.shape[0])
     dark = picture.astype(np.float32)
     dark[..., :3] *= _DARKENED
     shown = dark.astype(np.uint8)
     inside = np.s_[top : top + side, left : left + side]
     shown[inside] = picture[inside]
-    return shown
+    least = -(-max(shown.shape[:2]) // _THINNEST)
+    missing = [max(0, least - sides) for sides in shown.shape[:2]]
+    return np.pad(shown, (*((some // 2, some - some // 2) for some in missing), (0, 0)), mode="edge")
 
 
 def look_at(own: Own) -> None:
@@ -129,6 +138,7 @@ def _uploaded() -> None:
     file = st.session_state[_UPLOAD]
     if file is None:
         return
+    st.session_state.pop(_REFUSED, None)
     try:
         own = Own(keep.add(services.app_config(), file.getvalue(), file.type))
     except PictureError as error:

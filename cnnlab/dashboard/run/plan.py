@@ -6,10 +6,9 @@ import streamlit as st
 from pydantic import ValidationError
 
 from cnnlab.analysis.forecast import came_true, expected, way
-from cnnlab.dashboard.train import expected_time
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.records import Forecast, Plan, Record
-from cnnlab.runs import Run
+from cnnlab.runs import Run, expected_time
 
 R = TypeVar("R", bound=Record)
 

@@ -5,6 +5,7 @@ nothing else: two accuracies of one set, or two gaps, would contradict each othe
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from cnnlab.analysis.comparison import best_epoch
 from cnnlab.analysis.diagnosis import diagnose, evidence_of
 from cnnlab.analysis.gap import Gap, gap_after, gap_of
 from cnnlab.analysis.intervals import interval95
+from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import next_steps, verdict
 from cnnlab.dashboard.state import run_snapshot
@@ -109,7 +111,7 @@ def show(store: Store, run: Run, epochs: Sequence[EpochRecord]) -> None:
         _augmented(run, run.results.final)
     st.markdown(verdict.line("This run", run, epochs))
     if run.results:
-        st.markdown(escape(best_epoch(run.results)))
+        st.markdown(escape(best_epoch(run.results, partial(answers.read, store.folder(run.id)))))
     elif run.measurable and current_user.may_change(run):
         st.button(
             "Measure it as it is now",

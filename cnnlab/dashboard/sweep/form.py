@@ -12,10 +12,10 @@ from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, services
 from cnnlab.dashboard.sweep import suggested_values
-from cnnlab.dashboard.train import expected_time, form
+from cnnlab.dashboard.train import form
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.models import complete
-from cnnlab.runs import Run, StoreError
+from cnnlab.runs import Run, StoreError, expected_time
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
 from cnnlab.sweeps import (
     MOST_RUNS,

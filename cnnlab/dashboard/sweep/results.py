@@ -1,16 +1,16 @@
 """This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import mean
 
 import streamlit as st
 
-from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, means, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, means, outcome
 from cnnlab.analysis.significance import sentences
-from cnnlab.analysis.significance.effects import Verdict, to_choose, verdict
-from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
+from cnnlab.analysis.significance.conclusion import conclude
+from cnnlab.analysis.significance.effects import Verdict, to_choose
 from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
@@ -22,7 +22,7 @@ from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.formatting import NARROW, percent
-from cnnlab.records import RunStatus
+from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import Setting, TrainingConfig
 from cnnlab.sweeps import is_grid, varied
@@ -108,30 +108,27 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     judged_by, axes = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
-    outcomes, settings = [each for _, each in rated if each], to_choose(axes)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
-    found = None
-    if not outcomes:
+    found = conclude([each for _, each in rated if each], configs, judged_by, partial(_finished, store), over=over)
+    if found is None:
         st.caption("The first accuracies appear after the first epoch.")
     else:
-        if over:
-            elsewhere = partial(_elsewhere, store, configs, judged_by)
-            found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere)
-        _say(sentences.headline(outcomes, settings, judged_by, found, over))
-    if found:
-        _tested(found, settings, judged_by)
-        groups_table.show(found, settings, judged_by)
+        _say(found.headline)
+        if found.left_out:
+            st.caption(found.left_out)
+    if found and found.verdict:
+        _tested(found.verdict, found.settings, judged_by)
+        groups_table.show(found.verdict, found.settings, judged_by)
     marked = table.show(rated, axes, judged_by)
     _links(rated, marked)
-    _figures(runs, outcomes, axes, judged_by, found)
+    if found:
+        _figures(runs, found.outcomes, axes, judged_by, found.verdict)
 
 
-def _elsewhere(store: Store, configs: Sequence[TrainingConfig], judged_by: Judge) -> SeedSpread:
-    """Return the spread between seeds that all runs of the store know of runs like these."""
-    finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
-    known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
-    return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+def _finished(store: Store) -> Iterator[tuple[TrainingConfig, Results | None]]:
+    """Return the settings and the results of all finished runs of the store: they may show how much luck does."""
+    return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
 
 
 def _say(sentence: Sentence) -> None:

@@ -8,14 +8,14 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow, Sees, totals
 from cnnlab.dashboard.state import services
-from cnnlab.dashboard.train import expected_time, form, measurements
+from cnnlab.dashboard.train import form, measurements
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.figures.network_diagram import network_svg
 from cnnlab.formatting import count, duration
 from cnnlab.inspection.summary import summarise
-from cnnlab.runs import Run
+from cnnlab.runs import Run, expected_time
 from cnnlab.schema import TrainingConfig, names_affecting, narrowed
 
 BYTES_A_WEIGHT = 4

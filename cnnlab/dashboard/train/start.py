@@ -7,14 +7,14 @@ import streamlit as st
 
 from cnnlab.dashboard.auth.current_user import own_seed
 from cnnlab.dashboard.state import query_params, services
-from cnnlab.dashboard.train import draft, expected_time, form
+from cnnlab.dashboard.train import draft, form
 from cnnlab.dashboard.train.demo import BUILT_IN
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS
 from cnnlab.models import complete, plain
 from cnnlab.presets import PRESETS, named
-from cnnlab.runs import Run, Store, StoreError, UnknownRunError
+from cnnlab.runs import Run, Store, StoreError, UnknownRunError, expected_time
 from cnnlab.schema import TrainingConfig, differences
 
 DOUBLE_CLICK_S = 2.0

@@ -27,7 +27,7 @@ def moment(when: datetime) -> str:
 
 
 def moments(run: Run) -> str:
-    """Write when the run was created, when it started and when it ended, in the visitor's time zone."""
+    """Write when the run was created, queued, started and ended, in the visitor's time zone."""
     return " · ".join(f"{what} {moment(when)}" for what, when in run.moments.items())
 
 

@@ -25,6 +25,10 @@ WRITER = 0x636E6E6C6162
 """Name of PostgreSQL's advisory lock that a writer holds."""
 
 
+_OF_VERSION = "cnnlab, format "
+"""Beginning of the comment on a server's table of runs, which names the version of the tables."""
+
+
 class DamagedError(Exception):
     """`DamagedError` says that the database does not hold what was put there. It never leaves `Database`."""
 
@@ -116,8 +120,11 @@ class Database:
         """Make the tables on a server where there are none, or add what old tables lack."""
         with self._engine.begin() as connection:
             _become_the_writer(connection)  # of several processes that start together, one makes them
+            version = self._known_version(connection)
             metadata.create_all(connection)
             migrate(connection)
+            if version != SCHEMA_VERSION:
+                connection.exec_driver_sql(f"COMMENT ON TABLE runs IS '{_OF_VERSION}{SCHEMA_VERSION}'")
         _prepared.add(self._engine)
 
     def _prepare(self, connection: Connection) -> None:
@@ -128,17 +135,25 @@ class Database:
         if _version(connection) != SCHEMA_VERSION:
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one migrates
-            if (version := _version(connection)) > SCHEMA_VERSION:
-                raise StoreError(
-                    f"The run store {self.place} was made by a newer cnnlab (its format is {version}, this cnnlab "
-                    f"knows {SCHEMA_VERSION}). Update cnnlab, or set CNNLAB_HOME to another folder."
-                )
-            if version:
+            if version := self._known_version(connection):
                 self._back_up(version)
             metadata.create_all(connection)
             migrate(connection)
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.exec_driver_sql("COMMIT")
+
+    def _known_version(self, connection: Connection) -> int:
+        """Return the version of the tables; 0 where there are none, or a server's do not say. Raises StoreError for a
+        version that only a newer cnnlab knows.
+        """
+        version = _version(connection) if self._sqlite else _server_version(connection)
+        if version > SCHEMA_VERSION:
+            way_out = "set CNNLAB_HOME to another folder" if self._sqlite else "name another database"
+            raise StoreError(
+                f"The run store {self.place} was made by a newer cnnlab (its format is {version}, this cnnlab "
+                f"knows {SCHEMA_VERSION}). Update cnnlab, or {way_out}."
+            )
+        return version
 
     def _back_up(self, version: int) -> None:
         """Keep a copy of the store as the older cnnlab left it, for whoever wants to go back.
@@ -241,6 +256,13 @@ def _become_the_writer(connection: Connection) -> None:
 
 def _version(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
+def _server_version(connection: Connection) -> int:
+    """Return the version that the comment on a server's tables names; 0 where there is none, as before version 5."""
+    comment = connection.exec_driver_sql("SELECT obj_description(to_regclass('runs'), 'pg_class')").scalar()
+    number = str(comment or "").removeprefix(_OF_VERSION)
+    return int(number) if number.isdecimal() else 0
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from cnnlab.runs.store import curves
 def migrate(connection: Connection) -> None:
     """Bring old tables to SCHEMA_VERSION, within the caller's transaction; tables that were missing are there already.
 
-    Each step looks before it acts: PostgreSQL keeps no version number of ours, and a new store needs none of them.
+    Each step looks before it acts: a new store needs none of them.
     """
     # 1 to 2: runs that were asked for together have a common name
     _add(connection, "runs", sweep="TEXT")
@@ -19,6 +19,8 @@ def migrate(connection: Connection) -> None:
     _add(connection, "steps", least_loss="DOUBLE PRECISION", greatest_loss="DOUBLE PRECISION")
     _add(connection, "runs", phase="TEXT", announced_s="DOUBLE PRECISION")
     curves.complete(connection)
+    # 4 to 5: when a run entered the queue; of old runs nobody knows
+    _add(connection, "runs", waiting_since="DOUBLE PRECISION")
 
 
 def _add(connection: Connection, table: str, **types: str) -> None:

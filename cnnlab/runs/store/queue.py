@@ -34,7 +34,6 @@ from cnnlab.runs.store.transactions import (
 from cnnlab.runs.text_rules import clean_name
 from cnnlab.schema import TrainingConfig
 
-RESUMABLE = [status for status in RunStatus if status.resumable]
 TURN_S = 300.0
 
 
@@ -110,11 +109,12 @@ class Queue(Connected):
                 prepare(id)
             connection = stack.enter_context(self.database.writing())
             now = clock(connection)
-            values |= {"created_at": now, "started_at": now if locked else None}
             waits = values["status"] is RunStatus.QUEUED
-            places = self._places(connection, actor, len(ids), now) if waits else [now] * len(ids)
-            for id, config, name, place in zip(ids, configs, cleaned, places, strict=True):
-                row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": place, **values}
+            values |= {"created_at": now, "waiting_since": now if waits else None}
+            values |= {"started_at": now if locked else None}
+            turns = self._next_turns(connection, actor, len(ids), now) if waits else [now] * len(ids)
+            for id, config, name, turn in zip(ids, configs, cleaned, turns, strict=True):
+                row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": turn, **values}
                 number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
                 if not name:
                     named = {"name": default_name(config, plain, actor.name, number)}
@@ -124,16 +124,16 @@ class Queue(Connected):
         for id in ids:
             logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
 
-    def _places(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
+    def _next_turns(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
-        waiting, places = _turns(connection, actor, n, now)
+        waiting, turns = _turns(connection, actor, n, now)
         most = self.app_config.most_waiting
         if not actor.teacher and waiting + n > most:
             raise StoreError(
                 f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
                 f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
             )
-        return places
+        return turns
 
     def claim(self) -> Run | None:
         """Claim the run that has waited longest for this process and return it; None where none may start.
@@ -157,20 +157,6 @@ class Queue(Connected):
         """Return whether a run waits that a worker could claim now."""
         with self.database.reading() as connection:
             return connection.execute(_waiting.where(_running < self.app_config.slots).limit(1)).first() is not None
-
-    def take(self, id: str) -> Run:
-        """Claim this very run, queued or resumable, for this process, whatever the slots say.
-
-        Raises StoreError where it runs already or has ended for good.
-        """
-        run = self.get(id)
-        if run.fault:
-            raise StoreError(run.fault)
-        if not self._take(id, [RunStatus.QUEUED, *RESUMABLE], command=None, results=None):
-            run = self.get(id)
-            raise StoreError(f"“{run.name}” cannot be trained now: it is {run.status}.")
-        self.ring()
-        return self.get(id)
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool], **values: Any) -> bool:
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
@@ -227,20 +213,6 @@ class Queue(Connected):
         asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
         with self.database.reading() as connection:
             return {row.id: row.command for row in connection.execute(asked)}
-
-    def resume(self, id: str) -> Run:
-        """Put a run that ended early (`resumable`) at the end of the queue. Raises StoreError for any other."""
-        values: dict[str, Any] = {"status": RunStatus.QUEUED, "command": None, "message": None, "results": None}
-        with self.changing(id, "continue") as (connection, run):
-            if run.fault:
-                raise StoreError(run.fault)
-            [values["queued_at"]] = self._places(connection, self.who(), 1, clock(connection))
-            if not change(connection, id, RESUMABLE, **values, finished_at=None):
-                raise StoreError(f"“{run.name}” cannot be continued: it is {run.status}.")
-            run = read_run(connection, id)
-        self.ring()
-        logs.event("continued", run=id, step=run.step)
-        return run
 
     def queue_position(self, id: str) -> int | None:
         """Return the place of a run in the queue, 1 for the next to start; None for a run that is not waiting."""

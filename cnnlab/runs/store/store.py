@@ -15,14 +15,14 @@ from cnnlab.runs.store import tables
 from cnnlab.runs.store.history import History
 from cnnlab.runs.store.imports import Imports
 from cnnlab.runs.store.recovery import Recovery
-from cnnlab.runs.store.standing import Standing
+from cnnlab.runs.store.resuming import Resuming
 from cnnlab.runs.store.transactions import RUNS, read_run, read_runs, select_runs
 from cnnlab.runs.text_rules import clean_name, clean_note
 
 __all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "StoreError", "UnknownRunError"]
 
 
-class Store(Imports, Standing, History, Recovery):
+class Store(Imports, Resuming, History, Recovery):
     """The `Store` keeps all runs, in one database and one folder a run.
 
     Cheap to make; every method is one short transaction and may be called from any thread. Raises StoreError, whose

@@ -5,7 +5,7 @@ A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs 
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
@@ -21,7 +21,7 @@ runs = Table(
     Column("parent_id", String(32)),  # no foreign key: a child outlives its parent
     Column("message", Text),
     Column("created_at", Float, nullable=False),  # seconds since 1970, as are the other times
-    Column("queued_at", Float, nullable=False),
+    Column("queued_at", Float, nullable=False),  # its turn in the queue, later than when it entered it for who has more
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("epoch", Integer, nullable=False, default=0),
@@ -41,6 +41,7 @@ runs = Table(
     Column("owner_name", Text),  # the name of that person at the time
     Column("phase", Text),  # what a running run is doing, and when its result is expected: JSON (since version 4)
     Column("announced_s", Float),  # seconds from asking to the result, as they were announced (since version 4)
+    Column("waiting_since", Float),  # when it last entered the queue; empty for who never did (since version 5)
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.dashboard.widgets import times
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from tests.factories import insert_run
+from cnnlab.schema import TrainingConfig
 from tests.page_driver import behind_router, open_page_at, words
 
 SUMMER, WINTER = datetime(2026, 7, 4, 22, 30, tzinfo=UTC), datetime(2026, 1, 4, 22, 30, tzinfo=UTC)
@@ -77,16 +77,31 @@ def shown_config(app: AppTest) -> dict[str, Any]:
     return config
 
 
-def test_the_run_s_page_tells_three_moments_apart(store: Store) -> None:
-    """Created, started and finished are not the same; a run that only waits was created."""
-    done, waiting = insert_run(store), insert_run(store, RunStatus.QUEUED)
+def test_the_run_s_page_tells_four_moments_apart(store: Store) -> None:
+    """Created, queued, started and finished are not the same; a run that only waits was created and queued."""
+    store.create(TrainingConfig())
+    claimed = store.claim()
+    assert claimed
+    done, waiting = store.finish(claimed.id, RunStatus.FINISHED, "Finished."), store.create(TrainingConfig())
     session = behind_router()
     session.context["timezone"] = "Asia/Kolkata"
 
     said = words(open_page_at("train", session, run=done.id))
 
     assert times.formatting.moment(done.created_at, times.ZoneInfo("Asia/Kolkata")) in said
-    for word in ("Created ", " · Started ", " · Finished "):
+    for word in ("Created ", " · Queued ", " · Started ", " · Finished "):
         assert word in said
     assert list(done.moments.values()) == sorted(done.moments.values())
-    assert list(waiting.moments) == ["Created"]
+    assert list(waiting.moments) == ["Created", "Queued"]
+
+
+def test_who_enters_the_queue_again_is_shown_so(store: Store) -> None:
+    """A run that was continued waited after its start; one that was claimed at once never waited."""
+    run = store.create(TrainingConfig(), mine=True)
+    assert list(run.moments) == ["Created", "Started"]
+    store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+    again = store.resume(run.id)
+
+    assert list(again.moments) == ["Created", "Started", "Queued again"]
+    assert again.moments["Queued again"] >= again.moments["Started"]

@@ -21,10 +21,10 @@ pytestmark = pytest.mark.sqlite
 
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
-V1, V2, V3, V3_LONG = STORES
+V1, V2, V3, V3_LONG, V4 = STORES
 """1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one.
 3: runs of two people, with label smoothing and a short last batch; and a stopped run of 2,400 steps, of which one is a
-spike."""
+spike. 4: an announced run, one that was measured where it stood, one that waits to be measured, one that trains."""
 
 
 @pytest.fixture
@@ -188,6 +188,22 @@ def test_a_long_run_of_version_3_has_its_curve(old: AppConfig, kept: Path) -> No
     store.add_steps(claimed.id, [step_record(1_200, loss=50.0)])
     assert (store.curve(long.id).step[-1], store.curve(long.id).greatest[-1]) == (1_200, 50.0)
     store.finish(long.id, RunStatus.STOPPED, "Stopped.")
+
+
+@pytest.mark.parametrize("kept", [V4], ids=["v4"])
+def test_when_a_run_of_version_4_was_queued_is_unknown(old: AppConfig) -> None:
+    """Nothing is made up of its turn, which is another thing; what enters the queue from now on has its time."""
+    store = Store(old)
+    by_name = {run.name: run for run in store.list()}
+    waiting, measured = by_name["SimpleCNN · Bob 5"], by_name["Measured where it stood"]
+
+    assert {run.waiting_since for run in by_name.values()} == {None}
+    assert (list(waiting.moments), list(measured.moments)) == (["Created"], ["Created", "Started", "Ended"])
+    assert by_name["To be measured"].only_measured
+    assert (by_name["Größer, vierte"].announced_s, measured.results.final.step) == (12.5, 6)
+    again = store.resume(measured.id)
+    assert again.moments["Queued again"] > again.created_at
+    assert store.create(TrainingConfig()).waiting_since is not None
 
 
 @pytest.mark.parametrize("kept", [V1, V2], ids=["v1", "v2"])

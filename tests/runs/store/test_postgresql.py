@@ -63,13 +63,33 @@ def test_an_older_store_is_brought_to_todays_form(app_config: AppConfig, store: 
     """Columns of later versions are added; what is there stays."""
     run = store.create(TrainingConfig(seed=3))
     with store.database.writing() as connection:
-        for column in ("sweep", "owner", "owner_name"):
+        for column in ("sweep", "owner", "owner_name", "waiting_since"):
             connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.exec_driver_sql("COMMENT ON TABLE runs IS NULL")  # as before version 5
 
     database._prepared.clear()  # as in the process of a newer cnnlab
 
     assert [(old.id, old.config.seed, old.owner) for old in Store(app_config).list()] == [(run.id, 3, None)]
     assert [new.name for new in Store(app_config).create_many([TrainingConfig()], "Three")] == ["SimpleCNN 2"]
+
+
+@pytest.mark.parametrize(("comment", "newer"), [("cnnlab, format 999", True), ("ours, 999", False)])
+def test_a_store_of_a_newer_cnnlab_is_left_alone(
+    app_config: AppConfig, store: Store, comment: str, newer: bool
+) -> None:
+    """As with SQLite's file: a sentence. A comment that somebody else wrote says nothing of a version."""
+    store.create(TrainingConfig())
+    with store.database.writing() as connection:
+        connection.exec_driver_sql(f"COMMENT ON TABLE runs IS '{comment}'")
+    database._prepared.clear()
+
+    if newer:
+        with pytest.raises(StoreError, match=r"made by a newer cnnlab .+ Update cnnlab, or name another database\."):
+            Store(app_config).list()
+    else:
+        assert len(Store(app_config).list()) == 1
+        with store.database.reading() as connection:
+            assert database._server_version(connection) == tables.SCHEMA_VERSION
 
 
 def test_a_reader_sees_one_state_and_no_writer_waits_for_it(store: Store) -> None:

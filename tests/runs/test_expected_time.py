@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cnnlab.dashboard.run import pace
-from cnnlab.dashboard.train import expected_time
 from cnnlab.records import Phase, RunStatus, Usage
-from cnnlab.runs import Actor, Run, Store
+from cnnlab.runs import Actor, Run, Store, expected_time
 from cnnlab.runs.run import MEASURE
 from tests.factories import insert_run
 
@@ -112,6 +111,14 @@ def test_announcements_are_scored(earlier: Run) -> None:
     said = expected_time.score(took(earlier, 52.0, announced_s=40.0))
     assert said
     assert said.replace("\u202f", " ") == "The forecast until the result was 40 s; it came after 52 s."
+    three = [took(earlier, seconds, announced_s=seconds - 10.0) for seconds in (40.0, 80.0, 120.0)]
+    said = expected_time.score(*three)
+    assert said
+    assert (
+        said.replace("\u202f", " ")
+        == "The forecast until the last of 3 results was 1 min 50 s; it came after 2 min 0 s."
+    )
+    assert expected_time.score(*three, replace(earlier, status=RunStatus.STOPPED, announced_s=40.0)) is None
     results = earlier.results.model_copy(update={"usage": Usage(epoch_s=1.0, memory_bytes=None)})
     assert expected_time.score(replace(earlier, results=results, announced_s=40.0)) is None
     runs = [took(earlier, seconds, announced_s=40.0) for seconds in (36.0, 40.0, 44.0, 48.0, 80.0)]

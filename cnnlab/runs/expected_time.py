@@ -13,7 +13,7 @@ from cnnlab.analysis.result_time import NEWEST, Experience, result_s, waits
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.formatting import duration
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run
+from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig, narrowed
 
 ENOUGH = 4
@@ -81,17 +81,25 @@ def words(announcement: Announcement | None) -> str:
     if announcement is None:
         return "how long it takes here is not known yet"
     n, before = len(announcement.seconds), announcement.before
-    whose = f"the last of {n} results" if n > 1 else "the result"
     first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} included" if before else ""
-    return f"about {duration(max(announcement.seconds))} until {whose}{first}"
+    return f"about {duration(max(announcement.seconds))} until {_which(n)}{first}"
 
 
-def score(run: Run) -> str | None:
-    """Return what was announced for a run beside what it took; None where nothing was, or it was continued."""
-    took_s = _took_s(run)
-    if took_s is None or run.announced_s is None:
+def score(*runs: Run) -> str | None:
+    """Return what was announced for runs that were asked for together beside what they took.
+
+    None where nothing was announced, or where one has not finished or was continued.
+    """
+    if not runs or any(run.announced_s is None or _took_s(run) is None for run in runs):
         return None
-    return f"The forecast until the result was {duration(run.announced_s)}; it came after {duration(took_s)}."
+    asked = min(run.created_at for run in runs)
+    announced_s = max(run.announced_s or 0.0 for run in runs)
+    took_s = max((run.finished_at - asked).total_seconds() for run in runs if run.finished_at)
+    return f"The forecast until {_which(len(runs))} was {duration(announced_s)}; it came after {duration(took_s)}."
+
+
+def _which(n: int) -> str:
+    return f"the last of {n} results" if n > 1 else "the result"
 
 
 def record(runs: Sequence[Run]) -> str | None:
