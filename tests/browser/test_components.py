@@ -1,14 +1,7 @@
 """The components in a real browser: what they read out is what was measured, and nothing of the reader's is lost."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
 from cnnlab.formatting import loss4, points, tenths
+from tests.streamlit_server import Server
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -31,36 +25,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("components")
     (folder / "app.py").write_text((HERE / "component_app.py").read_text())
     (folder / "static").symlink_to(STATIC)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
-    options |= {"server.enableStaticServing": "true", "browser.gatherUsageStats": "false"}
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
-            stdout=log,
-            stderr=log,
-        )
-    deadline = time.monotonic() + 60
-    while not _healthy(port):
-        assert process.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline, "the server did not come up"
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
-
-
-def _healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-            return bool(answer.read() == b"ok")
-    except (urllib.error.URLError, OSError):
-        return False
+    with Server(folder, script=folder / "app.py") as server:
+        yield server.url
 
 
 @pytest.fixture

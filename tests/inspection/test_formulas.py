@@ -6,7 +6,7 @@ from math import prod
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -72,8 +72,13 @@ def test_any_stack_of_layers(data: st.DataObject, kinds: list[str]) -> None:
     network, shapes = make().eval(), {}
     for name, layer in network.named_modules():
         layer.register_forward_hook(lambda _, __, output, name=name: shapes.__setitem__(name, tuple(output.shape[1:])))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, 1, 16, 20))
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(1, 1, 16, 20))
+    except RuntimeError as error:
+        if "Kernel size can't be greater than actual input size" not in str(error):
+            raise
+        reject()  # a window behind an adaptive pooling, which is smaller: there is no such network
     rows = rows_of(make, (1, 16, 20))
 
     assert {row.name: row.output_shape for row in rows} == {row.name: shapes[row.name] for row in rows}
