@@ -23,7 +23,7 @@ from tests import postgresql as postgresql_server
 from tests.factories import random_data
 from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
 
-# Two tests at a time on two cores: one thread each, here and in the processes that tests start.
+# Several tests at a time: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
