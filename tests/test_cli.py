@@ -77,12 +77,12 @@ def test_train_has_every_setting_with_its_help_and_range(capsys: Capture) -> Non
     "arguments", [["--help"], ["train", "--help"], ["runs"], ["show", "1"], ["data"], ["train", "--lr", "x"]]
 )
 def test_what_needs_no_torch_does_not_load_it(arguments: list[str], store: Store) -> None:
-    """Torch takes seconds to import."""
+    """Torch takes seconds to import, plotly with pandas half a second."""
     store.create(TrainingConfig())
     code = (
         "import sys; from cnnlab.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
-        "sys.exit(13 if 'torch' in sys.modules else 0)"
+        "sys.exit(13 if {'torch', 'plotly', 'pandas'} & sys.modules.keys() else 0)"
     )
 
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).returncode == 0

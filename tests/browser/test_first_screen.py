@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.runs import Run, Store
-from tests.browser.conftest import Server, free_port
 from tests.factories import insert_run
+from tests.streamlit_server import Server
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 SLOW_MS = 120_000
@@ -18,11 +18,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
     """A dashboard with one finished run."""
-    server = Server(tmp_path_factory.mktemp("home"), free_port())
+    server = Server(tmp_path_factory.mktemp("home"))
     run = insert_run(Store(server.app_config), epochs=3, weights=True)
-    server.start()
-    yield server, run
-    server.stop()
+    with server:
+        yield server, run
 
 
 def opened(page: Page, url: str) -> None:
