@@ -24,10 +24,10 @@ from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._doctor import Doctor
 from cnnlab.cli._logs import Logs
-from cnnlab.cli._measure import LrRangeCommand, PreflightCommand
+from cnnlab.cli._probe import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
-from cnnlab.cli._train import Resume, Train
+from cnnlab.cli._train import Measure, Resume, Train
 from cnnlab.cli._weights import Export, Import
 from cnnlab.runs import StoreError, UnknownRunError
 
@@ -42,7 +42,7 @@ exit codes:
   3    there is no such run
   4    the dataset cannot be had
   5    the run diverged: its loss is no number any more
-  6    the run failed
+  6    the run failed, or could not be measured
   130  the run ended early (Ctrl-C, stop, pause); continue it with: resume"""
 
 
@@ -71,6 +71,7 @@ class Cnnlab(BaseSettings):
 
     train: CliSubCommand[Train] = Field(description="train a network here and now")
     resume: CliSubCommand[Resume] = Field(description="go on with a run that ended early")
+    measure: CliSubCommand[Measure] = Field(description="measure a run that ended early, where it stands")
     sweep: CliSubCommand[Sweep] = Field(description="train many runs: a grid or a random search over some settings")
     preflight: CliSubCommand[PreflightCommand] = Field(description="measure how long a run would take, and its memory")
     lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a learning rate by the range test")
