@@ -49,12 +49,23 @@ def announced(
     """
     earlier, new = _earlier(runs), iter(configs)
     left = [_left_s(run, earlier) if run else _seconds(next(new), earlier) for run in line]
-    last = max((place for place, run in enumerate(line) if run is None), default=-1) + 1
+    return _announcement(left, [run is None for run in line], slots)
+
+
+def remaining(ours: Sequence[Run], runs: Sequence[Run], line: Sequence[Run], slots: int) -> Announcement | None:
+    """Return, as `announced` does, when the results of runs are expected that stand in the line already: `ours`."""
+    earlier, ids = _earlier(runs), {run.id for run in ours}
+    return _announcement([_left_s(run, earlier) for run in line], [run.id in ids for run in line], slots)
+
+
+def _announcement(left: Sequence[float | None], ours: Sequence[bool], slots: int) -> Announcement | None:
+    """Return when those of a line that are `ours` have their results; `left`: what each run of the line takes."""
+    last = max((place for place, mine in enumerate(ours) if mine), default=-1) + 1
     known = [seconds for seconds in left[:last] if seconds is not None]
     if not known or len(known) < last:
         return None
     ends = waits(known, slots)
-    return Announcement([end for end, run in zip(ends, line, strict=False) if run is None], last - len(configs))
+    return Announcement([end for end, mine in zip(ends, ours, strict=False) if mine], last - sum(ours))
 
 
 def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> float | None:
@@ -95,7 +106,12 @@ def score(*runs: Run) -> str | None:
     asked = min(run.created_at for run in runs)
     announced_s = max(run.announced_s or 0.0 for run in runs)
     took_s = max((run.finished_at - asked).total_seconds() for run in runs if run.finished_at)
-    return f"The forecast until {_which(len(runs))} was {duration(announced_s)}; it came after {duration(took_s)}."
+    return came(len(runs), announced_s, took_s)
+
+
+def came(n: int, announced_s: float, took_s: float) -> str:
+    """Return in words what was announced until the last of `n` results, and when it came."""
+    return f"The forecast until {_which(n)} was {duration(announced_s)}; it came after {duration(took_s)}."
 
 
 def _which(n: int) -> str:
