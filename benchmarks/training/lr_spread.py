@@ -59,7 +59,7 @@ def main() -> None:
             if number >= 0:  # the first round warms the caches up
                 found[tests, steps].answers.append(answer)
                 found[tests, steps].cpu_s.append(time.process_time() - before)
-    print(f"{machine()}, torch {torch.__version__}, {1 thread; {asked.architecture}, batch "
+    print(f"{machine()}, torch {torch.__version__}, 1 thread; {asked.architecture}, batch "
           f"{config.batch_size}, {config.optimizer}; n = {asked.n} answers a layout\n")  # fmt: skip
     print(f"{'tests × steps':16}{'steps taken':>12}{'CPU s':>8}{'ratio':>8}{'answers':>9}{'lowest':>10}{'highest':>10}"
           f"{'factor':>8}{'1 sd':>8}{'band':>8}")  # fmt: skip
