@@ -2,12 +2,11 @@
 
 Each layout is a number of short tests and of steps in each; "1 × 100" is one long range, whose only answer is a single
 rate. Each layout is asked n times, in turns with the others, and no two of its answers share a seed. Real CIFAR-10, the
-settings of the form, one process: what is timed is the test alone, in processor time, which other programs change little.
+settings of the form, one thread: what is timed is the test alone, in processor time, which other programs change little.
 """
 
 import argparse
 import math
-import os
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.lr_range import STEPS, TESTS, lr_range
 
 CPU = torch.device("cpu")
-LAYOUTS = ((1, 100), (TESTS, STEPS), (4, 140), (4, 100), (3, 150), (2, 100))
+LAYOUTS = ((1, 100), (TESTS, STEPS), (4, 100), (3, 150))
 """Number of tests, and steps of all of them together."""
 
 
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=12)
     parser.add_argument("--architecture", default="SimpleCNN")
     asked = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(1)
     config = complete(TrainingConfig(architecture=asked.architecture))
     data = prepared(config, CPU)
     found = {layout: Asked() for layout in LAYOUTS}
@@ -60,7 +59,7 @@ def main() -> None:
             if number >= 0:  # the first round warms the caches up
                 found[tests, steps].answers.append(answer)
                 found[tests, steps].cpu_s.append(time.process_time() - before)
-    print(f"{machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads; {asked.architecture}, batch "
+    print(f"{machine()}, torch {torch.__version__}, 1 thread; {asked.architecture}, batch "
           f"{config.batch_size}, {config.optimizer}; n = {asked.n} answers a layout\n")  # fmt: skip
     print(f"{'tests × steps':16}{'steps taken':>12}{'CPU s':>8}{'ratio':>8}{'answers':>9}{'lowest':>10}{'highest':>10}"
           f"{'factor':>8}{'1 sd':>8}{'band':>8}")  # fmt: skip

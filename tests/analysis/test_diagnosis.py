@@ -235,7 +235,7 @@ def test_without_validation_the_test_set_speaks_at_the_end() -> None:
     """No validation: wait while it runs; then the gap to test with its 95 % interval."""
     epochs = curve(10, memorising, None)
     assert "when it has finished" in said(epochs, status=RunStatus.RUNNING)
-    assert "cannot be told" in said(epochs, status=RunStatus.STOPPED)
+    assert "whether it overfits is not known" in said(epochs, status=RunStatus.STOPPED)
     assert "gap (train − test) is 7.0 points (95 % interval 6.0 to 8.0 points)" in said(epochs, full_scores(0.70, 0.63))
     assert sign(epochs, full_scores(0.70, 0.63)) is Sign.LARGE_GAP
     assert sign(epochs, full_scores(0.634, 0.630)) is Sign.NONE

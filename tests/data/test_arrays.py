@@ -294,7 +294,7 @@ def test_one_that_is_damaged_there_is_made_anew_at_home(toy_info, tmp_path):
     save_arrays(old, toy_arrays(toy_info), toy_info)
     os.truncate(old / "train_images.npy", 100)
 
-    assert "not whole" in (toy(toy_info).fault(folders) or "")
+    assert "not complete" in (toy(toy_info).fault(folders) or "")
     for _ in range(2):
         assert same(toy(toy_info, log).load(folders), toy_arrays(toy_info))
     assert log.read_text() == "made\n"

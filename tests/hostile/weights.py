@@ -118,7 +118,7 @@ MORE = {
     "a name that stands twice": "not a safetensors file",
     "a header that is a list": "not a safetensors file",
     "a header that nests deeply": "not a safetensors file",
-    "a shape of huge numbers": "no safetensors|is 2147483647",
+    "a shape of huge numbers": "not a safetensors file|is 2147483647",
     "shapes that are true": "not a safetensors file",
     "cut short": "fewer bytes",
     "something behind": "more bytes",

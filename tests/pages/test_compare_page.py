@@ -260,7 +260,7 @@ def test_a_damaged_store_is_said(open_page: OpenPage, store: Store, page: str) -
     path.write_bytes(b"this is no database" * 100)
     app = open_page(page)
     assert not app.exception
-    assert "is damaged, or is no run store" in words(app)
+    assert "is damaged, or is not a run store" in words(app)
 
 
 def test_names_are_text_and_never_keys(open_page: OpenPage, insert_run: Any) -> None:

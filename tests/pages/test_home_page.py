@@ -114,7 +114,7 @@ def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, a
 
     assert not app.exception
     assert len(app.error) == 1
-    assert "is damaged, or is no run store" in words(app)
+    assert "is damaged, or is not a run store" in words(app)
     assert not app.title
 
 

@@ -357,3 +357,16 @@ def test_a_run_says_what_it_does_and_when_its_result_comes(open_page: OpenPage, 
         r"Trained.*measuring the test set with 6 views of each picture, 500 of 10 000 pictures · about .* until the result",
         said,
     )
+
+
+@pytest.mark.parametrize(
+    ("objective", "sentence"), [(2.5, "left out of every loss"), (None, "an older cnnlab recorded")]
+)
+def test_where_label_smoothing_is_in_a_loss_is_said(
+    open_page: OpenPage, insert_run: Any, store: Store, objective: float | None, sentence: str
+) -> None:
+    """A store of an older cnnlab holds losses with label smoothing in them, and no objective beside."""
+    run: Run = insert_run(RunStatus.RUNNING, 0, label_smoothing=0.2)
+    seen = {} if objective is None else {"objective": objective}
+    store.add_steps(run.id, factories.step_records(1, 5, **seen), 1.0)
+    assert sentence in words(open_page("train", run=run.id))

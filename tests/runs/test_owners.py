@@ -101,7 +101,7 @@ def test_a_stranger_changes_nothing(store: Store, make_run: MakeRun, status: Run
 
     for stranger in (BOB, OTHER_ADA, NOBODY):
         for change in BY_PEOPLE.values():
-            with pytest.raises(NotYoursError, match=r"is Ada's run: only Ada or a teacher can .+ it\.$"):
+            with pytest.raises(NotYoursError, match=r"belongs to Ada: only Ada or a teacher can .+ it\.$"):
                 change(store.acting_as(stranger), run.id)
 
     assert Path(store.app_config.home, "runs.db").read_bytes() == before

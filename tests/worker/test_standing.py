@@ -151,7 +151,7 @@ def test_what_cannot_be_measured_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="has not taken a step yet"):
         store.measure(store.create(small()).id)
     store.request(store.list()[0].id, "stop")
-    with pytest.raises(StoreError, match=r"cannot be measured as it is now: it is finished\."):
+    with pytest.raises(StoreError, match=r"cannot be measured now: it is finished\."):
         store.measure(train(store, small()).id)
     halted = stopped(store)
     store.measure(halted.id)

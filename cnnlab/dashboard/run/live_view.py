@@ -37,6 +37,9 @@ SETS_ALIKE = (
     "and validation does not, the network overfits."
 )
 SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared. "
+SMOOTHED_STEPS = (
+    "Label smoothing is in the loss of each step that an older cnnlab recorded here, and in no other loss. "
+)
 NO_VALIDATION = (
     "This run has no validation pictures: whether it overfits shows only at its end, on the test set. To watch it "
     "earlier, train again with validation pictures."
@@ -92,13 +95,19 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
         f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
-        + (SMOOTHED if run.config.label_smoothing else "")
+        + (_smoothing(reading, run) if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     first_kernels.show(reading, run)
     scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
     st.caption(times.moments(run))
+
+
+def _smoothing(reading: Reading, run: Run) -> str:
+    """Say which losses label smoothing is in. Only an older cnnlab, whose losses held it, recorded no objective beside."""
+    first = reading.steps(run.id, until=1)
+    return SMOOTHED_STEPS if first and first[0].objective is None else SMOOTHED
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:

@@ -52,7 +52,7 @@ def test_every_death_has_its_sentence(store: Store, running: Run, number: signal
     [
         (Death(-9, out_of_memory=False), "killed from outside (signal 9), by somebody or by another program"),
         (Death(-9, out_of_memory=True), "because the memory of the machine was full"),
-        (Death(EXIT_STALLED), "Nothing moved"),
+        (Death(EXIT_STALLED), "made no progress"),
         (Death(1), "ended by itself (exit code 1)"),
         (Death(0), "ended without saying why"),
         (Death(-60), "ended from outside by signal 60"),

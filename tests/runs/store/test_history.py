@@ -30,6 +30,7 @@ def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
 
     assert store.steps(running.id) == said
     assert store.steps(running.id, after=20) == said[20:]
+    assert store.steps(running.id, after=5, until=12) == said[5:12]
     run = store.get(running.id)
     assert (run.epoch, run.step, run.images_per_s, run.elapsed_s) == (3, 25, 1234.5, said[-1].elapsed_s)
 
