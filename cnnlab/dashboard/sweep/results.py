@@ -23,7 +23,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.formatting import NARROW, percent
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Run, Store, expected_time
 from cnnlab.schema import Setting, TrainingConfig
 from cnnlab.sweeps import is_grid, varied
 
@@ -111,6 +111,8 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     outcomes, settings = [each for _, each in rated if each], to_choose(axes)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
+    if sentence := expected_time.score(*runs):
+        st.caption(sentence)
     found = None
     if not outcomes:
         st.caption("The first accuracies come after the first epoch.")
