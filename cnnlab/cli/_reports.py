@@ -135,6 +135,8 @@ class BarReport:
         print(f"{run.name}: {run.message}")
         if run.status.resumable:
             say(f"To continue: python -m cnnlab resume {run.number}")
+        if run.measurable:
+            say(f"To measure it where it stands: python -m cnnlab measure {run.number}")
         if run.results:
             print("\n" + results_table(run.results))
         if sentence := expected_time.score(run):

@@ -156,7 +156,7 @@ class Job:
         """Return the training of the run as its newest state has it, which is measured and not trained further."""
         training, _ = self._loaded(lambda config, data, device: (default_plan(config, device), None))
         if not training.place.step:
-            raise StoreError("No training state of it can be read.")
+            raise StoreError("None of its training states can be read.")
         self._observe(training)
         self._progress.scoring(self.run.best_epoch)
         return training
