@@ -127,13 +127,15 @@ def own_spread(settings: TrainingConfig, runs: Iterable[tuple[TrainingConfig, fl
 def between(first: SeedSpread, n: int, second: SeedSpread, other_n: int) -> SeedSpread:
     """Return the one spread whose margin for means of `n` and `other_n` runs is right where the two spread differently.
 
-    Each side counts with its own spread, and the degrees of freedom are those of Welch and Satterthwaite. Source: B. L.
-    Welch, "The generalization of 'Student's' problem when several different population variances are involved",
-    Biometrika 34 (1947), 28-35.
+    Each side counts with its own spread, and the degrees of freedom are those of Welch and Satterthwaite, but no more than
+    twice those of the side that is known worse: where its few runs lie close together by chance, the formula takes the
+    other side's for its own, and calls luck a lead in up to 5.3 % of cases instead of 3 %. Source: B. L. Welch, "The
+    generalization of 'Student's' problem when several different population variances are involved", Biometrika 34
+    (1947), 28-35.
     """
     a, b = first.sd**2 / n, second.sd**2 / other_n
-    rest = a * a / first.df + b * b / second.df
-    df = (a + b) ** 2 / rest if rest else first.df + second.df
+    rest, most = a * a / first.df + b * b / second.df, 2 * min(first.df, second.df)
+    df = min(most, (a + b) ** 2 / rest) if rest else most
     by_pictures = first.by_pictures or second.by_pictures
     return SeedSpread(sqrt((a + b) / (1 / n + 1 / other_n)), df, "repeats", by_pictures)
 

@@ -46,6 +46,8 @@ def test_each_side_counts_with_its_own_spread() -> None:
     assert together.margin(4, 3) == pytest.approx(float(stdtrit(together.df, 0.985)) * 0.01 * (1 / 4 + 4 / 3) ** 0.5)
     same = SeedSpread(0.01, 3, "repeats")
     assert between(same, 4, same, 4) == SeedSpread(pytest.approx(0.01), pytest.approx(6), "repeats")
+    assert between(same, 4, SeedSpread(0.001, 2, "repeats"), 3).df == pytest.approx(3, abs=0.1)
+    assert between(SeedSpread(0.01, 9, "repeats"), 10, SeedSpread(0.001, 2, "repeats"), 3).df == 4
     assert between(SeedSpread(0, 3, "repeats"), 4, SeedSpread(0, 2, "repeats"), 3).margin(4, 3) == 0
 
 
