@@ -23,6 +23,9 @@ from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import SETTINGS, TrainingConfig
+from cnnlab.worker import job
+from tests.factories import insert_run
+from tests.worker import helpers
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -52,7 +55,7 @@ def test_help_tells_the_commands_and_the_exit_codes(capsys: Capture) -> None:
     text = help_of(capsys)
 
     assert text.startswith("usage: python -m cnnlab")
-    for command in ("train", "resume", "sweep", "runs", "show", "stop", "pause", "delete", "data", "worker"):
+    for command in ("train", "resume", "measure", "sweep", "runs", "show", "stop", "pause", "delete", "data", "worker"):
         assert f"{command} " in text
         help_of(capsys, command)
     for code in (0, 1, 2, 3, 4, 5, 6, 130):
@@ -77,12 +80,12 @@ def test_train_has_every_setting_with_its_help_and_range(capsys: Capture) -> Non
     "arguments", [["--help"], ["train", "--help"], ["runs"], ["show", "1"], ["data"], ["train", "--lr", "x"]]
 )
 def test_what_needs_no_torch_does_not_load_it(arguments: list[str], store: Store) -> None:
-    """Torch takes seconds to import."""
+    """Torch takes seconds to import, plotly with pandas half a second."""
     store.create(TrainingConfig())
     code = (
         "import sys; from cnnlab.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
-        "sys.exit(13 if 'torch' in sys.modules else 0)"
+        "sys.exit(13 if {'torch', 'plotly', 'pandas'} & sys.modules.keys() else 0)"
     )
 
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).returncode == 0
@@ -131,7 +134,7 @@ def test_no_command_shows_the_help_and_ends_with_2(capsys: Capture) -> None:
     assert main([]) == 2
 
     text = capsys.readouterr().err
-    assert "{train,resume,sweep," in text
+    assert "{train,resume,measure,sweep," in text
     assert text.rstrip().endswith("Choose one of these commands.")
 
 
@@ -200,6 +203,43 @@ def test_the_final_table_names_each_set_and_its_size(capsys: Capture, store: Sto
     assert f"gap ({gap.sets}) after epoch 1 (last): {points(gap.value)}" in shown.out
 
 
+def test_a_stopped_run_is_measured_on_command(capsys: Capture, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here and now, without a step of training; again as often as one likes, for machines too; then it goes on."""
+    monkeypatch.setattr(job, "LISTEN_S", 0.0)
+    stopped = helpers.train(store, helpers.small(), helpers.asking(store, "stop", step=1))
+    assert (stopped.status, stopped.results) == (RunStatus.STOPPED, None)
+
+    assert main(["measure", "1"]) == 0
+
+    shown, measured = capsys.readouterr(), store.get(stopped.id)
+    assert (measured.status, measured.step, measured.command) == (RunStatus.STOPPED, stopped.step, None)
+    assert measured.results
+    assert (measured.results.final.step, measured.results.final.test.n) == (stopped.step, 3_000)
+    assert "is measured as it is now. Ctrl-C leaves it as it was." in shown.err
+    assert "at step 1, in epoch 1 (last)" in shown.out
+    assert main(["measure", "1", "--json"]) == 0
+    told = lines(capsys.readouterr().out)
+    assert [line["type"] for line in told] == ["run", "end"]
+    assert told[-1]["results"]["final"]["test"] == measured.results.final.test.model_dump()
+    assert main(["resume", "1"]) == 0
+
+
+def test_what_cannot_be_measured_on_command_says_why(capsys: Capture, store: Store) -> None:
+    """One that has not begun or has finished ends with 1; one whose state is gone with 6, and stays as it was."""
+    store.create(TrainingConfig(dataset="shapes"))
+    insert_run(store)
+    halted = insert_run(store, RunStatus.STOPPED)
+    waiting = insert_run(store, RunStatus.STOPPED)
+    store.resume(waiting.id)
+
+    for number, sentence in ((1, "has not taken a step"), (2, "it is finished"), (4, "it is queued")):
+        assert main(["measure", str(number)]) == 1
+        assert sentence in capsys.readouterr().err
+    assert main(["measure", "3"]) == 6
+    assert "No training state of it can be read." in capsys.readouterr().out
+    assert (store.get(halted.id).status, store.get(halted.id).results) == (RunStatus.STOPPED, None)
+
+
 def test_a_preset_gives_the_settings_and_options_change_them(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
     """What is said beside the preset wins; a preset is found whatever its case."""
     pretend(monkeypatch, RunStatus.FINISHED)
@@ -255,7 +295,7 @@ def test_runs_are_found_by_number_name_and_id(capsys: Capture, store: Store) -> 
         assert lines(capsys.readouterr().out)[0]["id"] == third.id
     assert main(["show", "Twin"]) == 3
     assert f"({first.number}, {second.number})" in capsys.readouterr().err
-    for command in ("show", "stop", "pause", "resume", "delete"):
+    for command in ("show", "stop", "pause", "resume", "measure", "delete"):
         assert main([command, "99"]) == 3
         assert "python -m cnnlab runs" in capsys.readouterr().err
 
@@ -273,6 +313,7 @@ def test_runs_and_show_tell_what_the_store_has(capsys: Capture, store: Store) ->
     shown = capsys.readouterr().out
     assert "0.125" in shown
     assert str(store.folder(run.id)) in shown
+    assert "Next in the queue · it starts in a moment" in shown
 
 
 def test_times_are_local_and_say_so(capsys: Capture, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,12 @@ import pytest
 from cnnlab import worker
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
+from cnnlab.formatting import duration
 from cnnlab.presets import PRESETS
-from cnnlab.records import RunStatus
-from cnnlab.runs import Actor, Run, Store
+from cnnlab.records import RunStatus, Usage
+from cnnlab.runs import Actor, Run, Store, expected_time
 from cnnlab.schema import TrainingConfig
-from tests.factories import epoch_record
+from tests.factories import epoch_record, full_scores, insert_run, results, step_records
 
 TINY = ["--dataset", "shapes", "--train-subset", "128", "--validation-size", "64", "--epochs", "1"]
 Capture = pytest.CaptureFixture[str]
@@ -71,6 +72,58 @@ def test_a_grid_becomes_runs_with_a_common_name(working: Callable[[Work], None],
     assert "4 of 4 · run 4, “lr 0.01 · seed 1”" in shown.err
 
 
+def test_a_sweep_is_announced_and_scored(working: Callable[[Work], None], store: Store, capsys: Capture) -> None:
+    """By what such runs took: not known at first; then until the last result, kept with each run, and what it took."""
+
+    def train(store: Store, run: Run) -> Run:
+        store.start(run.id, "cpu", {}, 2)
+        store.add_steps(run.id, step_records(1, 2), 1_000.0)
+        store.commit(run.id, [epoch_record(1)], [])
+        usage = Usage(epoch_s=0.1, memory_bytes=None, start_s=10.0, result_s=40.0)
+        scores = results(full_scores()).model_copy(update={"usage": usage})
+        return store.finish(run.id, RunStatus.FINISHED, "Finished.", scores)
+
+    working(train)
+    assert main(["sweep", *TINY, "--over", "seed=0,1"]) == 0
+    assert "How long it takes here is not known yet." in capsys.readouterr().err
+    assert {run.announced_s for run in store.list()} == {None}
+
+    store.create(TrainingConfig(), mine=True)  # trains beside it, and nobody knows how long
+    assert main(["sweep", *TINY, "--over", "seed=0,1"]) == 0
+    assert "a run before it is of a kind that was never trained here" in capsys.readouterr().err
+    store.finish(store.list()[2].id, RunStatus.STOPPED, "Stopped.")
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2", "--name", "Three"]) == 0
+    said = capsys.readouterr().err
+    each = [run.announced_s or 0.0 for run in oldest_first(store)[-3:]]
+    assert each == pytest.approx([39.0, 78.0, 117.0], abs=3.0)
+    assert f"About {duration(each[-1])} until the last of 3 results." in said
+    assert f"The forecast until the last of 3 results was {duration(each[-1])}; it came after " in said
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1", "--name", "Four", "--json"]) == 0
+    assert "About" not in capsys.readouterr().err, "for machines it stands in each run"
+    assert store.list()[0].announced_s
+
+
+def test_what_is_left_of_a_sweep_is_announced_too(
+    working: Callable[[Work], None], store: Store, capsys: Capture
+) -> None:
+    """With what each run has left, not with the whole of it."""
+    known = insert_run(store, epochs=2, train_subset=5_000, validation_size=1_000)
+    configs = [known.config, known.config.model_copy(update={"seed": 1})]
+    for run in store.create_many(configs, "Two"):
+        store.request(run.id, "stop")
+    working(finish)
+
+    assert main(["sweep", "--resume", "Two"]) == 0
+
+    said = capsys.readouterr().err
+    announced = expected_time.announced(configs, [known], [None, None], slots=1)
+    assert announced
+    assert f"About {duration(announced.seconds[-1])} until the last of 2 results." in said
+    assert f"The forecast until the last of 2 results was {duration(announced.seconds[-1])}; it came after" in said
+
+
 def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], store: Store) -> None:
     """The same command, the same runs; another seed, others. Without a name the sweep has a number."""
     working(finish)
@@ -99,7 +152,7 @@ def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], st
         (["--over", "lr=0.1..1", "--random", "3", "--random-seed", "-1"], 2, "--random-seed must be a whole number"),
         (["--over", "architecture=Foo,Bar"], 2, "There is no architecture 'Bar'."),
         (["--over", "lr=0.1,0.2", "--epochs", "0"], 2, "Epochs (epochs) must be 1 to 1 000, not 0."),
-        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "at most 60 characters"),
+        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "60 characters at most"),
         (["--resume", "Nobody"], 3, "There is no sweep “Nobody”. There is none yet."),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.datasets import shared_data
 from benchmarks.on_gpu.bench import Bench, NotHereError, Row, Section
 from cnnlab.models import complete
-from cnnlab.records import EpochRecord, Plan, StepRecord
+from cnnlab.records import EpochRecord, Plan, Record, StepRecord
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
 
@@ -59,7 +59,12 @@ def by_worker(config: TrainingConfig) -> tuple[float, Plan | None]:
         store.create(config)
         run = store.claim()
         assert run is not None
-        ended = work(store, app_config, run, lambda record: times.append(time.perf_counter()))
+
+        def listen(record: Record) -> None:
+            if isinstance(record, StepRecord | EpochRecord):
+                times.append(time.perf_counter())
+
+        ended = work(store, app_config, run, listen)
     if ended.results is None:
         raise NotHereError(f"the run ended: {ended.message}")
     plan = ended.environment.get("plan")

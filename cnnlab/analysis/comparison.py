@@ -12,7 +12,14 @@ from statistics import fmean
 
 from cnnlab.analysis.intervals import difference95, paired95
 from cnnlab.analysis.significance.answers import Answers, Split, split
-from cnnlab.analysis.significance.seed_spread import SeedSpread, rerun_of, settings_of, spread_among
+from cnnlab.analysis.significance.seed_spread import (
+    SeedSpread,
+    between,
+    own_spread,
+    rerun_of,
+    settings_of,
+    spread_among,
+)
 from cnnlab.formatting import count, percent, points, when_measured
 from cnnlab.records import FullScores, Results, Score
 from cnnlab.schema import TrainingConfig
@@ -90,7 +97,7 @@ class Weighed:
 
     @property
     def luck(self) -> float:
-        """Return how far another seed alone may put one side ahead of the other, in 95 of 100 cases."""
+        """Return how far another seed alone may put one side ahead of the other, in 97 of 100 cases."""
         return self.spread.margin(self.sides[0].seeds, self.sides[1].seeds)
 
     @property
@@ -177,12 +184,21 @@ def by_picture(runs: Sequence[Contender]) -> str:
 
 
 def weigh(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, float]]) -> Weighed:
-    """Put runs together that have the same settings and were trained as far, and find out what luck does to such runs."""
+    """Put runs together that have the same settings and were trained as far, and find out what luck does to such runs.
+
+    Where both of the best two were repeated, each by its own spread; else all by one, as if they spread alike.
+    """
     groups: dict[object, list[Contender]] = defaultdict(list)
     for run in runs:
         groups[settings_of(run.config), run.ended].append(run)
     sides = sorted((Side(tuple(group)) for group in groups.values()), key=lambda side: side.accuracy, reverse=True)
-    spread = spread_among([run.config for run in runs], known)
+    known = list(known)
+    own = [own_spread(side.runs[0].config, known) for side in sides[:2]]
+    match [spread and spread.at_least(side.accuracy, side.test.n) for side, spread in zip(sides, own, strict=False)]:
+        case [SeedSpread() as first, SeedSpread() as second]:
+            spread = between(first, sides[0].seeds, second, sides[1].seeds)
+        case _:
+            spread = spread_among([run.config for run in runs], known)
     return Weighed(tuple(sides), spread.at_least(sides[0].accuracy, sides[0].test.n))
 
 

@@ -24,10 +24,10 @@ from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
 from cnnlab.cli._doctor import Doctor
 from cnnlab.cli._logs import Logs
-from cnnlab.cli._measure import LrRangeCommand, PreflightCommand
+from cnnlab.cli._probe import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
-from cnnlab.cli._train import Resume, Train
+from cnnlab.cli._train import Measure, Resume, Train
 from cnnlab.cli._weights import Export, Import
 from cnnlab.runs import StoreError, UnknownRunError
 
@@ -42,7 +42,7 @@ exit codes:
   3    there is no such run
   4    the dataset is not available
   5    the run diverged: its loss is no longer a number
-  6    the run failed
+  6    the run failed, or could not be measured
   130  the run ended early (Ctrl-C, stop, pause); continue it with: resume"""
 
 
@@ -71,6 +71,7 @@ class Cnnlab(BaseSettings):
 
     train: CliSubCommand[Train] = Field(description="train a network here and now")
     resume: CliSubCommand[Resume] = Field(description="continue a run that ended early")
+    measure: CliSubCommand[Measure] = Field(description="measure a run that ended early, as it is now")
     sweep: CliSubCommand[Sweep] = Field(description="train many runs, to try out values of some settings")
     preflight: CliSubCommand[PreflightCommand] = Field(description="measure how much time and memory a run would need")
     lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a good learning rate by a short test")

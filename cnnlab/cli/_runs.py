@@ -7,8 +7,8 @@ from cnnlab.analysis.verdict import verdict
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
 from cnnlab.formatting import loss4, moment
-from cnnlab.records import EpochRecord
-from cnnlab.runs import Run
+from cnnlab.records import EpochRecord, RunStatus
+from cnnlab.runs import Run, Store, doing
 from cnnlab.schema import SETTINGS
 
 
@@ -60,6 +60,8 @@ class Show(OneRun, Reporting):
             print(json.dumps(shown, ensure_ascii=False))
             return
         print(f"Run {run.number}, “{run.name}”: {run.status}. {run.message or ''}".rstrip())
+        if run.status.active:
+            print(_now(store, run))
         if run.note:
             print(run.note)
         print(" · ".join(f"{what} {moment(when)}" for what, when in run.moments.items()))
@@ -71,6 +73,15 @@ class Show(OneRun, Reporting):
         if not run.imported:
             print(f"\n{verdict(run.name, evidence_of(run.status, run.config.dataset, epochs, run.results))}")
         print(f"\nIts files: {store.folder(run.id)}")
+
+
+def _now(store: Store, run: Run) -> str:
+    """Write what an active run does or waits for, in the words of its page."""
+    if run.status is RunStatus.QUEUED:
+        said = doing.waiting(store.ahead_of(run.id), store.list(), store.app_config.slots)
+    else:
+        said = doing.working(run)
+    return " · ".join([said.head, *said.parts])
 
 
 def _settings(run: Run) -> str:

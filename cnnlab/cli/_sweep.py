@@ -13,10 +13,11 @@ from cnnlab.analysis.outcomes import Judge, Outcome, judge, outcome
 from cnnlab.analysis.significance.conclusion import conclude
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
-from cnnlab.cli._reports import BarReport, JsonReport, Report
+from cnnlab.cli._reports import JsonReport, Report, SweptReport, announce, announce_again
 from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs.expected_time import Announcement, came
 from cnnlab.schema import TrainingConfig
 from cnnlab.sweeps import (
     MOST_RUNS,
@@ -67,10 +68,13 @@ class SweepOptions(TrainOptions):
         configs = [run.config for run in resumed] if resumed else self._configs()
         configs = _ready(configs, store)
         if resumed is None:
-            runs = store.create_many(configs, self.name if "name" in self.model_fields_set else None, names(configs))
+            said = announce(store, configs, quietly=self.as_json)
+            name = self.name if "name" in self.model_fields_set else None
+            runs = store.create_many(configs, name, names(configs), said.seconds if said else None)
         else:
             runs = [store.resume(run.id) if run.status.resumable else run for run in resumed]
-        _train(store, runs, self.as_json)
+            said = announce_again(store, runs, quietly=self.as_json)
+        _train(store, runs, said, self.as_json)
 
     def _configs(self) -> list[TrainingConfig]:
         axes = _axes(self.over)
@@ -146,9 +150,9 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
     return done
 
 
-def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
-    """Train all runs of the sweep, to the table at the end and the exit code."""
-    ids, sweep = [run.id for run in runs], runs[0].sweep
+def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json: bool) -> None:
+    """Train all runs of the sweep, to the table at the end and the exit code. `said`: what was announced."""
+    ids, sweep, began = [run.id for run in runs], runs[0].sweep, time.monotonic()
     say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all; the state of the run in training is saved.")
     try:
         with _interrupted() as interrupted:
@@ -157,12 +161,11 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
         for run in _still(store, ids):
             if run.status is RunStatus.QUEUED:
                 store.request(run.id, "stop")
-    ended = _still(store, ids)
+    ended, took_s = _still(store, ids), time.monotonic() - began
     if not as_json:
-        table_of_runs, conclusions = _results(store, _whole(store, runs[0]))
-        print(table_of_runs)
-        for sentence in conclusions:
-            say(sentence)
+        _tell(store, _whole(store, runs[0]))
+        if said and all(run.status is RunStatus.FINISHED for run in ended):
+            say(came(len(ids), max(said.seconds), took_s))
     if any(run.status.resumable for run in ended):
         say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume “{sweep}”")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
@@ -171,10 +174,18 @@ def _train(store: Store, runs: Sequence[Run], as_json: bool) -> None:
         raise CommandError(Exit.FAILED)
 
 
+def _tell(store: Store, runs: Sequence[Run]) -> None:
+    """Print the table of the sweep, and what it shows."""
+    table_of_runs, conclusions = _results(store, runs)
+    print(table_of_runs)
+    for sentence in conclusions:
+        say(sentence)
+
+
 def _train_each(store: Store, ids: Sequence[str], interrupted: Callable[[], bool], as_json: bool) -> None:
     """Train the runs one after another; then wait for those that other processes have taken."""
     for place, id in enumerate(ids, 1):
-        _train_one(store, id, JsonReport() if as_json else _RunReport(store, f"{place} of {len(ids)}"))
+        _train_one(store, id, JsonReport() if as_json else SweptReport(store, f"{place} of {len(ids)}"))
         if interrupted():
             return
     while any(run.status.active for run in _still(store, ids)):
@@ -224,23 +235,6 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
             yield heard
         finally:
             signal.set_wakeup_fd(before)
-
-
-class _RunReport(BarReport):
-    """A `_RunReport` reports one run of many: it prints no table of its own."""
-
-    def __init__(self, store: Store, place: str) -> None:
-        super().__init__(store)
-        self._place = place
-
-    def begin(self, run: Run) -> None:
-        self._run = run
-        say(f"\n{self._place} · run {run.number}, “{run.name}”")
-
-    def end(self, run: Run) -> None:
-        if self._bar is not None:
-            self._bar.close()
-        say(run.message or "")
 
 
 def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""This module holds the commands that train in this process: train, resume."""
+"""This module holds the commands that work on a run in this process: train, resume, measure."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field, SkipValidation, ValidationError, create_m
 from cnnlab import logs
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, OneRun, Reporting, open_store, say
 from cnnlab.cli._data import prepare
-from cnnlab.cli._reports import BarReport, JsonReport, Report
+from cnnlab.cli._reports import BarReport, JsonReport, Report, announce
 from cnnlab.presets import PRESETS, named
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from cnnlab.runs.run import MEASURE
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
 
 _CODES = {RunStatus.FINISHED: Exit.DONE, RunStatus.DIVERGED: Exit.DIVERGED, RunStatus.FAILED: Exit.FAILED}
@@ -35,11 +36,13 @@ class TrainOptions(Reporting):
         name = self.name if "name" in self.model_fields_set else None
 
         def begin(store: Store, config: TrainingConfig) -> Run:
-            from cnnlab.models import plain  # it loads torch, as `train_here` has by then
+            from cnnlab.models import plain  # it loads torch, as `work_here` has by then
 
-            return store.create(config, name, mine=True, plain=plain(config))
+            said = announce(store, [config], quietly=self.as_json)
+            seconds = said.seconds[0] if said else None
+            return store.create(config, name, mine=True, plain=plain(config), announced_s=seconds)
 
-        train_here(self._config(), begin, self.as_json)
+        _end(work_here(self._config(), begin, self.as_json))
 
     def _config(self) -> TrainingConfig:
         given = {name: getattr(self, name) for name in SETTINGS if name in self.model_fields_set}
@@ -91,11 +94,33 @@ class Resume(OneRun, Reporting):
     def cli_cmd(self) -> None:
         """Take the run, train it, and exit by how it ended."""
         run = self.found(open_store())
-        train_here(run.config, lambda store, _: store.take(run.id), self.as_json)
+        _end(work_here(run.config, lambda store, _: store.take(run.id), self.as_json))
 
 
-def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], Run], as_json: bool) -> None:
-    """Create a run and train it in this process. Everything that can be refused is refused before there is a run."""
+class Measure(OneRun, Reporting):
+    """Measure a run that was stopped, paused or interrupted where it stands, on the whole of each set. It is not trained,
+    and can be continued afterwards.
+    """
+
+    def cli_cmd(self) -> None:
+        """Take the run, measure it, and exit by whether it has scores now."""
+        run = self.found(open_store())
+        measured = work_here(run.config, lambda store, _: store.take(run.id, MEASURE), self.as_json)
+        if measured.results is None:
+            raise CommandError(Exit.FAILED)
+
+
+def _end(run: Run) -> None:
+    """Exit by how the run has ended."""
+    if code := _CODES.get(run.status, Exit.ENDED_EARLY):
+        raise CommandError(code)
+
+
+def work_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], Run], as_json: bool) -> Run:
+    """Create or take a run with `begin`, do in this process what is to be done with it, and return it as it ended.
+
+    Everything that can be refused is refused before there is a run.
+    """
     store = open_store()
     say("Loading PyTorch …")
     import torch  # seconds: here, so that a wrong option or `--help` is answered at once
@@ -120,5 +145,4 @@ def train_here(config: TrainingConfig, begin: Callable[[Store, TrainingConfig], 
     report.begin(run)
     run = worker.work(store, store.app_config, run, report.record)
     report.end(run)
-    if code := _CODES.get(run.status, Exit.ENDED_EARLY):
-        raise CommandError(code)
+    return run

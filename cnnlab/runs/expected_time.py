@@ -3,10 +3,12 @@
 It goes by earlier runs of this machine with equal steps; where there are none, it says that nobody knows yet.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from statistics import median, quantiles
 
 from cnnlab.analysis.result_time import NEWEST, Experience, result_s, waits
@@ -20,7 +22,18 @@ ENOUGH = 4
 """Number of scored announcements from which they are summed up."""
 
 
-Earlier = Mapping[TrainingConfig, Sequence[Experience]]
+@dataclass(frozen=True)
+class Earlier:
+    """An `Earlier` holds what earlier runs of this machine tell of new ones."""
+
+    by_step: Mapping[TrainingConfig, Sequence[Experience]]
+    """What runs took, by the settings that the time of their steps depends on, the newest first."""
+    handover_s: float
+    """Seconds from the moment at which a waiting run may start until a worker has taken it."""
+
+    def like(self, config: TrainingConfig) -> Sequence[Experience]:
+        """Return what the runs took whose steps are such as those of `config`, the newest first."""
+        return self.by_step.get(_step(config), [])
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Announcement:
 
 def seconds_an_epoch(config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> float | None:
     """Estimate the training time of one epoch from the speed of runs with equal steps here; None without such runs."""
-    earlier = _earlier(runs).get(_step(config), [])
+    earlier = _earlier(runs).like(config)
     pictures = config.train_subset or info.num_train - config.validation_size
     return pictures / median(run.images_per_s for run in earlier[:NEWEST]) if earlier else None
 
@@ -49,12 +62,23 @@ def announced(
     """
     earlier, new = _earlier(runs), iter(configs)
     left = [_left_s(run, earlier) if run else _seconds(next(new), earlier) for run in line]
-    last = max((place for place, run in enumerate(line) if run is None), default=-1) + 1
+    return _announcement(left, [run is None for run in line], slots)
+
+
+def remaining(ours: Sequence[Run], runs: Sequence[Run], line: Sequence[Run], slots: int) -> Announcement | None:
+    """Return, as `announced` does, when the results of runs are expected that stand in the line already: `ours`."""
+    earlier, ids = _earlier(runs), {run.id for run in ours}
+    return _announcement([_left_s(run, earlier) for run in line], [run.id in ids for run in line], slots)
+
+
+def _announcement(left: Sequence[float | None], ours: Sequence[bool], slots: int) -> Announcement | None:
+    """Return when those of a line that are `ours` have their results; `left`: what each run of the line takes."""
+    last = max((place for place, mine in enumerate(ours) if mine), default=-1) + 1
     known = [seconds for seconds in left[:last] if seconds is not None]
     if not known or len(known) < last:
         return None
     ends = waits(known, slots)
-    return Announcement([end for end, run in zip(ends, line, strict=False) if run is None], last - len(configs))
+    return Announcement([end for end, mine in zip(ends, ours, strict=False) if mine], last - sum(ours))
 
 
 def until_start_s(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> float | None:
@@ -88,14 +112,19 @@ def words(announcement: Announcement | None) -> str:
 def score(*runs: Run) -> str | None:
     """Return what was announced for runs that were asked for together beside what they took.
 
-    None where nothing was announced, or where one has not finished or was continued.
+    None where nothing was announced, where one has not finished or was continued, or where they were not asked for at
+    the same moment.
     """
-    if not runs or any(run.announced_s is None or _took_s(run) is None for run in runs):
+    announced_s = [run.announced_s for run in runs if run.announced_s is not None]
+    took_s = [seconds for run in runs if (seconds := _took_s(run)) is not None]
+    if len({run.created_at for run in runs}) != 1 or not len(runs) == len(announced_s) == len(took_s):
         return None
-    asked = min(run.created_at for run in runs)
-    announced_s = max(run.announced_s or 0.0 for run in runs)
-    took_s = max((run.finished_at - asked).total_seconds() for run in runs if run.finished_at)
-    return f"The forecast until {_which(len(runs))} was {duration(announced_s)}; it came after {duration(took_s)}."
+    return came(len(runs), max(announced_s), max(took_s))
+
+
+def came(n: int, announced_s: float, took_s: float) -> str:
+    """Return in words what was announced until the last of `n` results, and when it came."""
+    return f"The forecast until {_which(n)} was {duration(announced_s)}; it came after {duration(took_s)}."
 
 
 def _which(n: int) -> str:
@@ -122,7 +151,8 @@ def _took_s(run: Run) -> float | None:
 def _seconds(config: TrainingConfig, earlier: Earlier, left: float = 1.0) -> float | None:
     if config.dataset not in DATASETS.names():
         return None
-    return result_s(config, DATASETS.get(config.dataset).info, earlier.get(_step(config), []), left)
+    seconds = result_s(config, DATASETS.get(config.dataset).info, earlier.like(config), left)
+    return None if seconds is None else earlier.handover_s + seconds
 
 
 def _left_s(run: Run, earlier: Earlier) -> float | None:
@@ -140,14 +170,26 @@ def _training_left(run: Run) -> float:
 
 
 def _earlier(runs: Sequence[Run]) -> Earlier:
-    """Return what runs of this machine took, by the settings that the time of their steps depends on."""
+    """Return what earlier runs of this machine tell. `runs`: all runs, the newest first."""
     found: dict[TrainingConfig, list[Experience]] = {}
     for run in runs:
         if run.images_per_s:
             usage = run.results.usage if run.results else None
             experience = Experience(run.config, run.images_per_s, run.elapsed_s, usage)
             found.setdefault(_step(run.config), []).append(experience)
-    return found
+    handovers = list(islice(_handovers_s(runs), NEWEST))
+    return Earlier(found, median(handovers) if handovers else 0.0)
+
+
+def _handovers_s(runs: Sequence[Run]) -> Iterator[float]:
+    """Yield for each run that has waited how long nobody took it though it might start: since it entered the queue, or
+    since the last run before it ended. After a short run the next worker may still be loading PyTorch.
+    """
+    ends = sorted(run.finished_at for run in runs if run.finished_at)
+    for run in runs:
+        if run.started_at and run.waiting_since == run.created_at:
+            before = ends[: bisect_left(ends, run.started_at)][-1:]
+            yield max(0.0, (run.started_at - max([run.created_at, *before])).total_seconds())
 
 
 @lru_cache(maxsize=4096)

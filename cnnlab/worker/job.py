@@ -10,15 +10,16 @@ from torch import nn
 
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
-from cnnlab.models import complete
+from cnnlab.data.tensors import Data
 from cnnlab.records import EpochRecord, Forecast, Phase, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
 from cnnlab.runs.run import MEASURE, Run
-from cnnlab.training import DivergedError, Fit, fit
+from cnnlab.schema import TrainingConfig
+from cnnlab.training import DivergedError, Fit
 from cnnlab.training.autotune.choose import choose
-from cnnlab.training.devices import environment, pick_device
+from cnnlab.training.devices import environment
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import data_cache, resume
@@ -34,7 +35,7 @@ LISTEN_S = 0.25
 DOWNLOAD_S = 0.25
 """How often a download says how far it is."""
 
-Listener = Callable[[StepRecord | EpochRecord], None]
+Listener = Callable[[StepRecord | EpochRecord | Phase], None]
 News = StepRecord | EpochRecord | Exception | None
 """What a course is sent: a record, what ended the training instead of one, or nothing more to come."""
 Course = Generator[None, News, Ended]
@@ -54,8 +55,8 @@ def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | No
     """Train one claimed run to its end state in this process, commit everything, and return the run as it ended.
 
     What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
-    all with the full state saved. `on_record` is told of steps as they are taken, and of epochs once they are kept.
-    A process in which nothing moves for `settings.hang_s` ends.
+    all with the full state saved. `on_record` is told of steps as they are taken, of epochs once they are kept, and about
+    once a second of what the run is doing. A process in which nothing moves for `settings.hang_s` ends.
 
     Raises StoreError where the store cannot be told of the end, or has given the run up.
     """
@@ -152,18 +153,12 @@ class Job:
         return status, sentence, results
 
     def _standing(self) -> Fit:
-        """Return the training of the run as its newest state has it, with the plan it has computed with so far."""
-        config, run = complete(self.run.config), self.run
-        device = pick_device(config.device)
-        data = data_cache.take(config, self.app_config, device, self._tell_download)
-        known = resume.recorded_plan(run, config, device)
-        plan = known[0] if known else default_plan(config, device)
-        torch.set_num_threads(plan.threads)
-        state = resume.newest_state(self.store, run, self.remarks)
-        if state is None:
+        """Return the training of the run as its newest state has it, which is measured and not trained further."""
+        training, _ = self._loaded(lambda config, data, device: (default_plan(config, device), None))
+        if not training.place.step:
             raise StoreError("None of its training states can be read.")
-        training = fit(config, data, device, state, plan)
-        training.model.register_forward_pre_hook(self._between_batches)
+        self._observe(training)
+        self._progress.scoring(self.run.best_epoch)
         return training
 
     def course(self, training: Fit) -> Course:
@@ -187,7 +182,7 @@ class Job:
                 self._drain(writer)
         self._tell = self._tell_the_store
         last = training.place.epoch
-        self._progress.scoring(1 if self.store.get(self.run.id).best_epoch in (None, last) else 2)
+        self._progress.scoring(self.store.get(self.run.id).best_epoch)
         try:
             results = self._taken.beside(measure(self.store, self.run, training, self.remarks))
         except AskedToEnd:
@@ -195,34 +190,40 @@ class Job:
         return RunStatus.FINISHED, f"Finished {last} epoch{'s' if last > 1 else ''}.", results
 
     def _begin(self) -> Fit:
-        config, store, run = complete(self.run.config), self.store, self.run
-        device = pick_device(config.device)
-        data = data_cache.take(config, self.app_config, device, self._tell_download)
-        known = resume.recorded_plan(run, config, device)
-        plan, forecast = known or choose(config, data, device, self.app_config)
-        torch.set_num_threads(plan.threads)
-        training = fit(config, data, device, resume.newest_state(store, run, self.remarks), plan)
-        store.rewind(run.id, training.place.step)  # also of a run made anew from its files, which names no steps_total
+        training, forecast = self._loaded(lambda config, data, device: choose(config, data, device, self.app_config))
+        self.store.rewind(self.run.id, training.place.step)  # also of a run made anew from its files: no steps_total
         self._times_count = not training.place.step
         if self.remarks:
             self.remarks.append(f"So it went on from step {training.place.step}.")
         self.join(training, forecast)
         return training
 
+    def _loaded(self, choice: resume.Choice) -> tuple[Fit, Forecast | None]:
+        def sets_of(config: TrainingConfig, device: torch.device) -> Data:
+            return data_cache.take(config, self.app_config, device, self._tell_download)
+
+        return resume.training_of(self.store, self.run, sets_of, choice, self.remarks)
+
     def join(self, training: Fit, forecast: Forecast | None = None) -> None:
         """Tell the store that the run begins now, on which device and with which plan."""
-        training.model.register_forward_pre_hook(self._between_batches)
-        device = training.device
-        self._progress = Progress(training, forecast, TELL_S * self.flush_s / FLUSH_S)
-        training.tell = self._measuring
+        self._observe(training, forecast)
+        device, phase = training.device, self._progress.phase()
         if forecast and not training.place.step:
             forecast = self._progress.foretold(forecast, self._taken.passed_s)
         said = resume.environment_with(environment(device), training.plan, forecast)
-        self.store.start(self.run.id, device.type, said, training.steps_total, self._progress.phase())
+        self.store.start(self.run.id, device.type, said, training.steps_total, phase)
+        if phase:
+            self.on_record(phase)
 
-    def _measuring(self, name: str, views: int, done: int, total: int) -> None:
-        if phase := self._progress.measured(name, views, done, total):
+    def _observe(self, training: Fit, forecast: Forecast | None = None) -> None:
+        training.model.register_forward_pre_hook(self._between_batches)
+        self._progress = Progress(training, forecast, TELL_S * self.flush_s / FLUSH_S)
+        training.tell = lambda *measured: self._say(self._progress.measured(*measured))
+
+    def _say(self, phase: Phase | None) -> None:
+        if phase:
             self._tell(phase)
+            self.on_record(phase)
 
     def _tell_the_store(self, phase: Phase) -> None:
         """Tell the store what the run is doing; where it is busy, or the disk is full, the next message may get through."""
@@ -251,8 +252,7 @@ class Job:
                 epochs.commit_untrained()
                 if self._times_count:
                     self._taken.begun(record)
-                if phase := self._progress.trained():
-                    writer.tell(phase)
+                self._say(self._progress.trained())
                 self.on_record(record)
             else:
                 epochs.end(record)

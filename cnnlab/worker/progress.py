@@ -50,18 +50,23 @@ class Progress:
         self._before = done
         return self._news(set=name, views=views, done=done, total=total)
 
-    def scoring(self, networks: int) -> None:
-        """Take note that training is over, and how many networks are measured on the whole of each set."""
-        self._scoring, self._networks, self._in_phase = True, networks, 0
+    def scoring(self, best_epoch: int | None) -> None:
+        """Take note that nothing more is trained, and that the network is measured on the whole of each set: as it stands,
+        and as it was after its best epoch, where that is another place.
+        """
+        place, validation = self._training.place, self._training.data.validation
+        here = best_epoch is None or (best_epoch == place.epoch and not place.step_in_epoch)
+        self._scoring, self._networks, self._in_phase = True, 1 if here or not validation else 2, 0
 
     def left_s(self) -> float | None:
         """Return the seconds until the result; None while nothing of this run is forecast or has been timed."""
         if not self._picture_s() and not self._measured:
             return None
         training, config = self._training, self._training.config
-        images = config.epochs * self._sizes.train - training.images_seen
         each, at_end = measured_pictures(config, self._sizes, self._networks)
-        measured = (config.epochs - training.place.epoch) * each + at_end - self._in_phase
+        images = 0 if self._scoring else config.epochs * self._sizes.train - training.images_seen
+        epochs = 0 if self._scoring else config.epochs - training.place.epoch
+        measured = epochs * each + at_end - self._in_phase
         return images * self._picture_s() + max(0, measured) * self._measured_picture_s()
 
     def phase(self) -> Phase | None:

@@ -1,5 +1,8 @@
-"""This module finds what a run goes on from: its newest sound training state, and the plan its bits depend on."""
+"""This module finds what a run begins with or goes on from: its newest sound training state, and the plan its bits depend
+on.
+"""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -7,12 +10,35 @@ from pydantic import ValidationError
 
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError
+from cnnlab.data.tensors import Data
+from cnnlab.models import complete
 from cnnlab.records import Forecast, Plan
 from cnnlab.runs import Store
 from cnnlab.runs.run import Run
 from cnnlab.schema import TrainingConfig
-from cnnlab.training import TrainingState
+from cnnlab.training import Fit, TrainingState, fit
+from cnnlab.training.devices import pick_device
 from cnnlab.training.engine.default_plan import default_plan
+
+SetsOf = Callable[[TrainingConfig, torch.device], Data]
+"""Function that gives the sets of pictures of a run on a device."""
+Choice = Callable[[TrainingConfig, Data, torch.device], tuple[Plan, Forecast | None]]
+"""Function that says how a run is computed, and what it will take where that is known."""
+
+
+def training_of(
+    store: Store, run: Run, sets_of: SetsOf, choice: Choice, remarks: list[str]
+) -> tuple[Fit, Forecast | None]:
+    """Return the training of a run as its newest state has it, and its forecast.
+
+    It has the plan it has computed with so far; `choice` gives that of a run that has none yet.
+    """
+    config = complete(run.config)
+    device = pick_device(config.device)
+    data = sets_of(config, device)
+    plan, forecast = recorded_plan(run, config, device) or choice(config, data, device)
+    torch.set_num_threads(plan.threads)
+    return fit(config, data, device, newest_state(store, run, remarks), plan), forecast
 
 
 def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnlab.records import RunStatus
+from cnnlab.records import RunStatus, Usage
 from cnnlab.runs import Run, Store
 from cnnlab.sweeps import names
 from tests.factories import epoch_record, full_scores, results, score, shapes_config
@@ -62,6 +62,20 @@ def test_a_sweep_is_chosen_and_left(open_page: OpenPage, store: Store) -> None:
     assert "sweep" not in app.query_params
     assert len(app.dataframe[0].value) == 5
     assert not app.exception
+
+
+def test_a_sweep_says_what_was_announced_and_what_it_took(open_page: OpenPage, store: Store) -> None:
+    """Once all its results are there."""
+    first, last = store.create_many([shapes_config(seed=seed) for seed in (0, 1)], "A", None, [30.0, 60.0])
+    usage = Usage(epoch_s=0.1, memory_bytes=None, start_s=0.1, result_s=0.2)
+    scores = results(full_scores()).model_copy(update={"usage": usage})
+    store.take(first.id)
+    store.finish(first.id, RunStatus.FINISHED, "Finished.", scores)
+    assert "Announced" not in plain(open_page("compare", sweep="A"))
+    store.take(last.id)
+    store.finish(last.id, RunStatus.FINISHED, "Finished.", scores)
+    said = plain(open_page("compare", sweep="A")).replace("\u202f", " ")
+    assert "Announced 1 min 0 s until the last of 2 results; it came after " in said
 
 
 def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store: Store) -> None:

@@ -39,6 +39,32 @@ def test_nine_runs_are_announced_with_the_time_of_nine(earlier: Run) -> None:
     assert expected_time.words(said).replace("\u202f", " ").startswith("about 6 min 0 s until the last of 9 results")
 
 
+def test_the_time_until_a_worker_takes_a_run_counts(store: Store, earlier: Run) -> None:
+    """Of nine short runs the next worker may not be ready yet when one ends: the median of what that took lately."""
+    begun = datetime.now(UTC) - timedelta(hours=1)
+
+    def waited(start_s: float, end_s: float) -> Run:
+        return replace(
+            earlier,
+            created_at=begun,
+            waiting_since=begun,
+            started_at=begun + timedelta(seconds=start_s),
+            finished_at=begun + timedelta(seconds=end_s),
+        )
+
+    behind = [waited(1.0, 50.0), waited(53.0, 90.0), waited(100.0, 140.0)]  # 1, 3 and 10 seconds
+    continued = replace(behind[0], waiting_since=begun + timedelta(minutes=9))
+    alone, known = ([*runs, earlier] for runs in ([], [continued, *reversed(behind)]))
+
+    without, counted = (
+        expected_time.announced([earlier.config] * 9, runs, [None] * 9, slots=1) for runs in (alone, known)
+    )
+
+    assert without
+    assert counted
+    assert counted.seconds[-1] - without.seconds[-1] == pytest.approx(9 * 3.0)
+
+
 def test_who_trains_and_waits_goes_first(earlier: Run, store: Store) -> None:
     """By what a run that trains says itself, and by what those that wait will take."""
     waiting = insert_run(store, RunStatus.QUEUED, epochs=2, train_subset=5_000, validation_size=1_000)
@@ -118,6 +144,8 @@ def test_announcements_are_scored(earlier: Run) -> None:
         said.replace("\u202f", " ")
         == "The forecast until the last of 3 results was 1 min 50 s; it came after 2 min 0 s."
     )
+    joined = replace(three[0], created_at=earlier.created_at + timedelta(seconds=1))
+    assert expected_time.score(*three, joined) is None, "asked for later, it was announced by itself"
     assert expected_time.score(*three, replace(earlier, status=RunStatus.STOPPED, announced_s=40.0)) is None
     results = earlier.results.model_copy(update={"usage": Usage(epoch_s=1.0, memory_bytes=None)})
     assert expected_time.score(replace(earlier, results=results, announced_s=40.0)) is None

@@ -118,6 +118,7 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
             raise URLError("unreachable")
 
     monkeypatch.setattr(_download, "build_opener", lambda *handlers: Unreachable())
+    monkeypatch.setattr(_download, "WAITS_S", (0.0,))
     nowhere = store.app_config.model_copy(update={"data_dir": tmp_path / "nothing", "converted_dir": tmp_path / "none"})
     store.create(complete(TrainingConfig(dataset="CIFAR-100")))
     run = worker.work(store, nowhere, store.claim())

@@ -38,7 +38,7 @@ def walk(clock: Clock, seen: Callable[[Phase | None], None]) -> None:
         config=CONFIG,
         data=SimpleNamespace(train=sets["train"], train_sample=range(40), validation=range(40), test=range(100)),
         images_seen=0,
-        place=SimpleNamespace(epoch=0, step=0),
+        place=SimpleNamespace(epoch=0, step=0, step_in_epoch=0),
     )
     told = Progress(training, FORECAST, every_s=0.0)  # type: ignore[arg-type]
 
@@ -57,7 +57,7 @@ def walk(clock: Clock, seen: Callable[[Phase | None], None]) -> None:
         measure("train sample")
         measure("validation")
         training.place.epoch += 1
-    told.scoring(networks=2)
+    told.scoring(best_epoch=2)
     for _ in range(2):
         measure("test", views=6)
         measure("train")
@@ -114,8 +114,11 @@ def test_a_run_says_what_it_does_until_it_has_its_result(store: Store, monkeypat
         assert store.get(id).phase == phase
 
     monkeypatch.setattr(store, "tell", noting)
-    run = train(store, small(epochs=1, test_time_augmentation="mirror"))
+    heard: list[Phase] = []
+    config = small(epochs=1, test_time_augmentation="mirror")
+    run = train(store, config, lambda record: heard.append(record) if isinstance(record, Phase) else None)
 
+    assert [phase for phase in heard if phase in told] == told, "who listens in the same process hears all of it"
     assert run.status is RunStatus.FINISHED
     assert run.phase is None
     scored = [(p.set, p.views) for p in told if p.doing == "scoring" and p.done == p.total]

@@ -1,5 +1,6 @@
 """A stopped run that is measured where it stands: its scores, and that nothing else of it is another."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ from cnnlab import checkpoints, worker
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import prepare_sets
 from cnnlab.models import build
-from cnnlab.records import RunStatus
+from cnnlab.records import Phase, RunStatus
 from cnnlab.runs import Run, Store, StoreError, locks
 from cnnlab.training import full_scores
 from cnnlab.worker import final_scores, job
@@ -47,6 +48,22 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     assert run.results.final.step == 6
     assert run.results.final.test.accuracy == full_scores(network, data, 1).scores.test.accuracy
     assert (run.results.best.epoch, run.results.best.step) == (1, None)
+
+
+def test_it_says_how_far_the_measuring_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The set, and the time until the result as soon as a batch is timed: two networks, and not a step of training."""
+    halted, told = stopped(store), list[tuple[float, Phase]]()
+    monkeypatch.setattr(job, "TELL_S", 0.0)
+    monkeypatch.setattr(store, "tell", lambda id, phase: told.append((time.time(), phase)))
+
+    assert measure(store, halted).results
+
+    assert {phase.doing for _, phase in told} == {"scoring"}
+    ends = [phase.set for _, phase in told if phase.done == phase.total]
+    assert ends == ["train", "validation", "test"] * 2
+    assert all(phase.step == halted.step and phase.due_at >= now - 0.01 for now, phase in told)
+    assert told[-1][1].due_at - told[-1][0] < 0.1
+    assert told[0][1].due_at > told[0][0] + 0.001, "most of it is still to be done"
 
 
 @pytest.mark.parametrize("validation_size", [100, 0])

@@ -57,7 +57,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
-        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=170)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=200)),
         columns.status([run.status for run in runs]),
         *_whose(runs),
         *_tagged(runs),

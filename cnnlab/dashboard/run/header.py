@@ -34,7 +34,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             disabled=not labels,
             on_change=_open_choice,
             args=(frozenset(labels),),
-            width=240,
+            width=375,
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})
@@ -125,7 +125,7 @@ def settings(run: Run) -> None:
 def what_next(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the ways on from a run: links that carry the run, and files; a changed run is compared with its parent."""
     st.markdown("**What next?**")
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
         query_params.link(navigation.predictions(), "Predictions", run=run.id)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import curve_feed, first_kernels, header, pace, plan, scores
-from cnnlab.dashboard.state import run_snapshot
+from cnnlab.dashboard.state import run_snapshot, services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets import live_chart, run_labels, times
@@ -64,6 +64,7 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
             reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
         except StoreError as error:  # it may pass, as a busy disk does
             return run, error
+        services.notice(store, reading.run)  # the sidebar counts what trains
         return reading.run, reading
 
     def every_s(look: Look) -> float | None:
@@ -71,8 +72,8 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
         first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
         return rhythm_s if first_point or isinstance(found, StoreError) else pace_s(now)
 
-    def outside(look: Look) -> tuple[str, str | None]:
-        return look[0].name, st.query_params.get("run")
+    def outside(look: Look) -> tuple[object, ...]:
+        return look[0].name, look[0].status, st.query_params.get("run")
 
     first: Look = (run, None)
     poll(read, partial(_show, store, parent), first, every_s=every_s, outside=outside, key="run")
@@ -116,10 +117,11 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
             run_labels.status_badge(run.status)
             header.owner(run)
             header.describe(store, run)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            origin = f" · from {escape(parent.name)}" if parent else ""
+            st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}", width="content")
             st.space("stretch")
             _buttons(store, run)
-        origin = f" · from {escape(parent.name)}" if parent else ""
-        st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
         done = run.step / run.steps_total if run.steps_total else 0.0
         if not run.imported:
             st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))

@@ -23,7 +23,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.formatting import NARROW, percent
 from cnnlab.records import Results, RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Run, Store, expected_time
 from cnnlab.schema import Setting, TrainingConfig
 from cnnlab.sweeps import is_grid, varied
 
@@ -110,6 +110,8 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
+    if sentence := expected_time.score(*runs):
+        st.caption(sentence)
     found = conclude([each for _, each in rated if each], configs, judged_by, partial(_finished, store), over=over)
     if found is None:
         st.caption("The first accuracies appear after the first epoch.")

@@ -112,12 +112,13 @@ def begin(config: TrainingConfig, parent_id: str | None = None, announced_s: flo
     if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
         return last.run_id
     try:
-        run_id = _create(services.store(), config, parent_id, announced_s).id
+        run = _create(services.store(), config, parent_id, announced_s)
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return None
-    st.session_state[_STARTED] = _Started(config, monotonic(), run_id)
-    return run_id
+    services.notice(services.store(), run)
+    st.session_state[_STARTED] = _Started(config, monotonic(), run.id)
+    return run.id
 
 
 def _create(store: Store, config: TrainingConfig, parent_id: str | None, announced_s: float | None) -> Run:

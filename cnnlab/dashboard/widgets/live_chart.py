@@ -21,9 +21,9 @@ _chart = component(
     "vendor/uplot-1.6.32.css",
     "live_chart/live_chart.css",
     css=""":host { container-type: inline-size; }
-    .live_chart { min-height: 396px; }
-    @container (max-width: 799px) { .live_chart { min-height: 418px; } }
-    @container (max-width: 699px) { .live_chart { min-height: 860px; } }""",
+    .live_chart { min-height: 388px; }
+    @container (max-width: 799px) { .live_chart { min-height: 410px; } }
+    @container (max-width: 699px) { .live_chart { min-height: 844px; } }""",
 )
 
 
@@ -47,7 +47,7 @@ def live_chart(
     steps_total: int,
     validation: bool = True,
     steps_per_point: int = 1,
-    height_px: int = 320,
+    height_px: int = 312,
     on_resync: Callable[[], None] | None = None,
 ) -> None:
     """Draw the loss by step on the left and the accuracy by epoch on the right; one below the other where there is no

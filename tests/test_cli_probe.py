@@ -8,7 +8,7 @@ import pytest
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.cli._common import Exit
-from cnnlab.cli._measure import sparkline
+from cnnlab.cli._probe import sparkline
 from cnnlab.records import LrRange, Preflight
 from cnnlab.runs import Store
 from cnnlab.training.autotune import memory
