@@ -42,7 +42,7 @@ class FromEnvironment(BaseSettings):
         secret = cls.model_fields[name].annotation == SecretStr | None or "://" in str(fault["input"])  # a password
         bounds = fault.get("ctx", {})
         words = {
-            "too_short": "at least {min_length} characters are wanted",
+            "too_short": "at least {min_length} characters are needed",
             "too_long": "at most {max_length} are allowed",
         }
         why = words.get(fault["type"], fault["msg"].removeprefix("Value error, ")).format(**bounds)
@@ -65,7 +65,7 @@ def _url(url: str) -> str:
     """Return a database's URL, with ~ written out where it names a file."""
     scheme, _, rest = url.partition("://")
     if not (scheme and rest):
-        raise ValueError("a URL such as sqlite:////folder/runs.db or postgresql://user@host/runs is wanted")
+        raise ValueError("it must be a URL such as sqlite:////folder/runs.db or postgresql://user@host/runs")
     file = rest.removeprefix("/")
     return sqlite_url(_folder(Path(file))) if scheme == "sqlite" and file.startswith("~") else url
 
@@ -146,7 +146,7 @@ def misspelt(names: Iterable[str]) -> list[str]:
     ours = [f"CNNLAB_{name.upper()}" for kind in (AppConfig, AccessConfig) for name in kind.model_fields]
     others = [name for name in names if name.upper().startswith("CNNLAB") and name.upper() not in ours]
     guesses = {name: get_close_matches(name.upper(), ours, n=1, cutoff=0.85) for name in others}
-    return [f"{name} means nothing to cnnlab. Is {meant[0]} meant?" for name, meant in guesses.items() if meant]
+    return [f"cnnlab does not know {name}. Did you mean {meant[0]}?" for name, meant in guesses.items() if meant]
 
 
 def without_codes(environment: Mapping[str, str]) -> dict[str, str]:

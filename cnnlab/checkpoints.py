@@ -117,4 +117,4 @@ def read(path: Path, sha256: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ours = json.loads(safetensors_header.read(BytesIO(content)).metadata["json"])
         return {name: tensors[name] for name in ours["order"]}, ours["meta"]  # safetensors itself sorts by name
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {path.name} is not one of cnnlab's.") from error
+        raise CheckpointError(f"The checkpoint {path.name} was not written by cnnlab.") from error

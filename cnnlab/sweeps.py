@@ -207,16 +207,20 @@ def is_grid(configs: Sequence[TrainingConfig], axes: Sequence[Setting]) -> bool:
 def names(configs: Sequence[TrainingConfig]) -> list[str]:
     """Return a name for each run that says only what varies: "lr 0.01 · dropout 0.5"."""
     differing = varied(configs)
-    said = [
-        " · ".join(f"{s.name.replace('_', ' ')} {value_words(getattr(config, s.name))}" for s in differing)
-        for config in configs
-    ]
+    said = [" · ".join(setting_words(s, getattr(config, s.name)) for s in differing) for config in configs]
     return [name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1].rstrip(" ·") + "…" for name in said]
 
 
 def grid_words(axes: Sequence[Axis]) -> str:
     """Return how the number of runs of a grid comes about: "3 values of learning rate × 2 values of dropout"."""
     return " × ".join(_several(SETTINGS[axis.name], len(axis.values)) for axis in axes)
+
+
+def setting_words(setting: Setting, value: object) -> str:
+    """Return a setting with its value as the name of a run has it: "lr 0.01", "validation pictures 1000"."""
+    if value is None and not setting.follows_architecture:
+        return f"{setting.short} all"
+    return f"{setting.short} {setting.words.get(str(value), value_words(value))}"
 
 
 def value_words(value: object) -> str:

@@ -1,5 +1,6 @@
 """What many tests need: a home of their own, small data, the real data where it lies."""
 
+import functools
 import os
 import resource
 import uuid
@@ -11,6 +12,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from streamlit.components.v2 import manifest_scanner
 
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS, DatasetInfo
@@ -21,15 +23,25 @@ from tests import postgresql as postgresql_server
 from tests.factories import random_data
 from tests.models import odd_net  # noqa: F401  # registers itself: every test of every architecture takes it up
 
-# Two tests at a time on two cores: one thread each, here and in the processes that tests start.
+# Several tests at a time: one thread each, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 # Nor is a dataset converted twice: all homes of the tests share what this machine has converted.
 os.environ["CNNLAB_CONVERTED_DIR"] = str(AppConfig().data.converted)
 
+# A test of a page would otherwise read what every installed package says of itself, to find Streamlit components in it: that
+# took longer than the page.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
 # A shared two-core machine is sometimes slow for reasons that are not ours: time is measured in benchmarks/, not here.
-hypothesis_settings.register_profile("cnnlab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What a change is judged by does not depend on chance: there the same cases are tried each time, elsewhere new ones.
+hypothesis_settings.register_profile(
+    "cnnlab",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CNNLAB_NO_SKIPS")),
+)
 hypothesis_settings.load_profile("cnnlab")
 
 

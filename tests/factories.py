@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.analysis.significance.answers import Answers
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.data.tensors import Data, ImageSet
 from cnnlab.data_folders import DataFolders
@@ -84,6 +85,14 @@ def full_scores(
     )
 
 
+def answers_of(right: str, pictures: int = 0) -> Answers:
+    """Answers to as many pictures as there are digits: 1 is a right one; `pictures` tells other pictures apart."""
+    labels = np.arange(len(right), dtype=np.int16) % 10
+    wrong = np.array([digit != "1" for digit in right], dtype=np.int16)
+    sure = np.full(len(right), 0.6, dtype=np.float32)
+    return Answers(labels, labels + wrong, sure, np.full(32, pictures, dtype=np.uint8))
+
+
 def results(scores: FullScores, best: FullScores | None = None) -> Results:
     """The results of a run whose last epoch was its best, where no other is given."""
     return Results(final=scores, best=best or scores)
@@ -133,11 +142,11 @@ def insert_run(
     run = store.create(config, name, parent_id, mine=True)
     store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
     if weights:
-        store.commit(run.id, [], [_weights(store, run, 0)])
+        store.commit(run.id, [], [write_weights(store, run, 0)])
     for epoch in range(1, epochs + 1):
         last = epoch * STEPS_AN_EPOCH
         store.add_steps(run.id, _steps(last), 5_000.0)
-        files = [_weights(store, run, epoch)] if weights else []
+        files = [write_weights(store, run, epoch)] if weights else []
         store.commit(run.id, [learning_epoch(epoch, config.validation_size)], files)
     if status is RunStatus.RUNNING:
         return store.get(run.id)
@@ -170,7 +179,7 @@ def _steps(last: int) -> list[StepRecord]:
     return [step_record(step, STEPS_AN_EPOCH, lr=0.001, elapsed_s=0.05 * step) for step in steps]
 
 
-def _weights(store: Store, run: Run, epoch: int) -> Checkpoint:
+def write_weights(store: Store, run: Run, epoch: int) -> Checkpoint:
     network = build(run.config, DATASETS.get(run.config.dataset).info)
     path = store.folder(run.id) / f"weights-{epoch:04}.safetensors"
     file = checkpoints.write(path, network.state_dict(), {"epoch": epoch})

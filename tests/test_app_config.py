@@ -139,7 +139,7 @@ def test_a_misspelt_one_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setenv("cnnlab_slots", "2")
     monkeypatch.setenv("CNNLAB_OTHER_TOOL", "2")
 
-    assert misspelt(os.environ) == ["CNNLAB_SLOT means nothing to cnnlab. Is CNNLAB_SLOTS meant?"]
+    assert misspelt(os.environ) == ["cnnlab does not know CNNLAB_SLOT. Did you mean CNNLAB_SLOTS?"]
 
 
 @pytest.mark.parametrize(

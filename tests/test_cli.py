@@ -80,12 +80,12 @@ def test_train_has_every_setting_with_its_help_and_range(capsys: Capture) -> Non
     "arguments", [["--help"], ["train", "--help"], ["runs"], ["show", "1"], ["data"], ["train", "--lr", "x"]]
 )
 def test_what_needs_no_torch_does_not_load_it(arguments: list[str], store: Store) -> None:
-    """Torch takes seconds to import."""
+    """Torch takes seconds to import, plotly with pandas half a second."""
     store.create(TrainingConfig())
     code = (
         "import sys; from cnnlab.cli import main\n"
         f"try: main({arguments!r})\nexcept SystemExit: pass\n"
-        "sys.exit(13 if 'torch' in sys.modules else 0)"
+        "sys.exit(13 if {'torch', 'plotly', 'pandas'} & sys.modules.keys() else 0)"
     )
 
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True).returncode == 0
@@ -135,7 +135,7 @@ def test_no_command_shows_the_help_and_ends_with_2(capsys: Capture) -> None:
 
     text = capsys.readouterr().err
     assert "{train,resume,measure,sweep," in text
-    assert text.rstrip().endswith("Say which of these commands to run.")
+    assert text.rstrip().endswith("Choose one of these commands.")
 
 
 def test_a_wrong_environment_variable_is_named(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_a_stopped_run_is_measured_on_command(capsys: Capture, store: Store, mon
     assert (measured.status, measured.step, measured.command) == (RunStatus.STOPPED, stopped.step, None)
     assert measured.results
     assert (measured.results.final.step, measured.results.final.test.n) == (stopped.step, 3_000)
-    assert "is measured where it stands. Ctrl-C leaves it as it was." in shown.err
+    assert "is measured as it is now. Ctrl-C leaves it as it was." in shown.err
     assert "at step 1, in epoch 1 (last)" in shown.out
     assert main(["measure", "1", "--json"]) == 0
     told = lines(capsys.readouterr().out)

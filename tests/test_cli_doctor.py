@@ -59,7 +59,7 @@ def test_a_sound_store_is_well(store: Store, doctor: Doctor, capsys: Capture) ->
     """Exit code 0, and nothing to mend, however deep it looks."""
     assert doctor("--deep", "--mend") == (0, [])
     assert main(["doctor"]) == 0
-    assert "All is well." in capsys.readouterr().out
+    assert "No fault was found." in capsys.readouterr().out
 
 
 def dead(store: Store) -> None:
@@ -117,8 +117,8 @@ FAULTS: dict[str, tuple[Callable[[Store], None], str, str]] = {
     "flipped": (flipped, "checkpoints", "missing or damaged"),
     "cut": (cut, "checkpoints", "missing or damaged"),
     "missing": (missing, "checkpoints", "missing or damaged"),
-    "orphan": (orphan, "folders", "does not know its run"),
-    "empty orphan": (empty_orphan, "folders", "nothing is in it"),
+    "orphan": (orphan, "folders", "its run is not in the store"),
+    "empty orphan": (empty_orphan, "folders", "is empty"),
     "stray": (stray, "folders", "half-written"),
 }
 
@@ -183,7 +183,7 @@ def test_what_is_not_ours_is_left_alone(store: Store, doctor: Doctor) -> None:
     code, found = doctor("--mend")
 
     assert code == 1
-    assert "what is in it is not cnnlab's" in found[0]["says"]
+    assert "its files are not cnnlab's" in found[0]["says"]
     assert (theirs / "thesis.txt").read_text() == (other / "thesis.txt").read_text() == "all of it"
 
 
@@ -216,7 +216,7 @@ def test_an_open_server_without_a_code_is_said(store: Store, doctor: Doctor, mon
     monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")
     code, found = doctor()
     assert code == 1
-    assert "lets in whoever finds it" in found[0]["says"]
+    assert "it asks nobody for a code" in found[0]["says"]
     monkeypatch.setenv("CNNLAB_ACCESS_CODE", "correct horse battery")
     assert doctor() == (0, [])
 
@@ -247,12 +247,12 @@ def test_a_port_in_use_and_large_logs_are_said(
         server.listen()
         monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.getsockname()[1]))
         assert main(["doctor"]) == 0
-    assert "is taken" in capsys.readouterr().out
+    assert "is in use" in capsys.readouterr().out
     monkeypatch.setattr(_doctor_checks, "MUCH_LOG_BYTES", 10)
     (app_config.home / "logs").mkdir(exist_ok=True)
     (app_config.home / "logs" / "worker-1.log").write_text("x" * 100)
     assert main(["doctor"]) == 1
-    assert "That is much" in capsys.readouterr().out
+    assert "That is a lot" in capsys.readouterr().out
 
 
 def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, mon
     code, found = doctor()
 
     assert code == 1
-    assert "Change its rights, or set CNNLAB_CONVERTED_DIR" in found[0]["says"]
+    assert "Change who may write there, or set CNNLAB_CONVERTED_DIR" in found[0]["says"]
 
 
 def test_the_whole_machine_is_looked_at(app_config: AppConfig, capsys: Capture) -> None:
@@ -303,7 +303,7 @@ def test_a_damaged_dataset_is_said(
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "shapes: its converted pictures" in said
-    assert "cifar-100-python/train is not the published file. Get it anew: python -m cnnlab data CIFAR-100" in said
+    assert "cifar-100-python/train is not the published file. Prepare it again: python -m cnnlab data CIFAR-100" in said
 
 
 def test_the_logs_of_a_run_are_shown(store: Store, run_log: Run, capsys: Capture) -> None:
@@ -334,7 +334,7 @@ def test_the_plans_that_stay_are_counted_and_their_file_named(app_config: AppCon
 
     (finding,) = _doctor_checks._plans(app_config)
     assert finding.well
-    assert "found for 2 kinds of run" in finding.says
+    assert "For 2 kinds of run cnnlab has measured" in finding.says
     plans_file(app_config).unlink()
     assert str(plans_file(app_config)) in finding.says
     assert list(_doctor_checks._plans(app_config)) == []

@@ -34,7 +34,7 @@ def test_preflight_tells_people_time_and_memory(capsys: Capture, store: Store) -
     """A table, and no run."""
     assert main(["preflight", *TINY]) == Exit.DONE
     said = capsys.readouterr()
-    assert "an epoch" in said.out
+    assert "per epoch" in said.out
     assert "training steps on CPU" in said.out
     assert "1 thread" in said.out or "threads" in said.out
     assert not store.list()
@@ -114,4 +114,4 @@ def test_a_sparkline_is_as_long_as_the_test() -> None:
     banded = test.model_copy(update={"band": (0.19, 0.42), "suggestion": 0.28})
     assert sparkline(banded).splitlines()[1] == " ━━   in this band: 0.19 to 0.42"
     empty = LrRange(lr=(), losses=(), smoothed=(), rates=(), band=None, suggestion=None, reason="")
-    assert sparkline(empty) == "No step had a loss that is a number."
+    assert sparkline(empty) == "The loss was not a number at any step."

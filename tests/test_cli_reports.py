@@ -48,7 +48,7 @@ def test_the_bar_says_what_the_page_says(store: Store, run: Run, monkeypatch: py
     """While it prepares, trains and is measured: the same words, and the same time until the result."""
     terminal, report = at_a_terminal(monkeypatch), BarReport(store)
     report.begin(replace(run, step=0, steps_total=None))
-    assert "Preparing · trying how to compute fastest here" in terminal.getvalue()
+    assert "Preparing · finding the fastest way to compute here" in terminal.getvalue()
     shown = ""
     for kind in ("training", "measuring", "scoring"):
         told = phase(store, run, kind, **({} if kind == "training" else TEST))

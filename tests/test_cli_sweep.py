@@ -98,7 +98,7 @@ def test_a_sweep_is_announced_and_scored(working: Callable[[Work], None], store:
     each = [run.announced_s or 0.0 for run in oldest_first(store)[-3:]]
     assert each == pytest.approx([39.0, 78.0, 117.0], abs=3.0)
     assert f"About {duration(each[-1])} until the last of 3 results." in said
-    assert f"Announced {duration(each[-1])} until the last of 3 results; it came after " in said
+    assert f"The forecast until the last of 3 results was {duration(each[-1])}; it came after " in said
 
     assert main(["sweep", *TINY, "--over", "seed=0,1", "--name", "Four", "--json"]) == 0
     assert "About" not in capsys.readouterr().err, "for machines it stands in each run"
@@ -121,7 +121,7 @@ def test_what_is_left_of_a_sweep_is_announced_too(
     announced = expected_time.announced(configs, [known], [None, None], slots=1)
     assert announced
     assert f"About {duration(announced.seconds[-1])} until the last of 2 results." in said
-    assert f"Announced {duration(announced.seconds[-1])} until the last of 2 results; it came after" in said
+    assert f"The forecast until the last of 2 results was {duration(announced.seconds[-1])}; it came after" in said
 
 
 def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], store: Store) -> None:
@@ -152,7 +152,7 @@ def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], st
         (["--over", "lr=0.1..1", "--random", "3", "--random-seed", "-1"], 2, "--random-seed must be a whole number"),
         (["--over", "architecture=Foo,Bar"], 2, "There is no architecture 'Bar'."),
         (["--over", "lr=0.1,0.2", "--epochs", "0"], 2, "Epochs (epochs) must be 1 to 1 000, not 0."),
-        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "at most 60 characters"),
+        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "60 characters at most"),
         (["--resume", "Nobody"], 3, "There is no sweep “Nobody”. There is none yet."),
     ],
 )
@@ -191,7 +191,7 @@ def test_ctrl_c_stops_them_all_and_resume_goes_on(
     assert len(capsys.readouterr().out.splitlines()) == 5, "the whole sweep, with what was finished before"
     assert [run.status for run in oldest_first(store)] == ["finished"] * 4
     assert main(["sweep", "--resume", "Four"]) == 1
-    assert "Nothing of “Four” is left to train." in capsys.readouterr().err
+    assert "“Four” has no run left to train." in capsys.readouterr().err
 
 
 def test_a_run_stopped_by_somebody_else_does_not_end_the_others(working: Callable[[Work], None], store: Store) -> None:

@@ -51,8 +51,8 @@ def test_nothing_is_overwritten_and_no_epoch_invented(run: Run, tmp_path, capsys
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--format", "epochs"], "Say which file to write, once: --to FILE."),
-        (["a", "--to", "b"], "Say which file to write, once: --to FILE."),
+        (["--format", "epochs"], "Name one file to write: --to FILE."),
+        (["a", "--to", "b"], "Name one file to write: --to FILE."),
         (
             ["a", "--format", "picture"],
             "There is no export 'picture'. Choose one of: epochs, paper, run, steps, weights.",
@@ -86,12 +86,12 @@ def test_a_file_that_says_nothing_needs_to_be_told(app_config: AppConfig, tmp_pa
     file = tmp_path / "plain.safetensors"
     file.write_bytes(packed(sound()))
     assert main(["import", str(file)]) == 2
-    assert "Say it with --architecture and --dataset." in capsys.readouterr().err
+    assert "Add --architecture and --dataset." in capsys.readouterr().err
 
     assert main(["import", str(file), "--architecture", "SimpleCNN", "--dataset", "shapes"]) == 0
     assert main(["show", "1"]) == 0
     shown = capsys.readouterr().out
-    assert "imported. Brought from the file “plain.safetensors”" in shown
+    assert "imported. Loaded from the file “plain.safetensors”" in shown
     assert [line.split()[1:3] for line in shown.splitlines() if line.startswith("lr ")] == [["not", "known"]]
     assert main(["resume", "1"]) == 1
     assert Store(app_config).list()[0].config == TrainingConfig.model_validate(

@@ -1,9 +1,11 @@
-"""How often one of two runs is called better though their settings do not matter, and how often a real lead is found.
+"""How often one of two runs, or of two means over seeds, is called better though its settings do nothing.
 
     python -m benchmarks.analysis.null_pairs
 
 Each run's test accuracy is drawn: 63 % and the luck of a seed, normally distributed, on 10,000 pictures. What the store
-knows is drawn in the same way: repeats of the two settings themselves, repeats of another run of that kind, or nothing.
+knows is drawn in the same way: repeats of the two settings themselves, which are compared by their means or are not chosen;
+of the first alone; of another run of that kind; or nothing. As in the product, the runs that are judged are among those that
+the spread is reckoned from. How often a real lead is found is counted too.
 """
 
 import argparse
@@ -17,9 +19,19 @@ from cnnlab.schema import TrainingConfig
 
 SPREADS = (0.003, 0.006, 0.015, 0.03)
 A, B, OTHER = (TrainingConfig(weight_decay=decay) for decay in (0.0, 1e-9, 1e-3))
+MEANS, UNLIKE = "their means", "unlike means"
+
+
+def _seeds(config: TrainingConfig, n: int) -> tuple[TrainingConfig, ...]:
+    return tuple(config.model_copy(update={"seed": seed}) for seed in range(1, 1 + n))
+
+
 STORES: Mapping[str, tuple[TrainingConfig, ...]] = {
-    "themselves": tuple(config.model_copy(update={"seed": seed}) for config in (A, B) for seed in (1, 2, 3)),
-    "the kind": tuple(OTHER.model_copy(update={"seed": seed}) for seed in range(5)),
+    MEANS: (*_seeds(A, 3), *_seeds(B, 3)),  # four seeds of each, all of which are compared
+    UNLIKE: (*_seeds(A, 9), *_seeds(B, 2)),  # ten and three, and the three spread three times as much
+    "themselves": (*_seeds(A, 3), *_seeds(B, 3)),
+    "the first": _seeds(A, 14),
+    "the kind": _seeds(OTHER, 5),
     "nothing": (),
 }
 
@@ -29,12 +41,15 @@ def decided(repeated: str, spread: float, n: int, lead: float = 0.0, seed: int =
     random = np.random.default_rng(seed)
 
     def draw(config: TrainingConfig) -> float:
-        return float(random.normal(0.63 + (lead if config.weight_decay == B.weight_decay else 0.0), spread))
+        second = config.weight_decay == B.weight_decay
+        wider = 3 if repeated == UNLIKE and second else 1
+        return float(random.normal(0.63 + (lead if second else 0.0), wider * spread))
 
     hits = 0
     for _ in range(n):
         known = [(config, draw(config)) for config in (A, B, *STORES[repeated])]
-        runs = [Contender("", config, _scores(accuracy)) for config, accuracy in known[:2]]
+        compared = known if repeated in (MEANS, UNLIKE) else known[:2]
+        runs = [Contender("", config, _scores(accuracy)) for config, accuracy in compared]
         hits += weigh(runs, known).decided
     return hits / n
 

@@ -1,16 +1,25 @@
 """This module decides from the accuracies of runs which is better, and what choosing the best epoch is worth.
 
 A run is better where it is ahead by more than another seed would move it: the spread between runs that differ by their
-seed alone is the yardstick, and not only the number of test pictures, which is the same for every seed.
+seed alone is the yardstick, and not only the number of test pictures, which is the same for every seed. How far two
+networks themselves differ is judged picture by picture, where what each answered is known.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from cnnlab.analysis.intervals import difference95
-from cnnlab.analysis.significance.seed_spread import SeedSpread, rerun_of, settings_of, spread_among
+from cnnlab.analysis.intervals import difference95, paired95
+from cnnlab.analysis.significance.answers import Answers, Split, split
+from cnnlab.analysis.significance.seed_spread import (
+    SeedSpread,
+    between,
+    own_spread,
+    rerun_of,
+    settings_of,
+    spread_among,
+)
 from cnnlab.formatting import count, percent, points, when_measured
 from cnnlab.records import FullScores, Results, Score
 from cnnlab.schema import TrainingConfig
@@ -28,6 +37,8 @@ class Contender:
     scores: FullScores
     ended: tuple[int, int | None] | None = None
     """Epochs completed, and the step within the next, where training ended before all epochs; None where it did not."""
+    answers: Answers | None = None
+    """What it answers to each test picture; None where nobody knows, as of runs of an older cnnlab."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,11 @@ class Side:
         return first if n == 1 else f"{first} (mean of {n} seeds)"
 
     @property
+    def answers(self) -> Answers | None:
+        """Return what it answers to each test picture, where it is a single run of which that is known."""
+        return self.runs[0].answers if len(self.runs) == 1 else None
+
+    @property
     def _seeds(self) -> dict[TrainingConfig, list[float]]:
         seeds: dict[TrainingConfig, list[float]] = defaultdict(list)
         for run in self.runs:
@@ -81,7 +97,7 @@ class Weighed:
 
     @property
     def luck(self) -> float:
-        """Return how far another seed alone may put one side ahead of the other, in 95 of 100 cases."""
+        """Return how far another seed alone may put one side ahead of the other, in 97 of 100 cases."""
         return self.spread.margin(self.sides[0].seeds, self.sides[1].seeds)
 
     @property
@@ -90,8 +106,11 @@ class Weighed:
         return len(self.sides) > 1 and self.lead > self.luck
 
 
-def best_epoch(results: Results) -> str:
-    """Return one sentence, as plain text: what choosing the best epoch by validation is worth on the test set."""
+def best_epoch(results: Results, answers: Callable[[FullScores], Answers | None] = lambda scores: None) -> str:
+    """Return one sentence, as plain text: what choosing the best epoch by validation is worth on the test set.
+
+    `answers(scores)` are those of the network with these scores, None where nobody kept them.
+    """
     final, best = results.final, results.best
     if best is None:
         return "The weights of the best epoch cannot be read any more: only the last epoch is measured here."
@@ -104,17 +123,22 @@ def best_epoch(results: Results) -> str:
     last = "the last" if final.step is None else f"the network {when_measured(final)},"
     return (
         f"Epoch {best.epoch} is the best by validation ({percent(best.validation.accuracy)}, {last} has "
-        f"{percent(final.validation.accuracy)}); {_worth(best.test, final.test)}."
+        f"{percent(final.validation.accuracy)}); {_worth(best.test, final.test, split(answers(best), answers(final)))}."
     )
 
 
-def _worth(best: Score, final: Score) -> str:
+def _worth(best: Score, final: Score, by_picture: Split | None) -> str:
     gain = best.accuracy - final.accuracy
     if abs(gain) < SAME:
         return "on the test set both are equally good"
-    low, high = difference95(best, final)
+    low, high = _interval(best, final, by_picture)
     chance = ", within what chance explains" if low <= 0 <= high else ""
     return f"choosing it gives {points(abs(gain))} {'more' if gain > 0 else 'less'} test accuracy{chance}"
+
+
+def _interval(first: Score, second: Score, by_picture: Split | None) -> tuple[float, float]:
+    """Return the 95 % interval of the difference of two test accuracies: by picture where that is known."""
+    return paired95(by_picture) if by_picture else difference95(first, second)
 
 
 def comparison(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, float]]) -> str:
@@ -139,18 +163,42 @@ def _judged(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, flo
     if found.decided:
         return _better(found)
     best, second = found.sides[:2]
-    if found.spread.source == "assumed" and difference95(best.test, second.test)[0] > 0:
+    if found.spread.source == "assumed" and _ahead_by(best, second)[0] > 0:
         return _on_these_pictures(best, second)
     return _too_close(found)
 
 
+def _ahead_by(best: Side, second: Side) -> tuple[float, float]:
+    return _interval(best.test, second.test, split(best.answers, second.answers))
+
+
+def by_picture(runs: Sequence[Contender]) -> str:
+    """Return one sentence, as plain text: which test pictures two runs answered right; "" where that is not known."""
+    if len(runs) != 2 or (found := split(runs[0].answers, runs[1].answers)) is None:
+        return ""
+    first, second = (run.name for run in runs)
+    return (
+        f"Of the same {count(found.n)} test pictures, {count(found.only_first)} are answered right by {first} alone and "
+        f"{count(found.only_second)} by {second} alone; {count(found.both)} by both, {count(found.neither)} by neither."
+    )
+
+
 def weigh(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, float]]) -> Weighed:
-    """Put runs together that have the same settings and were trained as far, and find out what luck does to such runs."""
+    """Put runs together that have the same settings and were trained as far, and find out what luck does to such runs.
+
+    Where both of the best two were repeated, each by its own spread; else all by one, as if they spread alike.
+    """
     groups: dict[object, list[Contender]] = defaultdict(list)
     for run in runs:
         groups[settings_of(run.config), run.ended].append(run)
     sides = sorted((Side(tuple(group)) for group in groups.values()), key=lambda side: side.accuracy, reverse=True)
-    spread = spread_among([run.config for run in runs], known)
+    known = list(known)
+    own = [own_spread(side.runs[0].config, known) for side in sides[:2]]
+    match [spread and spread.at_least(side.accuracy, side.test.n) for side, spread in zip(sides, own, strict=False)]:
+        case [SeedSpread() as first, SeedSpread() as second]:
+            spread = between(first, sides[0].seeds, second, sides[1].seeds)
+        case _:
+            spread = spread_among([run.config for run in runs], known)
     return Weighed(tuple(sides), spread.at_least(sides[0].accuracy, sides[0].test.n))
 
 
@@ -168,12 +216,12 @@ def _luck_alone(side: Side) -> str:
         return f"These runs have the same settings, and the same test accuracy: {percent(levels[0])}."
     if side.seeds == 1:
         return (
-            f"These runs have the same settings and the same seed: that their test accuracies lie between "
-            f"{percent(min(levels))} and {percent(max(levels))} comes from rounding, and none of them is better."
+            f"These runs have the same settings and the same seed. Their test accuracies lie between {percent(min(levels))} "
+            f"and {percent(max(levels))} only because of rounding: none of them is better."
         )
     return (
-        f"These runs differ by their seed alone: that their test accuracies lie between {percent(min(levels))} and "
-        f"{percent(max(levels))} is luck, and none of them is better."
+        f"These runs differ only in their seed. Their test accuracies lie between {percent(min(levels))} and "
+        f"{percent(max(levels))} by luck: none of them is better."
     )
 
 
@@ -193,9 +241,10 @@ def _better(found: Weighed) -> str:
 
 def _on_these_pictures(best: Side, second: Side) -> str:
     """Say what holds of these very networks, where nobody knows what another seed would do."""
-    low, high = difference95(best.test, second.test)
+    low, high = _ahead_by(best, second)
+    these = "the same" if split(best.answers, second.answers) else "these"
     return (
-        f"{best.name} is right more often than {second.name} on these {_pictures(best)}: {percent(best.accuracy)} "
+        f"{best.name} is right more often than {second.name} on {these} {_pictures(best)}: {percent(best.accuracy)} "
         f"against {percent(second.accuracy)} (95 % interval of the difference {points(low)} to {points(high)}). But "
         "another seed moves a run by about 1 point, a short one by more: repeat both with other seeds to see which "
         "settings are better."
@@ -205,7 +254,7 @@ def _on_these_pictures(best: Side, second: Side) -> str:
 def _too_close(found: Weighed) -> str:
     best, second = found.sides[:2]
     if found.spread.source == "assumed":
-        low, _ = difference95(best.test, second.test)
+        low, _ = _ahead_by(best, second)
         luck = f"so many pictures alone explain up to {points(found.lead - low)} (95 %)"
     else:
         luck = f"another seed alone explains up to {points(found.luck)}"

@@ -55,7 +55,7 @@ class Sign(Enum):
     CANNOT_TELL = "too few pictures to tell"
     NONE = "no sign of overfitting"
     LARGE_GAP = "the gap is large and did not grow"
-    GROWING = "the gap grows, validation has not suffered"
+    GROWING = "the gap grows, but validation is not worse"
     OVERFITS = "overfits"
     UNSTABLE = "train and validation both got worse"
 

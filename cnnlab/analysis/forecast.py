@@ -27,7 +27,7 @@ def expected(forecast: Forecast, epochs: int) -> tuple[str, str]:
     Where the forecast does not tell the time until the result, that of training alone is named as such.
     """
     low, high = forecast.epoch_s
-    time = f"about {time_range(low, high)} an epoch"
+    time = f"about {time_range(low, high)} per epoch"
     if forecast.result_s:
         time += f", {time_range(*forecast.result_s)} until the result"
     elif epochs > 1:
@@ -61,14 +61,14 @@ def measuring(phase: Phase) -> str:
 
 def until_result(left_s: float) -> str:
     """Return in words how long it is until a result: "about 40 s until the result"."""
-    return f"about {duration(left_s)} until the result" if left_s >= SOON_S else "the result any moment"
+    return f"about {duration(left_s)} until the result" if left_s >= SOON_S else "the result comes any moment"
 
 
 def way(plan: Plan, mode: ModeName) -> str:
     """Return how a run computes, in words: "fast · 1 thread · channels last · float32"."""
     threads = f"{plan.threads} thread{'s' if plan.threads > 1 else ''}"
     parts = [mode, threads, plan.memory_format.replace("_", " "), plan.precision]
-    return " · ".join([*parts, "one CUDA graph a step"] if plan.captured else parts)
+    return " · ".join([*parts, "one CUDA graph per step"] if plan.captured else parts)
 
 
 def time_range(low_s: float, high_s: float) -> str:

@@ -25,6 +25,8 @@ class Outcome:
     """Score on the set that judges: the validation set, or the test set where no run has validation pictures."""
     test: Score | None
     """Score of the same weights on the test set; None where it was not measured."""
+    complete: bool = True
+    """Whether the run trained all epochs of its settings."""
 
     def value(self, setting: Setting) -> Any:
         """Return the value that the run had for `setting`."""
@@ -45,8 +47,8 @@ def outcome(
 ) -> Outcome | None:
     """Return the scores of a run after the epoch by which it is judged; None while nothing was measured.
 
-    By validation that is the best epoch so far; by the test set it is the last epoch of the settings: a run that was
-    stopped before and measured where it stands has no outcome.
+    By validation that is the best epoch so far, and the outcome says whether it is of all epochs. By the test set it is
+    the last epoch of the settings: a run that was stopped before and measured where it stands has no outcome.
     """
     if judged_by == "test":
         if results is None or not complete(config, results.final):
@@ -58,7 +60,8 @@ def outcome(
         return None
     best = results.best if results else None
     test = best.test if best and best.epoch == record.epoch else None
-    return Outcome(config, record.epoch, record.train_sample, record.validation, test)
+    whole = epochs[-1].epoch == config.epochs
+    return Outcome(config, record.epoch, record.train_sample, record.validation, test, whole)
 
 
 def complete(config: TrainingConfig, final: FullScores) -> bool:

@@ -14,7 +14,7 @@ def verdict(name: str, evidence: Evidence) -> str:
     found = diagnose(evidence)
     said = _SENTENCES[found.sign](name, found, evidence)
     if evidence.results and evidence.status.resumable:
-        said += f" Measured where it stands, {when_measured(evidence.results.final)}."
+        said += f" Measured before its end, {when_measured(evidence.results.final)}."
     return said
 
 
@@ -34,28 +34,28 @@ def _nothing_learnt(name: str, found: Diagnosis, evidence: Evidence) -> str:
     why = "Most often the learning rate is too large or too small."
     if dead := evidence.dead_layer:
         layer, units, all_units = dead
-        why = f"Of the {count(all_units)} units of {layer}, {count(units)} answer no picture any more (dead units). {SMALLER}"
+        why = f"{count(units)} of the {count(all_units)} units of {layer} give zero for every picture (dead units). {SMALLER}"
     return (
-        f"{name} has learnt next to nothing{so_far}: {percent(gap.train.accuracy)} right on {gap.train_set} and "
+        f"{name} has learnt almost nothing{so_far}: {percent(gap.train.accuracy)} right on {gap.train_set} and "
         f"{percent(gap.other.accuracy)} on {gap.other_set}, where guessing gives {guessing}. {why}"
     )
 
 
 def _too_short(name: str, found: Diagnosis, evidence: Evidence) -> str:
     so_far = f" Its {gap_words(found.gap)}." if found.gap else ""
-    return f"{name}: too short to judge; overfitting shows over {FEWEST_EPOCHS} epochs and more.{so_far}"
+    return f"{name} is too short to judge: overfitting shows in {FEWEST_EPOCHS} epochs or more.{so_far}"
 
 
 def _no_validation(name: str, found: Diagnosis, evidence: Evidence) -> str:
     if evidence.status.active:
-        return f"{name} has no validation set: its overfitting shows when it has finished, on the test set."
-    return f"{name} has no validation set, and its test accuracy is not measured: its overfitting cannot be told."
+        return f"{name} has no validation set: whether it overfits shows on the test set, when it has finished."
+    return f"{name} has no validation set, and its test accuracy is not measured: whether it overfits is not known."
 
 
 def _cannot_tell(name: str, found: Diagnosis, evidence: Evidence) -> str:
     gap = _gap(found)
     pictures = f"{count(gap.other.n)} {gap.other_set} pictures"
-    return f"Whether {name} overfits cannot be told from {pictures}: its {gap_words(gap)}."
+    return f"{pictures} are too few to tell whether {name} overfits: its {gap_words(gap)}."
 
 
 def _none(name: str, found: Diagnosis, evidence: Evidence) -> str:
@@ -64,21 +64,19 @@ def _none(name: str, found: Diagnosis, evidence: Evidence) -> str:
 
 
 def _large_gap(name: str, found: Diagnosis, evidence: Evidence) -> str:
-    since = "Since which epoch, nobody can say."
+    since = "It is not known since which epoch."
     if found.course:
         always = found.course.gap_low.mean > LARGE_GAP
         since = (
-            "It was there all the time."
-            if always
-            else "Whether it grew cannot be told from so few pictures and epochs."
+            "It has been there all the time." if always else "So few pictures and epochs do not tell whether it grew."
         )
     return f"{name} knows its training pictures better than new ones: its {gap_words(_gap(found))}. {since}"
 
 
 def _growing(name: str, found: Diagnosis, evidence: Evidence) -> str:
     return (
-        f"{name} gets ahead on its training pictures: its {gap_words(_gap(found))}, {_growth(_course(found))}. Its "
-        "validation loss has not risen: it does not overfit yet."
+        f"{name} improves more on its training pictures than on new ones: its {gap_words(_gap(found))}, "
+        f"{_growth(_course(found))}. Its validation loss has not risen: it does not overfit yet."
     )
 
 
@@ -93,8 +91,8 @@ def _overfits(name: str, found: Diagnosis, evidence: Evidence) -> str:
 
 def _unstable(name: str, found: Diagnosis, evidence: Evidence) -> str:
     return (
-        f"{name} got worse on train and validation alike ({_course(found).loss_end}): that is unsteady training, "
-        f"not overfitting. {SMALLER}"
+        f"{name} got worse on train and validation alike ({_course(found).loss_end}): the training is unstable, "
+        f"which is not overfitting. {SMALLER}"
     )
 
 

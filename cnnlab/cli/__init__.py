@@ -37,17 +37,17 @@ The dashboard starts with: streamlit run streamlit_app.py
 
 exit codes:
   0    done
-  1    the store of runs cannot do it, or doctor has found something wrong; the sentence says what
+  1    the runs cannot be read or changed as asked, or doctor has found a fault; a sentence says what
   2    an option or setting is wrong
   3    there is no such run
-  4    the dataset cannot be had
-  5    the run diverged: its loss is no number any more
+  4    the dataset is not available
+  5    the run diverged: its loss is no longer a number
   6    the run failed, or could not be measured
   130  the run ended early (Ctrl-C, stop, pause); continue it with: resume"""
 
 
 class Worker(BaseModel):
-    """Wait, warm, for one queued run, train it and end. The dashboard keeps one of these; nobody need start it."""
+    """Wait for one queued run, train it and end. The dashboard starts this by itself; you do not need it."""
 
     def cli_cmd(self) -> None:
         """Serve until a run is trained, or the parent process is gone."""
@@ -70,20 +70,20 @@ class Cnnlab(BaseSettings):
     )
 
     train: CliSubCommand[Train] = Field(description="train a network here and now")
-    resume: CliSubCommand[Resume] = Field(description="go on with a run that ended early")
-    measure: CliSubCommand[Measure] = Field(description="measure a run that ended early, where it stands")
-    sweep: CliSubCommand[Sweep] = Field(description="train many runs: a grid or a random search over some settings")
-    preflight: CliSubCommand[PreflightCommand] = Field(description="measure how long a run would take, and its memory")
-    lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a learning rate by the range test")
+    resume: CliSubCommand[Resume] = Field(description="continue a run that ended early")
+    measure: CliSubCommand[Measure] = Field(description="measure a run that ended early, as it is now")
+    sweep: CliSubCommand[Sweep] = Field(description="train many runs, to try out values of some settings")
+    preflight: CliSubCommand[PreflightCommand] = Field(description="measure how much time and memory a run would need")
+    lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a good learning rate by a short test")
     runs: CliSubCommand[Runs] = Field(description="list all runs")
     show: CliSubCommand[Show] = Field(description="show one run")
     stop: CliSubCommand[Stop] = Field(description="stop a run that trains or waits")
     pause: CliSubCommand[Pause] = Field(description="pause a run that trains or waits")
     delete: CliSubCommand[Delete] = Field(description="delete a run")
-    import_: CliSubCommand[Import] = Field(alias="import", description="bring weights from a file, to look inside")
-    export: CliSubCommand[Export] = Field(description="write the weights or records of a run to a file")
-    data: CliSubCommand[Data] = Field(description="list the datasets, or get one ready")
-    doctor: CliSubCommand[Doctor] = Field(description="say what is wrong with this machine or store, and mend it")
+    import_: CliSubCommand[Import] = Field(alias="import", description="load weights from a file, to look inside")
+    export: CliSubCommand[Export] = Field(description="write a run's weights, scores or losses to a file")
+    data: CliSubCommand[Data] = Field(description="list the datasets, or prepare one")
+    doctor: CliSubCommand[Doctor] = Field(description="check this machine and the stored runs, and repair them")
     logs: CliSubCommand[Logs] = Field(description="show what happened to a run")
     worker: CliSubCommand[Worker] = Field(description="(for the dashboard) wait for a queued run")
 
@@ -103,7 +103,7 @@ class Cnnlab(BaseSettings):
         """Run the command that was asked for."""
         if get_subcommand(self, is_required=False) is None:
             CliApp.print_help(self, file=sys.stderr)
-            raise CommandError(Exit.SETTINGS, "Say which of these commands to run.")
+            raise CommandError(Exit.SETTINGS, "Choose one of these commands.")
         CliApp.run_subcommand(self)
 
 
@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CommandError as error:
         return _refuse(error.code, *error.sentences)
     except OptionError:  # brackets and quotes in a list, which pydantic-settings would read as JSON
-        return _refuse(Exit.SETTINGS, "What is said after --over cannot be read. Write it like: --over lr=0.1,0.01")
+        return _refuse(Exit.SETTINGS, "The value of --over cannot be read. Write it like: --over lr=0.1,0.01")
     except AppConfigError as error:
         return _refuse(Exit.SETTINGS, str(error))
     except UnknownRunError as error:

@@ -12,7 +12,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.records import Score
 from cnnlab.runs import Run, Store, UnknownRunError
 
-LEFT_OUT = "left out"
+LEFT_OUT = "not given"
 """Text that the help shows as the default of an option without a default."""
 
 
@@ -41,7 +41,7 @@ class Reporting(BaseModel):
     """A `Reporting` command can print JSON instead of text, for other programs."""
 
     as_json: CliToggleFlag[bool] = Field(
-        False, validation_alias="json", description="Print JSON, one object a line, and nothing else."
+        False, validation_alias="json", description="Print JSON, one object per line, and nothing else."
     )
 
 
@@ -73,7 +73,7 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
         found = [run for run in runs if way(run)]
         if len(found) > 1:
             numbers = ", ".join(str(run.number) for run in reversed(found))
-            raise UnknownRunError(f"“{text}” means more than one run: say which by its number ({numbers}).")
+            raise UnknownRunError(f"“{text}” fits more than one run: give the number of one of them ({numbers}).")
         if found:
             return found[0]
     raise UnknownRunError(f"There is no run “{text}”. See them all with: python -m cnnlab runs")

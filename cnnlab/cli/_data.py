@@ -17,7 +17,7 @@ from cnnlab.registry import UnknownNameError
 class Data(Reporting):
     """Download a dataset, verify and convert it; without a name, list the datasets."""
 
-    name: CliPositionalArg[str] = Field(LEFT_OUT, description="The dataset to get ready.")
+    name: CliPositionalArg[str] = Field(LEFT_OUT, description="The dataset to prepare.")
 
     def cli_cmd(self) -> None:
         """List the datasets, or prepare one."""
@@ -33,14 +33,14 @@ class Data(Reporting):
         elif one:
             print(f"{self.name} is ready in {folders.converted}.")
         else:
-            print(f"Published files in {folders.published}, converted ones in {folders.converted}:\n")
+            print(f"Downloaded files are in {folders.published}, converted ones in {folders.converted}:\n")
             print(
                 table(
                     ["dataset", Right("train"), Right("test"), "size", "here"],
                     (_row(dataset, folders) for dataset in chosen),
                 )
             )
-            print("\nGet one ready with: python -m cnnlab data NAME")
+            print("\nPrepare one with: python -m cnnlab data NAME")
 
 
 def _facts(dataset: Dataset, folders: DataFolders) -> dict[str, object]:
@@ -73,7 +73,7 @@ def prepare(name: str, folders: DataFolders) -> None:
     except UnknownNameError as error:
         raise CommandError(Exit.SETTINGS, str(error)) from None
     if not dataset.is_ready(folders):
-        say(f"Getting {name} ready …")
+        say(f"Preparing {name} …")
     bar: tqdm[None] | None = None
 
     def show(done_bytes: int, total_bytes: int) -> None:

@@ -14,10 +14,10 @@ from cnnlab.runs.repair.checks import Finding, run_findings, store_findings
 
 
 class Doctor(Reporting):
-    """Look at this machine, the store of runs and every checkpoint: say what is wrong, and what to do."""
+    """Check this machine, the stored runs and every checkpoint: say what is wrong, and what to do."""
 
-    mend: CliToggleFlag[bool] = Field(False, description="Put right what can be. Nothing is lost by it.")
-    deep: CliToggleFlag[bool] = Field(False, description="Read every checkpoint, and compare its SHA-256.")
+    mend: CliToggleFlag[bool] = Field(False, description="Repair what can be repaired. Nothing is lost by it.")
+    deep: CliToggleFlag[bool] = Field(False, description="Read every checkpoint, and compare its checksum (SHA-256).")
 
     def cli_cmd(self) -> None:
         """Print each finding; end with 1 where something is wrong still."""
@@ -32,7 +32,7 @@ class Doctor(Reporting):
         if wrong:
             raise CommandError(Exit.STORE, *([] if self.as_json else [_in_all(wrong)]))
         if not self.as_json:
-            print("\nAll is well.")
+            print("\nNo fault was found.")
 
     def _tell(self, finding: Finding) -> bool:
         """Print the finding, and mend it where that was asked for; return whether it is well now."""
@@ -41,7 +41,7 @@ class Doctor(Reporting):
             try:
                 done, well = finding.mend(), True
             except (StoreError, OSError) as error:
-                done = f"This could not be mended: {error}"
+                done = f"This could not be repaired: {error}"
             logs.event("mended" if well else "not mended", what=finding.what, says=finding.says, done=done)
         if self.as_json:
             said = {"what": finding.what, "well": well, "says": finding.says, "can_mend": finding.mend is not None}
@@ -53,4 +53,5 @@ class Doctor(Reporting):
 
 
 def _in_all(wrong: int) -> str:
-    return f"\n{wrong} thing{' is' if wrong == 1 else 's are'} wrong. What can be mended is, by: python -m cnnlab doctor --mend"
+    things = "1 thing is" if wrong == 1 else f"{wrong} things are"
+    return f"\n{things} wrong. To repair what can be repaired: python -m cnnlab doctor --mend"

@@ -48,12 +48,14 @@ def findings(app_config: AppConfig) -> Iterator[Finding]:
             yield from look(app_config)
         except Exception as error:  # whatever it is, it is a finding
             what = look.__name__.removeprefix("_")
-            yield Finding(what, f"This could not be looked at: {error} ({type(error).__name__}).", well=False)
+            yield Finding(what, f"This could not be checked: {error} ({type(error).__name__}).", well=False)
 
 
 def _programs(app_config: AppConfig) -> Iterator[Finding]:
     new = sys.version_info >= (3, 11)
-    yield Finding("python", f"Python {sys.version.split()[0]}." + ("" if new else " cnnlab needs 3.11."), well=new)
+    yield Finding(
+        "python", f"Python {sys.version.split()[0]}." + ("" if new else " cnnlab needs 3.11 or newer."), well=new
+    )
     for name in ("torch", "torchvision", "streamlit"):
         try:
             module = __import__(name)
@@ -73,7 +75,7 @@ def _device(app_config: AppConfig) -> Iterator[Finding]:
     device = pick_device("auto")
     free = free_bytes(device)
     enough = free >= LITTLE_BYTES
-    remedy = "" if enough else " That is little: end other programs."
+    remedy = "" if enough else " That is little: close other programs."
     yield Finding("device", f"{describe(device)}, {in_words(free)} of memory free.{remedy}", well=enough)
 
 
@@ -84,9 +86,9 @@ def _plans(app_config: AppConfig) -> Iterator[Finding]:
     file = plans_file(app_config)
     if number := kept(file):
         says = (
-            f"The quickest way to compute was found for {number} kind{'s' if number > 1 else ''} of run, and stays. "
-            f"If the machine was busy then, delete {file}: each is found anew, and a run trained again may then differ "
-            "in its last digits."
+            f"For {number} kind{'s' if number > 1 else ''} of run cnnlab has measured the quickest way to compute, and keeps "
+            f"to it. If the machine was busy at that time, delete {file}: cnnlab then measures again, and a run that is "
+            "trained again may differ in its last digits."
         )
         yield Finding("plans", says)
 
@@ -100,7 +102,10 @@ def _places(app_config: AppConfig) -> Iterator[Finding]:
             with tempfile.TemporaryFile(dir=there):
                 pass
         except OSError as error:
-            says = f"{there} cannot be written ({error.strerror}). Change its rights, or set CNNLAB_{name} to another folder."
+            says = (
+                f"{there} cannot be written ({error.strerror}). Change who may write there, or set CNNLAB_{name} to another "
+                "folder."
+            )
             yield Finding("disk", says, well=False)
             continue
         free = shutil.disk_usage(there).free
@@ -117,10 +122,10 @@ def _datasets(app_config: AppConfig) -> Iterator[Finding]:
         except OSError as error:
             fault = str(error)
         if fault:
-            yield Finding("data", f"{name}: {fault}. Get it anew: python -m cnnlab data {name}", well=False)
+            yield Finding("data", f"{name}: {fault}. Prepare it again: python -m cnnlab data {name}", well=False)
         else:
             here = dataset.is_ready(app_config.data)
-            yield Finding("data", f"{name} {'is here' if here else 'is not here yet; its first run gets it'}.")
+            yield Finding("data", f"{name} {'is here' if here else 'is not here yet; its first run prepares it'}.")
 
 
 def _server(app_config: AppConfig) -> Iterator[Finding]:
@@ -136,16 +141,16 @@ def _server(app_config: AppConfig) -> Iterator[Finding]:
     guarded = bool(access.access_code or access.teacher_code or access.people)
     if address not in OURS and not guarded:
         says = (
-            f"The server is open to other machines (address {address or 'any'}), and lets in whoever finds it. "
+            f"Other machines can reach the server (address {address or 'any'}), and it asks nobody for a code. "
             "Set CNNLAB_ACCESS_CODE."
         )
         yield Finding("access", says, well=False)
     else:
         yield Finding(
-            "access", "A code or a sign-in is asked for." if guarded else "Only this machine reaches the server."
+            "access", "Visitors must give a code or sign in." if guarded else "Only this machine can reach the server."
         )
     port = int(os.environ.get("STREAMLIT_SERVER_PORT") or config.get("server", {}).get("port", PORT))
-    taken = "is taken: the dashboard runs already, or another program has it" if _taken(port) else "is free"
+    taken = "is in use: the dashboard is already running, or another program uses it" if _taken(port) else "is free"
     yield Finding("port", f"Port {port} {taken}.")
 
 
@@ -158,9 +163,9 @@ def _lines(config: dict[str, Any]) -> Iterator[Finding]:
     if config.get("server", {}).get("maxUploadSize", 200) > UPLOAD_MB:
         wrong.append(f"server.maxUploadSize should be {UPLOAD_MB}")
     if wrong:
-        yield Finding("config", f".streamlit/config.toml is not as it was delivered: {'; '.join(wrong)}.", well=False)
+        yield Finding("config", f".streamlit/config.toml has been changed: {'; '.join(wrong)}.", well=False)
     else:
-        yield Finding("config", ".streamlit/config.toml has every line that keeps strangers out.")
+        yield Finding("config", ".streamlit/config.toml has all the lines that keep strangers out.")
 
 
 def _taken(port: int) -> bool:
@@ -173,5 +178,5 @@ def _logs(app_config: AppConfig) -> Iterator[Finding]:
     folder = logs.folder_of(app_config.home)
     size = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
     little = size < MUCH_LOG_BYTES
-    remedy = "" if little else " That is much: the oldest may be deleted."
+    remedy = "" if little else " That is a lot: you may delete the oldest."
     yield Finding("logs", f"{folder}: {size / 1e6:.1f} MB.{remedy}", well=little)

@@ -27,4 +27,4 @@ class Logs(OneRun, Reporting):
                 if text:
                     print(text)
         if not lines and not self.as_json:
-            print(f"The logs in {logs.folder_of(store.app_config.home)} do not tell of it any more.")
+            print(f"The logs in {logs.folder_of(store.app_config.home)} no longer say anything about this run.")

@@ -33,7 +33,7 @@ class ProbeOptions(TrainOptions):
     kind: ClassVar[str]
     name: CliSuppress[str] = LEFT_OUT
     config: str = Field(
-        LEFT_OUT, description="Settings as a JSON object, instead of a preset; other options change them."
+        LEFT_OUT, description="Settings as a JSON object, in place of a preset; other options change single ones."
     )
 
     def cli_cmd(self) -> None:
@@ -102,16 +102,18 @@ class PreflightOptions(ProbeOptions):
 
 
 class LrRangeOptions(ProbeOptions):
-    """Find a band of learning rates: train a few steps with ever larger rates, several times with other seeds, and see
+    """Find a band of good learning rates: train a few steps with ever larger rates, several times with other seeds, and see
     where the loss is lowest. Changes no setting.
     """
 
     kind = "lr_range"
     steps: Annotated[int, SkipValidation] = Field(
-        200, description="Training steps of four short tests together; within each the rate grows. 40 to 10 000."
+        200,
+        description="Training steps of the four short tests together. In each test the rate grows from step to step. "
+        "40 to 10 000.",
     )
-    lowest: Annotated[float, SkipValidation] = Field(1e-5, description="The first learning rate. 1e-7 to 1.")
-    highest: Annotated[float, SkipValidation] = Field(10.0, description="The last learning rate. 1e-6 to 10.")
+    lowest: Annotated[float, SkipValidation] = Field(1e-5, description="Learning rate of the first step. 1e-7 to 1.")
+    highest: Annotated[float, SkipValidation] = Field(10.0, description="Learning rate of the last step. 1e-6 to 10.")
 
     def _answer(self) -> LrRange:
         steps = int(_within("steps", self.steps, *STEPS))
@@ -130,7 +132,7 @@ class LrRangeOptions(ProbeOptions):
         print(sparkline(answer))
         print(answer.reason)
         if answer.suggestion is not None:
-            say(f"It is not set anywhere. To train with the middle of the band, say: --lr {answer.suggestion:g}")
+            say(f"No setting was changed. To train with the middle of the band, add: --lr {answer.suggestion:g}")
 
 
 def sparkline(test: LrRange) -> str:
@@ -139,14 +141,14 @@ def sparkline(test: LrRange) -> str:
     A loss above the first is drawn as high as the first.
     """
     if not test.smoothed:
-        return "No step had a loss that is a number."
+        return "The loss was not a number at any step."
     low, high = min(test.smoothed), test.smoothed[0]
     heights = [min(1.0, (value - low) / (high - low)) if high > low else 0.0 for value in test.smoothed]
     blocks = "".join(BARS[round(height * (len(BARS) - 1))] for height in heights)
     last = f"{test.lr[len(blocks) - 1]:.2g}"
     ends = f"{test.lr[0]:g}".ljust(len(blocks) - len(last)) + last
     shown = f"{blocks}\n{_band(test, len(blocks))}" if test.band else blocks
-    return f"{shown}\n{ends}   learning rate; the height is the smoothed loss, {low:.3f} to {high:.3f}"
+    return f"{shown}\n{ends}   learning rate; the height of a bar is the smoothed loss, {low:.3f} to {high:.3f}"
 
 
 def _band(test: LrRange, width: int) -> str:

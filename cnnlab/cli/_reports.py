@@ -129,8 +129,8 @@ class BarReport:
 
     def _heading(self, run: Run) -> str:
         if run.only_measured:
-            return f"Run {run.number}, “{run.name}”, is measured where it stands. Ctrl-C leaves it as it was."
-        return f"Run {run.number}, “{run.name}”. Ctrl-C stops it with its state saved."
+            return f"Run {run.number}, “{run.name}”, is measured as it is now. Ctrl-C leaves it as it was."
+        return f"Run {run.number}, “{run.name}”. Ctrl-C stops it; its state is saved."
 
     def _conclude(self, run: Run) -> None:
         print(f"{run.name}: {run.message}")
@@ -212,5 +212,5 @@ def results_table(results: Results) -> str:
                 rows.append([where, name, percent(score), loss(score), count(score.n)])
         gap = gap_of(scores)
         gaps.append(f"gap ({gap.sets}) {where}: {points(gap.value)}, 95 % interval {points_range(*gap.interval)}")
-    shown = table(["network", "set (all of it)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
+    shown = table(["network", "set (all pictures)", Right("accuracy"), Right("loss"), Right("pictures")], rows)
     return "\n".join([shown, *gaps])

@@ -48,7 +48,7 @@ def _row(run: Run, swept: bool) -> list[str]:
 
 
 class Show(OneRun, Reporting):
-    """Show one run: how it stands, its settings, its epochs, its scores."""
+    """Show one run: its status, settings, epochs and scores."""
 
     def cli_cmd(self) -> None:
         """Print the run."""
@@ -97,7 +97,7 @@ def _epochs(epochs: list[EpochRecord], run: Run) -> str:
     n = epochs[-1].train_sample.n
     header = [
         Right("epoch"),
-        Right("loss while trained"),
+        Right("loss while training"),
         Right(f"train loss (sample of {n})"),
         Right("accuracy"),
         Right("validation loss"),

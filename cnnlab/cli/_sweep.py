@@ -9,15 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field, create_model
 
-from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, outcome
-from cnnlab.analysis.significance import sentences
-from cnnlab.analysis.significance.effects import to_choose, verdict
-from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, outcome
+from cnnlab.analysis.significance.conclusion import conclude
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import JsonReport, Report, SweptReport, announce, announce_again
 from cnnlab.cli._train import Train, TrainOptions
-from cnnlab.records import RunStatus
+from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.runs.expected_time import Announcement, came
 from cnnlab.schema import TrainingConfig
@@ -28,7 +26,6 @@ from cnnlab.sweeps import (
     SweepError,
     completed,
     grid,
-    is_grid,
     names,
     parse_axes,
     random_search,
@@ -45,19 +42,19 @@ ENDED_EARLY = (RunStatus.STOPPED, RunStatus.PAUSED, RunStatus.INTERRUPTED)
 class SweepOptions(TrainOptions):
     """Queue many runs with a common name and train them here, one after another.
 
-    Every combination of the values (a grid), or, with --random, so many draws. The other options are those of train:
-    what all the runs have in common.
+    The runs are all combinations of the values (a grid), or, with --random, random draws. The other options are those of
+    train, and hold for all the runs.
     """
 
-    name: str = Field(LEFT_OUT, description="What to call the sweep. Left out: Sweep and the number of its first run.")
+    name: str = Field(LEFT_OUT, description="The name of the sweep. Without it: Sweep and the number of its first run.")
     over: list[str] = Field(
         [],
-        description="What to vary, once for each setting: lr=0.1,0.01 (values), or with --random also lr=1e-4..1e-1 "
-        f"(a range; log-uniform where the form's slider is). At most {MOST_RUNS} runs.",
+        description="A setting to vary and its values: lr=0.1,0.01. Repeat the option for each setting. With --random also "
+        f"a range: lr=1e-4..1e-1 (of lr and weight_decay, powers of ten are drawn evenly). At most {MOST_RUNS} runs.",
     )
-    random: str = Field(LEFT_OUT, description="Draw so many runs at random in the place of every combination.")
-    random_seed: str = Field("0", description="Start of the draws: the same seed repeats them.")
-    resume: str = Field(LEFT_OUT, description="Go on with the sweep of that name: what was stopped, or never begun.")
+    random: str = Field(LEFT_OUT, description="Draw this many runs at random, instead of training every combination.")
+    random_seed: str = Field("0", description="Seed of the random draws: the same seed draws the same runs.")
+    resume: str = Field(LEFT_OUT, description="Continue this sweep: train what was stopped or has not begun.")
 
     def cli_cmd(self) -> None:
         """Queue the runs and train them. Everything that can be refused is refused before there is a run."""
@@ -95,11 +92,11 @@ class SweepOptions(TrainOptions):
         sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
         if not sweep:
             known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
-            known_words = f" There are: {'; '.join(known)}." if known else " There is none yet."
+            known_words = f" The sweeps are: {'; '.join(known)}." if known else " There is none yet."
             raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known_words}")
         left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
         if not left:
-            raise CommandError(Exit.STORE, f"Nothing of “{self.resume}” is left to train.")
+            raise CommandError(Exit.STORE, f"“{self.resume}” has no run left to train.")
         return [run for run in left if run.owner == left[-1].owner]
 
 
@@ -156,7 +153,7 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
 def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json: bool) -> None:
     """Train all runs of the sweep, to the table at the end and the exit code. `said`: what was announced."""
     ids, sweep, began = [run.id for run in runs], runs[0].sweep, time.monotonic()
-    say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all, the one in training with its state saved.")
+    say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all; the state of the run in training is saved.")
     try:
         with _interrupted() as interrupted:
             _train_each(store, ids, interrupted, as_json)
@@ -170,7 +167,7 @@ def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json
         if said and all(run.status is RunStatus.FINISHED for run in ended):
             say(came(len(ids), max(said.seconds), took_s))
     if any(run.status.resumable for run in ended):
-        say(f"To go on with what was not finished: python -m cnnlab sweep --resume “{sweep}”")
+        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume “{sweep}”")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
         raise CommandError(Exit.ENDED_EARLY)
     if any(run.status is RunStatus.FAILED for run in ended):
@@ -263,22 +260,13 @@ def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:
 
 def _conclusions(store: Store, runs: Sequence[Run], outcomes: Sequence[Outcome], judged_by: Judge) -> list[str]:
     """Return in sentences what the runs show; none where nothing was measured."""
-    if not outcomes:
-        return []
-    configs, over = [run.config for run in runs], not any(run.status.active for run in runs)
-    axes = varied(configs)
-    settings = to_choose(axes)
 
-    def elsewhere() -> SeedSpread:
-        finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
-        known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
-        return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+    def finished() -> Iterator[tuple[TrainingConfig, Results | None]]:
+        return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
 
-    found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere) if over else None
-    said = [sentences.headline(outcomes, settings, judged_by, found, over)]
-    if not found:
-        return [*map(sentences.plain, said)]
-    return [*map(sentences.plain, said + sentences.effects(found, judged_by)), sentences.yardstick(found.spread)]
+    over = not any(run.status.active for run in runs)
+    found = conclude(outcomes, [run.config for run in runs], judged_by, finished, over=over)
+    return found.sentences if found else []
 
 
 def _row(run: Run, each: Outcome | None, values: Sequence[Any]) -> list[str]:

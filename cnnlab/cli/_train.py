@@ -21,10 +21,12 @@ _CODES = {RunStatus.FINISHED: Exit.DONE, RunStatus.DIVERGED: Exit.DIVERGED, RunS
 class TrainOptions(Reporting):
     """Train a network here and now, beside whatever else is training; the dashboard shows it like any other run."""
 
-    name: str = Field(LEFT_OUT, description="What to call the run. Left out: what tells it apart, and its number.")
+    name: str = Field(
+        LEFT_OUT, description="The name of the run. Without it: the architecture, what was changed, and a number."
+    )
     preset: str = Field(
         LEFT_OUT,
-        description="Start from these settings; the options beside it change them. One of: "
+        description="Start from these settings; other options change single ones. One of: "
         + "; ".join(f"“{preset.name}”" for preset in PRESETS)
         + ".",
     )

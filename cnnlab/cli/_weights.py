@@ -19,7 +19,7 @@ _STATED = "what the file says, if cnnlab wrote it"
 
 
 class Import(BaseModel):
-    """Bring in weights from a file, to look inside the network. Nothing is trained."""
+    """Load weights from a file, to look inside the network. Nothing is trained."""
 
     file: CliPositionalArg[str] = Field(
         description="The file to read: safetensors, or a state_dict that torch.save has written (.pth, .pt)."
@@ -27,10 +27,11 @@ class Import(BaseModel):
     architecture: str = Field(_STATED, description="Architecture of the network, such as SimpleCNN.")
     dataset: str = Field(_STATED, description="Dataset that the network was trained on.")
     normalisation: str = Field(_STATED, description="How pictures were normalised in training: half or dataset.")
-    name: str = Field(LEFT_OUT, description="Name of the new run. Left out: the architecture and a number.")
+    name: str = Field(LEFT_OUT, description="Name of the new run. Without it: the architecture and a number.")
     match_names: bool = Field(
         False,
-        description="Take tensors that have other names than cnnlab's, by shape and order, as listed without this.",
+        description="Accept tensors with other names than cnnlab's: match them by shape and order. Without this, the "
+        "matches are only listed.",
     )
 
     def cli_cmd(self) -> None:
@@ -40,7 +41,7 @@ class Import(BaseModel):
 
         try:
             if not path.is_file():  # a pipe or a device would never end
-                raise CommandError(Exit.SETTINGS, f"{path} is no file.")
+                raise CommandError(Exit.SETTINGS, f"{path} is not a file.")
             run = self._bring(store, path)
         except WeightsError as error:
             raise CommandError(Exit.SETTINGS, str(error)) from None
@@ -55,8 +56,8 @@ class Import(BaseModel):
         with path.open("rb") as given, pth.as_safetensors(given) as file:
             header = weights_file.read_header(file)
             if header.config is None and not {"architecture", "dataset"} <= self.model_fields_set:
-                problem = header.problem or "This file does not say what its weights are of."
-                raise CommandError(Exit.SETTINGS, f"{problem} Say it with --architecture and --dataset.")
+                problem = header.problem or "This file does not say which network its weights belong to."
+                raise CommandError(Exit.SETTINGS, f"{problem} Add --architecture and --dataset.")
             known = header.config or TrainingConfig()
             chosen = {name: getattr(self if name in self.model_fields_set else known, name) for name in _CHOICES}
             config, stated = weights_file.settings_for(header, **chosen)
@@ -73,19 +74,19 @@ def _other_names(names: Mapping[str, str], config: TrainingConfig) -> str:
     """Return the sentence that shows which tensor of the file would become which of the network's."""
     pairs = "\n".join(f"  {theirs[:60]} → {name}" for name, theirs in names.items())
     return (
-        f"The names in this file are not those of {config.architecture} here. By shape and order they would be:\n{pairs}\n"
-        "If that is right, say so with --match-names."
+        f"The tensors in this file have other names than those of {config.architecture} here. By shape and order they would "
+        f"be:\n{pairs}\nIf that is right, add --match-names."
     )
 
 
 class Export(OneRun):
     """Write a file from a run: its weights (safetensors), or its loss and accuracy as a table (CSV)."""
 
-    file: CliPositionalArg[str] = Field(LEFT_OUT, description="The file to write; the same as --to.")
-    to: str = Field(LEFT_OUT, description="The file to write; one that exists is not overwritten.")
+    file: CliPositionalArg[str] = Field(LEFT_OUT, description="The file to write. The same as --to.")
+    to: str = Field(LEFT_OUT, description="The file to write. A file that exists is not overwritten.")
     format: str = Field("weights", description=f"What to write: {', '.join(EXPORTS.names())}.")
     epoch: int = Field(
-        -1, description="Epoch whose weights to write; 0 is before the first step. Left out: the last that is kept."
+        -1, description="Epoch whose weights to write; 0 is before the first step. Without it: the last that is kept."
     )
 
     def cli_cmd(self) -> None:
@@ -125,5 +126,5 @@ class Export(OneRun):
         """Return the path of the file to write. Raises CommandError where no file is named, or two are."""
         given = [getattr(self, name) for name in ("file", "to") if name in self.model_fields_set]
         if len(given) != 1:
-            raise CommandError(Exit.SETTINGS, "Say which file to write, once: --to FILE.")
+            raise CommandError(Exit.SETTINGS, "Name one file to write: --to FILE.")
         return Path(given[0])

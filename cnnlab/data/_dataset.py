@@ -42,7 +42,7 @@ class Dataset:
             return None
         for folder in self._places(folders):
             if folder.exists():
-                return f"its converted pictures in {folder} are not whole"
+                return f"its converted pictures in {folder} are not complete"
         for name, digest in self.digests.items():
             path = folders.published / name
             if path.exists() and not matches(path, digest):
@@ -87,7 +87,7 @@ class Dataset:
         arrays = self._converted(folders)
         if arrays is None:
             raise self._unavailable(
-                f"its files in {folders.converted / self.info.name} went away while they were opened", "try again"
+                f"its files in {folders.converted / self.info.name} disappeared while they were opened", "try again"
             )
         return arrays
 
@@ -119,10 +119,10 @@ def _disk_trouble(fault: OSError, folders: DataFolders) -> tuple[str, str]:
         instead = ", or choose the dataset shapes, which is drawn here"
         folder, variable = folders.published, "CNNLAB_DATA_DIR"
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"there is no room left for it in {folder}", f"free some, or let {variable} name another folder"
+        return f"there is no room left for it in {folder}", f"free some space, or set {variable} to another folder"
     return (
         f"{place} cannot be used ({fault.strerror or fault})",
-        f"let {variable} name a folder that you may write to{instead}",
+        f"set {variable} to a folder that you may write to{instead}",
     )
 
 

@@ -111,7 +111,7 @@ EXPORTS.register(
     Export(
         name="run",
         title="Settings and scores",
-        help="CSV, one line: every setting with the seed, loss and accuracy of each whole set.",
+        help="CSV, one line: every setting, the seed, and loss and accuracy on the whole of each set.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: summary(source.run).encode(),
@@ -123,7 +123,7 @@ EXPORTS.register(
     Export(
         name="epochs",
         title="All epochs",
-        help="CSV, one line an epoch: loss and accuracy of each set.",
+        help="CSV, one line per epoch: loss and accuracy on each set.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: epochs(source.store.epochs(source.run.id)).encode(),
@@ -135,7 +135,7 @@ EXPORTS.register(
     Export(
         name="steps",
         title="Loss by step",
-        help="CSV. Where steps are quick, a line stands for all since the line before: their mean, lowest and highest loss.",
+        help="CSV. Where steps are quick, one line stands for several steps: their mean, lowest and highest loss.",
         suffix="csv",
         mime="text/csv",
         write=lambda source: steps(source.store.steps(source.run.id)).encode(),

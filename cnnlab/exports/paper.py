@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 from cnnlab.exports import csv
 from cnnlab.exports._export import EXPORTS, Export, Source, no_epochs
-from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
-from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import network_svg
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run
@@ -66,6 +64,12 @@ def _files(source: Source) -> Iterator[tuple[str, str]]:
 
 def _figures(run: Run, epochs: list[EpochRecord]) -> str:
     """Return one page with the figures and all that a browser needs to draw them."""
+    from cnnlab.figures.accuracy_bars import (  # plotly: here, so that no other command waits for it
+        RunScores,
+        accuracy_bars,
+    )
+    from cnnlab.figures.learning_curves import RunCurve, curves
+
     mine = [RunCurve(run.name, epochs, run.best_epoch, run.results)]
     figures = {"accuracy": curves(mine, "accuracy"), "loss": curves(mine, "loss")}
     if run.results:
@@ -92,7 +96,7 @@ EXPORTS.register(
     Export(
         name="paper",
         title="For the paper",
-        help="One zip: settings, seed, all scores, curves, machine and figures.",
+        help="One ZIP file: settings, seed, all scores, curves, machine and figures.",
         suffix="zip",
         mime="application/zip",
         write=packed,

@@ -29,7 +29,7 @@ EXPORTS.register(
     Export(
         name="weights",
         title="Weights",
-        help="safetensors: numbers by layer, for PyTorch or another cnnlab.",
+        help="safetensors: the weights of each layer, for PyTorch or another cnnlab.",
         suffix="safetensors",
         mime="application/octet-stream",
         write=packed,

@@ -1,57 +1,37 @@
-"""This module keeps arrays that took long to compute on the disk: a frozen dataclass of them a file, never pickled."""
+"""This module keeps arrays that took long to compute on the disk, in a folder that never grows too large."""
 
-import dataclasses
 import os
 import time
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from cnnlab.files import arrays as files
+from cnnlab.files.arrays import SUFFIX, A
 
-from cnnlab.files import atomic_write
-
-SUFFIX = ".arrays"
-DIGEST_BYTES = 32
-"""Length of a SHA-256."""
 MOST_FILES = 500
 MOST_BYTES = 500_000_000
 """Limits of a folder: number of files, and size of all files together; the file used longest ago is deleted first."""
 _ABANDONED_S = 3600.0
 """A temporary file so old belongs to a process that was ended while it wrote."""
 
-A = TypeVar("A")
-
 
 def write(path: Path, arrays: Any) -> None:
     """Write a dataclass whose fields are all arrays of numbers to `path`, whole or not at all, and thin out its folder.
 
-    The file is the SHA-256 of what follows, then the arrays as safetensors. Raises OSError where the disk refuses.
+    Raises OSError where the disk refuses.
     """
-    fields = {field.name: np.ascontiguousarray(getattr(arrays, field.name)) for field in dataclasses.fields(arrays)}
-    content = save(fields)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(sha256(content).digest() + content)
+    files.write(path, arrays)
     _thin(path.parent)
 
 
 def read(path: Path, kind: type[A]) -> A | None:
     """Read the dataclass `kind` that `write` put at `path`; None where there is no file or the file is damaged."""
-    try:
-        digest, content = (whole := path.read_bytes())[:DIGEST_BYTES], whole[DIGEST_BYTES:]
-        if sha256(content).digest() != digest:
-            return None
-        found = load(content)
-        arrays = kind(**{field.name: found[field.name] for field in dataclasses.fields(kind)})  # type: ignore[arg-type]
-    except (OSError, SafetensorError, KeyError):
-        return None
+    found = files.read(path, kind)
     with suppress(OSError):  # only the order of thinning depends on the time
         os.utime(path)
-    return arrays
+    return found
 
 
 def _thin(folder: Path) -> None:

@@ -124,8 +124,8 @@ def names_for(header: Header, config: TrainingConfig) -> dict[str, str]:
     except AmbiguousError as error:
         raise WeightsError(
             f"The tensors of {str(error)[:LONGEST_NAME]} have the same shape, and this file does not keep their order: "
-            "which is which cannot be told. Save it with torch.save, which keeps the order, or with the names that an "
-            "export of cnnlab has."
+            "they cannot be told apart. Save the weights with torch.save, which keeps the order, or with the names that "
+            "an export of cnnlab has."
         ) from None
     names = names or {name: name for name in wanted}
     _refuse_misfits(header, _wanted(config), names, config)
@@ -149,7 +149,7 @@ def load(
     if len(data) != numbers:
         raise WeightsError(
             f"This file has {'more' if len(data) > numbers else 'fewer'} bytes of numbers than the {count(numbers)} that its "
-            "header speaks of: it is damaged. Copy or download it again."
+            "header names: it is damaged. Copy or download it again."
         )
     file.seek(0)
     try:
@@ -161,7 +161,7 @@ def load(
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise WeightsError(
-                f"{name[:LONGEST_NAME]} in this file holds values that are no finite numbers: its training had failed."
+                f"{name[:LONGEST_NAME]} in this file holds values that are not finite numbers: its training had failed."
             )
     return {name: tensors[theirs[name]] for name in wanted}
 
@@ -169,8 +169,8 @@ def load(
 def _no_safetensors(what: str | None) -> str:
     but = f" but {what}" if what else ""
     return (
-        f"This is no safetensors file{but}: cnnlab opens that, and the state_dict that torch.save has written as a .pth or "
-        ".pt file. Write it with safetensors.torch.save_file and try again."
+        f"This is not a safetensors file{but}. cnnlab opens safetensors files, and a state_dict that torch.save has written "
+        "as a .pth or .pt file. Write it with safetensors.torch.save_file and try again."
     )
 
 
@@ -187,7 +187,7 @@ def _stated(metadata: Mapping[str, Any]) -> tuple[TrainingConfig | None, int | N
     """Return the settings and the epoch that the file states, and what is wrong with them."""
     if _OURS not in metadata:
         return None, None, None
-    problem = "What this file says of its settings cannot be read"
+    problem = "What this file says about its settings cannot be read"
     try:
         stated = json.loads(metadata[_OURS], parse_constant=lambda word: word)
         epoch = stated["epoch"]
@@ -230,7 +230,7 @@ def _refuse_misfits(
         if entry.dtype != _WORDS[tensor.dtype]:
             raise WeightsError(
                 f"{called[:LONGEST_NAME]} holds numbers of the type {entry.dtype[:LONGEST_NAME]} in this file, but cnnlab "
-                f"keeps them as {_WORDS[tensor.dtype]}. Convert them, with model.float() say, and save them again."
+                f"keeps them as {_WORDS[tensor.dtype]}. Convert them, for example with model.float(), and save them again."
             )
 
 

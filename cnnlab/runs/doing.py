@@ -42,7 +42,7 @@ def waiting(ahead: Sequence[Run], runs: Sequence[Run], slots: int) -> Doing:
     place = 1 + sum(other.status is RunStatus.QUEUED for other in ahead)
     seconds = until_start_s(ahead, runs, slots)
     if seconds is None:
-        when = "it starts when those before it are done; how long that takes is not known yet"
+        when = "it starts after the runs before it; how long that takes is not known yet"
     else:
         when = f"it starts in about {duration(seconds)}" if seconds >= forecast.SOON_S else "it starts in a moment"
     return Doing("Next in the queue" if place == 1 else f"Number {place} in the queue", when)
@@ -53,10 +53,10 @@ def working(run: Run) -> Doing:
     phase, until = run.phase, _until(run)
     measures = phase is not None and phase.doing != "training" and run.step <= phase.step
     if run.only_measured:
-        what = "it takes no step of training, and can be continued afterwards"
-        return Doing("Measuring it where it stands", forecast.measuring(phase) if phase and measures else what, until)
+        what = "it is not trained further, and can be continued afterwards"
+        return Doing("Measuring it as it is now", forecast.measuring(phase) if phase and measures else what, until)
     if run.steps_total is None or not run.step:
-        busy = run.message or "trying how to compute fastest here, and drawing the first weights"
+        busy = run.message or "finding the fastest way to compute here, and drawing the first weights"
         return Doing("Preparing", busy, until)
     what = _what(run, phase if measures else None)
     if measures and phase is not None and phase.doing == "scoring":

@@ -101,11 +101,11 @@ def said(configs: Sequence[TrainingConfig], runs: Sequence[Run], line: Sequence[
 
 
 def words(announcement: Announcement | None) -> str:
-    """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them counted"."""
+    """Return the announcement in words: "about 3 min until the last of 9 results, 2 runs before them included"."""
     if announcement is None:
         return "how long it takes here is not known yet"
     n, before = len(announcement.seconds), announcement.before
-    first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} counted" if before else ""
+    first = f", {before} run{'s' if before > 1 else ''} before {'them' if n > 1 else 'it'} included" if before else ""
     return f"about {duration(max(announcement.seconds))} until {_which(n)}{first}"
 
 
@@ -124,7 +124,7 @@ def score(*runs: Run) -> str | None:
 
 def came(n: int, announced_s: float, took_s: float) -> str:
     """Return in words what was announced until the last of `n` results, and when it came."""
-    return f"Announced {duration(announced_s)} until {_which(n)}; it came after {duration(took_s)}."
+    return f"The forecast until {_which(n)} was {duration(announced_s)}; it came after {duration(took_s)}."
 
 
 def _which(n: int) -> str:
@@ -138,7 +138,7 @@ def record(runs: Sequence[Run]) -> str | None:
     if len(ratios) < ENOUGH:
         return None
     low, _, high = quantiles(ratios, n=4, method="inclusive")
-    return f"So far half of {len(ratios)} results came after {low:.1f} to {high:.1f} times the announced time."
+    return f"So far half of {len(ratios)} results came after {low:.1f} to {high:.1f} times the forecast time."
 
 
 def _took_s(run: Run) -> float | None:

@@ -2,7 +2,7 @@
 
 from cnnlab.runs.text_rules import NAME_LENGTH
 from cnnlab.schema import TrainingConfig, differences
-from cnnlab.sweeps import value_words
+from cnnlab.sweeps import setting_words
 
 MOST_CHANGES = 2
 _UNSAID = {"architecture", "device", "mode", "precision"}
@@ -15,8 +15,7 @@ def default_name(config: TrainingConfig, plain: TrainingConfig | None, person: s
     """
     changed = list(differences(plain, config)) if plain else []
     changes = [
-        f"{'' if setting.name == 'dataset' else setting.name.replace('_', ' ') + ' '}"
-        f"{setting.words.get(str(value), value_words(value))}"
+        str(value) if setting.name == "dataset" else setting_words(setting, value)
         for setting, _, value in changed
         if setting.name not in _UNSAID
     ][:MOST_CHANGES]

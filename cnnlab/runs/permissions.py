@@ -42,6 +42,6 @@ def refuse(actor: Actor, run: Run, verb: str) -> None:
     if actor.may_change(run.owner):
         return
     if run.owner is None:
-        raise NotYoursError(f"“{run.name}” is nobody's run: only a teacher can {verb} it.")
+        raise NotYoursError(f"“{run.name}” belongs to nobody: only a teacher can {verb} it.")
     whose = run.owner_name or "somebody else"
-    raise NotYoursError(f"“{run.name}” is {whose}'s run: only {whose} or a teacher can {verb} it.")
+    raise NotYoursError(f"“{run.name}” belongs to {whose}: only {whose} or a teacher can {verb} it.")

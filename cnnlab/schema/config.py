@@ -54,6 +54,7 @@ class TrainingConfig(BaseModel):
             "main",
             "Learning rate",
             "How far each step moves the weights. Too small: it learns slowly. Too large: it never settles.",
+            short="lr",
             log=True,
             affects={"course"},
             side_by_side=True,
@@ -139,6 +140,7 @@ class TrainingConfig(BaseModel):
             "Batch normalisation",
             "After each convolution, brings every channel to mean 0 and spread 1 over the batch. Until you choose, it is "
             "as the architecture has it.",
+            short="batch norm",
             affects={"shape"},
             follows_architecture=True,
             known_of_weights=True,
@@ -199,6 +201,7 @@ class TrainingConfig(BaseModel):
             "How the learning rate changes during the training. constant: not at all. linear: it falls to zero in a straight "
             "line. cosine: it falls to zero in a smooth curve. one_cycle: it rises for the first 30 % of the steps, "
             "then falls.",
+            short="schedule",
             affects={"course"},
             words={"one_cycle": "one-cycle"},
             side_by_side=True,
@@ -222,7 +225,7 @@ class TrainingConfig(BaseModel):
             "machine",
             "Seed",
             "Start of every random choice. With the same settings on the same machine the same seed repeats the same run: "
-            "bit for bit on a processor, and on a GPU with exact arithmetic; in fast arithmetic a GPU rounds a little "
+            "bit for bit on a CPU, and on a GPU with exact arithmetic; in fast arithmetic a GPU rounds a little "
             "differently each time.",
             affects={"contents", "step"},
             tries="next",
@@ -268,6 +271,7 @@ class TrainingConfig(BaseModel):
             "At the end, measures the test set a second time, with several versions of each picture: mirrored, or mirrored "
             "and shifted by a pixel. The answers are averaged; versions that are not shifted count twice as much. That "
             "accuracy stands beside the plain one, under its own name.",
+            words={"mirror_shift": "mirror + shift"},
             affects={"measure"},
             side_by_side=True,
         ),

@@ -17,6 +17,8 @@ class Setting:
 
     name: str
     label: str
+    short: str
+    """What the setting is called in the name of a run: its label in small letters, or a shorter form of it."""
     help: str
     group: str
     unit: str

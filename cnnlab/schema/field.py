@@ -30,6 +30,7 @@ def setting(
     label: str,
     help: str,
     *,
+    short: str = "",
     affects: Set[Affected] = EVERYTHING,
     tries: Tries = "around",
     unit: str = "",
@@ -50,6 +51,7 @@ def setting(
     extra: dict[str, Any] = {
         "group": group,
         "label": label,
+        "short": short or label.lower(),
         "affects": sorted(affects),
         "tries": tries if isinstance(tries, str) else list(tries),
         "unit": unit,

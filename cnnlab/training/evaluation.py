@@ -4,12 +4,15 @@ Pictures are not augmented, unless a caller asks for test-time augmentation by n
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnnlab.analysis.significance.answers import Answers
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.records import FullScores, Score
 from cnnlab.schema import VIEWS, PrecisionName, ViewsName
@@ -24,7 +27,13 @@ It is told of 0 pictures first, and of all once their answers are there: on a GP
 """
 
 
-@torch.no_grad()
+class Measured(NamedTuple):
+    """A `Measured` holds a network's scores on the whole of each set, and its answer to each test picture."""
+
+    scores: FullScores
+    answers: Answers
+
+
 def evaluate(
     model: nn.Module,
     images: ImageSet,
@@ -39,10 +48,24 @@ def evaluate(
     Losses are summed in double precision. The model's mode (train or eval) is put back; no random number is drawn. With
     `views`, each picture's logits are the weighted mean over its views: `views_of`.
     """
+    return _evaluated(model, images, mean, std, precision, views, tell)[0]
+
+
+@torch.no_grad()
+def _evaluated(
+    model: nn.Module,
+    images: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    precision: PrecisionName,
+    views: ViewsName,
+    tell: Tell,
+) -> tuple[Score, Sequence[Tensor]]:
+    """Return the score that `evaluate` returns, and the logits [n, classes] of each batch, on the device."""
     was_training = model.training
     model.eval()
     try:
-        losses, right = [], []
+        losses, right, said = [], [], []
         for start in range(0, len(images), BATCH):
             tell(images.name, VIEWS[views], start, len(images))
             labels = images.labels[start : start + BATCH]
@@ -53,16 +76,18 @@ def evaluate(
                     logits = logits + weight * model(view).float()
             losses.append(F.cross_entropy(logits, labels, reduction="sum"))
             right.append((logits.argmax(1) == labels).sum())
+            said.append(logits)
     finally:
         model.train(was_training)
     loss = math.fsum(torch.stack(losses).tolist())  # Python's own floats: MPS has no float64; one wait for the device
     tell(images.name, VIEWS[views], len(images), len(images))
-    return Score(
+    score = Score(
         loss=loss / len(images),
         accuracy=int(torch.stack(right).sum().item()) / len(images),
         n=len(images),
         views=VIEWS[views],
     )
+    return score, said
 
 
 def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor]]:
@@ -92,10 +117,10 @@ def full_scores(
     precision: PrecisionName = "float32",
     views: ViewsName = "none",
     tell: Tell = lambda *_: None,
-) -> FullScores:
-    """Return the scores of `model` on the whole of the training, validation and test set.
+) -> Measured:
+    """Return the scores of `model` on the whole of the training, validation and test set, and its test answers.
 
-    With `views`, the test set is measured once more with that test-time augmentation.
+    With `views`, the test set is measured once more with that test-time augmentation; the answers are without.
     """
 
     def score(images: ImageSet) -> Score:
@@ -103,10 +128,19 @@ def full_scores(
 
     augmented = evaluate(model, data.test, data.mean, data.std, precision, views, tell) if views != "none" else None
 
-    return FullScores(
-        epoch=epoch,
-        train=score(data.train),
-        validation=score(data.validation) if data.validation else None,
-        test=score(data.test),
-        test_augmented=augmented,
+    train, validation = score(data.train), score(data.validation) if data.validation else None
+    test, said = _evaluated(model, data.test, data.mean, data.std, precision, "none", tell)
+    scores = FullScores(epoch=epoch, train=train, validation=validation, test=test, test_augmented=augmented)
+    return Measured(scores, _answers(data.test, torch.cat(list(said))))
+
+
+def _answers(images: ImageSet, logits: Tensor) -> Answers:
+    """Return the answers to `images` that these logits [N, classes] are."""
+    predicted = logits.argmax(1)
+    probability = logits.softmax(1).gather(1, predicted[:, None])[:, 0]
+    return Answers(
+        labels=images.labels.to(torch.int16).cpu().numpy(),
+        predicted=predicted.to(torch.int16).cpu().numpy(),
+        probability=probability.cpu().numpy(),
+        pictures=np.frombuffer(images.sha256, dtype=np.uint8),
     )

@@ -50,24 +50,25 @@ def lr_range(
     device: torch.device,
     plan: Plan | None = None,
     steps: int = STEPS,
+    tests: int = TESTS,
     lowest: float = LOWEST,
     highest: float = HIGHEST,
 ) -> LrRange:
-    """Train new networks, each for a share of `steps` steps, while the learning rate grows from `lowest` to `highest`.
+    """Train `tests` new networks, for `steps` steps together, while the learning rate grows from `lowest` to `highest`.
 
     The rate grows by one factor a step. Each test has a seed of its own, and so other weights and batches. Optimizer and
     augmentation are the config's own; its lr and schedule play no part. The same seed gives the same tests; torch's
     random states are put back afterwards.
     """
-    each = max(2, steps // TESTS)
+    each = max(2, steps // tests)
     rates = [lowest * (highest / lowest) ** (step / (each - 1)) for step in range(each)]
     plan = plan or default_plan(config, device)
-    tests = []
+    losses = []
     with no_trace(device), keeping_freed_memory():
-        for number in range(TESTS):
+        for number in range(tests):
             seeded = config.model_copy(update={"seed": (config.seed + number) % SEEDS})
-            tests.append(_until_blown_up(_losses(seeded, data, device, plan, rates), max(3, each // 10)))
-    return judged(rates, tests)
+            losses.append(_until_blown_up(_losses(seeded, data, device, plan, rates), max(3, each // 10)))
+    return judged(rates, losses)
 
 
 def _until_blown_up(losses: Iterator[float], over: int) -> list[float]:
@@ -125,17 +126,17 @@ def judged(lr: Sequence[float], losses: Sequence[Sequence[float]]) -> LrRange:
     suggestion = two_digits(math.sqrt(band[0] * band[1])) if band else None
     if band:
         reason = (
-            f"{len(losses)} short tests, each with another seed and other pictures, point to learning rates from "
-            f"{band[0]:g} to {band[1]:g}: a tenth of the rate at which the loss of each is lowest, beyond which steps are "
-            f"too large. In this band the tests cannot tell one rate from another; its middle is {suggestion:g}. What "
-            "works for a few steps need not work for a whole run."
+            f"{len(losses)} short tests, each with its own seed and pictures, point to learning rates from {band[0]:g} to "
+            f"{band[1]:g}. Each test points to a tenth of the rate at which its loss is lowest; much larger rates make the "
+            f"steps too large. Within this band the tests cannot tell which rate is better; its middle is {suggestion:g}. "
+            "A rate that works for a few steps may still fail in a whole run."
         )
     elif shortest < FEWEST:
-        reason = f"After {shortest} steps the loss was no number any more or had blown up: too few to go by."
+        reason = f"After {shortest} steps the loss was no longer a number, or very large: too few steps to judge by."
     else:
         reason = (
-            f"The loss hardly fell, from {mean[0]:.3f} to {min(mean):.3f}: these steps are too few for this network to show "
-            "which rate suits it."
+            f"The loss hardly fell, from {mean[0]:.3f} to {min(mean):.3f}: so few steps do not show which rate is good for "
+            "this network."
         )
     return LrRange(
         lr=tuple(lr),

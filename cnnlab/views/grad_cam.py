@@ -42,7 +42,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
     if not seen.cam.any():
         st.info(
             f"The map is zero everywhere: at {layer.label} no place of this picture speaks for {name}. "
-            "Choose the class that it says, or another layer.",
+            "Choose the class that the network says, or another layer.",
             icon=":material/visibility_off:",
         )
     with st.container(horizontal=True, gap="medium"):
@@ -50,7 +50,7 @@ def draw(screen: Screen, seen: GradCam) -> None:
         _draw_map(screen, seen)
         _draw_overlay(screen, seen)
     last = next(row for row in reversed(screen.selection.layers) if spatial(row))
-    deeper = "" if last.name == layer.name else f" Deep layers tell it best: choose {last.label}, the last one."
+    deeper = "" if last.name == layer.name else f" Deep layers show it best: choose {last.label}, the last one."
     st.caption(
         f"Bright: where the network found something that makes its number for {name} larger. Dark: it does not matter, or "
         f"it speaks against {name}. The map says where the network looks, not why; a network "
@@ -86,7 +86,7 @@ def _draw_overlay(screen: Screen, seen: GradCam) -> None:
     share = grad_cam.stretched(np.nan_to_num(seen.cam / symmetric_limit(seen.cam)), size_px)
     lit = pixels * (_DARKEST + (1 - _DARKEST) * share[:, :, np.newaxis])
     with st.container(width=_SIDE_PX):
-        st.markdown("**The picture in its light**")
+        st.markdown("**The picture, lit by the map**")
         tiles(
             key="grad_cam_overlay",
             values=np.ascontiguousarray(np.broadcast_to(lit, (*lit.shape[:2], 3))[np.newaxis]),

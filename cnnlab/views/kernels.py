@@ -73,7 +73,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
         draw_one(selection, layer, kernels, start, chosen, channel)
         url.link(
             navigation.feature_maps(),
-            "See what it answers to a picture",
+            "See its answer to a picture",
             icon=":material/layers:",
             **(url.view() | {"layer": layer.label, "channel": str(chosen)}),
         )
@@ -159,7 +159,7 @@ def how_to_read(channel: int | None, first: bool) -> str:
     """Return the sentence under the grid that says what its colours mean."""
     if channel is None:
         return (
-            "Each tile is one kernel, drawn as a colour picture: it looks for what it looks like. "
+            "Each tile is one kernel, drawn as a colour picture of the pattern that it looks for. "
             "Mid grey is a weight of zero."
         )
     if first:
@@ -168,7 +168,7 @@ def how_to_read(channel: int | None, first: bool) -> str:
             "looks like that."
         )
     return (
-        "This deep in the network a kernel is no picture: each tile says how it weighs one channel of the layer before. "
+        "So deep in the network a kernel shows no pattern: each tile is its weights for one channel of the layer before. "
         "Orange is above zero, blue below."
     )
 

@@ -21,9 +21,9 @@ Asked = Literal["stop", "pause", "terminate"]
 Ended = tuple[RunStatus, str, Results | None]
 
 ENDINGS: dict[Asked, tuple[RunStatus, str]] = {
-    "stop": (RunStatus.STOPPED, "Stopped {where}. Continue goes on from there."),
-    "pause": (RunStatus.PAUSED, "Paused {where}. Continue goes on from there."),
-    "terminate": (RunStatus.INTERRUPTED, "The machine asked the run to end {where}. Continue goes on from there."),
+    "stop": (RunStatus.STOPPED, "Stopped {where}. It can be continued from there."),
+    "pause": (RunStatus.PAUSED, "Paused {where}. It can be continued from there."),
+    "terminate": (RunStatus.INTERRUPTED, "The machine asked the run to end {where}. It can be continued from there."),
 }
 SENTENCES = (ConfigError, DataUnavailableError, DeviceUnavailableError, StoreError, UnknownNameError)
 """Errors whose text is already a sentence for people."""
@@ -31,13 +31,10 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # M
 
 _FULL = "The disk is full. Every epoch that was shown is kept; free some space, then continue."
 _CLOSED = (
-    "The folder {folder} cannot be written any more: its disk is read-only, or this process has no right to. Every epoch "
-    "that was shown is kept; make it writable, then continue."
+    "The folder {folder} cannot be written any more: its disk is read-only, or this process may not write there. Every "
+    "epoch that was shown is kept; make the folder writable, then continue."
 )
-_BROKEN = (
-    "The disk of {folder} reports an error of its own. Every epoch that was shown is kept; look after the disk, "
-    "then continue."
-)
+_BROKEN = "The disk of {folder} reports a fault. Every epoch that was shown is kept; check the disk, then continue."
 DISK = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
@@ -62,7 +59,7 @@ def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
     if not folder.exists():
         sentence = (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
-            "Continue trains it again from the beginning."
+            "If it is continued, it is trained again from the beginning."
         )
     elif isinstance(error, DivergedError):
         status, sentence = RunStatus.DIVERGED, str(error)
@@ -79,5 +76,5 @@ def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
         logs.event("unforeseen error", error=error)
         traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
-        sentence = f"An unforeseen error ended the run ({type(error).__name__}: {first_line}). The log has the details."
+        sentence = f"An unexpected error ended the run ({type(error).__name__}: {first_line}). The log has the details."
     return status, sentence, None

@@ -1,10 +1,14 @@
-"""This module measures a run on the whole of each set: the network as it stands, and the one of the best epoch."""
+"""This module measures a run on the whole of each set: the network as it stands, and the one of the best epoch.
+
+What each answers to the test pictures is written into the run's folder, before the row that holds the scores.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from cnnlab import checkpoints
+from cnnlab.analysis.significance import answers
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection.dead_units import dead_units
@@ -25,10 +29,9 @@ def measure(store: Store, run: Run, training: Fit, remarks: list[str]) -> Result
     of `training` is another one.
     """
     place, best_epoch = training.place, store.get(run.id).best_epoch
-    final = _scores(place.epoch, training)
+    step = place.step if place.step_in_epoch else None
+    final = _scores(place.epoch, step, store, run, training, remarks)
     dead = _dead_units(training)
-    if place.step_in_epoch:
-        final = final.model_copy(update={"step": place.step})
     here = best_epoch == place.epoch and not place.step_in_epoch
     if best_epoch is None or here or not training.data.validation:
         best: FullScores | None = final
@@ -61,13 +64,19 @@ def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[
         remarks.append(f"{error} So epoch {epoch}, the best, has no scores on the whole of each set.")
         return None
     training.model.load_state_dict(tensors)
-    return _scores(epoch, training)
+    return _scores(epoch, None, store, run, training, remarks)
 
 
-def _scores(epoch: int, training: Fit) -> FullScores:
+def _scores(epoch: int, step: int | None, store: Store, run: Run, training: Fit, remarks: list[str]) -> FullScores:
+    """Return the scores of the network as it is, and keep what it answers to each test picture."""
     config, plan = training.config, training.plan
     views, tell = config.test_time_augmentation, training.tell
-    scores = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
+    scores, said = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
     for score in filter(None, (scores.train, scores.validation, scores.test)):
         training.check(score.loss)
+    scores = scores.model_copy(update={"step": step})
+    try:
+        answers.write(store.folder(run.id), scores, said)
+    except OSError as error:
+        remarks.append(f"Its answers to the test pictures could not be kept: {error.strerror}.")
     return scores

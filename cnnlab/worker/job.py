@@ -139,24 +139,24 @@ class Job:
     def measure(self) -> Ended:
         """Measure the run as its newest state has it, and leave it stopped there, whatever happens on the way.
 
-        Nothing is written but the scores, so that the run goes on from there as if nobody had looked.
+        Nothing is written but scores and answers, so that the run goes on from there as if nobody had looked.
         """
         try:
             training = self._standing()
             results = measure(self.store, self.run, training, self.remarks)
         except AskedToEnd:
-            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. Measuring it there was cut short.", None
+            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. The measurement there was interrupted.", None
         except Exception as error:
             _, sentence, _ = self.verdict(error)
-            return RunStatus.STOPPED, f"It could not be measured where it stands. {sentence}", None
+            return RunStatus.STOPPED, f"It could not be measured. {sentence}", None
         status, sentence, _ = as_asked("stop", self._at(training))
         return status, sentence, results
 
     def _standing(self) -> Fit:
-        """Return the training of the run as its newest state has it, which is measured and not gone on with."""
+        """Return the training of the run as its newest state has it, which is measured and not trained further."""
         training, _ = self._loaded(lambda config, data, device: (default_plan(config, device), None))
         if not training.place.step:
-            raise StoreError("No training state of it can be read.")
+            raise StoreError("None of its training states can be read.")
         self._observe(training)
         self._progress.scoring(self.run.best_epoch)
         return training
@@ -237,7 +237,7 @@ class Job:
             self._told = time.monotonic()
             share = f"{done_bytes / total_bytes:.0%} of " if done_bytes else ""  # 0: perhaps another process is at it
             size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
-            self.store.say(self.run.id, f"Getting {self.run.config.dataset} ready, once{size}")
+            self.store.say(self.run.id, f"Preparing {self.run.config.dataset}, only this once{size}")
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand each record of the training to the writer, up to the last epoch."""

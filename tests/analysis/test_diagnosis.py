@@ -167,7 +167,7 @@ def test_few_pictures_do_not_show_that_nothing_was_learnt() -> None:
         for a, n in ((0.2, 50), (0.1, 500))
     )
     assert sign(few) is Sign.CANNOT_TELL
-    assert "cannot be told from 50 validation pictures" in said(few)
+    assert "50 validation pictures are too few to tell" in said(few)
     assert sign(many) is Sign.NOTHING_LEARNT
 
 
@@ -178,7 +178,7 @@ def test_dead_units_are_named_as_the_cause() -> None:
     epochs = curve(10, lambda e: (0.1, 2.303), lambda e: (0.1, 2.303))
     sentence = plain(verdict("A", Evidence(RunStatus.FINISHED, epochs, dead, num_classes=10)))
     assert sentence.endswith(
-        "Of the 64 units of head.relu1, 64 answer no picture any more (dead units). Try a smaller learning rate."
+        "64 of the 64 units of head.relu1 give zero for every picture (dead units). Try a smaller learning rate."
     )
     assert "dead" not in said(epochs, scores)
 
@@ -208,7 +208,7 @@ def test_a_large_gap_counts_though_it_never_grew() -> None:
     """27 points from the first epoch on."""
     epochs = curve(10, lambda e: (0.77, 0.6), lambda e: (0.5, 1.5))
     assert sign(epochs) is Sign.LARGE_GAP
-    assert said(epochs).endswith("It was there all the time.")
+    assert said(epochs).endswith("It has been there all the time.")
     assert sign(epochs[:2], full_scores(0.77, 0.5, 0.5)) is Sign.LARGE_GAP
 
 
@@ -220,7 +220,7 @@ def test_a_gap_that_was_small_at_first_is_not_said_to_have_been_there() -> None:
     epochs = curve(8, lambda e: (train[e - 1], 1.5), lambda e: (validation[e - 1], losses[e - 1]), n=1_000)
     whole = FullScores(epoch=8, train=score(0.495, n=5_000), validation=score(0.401, n=1_000), test=score(0.444))
     assert sign(epochs, whole) is Sign.LARGE_GAP
-    assert said(epochs, whole).endswith("Whether it grew cannot be told from so few pictures and epochs.")
+    assert said(epochs, whole).endswith("So few pictures and epochs do not tell whether it grew.")
 
 
 def test_thirty_validation_pictures_tell_nothing() -> None:
@@ -228,14 +228,14 @@ def test_thirty_validation_pictures_tell_nothing() -> None:
     epochs = [epoch_record(e, train=score(0.62, 1.0, 30), validation=score(0.6, 1.1, 30)) for e in range(1, 11)]
     scores = full_scores(0.62, 0.6, score(0.6, 1.1, 30))
     assert sign(epochs, scores) is Sign.CANNOT_TELL
-    assert said(epochs, scores).startswith("Whether A overfits cannot be told from 30 validation pictures: its gap")
+    assert said(epochs, scores).startswith("30 validation pictures are too few to tell whether A overfits: its gap")
 
 
 def test_without_validation_the_test_set_speaks_at_the_end() -> None:
     """No validation: wait while it runs; then the gap to test with its 95 % interval."""
     epochs = curve(10, memorising, None)
     assert "when it has finished" in said(epochs, status=RunStatus.RUNNING)
-    assert "cannot be told" in said(epochs, status=RunStatus.STOPPED)
+    assert "whether it overfits is not known" in said(epochs, status=RunStatus.STOPPED)
     assert "gap (train − test) is 7.0 points (95 % interval 6.0 to 8.0 points)" in said(epochs, full_scores(0.70, 0.63))
     assert sign(epochs, full_scores(0.70, 0.63)) is Sign.LARGE_GAP
     assert sign(epochs, full_scores(0.634, 0.630)) is Sign.NONE
@@ -245,7 +245,7 @@ def test_a_stopped_run_says_where_it_stands() -> None:
     """The scores are those of the step it was stopped at."""
     scores = full_scores(0.7, 0.68, 0.69, epoch=5).model_copy(update={"step": 1234})
     sentence = said(curve(5, learning, learning), scores, status=RunStatus.STOPPED)
-    assert sentence.endswith("Measured where it stands, at step 1 234, in epoch 6.")
+    assert sentence.endswith("Measured before its end, at step 1 234, in epoch 6.")
 
 
 def test_every_sign_has_its_sentence() -> None:

@@ -56,7 +56,7 @@ def test_bytes_have_their_unit() -> None:
 def test_what_is_expected_and_what_came_of_it() -> None:
     """Time an epoch and in all; predicted and actual side by side, or the actual alone."""
     assert plain(" · ".join(expected(FORECAST, 10))) == (
-        "about 18–22 s an epoch, 3.0–3.7 min of training in all · 410–450 MB"
+        "about 18–22 s per epoch, 3.0–3.7 min of training in all · 410–450 MB"
     )
     assert "in all" not in expected(FORECAST, 1)[0]
     usage = Usage(epoch_s=19.8, memory_bytes=431_000_000)
@@ -64,7 +64,7 @@ def test_what_is_expected_and_what_came_of_it() -> None:
     assert said.startswith("An epoch took 20 s; predicted 18–22 s. Memory 431")
     assert said.endswith("MB; predicted 410–450 MB.")
     whole = FORECAST.model_copy(update={"result_s": (200.0, 240.0)})
-    assert plain(expected(whole, 10)[0]) == "about 18–22 s an epoch, 3.3–4.0 min until the result"
+    assert plain(expected(whole, 10)[0]) == "about 18–22 s per epoch, 3.3–4.0 min until the result"
     took = usage.model_copy(update={"start_s": 2.0, "result_s": 251.0})
     assert "From the beginning to the result 4 min 11 s; predicted 3.3–4.0 min." in plain(came_true(whole, took))
     assert plain(came_true(None, Usage(epoch_s=3.0, memory_bytes=None))) == "An epoch took 3.0 s."
@@ -77,13 +77,13 @@ def test_what_is_measured_in_words() -> None:
     one = phase.model_copy(update={"views": 1, "set": "train sample"})
     assert plain(measuring(one)) == "measuring a sample of the training set, 4 500 of 10 000 pictures"
     assert plain(until_result(80.0)) == "about 1 min 20 s until the result"
-    assert until_result(-3.0) == "the result any moment"
+    assert until_result(-3.0) == "the result comes any moment"
 
 
 def test_a_plan_in_one_line() -> None:
     """Mode, threads, layout, precision, and the graph where there is one."""
     assert way(PLAN, "fast") == "fast · 1 thread · channels last · float32"
-    assert way(PLAN.model_copy(update={"threads": 4, "captured": True}), "fast").endswith("one CUDA graph a step")
+    assert way(PLAN.model_copy(update={"threads": 4, "captured": True}), "fast").endswith("one CUDA graph per step")
 
 
 def range_test(*rates: float) -> LrRange:

@@ -13,8 +13,8 @@ from cnnlab.data import DATASETS
 from cnnlab.models import build
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store
-from tests.browser.conftest import Server, free_port
 from tests.factories import insert_run, shapes_config
+from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 STATES = {status.value: status for status in RunStatus if status is not RunStatus.IMPORTED}
@@ -29,7 +29,7 @@ STREAMLITS_OWN = {
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, Run]]]:
     """A dashboard with a run in each state; two finished runs differ, so that there is something to compare."""
-    server = Server(tmp_path_factory.mktemp("home"), free_port(), variables={"CNNLAB_SLOTS": "1"})
+    server = Server(tmp_path_factory.mktemp("home"), variables={"CNNLAB_SLOTS": "1"})
     store = Store(server.app_config)
     runs = {
         name: insert_run(store, status, epochs=0 if status is RunStatus.QUEUED else 3, weights=True)
@@ -37,18 +37,15 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server
         if status is not RunStatus.QUEUED
     }
     runs["other"] = insert_run(store, epochs=3, weights=True, parent_id=runs["finished"].id, dropout=0.3)
-    server.start()
-    yield server, runs
-    server.stop()
+    with server:
+        yield server, runs
 
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A dashboard where nothing was ever trained."""
-    server = Server(tmp_path_factory.mktemp("nothing"), free_port())
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("nothing")) as server:
+        yield server
 
 
 def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:

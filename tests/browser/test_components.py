@@ -1,14 +1,7 @@
 """The components in a real browser: what they read out is what was measured, and nothing of the reader's is lost."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from cnnlab.dashboard.widgets.component import STATIC
 from cnnlab.formatting import loss4, points, tenths
+from tests.browser.conftest import complaints
+from tests.streamlit_server import Server
 
 HERE = Path(__file__).resolve().parent
 VALUES = np.random.default_rng(0).normal(size=(256, 28, 28)).astype(np.float32)
@@ -31,46 +26,40 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("components")
     (folder / "app.py").write_text((HERE / "component_app.py").read_text())
     (folder / "static").symlink_to(STATIC)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
-    options |= {"server.enableStaticServing": "true", "browser.gatherUsageStats": "false"}
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
-            stdout=log,
-            stderr=log,
-        )
-    deadline = time.monotonic() + 60
-    while not _healthy(port):
-        assert process.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline, "the server did not come up"
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
+    with Server(folder, script=folder / "app.py") as server:
+        yield server.url
 
 
-def _healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
-            return bool(answer.read() == b"ok")
-    except (urllib.error.URLError, OSError):
-        return False
+def draw(page: Page, address: str) -> None:
+    """Open the page and wait until everything is drawn."""
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.goto(address)
+    expect(page.locator(".u-over")).to_have_count(2)
+    expect(page.locator(".tiles .ticks")).to_have_count(2)
 
 
 @pytest.fixture
 def opened(page: Page, address: str, console: list[str]) -> Page:
-    """The page with everything drawn; the console must stay empty."""
-    page.set_viewport_size({"width": 1200, "height": 900})
-    page.goto(address)
-    expect(page.locator(".u-over")).to_have_count(2, timeout=30_000)
-    expect(page.locator(".tiles .ticks")).to_have_count(2)
+    """The page with everything drawn, for a test that changes it; the console must stay empty."""
+    draw(page, address)
     return page
+
+
+@pytest.fixture(scope="module")
+def drawn(context: BrowserContext, address: str) -> Iterator[tuple[Page, list[str]]]:
+    """The page with everything drawn, and what its console complained of."""
+    with context.new_page() as page:
+        said = complaints(page)
+        draw(page, address)
+        yield page, said
+
+
+@pytest.fixture
+def looked_at(drawn: tuple[Page, list[str]]) -> Iterator[Page]:
+    """One page for all tests that press and point at nothing; the console must stay empty."""
+    page, said = drawn
+    yield page
+    assert not said
 
 
 def point(page: Page, place: Locator, across: float, down: float = 0.5) -> None:
@@ -116,11 +105,11 @@ def test_the_chart_reads_out_what_was_measured(opened: Page) -> None:
     assert accuracy.locator(".gap").inner_text() == f"gap (train sample − validation) {gap}"
 
 
-def test_only_what_is_not_certain_is_dotted(opened: Page) -> None:
+def test_only_what_is_not_certain_is_dotted(looked_at: Page) -> None:
     """Of the named lines validation alone is broken: dots are left for the end of the smoothed line, which may move."""
-    for panel in opened.locator(".panel").all():
+    for panel in looked_at.locator(".panel").all():
         lines = panel.locator(".legend li:has(svg)")
-        broken = lines.filter(has=opened.locator("path:not([stroke-dasharray=''])"))
+        broken = lines.filter(has=looked_at.locator("path:not([stroke-dasharray=''])"))
         assert lines.count() > 1
         assert broken.locator(".name").all_inner_texts() == ["validation"]
 
@@ -184,9 +173,9 @@ def test_every_number_of_a_tile_is_the_tensor_s(opened: Page) -> None:
         assert said == pytest.approx(float(VALUES[tile, row - 1, column - 1]), rel=5e-5)
 
 
-def test_the_colours_of_a_tile_are_its_numbers(opened: Page) -> None:
+def test_the_colours_of_a_tile_are_its_numbers(looked_at: Page) -> None:
     """The pixel of the canvas lies on the scale where the number does: the ends of viridis for what is beyond them."""
-    colours = opened.locator(".field canvas").first.evaluate(
+    colours = looked_at.locator(".field canvas").first.evaluate(
         "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, 56, 56).data)"
     )
     pixels = np.array(colours).reshape(56, 56, 4)[::2, ::2, :3]
@@ -259,11 +248,11 @@ def modules(page: Page, body: str) -> Any:
     return page.evaluate(f"async () => {{ {load}; {body} }}")
 
 
-def test_merging_is_exact(opened: Page) -> None:
+def test_merging_is_exact(looked_at: Page) -> None:
     """live_chart/data.js: in order, overlapping, with a gap, and begun afresh; a point that had not been whole is
     replaced by what it has become."""
     found = modules(
-        opened,
+        looked_at,
         """const { merge, seriesOf, windowEnd, bestEpoch } = data;
         const send = (first, step, at = 1) => {
             const column = step.map((s) => s * at);
@@ -309,10 +298,10 @@ LOGARITHMIC = {
 }
 
 
-def test_numbers_of_any_size_are_written(opened: Page) -> None:
+def test_numbers_of_any_size_are_written(looked_at: Page) -> None:
     """live_chart/numbers.js: losses and axes from 1e-9 to 1e30, no two labels alike; a loss as cnnlab.formatting has it."""
     found = modules(
-        opened,
+        looked_at,
         f"""const even = ([low, high]) => numbers.axisTexts(numbers.ticks(low, high, 6));
         const powers = ([low, high]) => numbers.logTexts(numbers.logTicks(low, high));
         return [[{", ".join(LOSSES)}].map(numbers.lossText), {json.dumps(list(AXES))}.map(even),
@@ -329,7 +318,7 @@ def test_numbers_of_any_size_are_written(opened: Page) -> None:
             assert loss4(float(value)) == text
 
 
-def test_the_smoothed_line_does_not_lag(opened: Page) -> None:
+def test_the_smoothed_line_does_not_lag(looked_at: Page) -> None:
     """live_chart/smoothing.js. Of a straight line it gives back the line, to both ends, however many steps a point
     stands for. Of a loss that falls under noise it is as often above as below, where a mean over the steps before is
     always above; and the noise is gone. Of the end it says from where on it may still move."""
@@ -342,7 +331,9 @@ def test_the_smoothed_line_does_not_lag(opened: Page) -> None:
     noisy = true + random.normal(0, 0.1, 1000)
     runs = [(step, line, 80, int(step[-1])), (every, noisy, 100, 2000), (every[:1], noisy[:1], 100, 2000)]
     sent = [[{"step": s.tolist(), "loss": y.tolist()}, over, total] for s, y, over, total in runs]
-    straight, falling, alone = modules(opened, f"return {json.dumps(sent)}.map((one) => smoothing.smoothed(...one));")
+    straight, falling, alone = modules(
+        looked_at, f"return {json.dumps(sent)}.map((one) => smoothing.smoothed(...one));"
+    )
 
     np.testing.assert_allclose(straight["smooth"], line, rtol=1e-9)
     assert straight["firm"] == 300
@@ -392,13 +383,13 @@ def test_a_spike_of_one_step_is_seen_and_read_out(opened: Page) -> None:
     expect(panel.locator(".where")).to_have_text("step 61 · after epoch 1 · losses 0.9695 to 77.5600")
 
 
-def test_the_browser_rounds_as_everybody_does(opened: Page) -> None:
+def test_the_browser_rounds_as_everybody_does(looked_at: Page) -> None:
     """live_chart/numbers.js: each accuracy of 10,000 pictures is the number that Python writes."""
     shares = [right / 10_000 for right in range(-10_000, 10_001)] + [-0.0004, -1e-17]
     script = """async (shares) => {
         const { tenths } = await import(new URL("app/static/live_chart/numbers.js", document.baseURI));
         return shares.map(tenths);
     }"""
-    assert [text.replace("−", "-") for text in opened.evaluate(script, shares)] == [
+    assert [text.replace("−", "-") for text in looked_at.evaluate(script, shares)] == [
         f"{tenths(share):.1f}" for share in shares
     ]

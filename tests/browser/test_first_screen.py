@@ -1,13 +1,17 @@
 """On a projector's 1280 × 720 the first screen shows what the page is for, without a scroll."""
 
+import io
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from cnnlab.dashboard.own_picture import keep
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from tests.browser.conftest import Server, free_port
 from tests.factories import insert_run
+from tests.streamlit_server import Server
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 SLOW_MS = 120_000
@@ -18,11 +22,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
     """A dashboard with one finished run."""
-    server = Server(tmp_path_factory.mktemp("home"), free_port())
+    server = Server(tmp_path_factory.mktemp("home"))
     run = insert_run(Store(server.app_config), epochs=3, weights=True)
-    server.start()
-    yield server, run
-    server.stop()
+    with server:
+        yield server, run
 
 
 def opened(page: Page, url: str) -> None:
@@ -32,6 +35,13 @@ def opened(page: Page, url: str) -> None:
     expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def _png() -> bytes:
+    """A picture of somebody."""
+    file = io.BytesIO()
+    Image.new("RGB", (80, 60), "teal").save(file, "PNG")
+    return file.getvalue()
 
 
 def bottom(place: Locator) -> float:
@@ -68,6 +78,29 @@ def test_whole_feature_maps_are_seen(page: Page, dashboard: tuple[Server, Run]) 
     assert bottom(chosen) <= HEIGHT_PX
 
 
+def test_an_own_picture_takes_no_line_of_its_own(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """What chooses its square stands beside what chooses the picture."""
+    server, run = dashboard
+    own = keep.add(server.app_config, _png())
+    opened(page, f"{server.url}/feature_maps?run={run.id}&picture=upload:{own}")
+    square, upload = (page.get_by_role("button", name=name) for name in ("Square and colours", "Your own picture"))
+    assert top(square) == top(upload)
+    assert top(page.locator(".st-key-room_captioned_maps canvas")) < HEIGHT_PX - 80
+
+
+def test_the_size_of_a_set_is_whole_at_200_percent(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """Half as many pixels across: "of 5 000" was cut to "of 5…"."""
+    server, run = dashboard
+    opened(page, f"{server.url}/train?run={run.id}")
+    page.set_viewport_size({"width": WIDTH_PX // 2, "height": HEIGHT_PX // 2})
+    sizes = page.get_by_test_id("stMetricDeltaDescription")
+    expect(sizes.first).to_be_visible()
+    cut = (
+        "places => places.flatMap(p => [...p.querySelectorAll('*')]).filter(e => e.scrollWidth > e.clientWidth).length"
+    )
+    assert sizes.evaluate_all(cut) == 0
+
+
 def test_the_class_activation_map_is_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
     """The picture, lit where something speaks for the class."""
     server, run = dashboard
@@ -82,9 +115,12 @@ def test_kernels_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
     assert bottom(page.locator("[class*=st-key-room_] .chosen").first) <= HEIGHT_PX
 
 
-def test_both_charts_of_a_run_are_whole(page: Page, dashboard: tuple[Server, Run]) -> None:
-    """With their axes and legends."""
-    server, run = dashboard
+@pytest.mark.parametrize("status", [RunStatus.FINISHED, RunStatus.STOPPED])
+def test_both_charts_of_a_run_are_whole(page: Page, dashboard: tuple[Server, Run], status: RunStatus) -> None:
+    """With their axes and legends, also under a long name and the buttons of a run that can go on."""
+    server, _ = dashboard
+    name = "SimpleCNN · epochs 40 · validation size 2000 · run 1"
+    run = insert_run(Store(server.app_config), status, epochs=3, name=name)
     opened(page, f"{server.url}/train?run={run.id}")
     charts = page.locator(".st-key-room_curves .u-wrap")
     expect(charts).to_have_count(2)

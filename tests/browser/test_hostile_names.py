@@ -8,9 +8,9 @@ from playwright.sync_api import Page, Request, expect
 
 from cnnlab.runs import Store, StoreError
 from cnnlab.schema import TrainingConfig
-from tests.browser.conftest import Server
 from tests.hostile.names import SIXTY
 from tests.pages.conftest import RunMaker
+from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 WORST = ("<script", "<img id", "![x]", "$\\href", ":red[", "%{full", "http://evil", "</span>")

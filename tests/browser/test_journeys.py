@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from tests.browser.conftest import Server
+from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 FIRST_POINT = re.compile(r"After step \d+ the smoothed training loss is \d")

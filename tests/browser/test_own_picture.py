@@ -9,8 +9,8 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from cnnlab.runs import Store
-from tests.browser.conftest import Server
 from tests.factories import insert_run
+from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
-from tests.browser.conftest import Server, free_port
 from tests.browser.test_journeys import SLOW_MS, settled
+from tests.streamlit_server import Server
 
 CODE, TEACHER_CODE = "four-random-words", "another-four-words"
 MINE = {"CNNLAB_ACCESS_CODE": CODE, "CNNLAB_TEACHER_CODE": TEACHER_CODE}
@@ -34,10 +34,8 @@ def own_address() -> str:
 @pytest.fixture(scope="module")
 def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Reached from everywhere, with codes."""
-    server = Server(tmp_path_factory.mktemp("class"), free_port(), address="0.0.0.0", variables=MINE)
-    server.start()
-    yield server
-    server.stop()
+    with Server(tmp_path_factory.mktemp("class"), address="0.0.0.0", variables=MINE) as server:
+        yield server
 
 
 def sign_in(page: Page, name: str, code: str = CODE, word: str = "") -> None:
@@ -118,7 +116,7 @@ def test_an_open_page_shows_the_form_when_the_code_was_changed(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The server was started again with another code: no "Connection error" for ever, but the form."""
-    server = Server(tmp_path_factory.mktemp("changed"), free_port(), variables=MINE)
+    server = Server(tmp_path_factory.mktemp("changed"), variables=MINE)
     server.start()
     page = browser.new_context().new_page()
     try:
@@ -154,7 +152,7 @@ def test_the_form_fits_and_is_quiet(
 
 def test_without_a_code_nobody_comes_in_from_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     """`--server.address 0.0.0.0` alone opens nothing; this machine itself is let in as ever."""
-    server = Server(tmp_path_factory.mktemp("alone"), free_port(), address="0.0.0.0")
+    server = Server(tmp_path_factory.mktemp("alone"), address="0.0.0.0")
     away = f"http://{own_address()}:{server.port}"
     server.start()
     try:

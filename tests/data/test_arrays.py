@@ -262,8 +262,8 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     out = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True)
 
     assert out.stdout == (
-        f"toy is not available: there is no room left for it in {tmp_path / 'arrays'}; free some, or let "
-        "CNNLAB_CONVERTED_DIR name another folder.\n"
+        f"toy is not available: there is no room left for it in {tmp_path / 'arrays'}; free some space, or set "
+        "CNNLAB_CONVERTED_DIR to another folder.\n"
     )
     assert [path.name for path in (tmp_path / "arrays").iterdir()] == ["toy.lock"]
 
@@ -272,7 +272,7 @@ def test_a_folder_that_is_none_is_a_sentence(toy_info, tmp_path):
     """The home is a file: said, with the way out."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(DataUnavailableError, match=r"Not a dir.*let CNNLAB_CONVERTED_DIR name a folder that you may"):
+    with pytest.raises(DataUnavailableError, match=r"Not a dir.*set CNNLAB_CONVERTED_DIR to a folder that you may"):
         toy(toy_info).load(at(tmp_path / "file"))
 
 
@@ -294,7 +294,7 @@ def test_one_that_is_damaged_there_is_made_anew_at_home(toy_info, tmp_path):
     save_arrays(old, toy_arrays(toy_info), toy_info)
     os.truncate(old / "train_images.npy", 100)
 
-    assert "not whole" in (toy(toy_info).fault(folders) or "")
+    assert "not complete" in (toy(toy_info).fault(folders) or "")
     for _ in range(2):
         assert same(toy(toy_info, log).load(folders), toy_arrays(toy_info))
     assert log.read_text() == "made\n"

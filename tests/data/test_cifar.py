@@ -93,8 +93,8 @@ def test_nothing_is_downloaded_into_a_folder_that_may_only_be_read(tiny_cifar, s
     with only_to_read(folders.published), pytest.raises(DataUnavailableError) as caught:
         tiny_cifar.dataset.load(folders)
     assert str(caught.value) == (
-        f"CIFAR-10 is not available: {folders.published / 'tiny.tar.gz.part'} cannot be used (Permission denied); let "
-        "CNNLAB_DATA_DIR name a folder that you may write to, or choose the dataset shapes, which is drawn here."
+        f"CIFAR-10 is not available: {folders.published / 'tiny.tar.gz.part'} cannot be used (Permission denied); set "
+        "CNNLAB_DATA_DIR to a folder that you may write to, or choose the dataset shapes, which is drawn here."
     )
     assert server.asked == []
 

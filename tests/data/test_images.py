@@ -125,6 +125,13 @@ def test_transparency_is_kept():
     assert decode(encode(np.full((4, 4, 3), 9, np.uint8))).shape == (4, 4, 3)
 
 
+def test_a_transparency_of_nothing_is_left_out():
+    """As browsers write it that shrink a photograph: the page said that transparent parts of it were filled."""
+    opaque = np.dstack([np.full((600, 800, 3), 9, np.uint8), np.full((600, 800), 255, np.uint8)])
+
+    assert decode(encode(opaque)).shape == (512, 683, 3)
+
+
 def test_grey_and_grey_with_transparency():
     """All three channels alike."""
     grey = np.array([[0, 100, 255]], np.uint8)
@@ -266,8 +273,8 @@ def test_a_large_picture_keeps_its_transparency():
 
 
 NOT_A_PICTURE = (
-    "This is no picture that can be read here (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC), whatever its name says: save it as "
-    "JPEG or PNG and try again."
+    "This is not a picture of a kind that can be read here (JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC), whatever its name says: "
+    "save it as JPEG or PNG and try again."
 )
 DAMAGED = "This picture is damaged or cut short: save it again and try once more."
 

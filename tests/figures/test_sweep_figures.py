@@ -23,7 +23,7 @@ def came_to(share: float, **settings: Any) -> Outcome:
 def test_a_run_is_judged_at_its_best_epoch() -> None:
     """With the train sample of that epoch, and the test set where that very network was measured on it."""
     epochs = [epoch_record(epoch, train=0.9, validation=share) for epoch, share in ((1, 0.4), (2, 0.6), (3, 0.5))]
-    config, last, best = TrainingConfig(), full_scores(test=0.1, epoch=3), full_scores(test=0.2, epoch=2)
+    config, last, best = TrainingConfig(epochs=3), full_scores(test=0.1, epoch=3), full_scores(test=0.2, epoch=2)
 
     unfinished = outcome(config, 2, epochs, None, "validation")
     finished = outcome(config, 2, epochs, Results(final=last, best=best), "validation")

@@ -124,7 +124,11 @@ def turned(picture: np.ndarray, orientation: int) -> np.ndarray:
     }[orientation]
 
 
-NO_PICTURE, DAMAGED, LARGE = "no picture that can be read here", "damaged or cut short", "at most 50 million pixels"
+NO_PICTURE, DAMAGED, LARGE = (
+    "not a picture of a kind that can be read here",
+    "damaged or cut short",
+    "at most 50 million pixels",
+)
 HTML = b"<script>alert('" + MARK + b"')</script>"
 NAMES = {
     "a name that climbs": "../../../etc/cron.d/picture.png",

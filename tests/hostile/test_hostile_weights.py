@@ -84,7 +84,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, app_config: AppConfig
     (tmp_path / "link").symlink_to("/dev/zero")
     for path in (tmp_path / "pipe", tmp_path / "link", tmp_path, tmp_path / "nothing"):
         assert main(["import", str(path)]) == 2
-        assert "is no file" in capsys.readouterr().err
+        assert "is not a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.names())
@@ -125,7 +125,7 @@ def test_an_imported_run_claims_nothing(app_config: AppConfig) -> None:
 
     assert run.status is RunStatus.IMPORTED
     assert (run.step, run.results, run.last_epoch, run.best_epoch) == (0, None, None, None)
-    assert "nothing of it was trained or measured here" in (run.message or "")
+    assert "it was not trained or measured here" in (run.message or "")
     assert run.knows("architecture")
     assert not run.knows("lr")
     assert run.states(1) == (None, None)
@@ -170,7 +170,7 @@ def test_stated_settings_are_checked_like_typed_ones(stated: object) -> None:
     header = weights_file.read_header(io.BytesIO(content))
 
     assert header.config is None
-    assert (header.problem or "").startswith("What this file says of its settings cannot be read")
+    assert (header.problem or "").startswith("What this file says about its settings cannot be read")
 
 
 @pytest.mark.parametrize("epoch", [-1, 10**9, "3", None, True, 2.5])

@@ -6,8 +6,8 @@ from collections import OrderedDict
 import pytest
 import safetensors.torch
 import torch
-from torch import nn
 
+from benchmarks.training.reference import SimpleCNN
 from cnnlab.data import DATASETS
 from cnnlab.models import build, complete, pth, weights_file
 from cnnlab.models._weight_names import AmbiguousError, matched
@@ -16,24 +16,6 @@ from cnnlab.schema import TrainingConfig
 
 CONFIG = complete(TrainingConfig(architecture="SimpleCNN", dataset="shapes"))
 VGG = complete(TrainingConfig(architecture="VGGishCNN", dataset="shapes"))
-
-
-class TutorialNet(nn.Module):
-    """The network of PyTorch's tutorial, as people type it off."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 6, 5)
-        self.pool = nn.MaxPool2d(2, 2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pool(torch.relu(self.conv1(x)))
-        x = self.pool(torch.relu(self.conv2(x)))
-        return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(torch.flatten(x, 1))))))
 
 
 def shapes_of(config: TrainingConfig) -> dict[str, tuple[int, ...]]:
@@ -60,7 +42,7 @@ PICTURES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 @pytest.mark.parametrize("kind", ["pth", "safetensors", "DataParallel"])
 def test_the_tutorials_own_file_answers_as_the_tutorials_network(kind: str) -> None:
     """`torch.save(net.state_dict(), PATH)`, or as safetensors: the same ten numbers for each picture."""
-    net, file = TutorialNet(), io.BytesIO()
+    net, file = SimpleCNN(), io.BytesIO()
     if kind == "pth":
         torch.save(net.state_dict(), file)
     else:
@@ -122,7 +104,7 @@ def test_a_file_of_another_network_is_refused_as_before() -> None:
     header = weights_file.read_header(io.BytesIO(safetensors.torch.save(other)))
     with pytest.raises(WeightsError, match=r"lacks base\.conv1\.weight and 9 more"):
         weights_file.names_for(header, CONFIG)
-    grey = {**TutorialNet().state_dict(), "conv1.weight": torch.zeros(6, 1, 5, 5)}
+    grey = {**SimpleCNN().state_dict(), "conv1.weight": torch.zeros(6, 1, 5, 5)}
     header = weights_file.read_header(io.BytesIO(safetensors.torch.save(grey)))
     with pytest.raises(WeightsError, match=r"conv1\.weight is 6×1×5×5 in this file, but 6×3×5×5 in SimpleCNN"):
         weights_file.names_for(header, CONFIG)

@@ -11,6 +11,7 @@ from pandas.api.types import is_numeric_dtype, is_timedelta64_dtype
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.analysis.gap import gap_of
+from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.compare import pick
 from cnnlab.data import DATASETS
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
@@ -19,7 +20,7 @@ from cnnlab.formatting import points, tenths
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from tests.factories import full_scores, learnt, results, shapes_config
+from tests.factories import answers_of, full_scores, learnt, results, shapes_config
 from tests.page_driver import OpenPage, click, fill, words
 
 
@@ -56,8 +57,32 @@ def test_a_stopped_run_is_no_repeat_of_a_finished_one(open_page: OpenPage, store
     whole, early = insert_run(seed=0), insert_run(RunStatus.RUNNING, seed=1)
     store.finish(early.id, RunStatus.STOPPED, "Stopped.", results(learnt(2, early.config.validation_size)))
     said = words(open_page("compare", runs=f"{whole.id},{early.id}"))
-    assert "differ by their seed alone" not in said
+    assert "differ only in their seed" not in said
     assert "ended before the last epoch" in said
+
+
+def test_two_runs_are_compared_by_the_pictures_that_they_answered(
+    open_page: OpenPage, store: Store, insert_run: Any
+) -> None:
+    """The counts are those of the answers that the runs keep; without answers there are none, and no error."""
+    rights = ("1" * 64 + "0" * 36, "1" * 60 + "0" * 37 + "111")
+    runs = [insert_run(RunStatus.RUNNING, lr=lr) for lr in (0.01, 0.02)]
+    for run, right in zip(runs, rights, strict=True):
+        said = answers_of(right * 100)
+        scores = full_scores(test=float(said.right.mean()), epoch=run.config.epochs)
+        answers.write(store.folder(run.id), scores, said)
+        store.finish(run.id, RunStatus.FINISHED, "Finished.", results(scores))
+    both = f"{runs[0].id},{runs[1].id}"
+    seen = " ".join(words(open_page("compare", runs=both)).split())
+    assert f"400 are answered right by {runs[0].name} alone and 300 by {runs[1].name} alone; 6 000 by both" in seen
+    assert "is right more often" in seen
+    assert "on the same 10 000 test pictures: 64.0 % against 63.0 %" in seen
+
+    for path in store.folder(runs[0].id).glob("answers-*"):
+        path.write_bytes(path.read_bytes()[:-1])
+    torn = open_page("compare", runs=both)
+    assert not torn.exception
+    assert "answered right by" not in words(torn)
 
 
 def test_only_settings_that_differ_are_columns(open_page: OpenPage, insert_run: Any) -> None:
@@ -137,9 +162,9 @@ def test_the_sentences_come_from_the_data(open_page: OpenPage, insert_run: Any) 
     a, b = insert_run(epochs=8, name="A"), insert_run(epochs=8, name="B")
     app = open_page("compare", runs=f"{a.id},{b.id}")
     assert "These runs have the same settings, and the same test accuracy" in words(app)
-    assert "A gets ahead on its training pictures" in words(app)
+    assert "A improves more on its training pictures than on new ones" in words(app)
     assert len(app.get("plotly_chart")) == 3
-    assert "have the same settings throughout" in words(app)
+    assert "The chosen runs have the same settings." in words(app)
 
 
 def test_unfinished_runs_have_curves_and_no_bars(open_page: OpenPage, insert_run: Any) -> None:
@@ -165,9 +190,9 @@ def test_two_gaps_of_two_epochs_are_told_apart(open_page: OpenPage, insert_run: 
     run: Run = insert_run(RunStatus.RUNNING, 8)
     measured = results(full_scores(0.9, 0.6, 0.6, epoch=8), full_scores(0.7, 0.65, 0.65, epoch=5))
     insert_run.store.finish(run.id, RunStatus.FINISHED, "Finished.", measured)
-    both = "This is about the run as it stands after epoch 8; its bars are after epoch 5"
+    both = "This is about the network after epoch 8; the bars show it after epoch 5"
     app = open_page("compare", runs=run.id)
-    assert "its bars are" not in words(app)
+    assert "the bars show it" not in words(app)
     fill(app, compare_when="best")
     assert both in words(app)
 
@@ -235,7 +260,7 @@ def test_a_damaged_store_is_said(open_page: OpenPage, store: Store, page: str) -
     path.write_bytes(b"this is no database" * 100)
     app = open_page(page)
     assert not app.exception
-    assert "is damaged, or is no run store" in words(app)
+    assert "is damaged, or is not a run store" in words(app)
 
 
 def test_names_are_text_and_never_keys(open_page: OpenPage, insert_run: Any) -> None:

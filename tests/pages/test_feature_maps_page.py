@@ -237,6 +237,16 @@ def test_the_size_of_a_photograph_is_its_own(open_page: OpenPage, run: Run) -> N
     assert "It can only answer with one of its 10 classes, whatever the picture shows" in words(app)
 
 
+@pytest.mark.parametrize("size", [(3_000, 10), (10, 3_000), (5_000, 1), (1, 1)])
+def test_a_picture_of_a_few_lines_is_shown(open_page: OpenPage, run: Run, size: tuple[int, int]) -> None:
+    """Streamlit draws no picture that is less than a pixel high, which one of 3000×10 would be."""
+    app = upload(
+        open_page("feature_maps", run=run.id), "line.png", file_of(np.zeros((*size[::-1], 3), np.uint8), "PNG")
+    )
+    assert not app.exception
+    assert f"{size[0]}×{size[1]} pixels" in words(app)
+
+
 def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
     """First in the strip, one click away, and in no link to another picture."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
@@ -244,18 +254,19 @@ def test_an_own_picture_stays_after_next(open_page: OpenPage, run: Run, drawn: D
     app.button(key="picture_on").click().run()
     assert app.query_params["picture"].startswith("test:")
     strip = drawn["picture_strip"]
-    assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("yours", picture.STRIP, 1)
+    assert (strip["labels"][0], len(strip["labels"]), strip["selected"]) == ("uploaded", picture.STRIP, 1)
     assert "own" not in app.query_params
     open_page("feature_maps", **dict(app.query_params))
-    assert drawn["picture_strip"]["labels"][0] != "yours"
+    assert drawn["picture_strip"]["labels"][0] != "uploaded"
     assert len(drawn["picture_strip"]["labels"]) == picture.STRIP
 
 
-def test_a_picture_that_came_by_link_is_not_called_yours(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
-    """It opens, also after a reload of one's own, and stays in the strip; whose it is, nobody can say."""
+def test_an_own_picture_has_one_name_wherever_it_is_opened(open_page: OpenPage, run: Run, drawn: Drawn) -> None:
+    """Here, after a reload, and by a link: nobody can tell whose it is, so that it is called what is known."""
     data = file_of(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8), "PNG")
     mine = upload(open_page("feature_maps", run=run.id), "mine.png", data)
-    assert drawn["picture_strip"]["labels"][0] == "yours"
+    assert drawn["picture_strip"]["labels"][0] == "uploaded"
+    assert "The uploaded picture, 40×40 pixels" in words(mine)
     other = open_page("feature_maps", **dict(mine.query_params))
     assert drawn["picture_strip"]["labels"][0] == "uploaded"
     assert "The uploaded picture, 40×40 pixels" in words(other)
@@ -279,12 +290,12 @@ def test_a_dark_drawing_is_inverted_on_a_click(on_black: AppTest, drawn: Drawn) 
     paper[20:36, 20:36] = 0
     app = upload(on_black, "drawing.png", file_of(paper, "PNG"))
     assert not app.exception
-    assert "stand on black, and this one on the opposite" in words(app)
+    assert "have a black background. This picture has the opposite" in words(app)
     app.button(key="own_invert").click().run()
     assert app.query_params["picture"].endswith("~inverted")
     assert app.toggle(key="own_inverted").value
     assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
-    assert "on the opposite" not in words(app)
+    assert "has the opposite" not in words(app)
 
 
 def test_a_picture_that_was_inverted_by_mistake_is_taken_as_it_is(on_black: AppTest, drawn: Drawn) -> None:
@@ -296,7 +307,7 @@ def test_a_picture_that_was_inverted_by_mistake_is_taken_as_it_is(on_black: AppT
     captions = [caption for image in app.get("image") for caption in image.captions if caption]
     assert captions == ["inverted", "as it is"]
     button = app.button(key="own_invert")
-    assert button.label == "Take it as it is"
+    assert button.label == "Use it as it is"
     button.click().run()
     assert not app.query_params["picture"].endswith("~inverted")
     assert drawn["network_input"]["values"][0, 0, 0, 0] == -1.0
@@ -313,10 +324,15 @@ def test_transparent_parts_are_black_for_a_set_on_black(on_black: AppTest, drawn
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"\x89PNG\r\n\x1a\n" + b"0" * 100, b"<svg/>", b"GIF89a" + b"0" * 5])
 def test_a_file_that_is_no_picture(open_page: OpenPage, run: Run, data: bytes) -> None:
-    """One sentence; the picture before it stays."""
+    """One sentence, which a redraw of the page does not take away; the picture before it stays."""
     app = upload(open_page("feature_maps", run=run.id, picture="test:4"), "x.png", data)
     assert not app.exception
     assert len(app.error) == 1
+    app.run()  # a run in training redraws the page at each epoch
+    assert len(app.error) == 1
+    good = upload(app, "x.png", file_of(np.zeros((8, 8, 3), np.uint8), "PNG"))
+    assert not good.error
+    app = upload(open_page("feature_maps", run=run.id, picture="test:4"), "x.png", data)
     assert app.query_params["picture"] == "test:4"
 
 

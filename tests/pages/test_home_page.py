@@ -114,7 +114,7 @@ def test_a_damaged_store_is_said_on_every_page(page: str, open_page: OpenPage, a
 
     assert not app.exception
     assert len(app.error) == 1
-    assert "is damaged, or is no run store" in words(app)
+    assert "is damaged, or is not a run store" in words(app)
     assert not app.title
 
 
@@ -183,6 +183,17 @@ def test_the_sidebar_counts_what_trains_and_what_waits(
     assert "1 training · 2 waiting" in app.sidebar.caption[0].value
     assert "NVIDIA H200" in app.sidebar.caption[0].value
     assert "out of memory" in app.sidebar.warning[0].value
+
+
+def test_the_sidebar_knows_at_once_what_the_page_knows(open_page: OpenPage, store: Store) -> None:
+    """A run that was just queued, and one that has just begun: for four seconds it said "nothing training" beside it."""
+    app = click(open_page("home"), "demo")
+    assert "1 waiting" in app.sidebar.caption[0].value
+    run = store.claim()
+    assert run is not None
+    store.start(run.id, "CPU", {}, 100)
+    services.notice(store, store.get(run.id))  # as the page of the run does at each look
+    assert "1 training" in app.run().sidebar.caption[0].value
 
 
 def test_a_link_to_a_run_that_is_gone_is_said(open_page: OpenPage) -> None:

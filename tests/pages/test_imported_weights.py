@@ -45,7 +45,7 @@ def test_a_file_that_says_what_it_is_needs_one_click(page: str, open_page: OpenP
     [run] = store.list()
     assert (run.status, run.config, run.step) == (RunStatus.IMPORTED, config, 0)
     assert run.id in app.query_params["run"]
-    assert "nothing of it was trained or measured here" in words(app)
+    assert "it was not trained or measured here" in words(app)
     assert "after epoch 4 of 10" in words(app)
     assert "untrained" not in words(app)
 
@@ -120,11 +120,11 @@ def test_every_page_treats_it_well(page: str, open_page: OpenPage, imported: Run
         row = app.dataframe[0].value.set_index("Run").loc["Mine"]
         assert row["Status"] == ["from a file"]
         assert math.isnan(row["Epoch"])
-        assert "Mine comes from a file: nothing of it was measured here." in said
+        assert "Mine comes from a file: nothing about it was measured here." in said
     elif page == "home":
         assert "weights from a file, not trained here" in said
     else:
-        assert "nothing of it was trained or measured here" in said
+        assert "it was not trained or measured here" in said
     if page == "train":
         assert not app.metric
         assert "as the file has them" in said

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.inspect import page
 from cnnlab.dashboard.widgets import tiles
 from cnnlab.data import DATASETS
 from cnnlab.inspection.kernels import kernels_of, moved
@@ -16,6 +17,7 @@ from cnnlab.inspection.summary import summarise
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.views import kernels
+from tests.factories import learning_epoch, write_weights
 from tests.page_driver import words
 
 OpenPage = Callable[..., AppTest]
@@ -155,6 +157,24 @@ def test_a_training_run_is_followed(open_page: OpenPage, insert_run: Callable[..
     assert app.query_params["epoch"] == "1"
     app.button(key="looking_live").click().run()
     assert "epoch" not in app.query_params
+
+
+def test_a_click_in_the_middle_of_a_drawing_does_not_stop_the_following(
+    open_page: OpenPage, store: Store, insert_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new epoch is drawn, a click cuts that short, and the browser still names the epoch before: nobody chose it."""
+    run = insert_run(RunStatus.RUNNING, epochs=2, weights=True)
+    app = open_page("kernels", run=run.id)
+    store.commit(run.id, [learning_epoch(3, run.config.validation_size)], [write_weights(store, run, 3)])
+    with monkeypatch.context() as cut_short:
+        cut_short.setattr(page, "_draw", lambda *_: st.stop())
+        app.run()
+    assert app.session_state["looking_epoch"] == 3
+    app.select_slider(key="looking_epoch").set_value(2).run()
+    assert "epoch" not in app.query_params
+    assert "following the training" in words(app)
+    app.select_slider(key="looking_epoch").set_value(2).run()
+    assert app.query_params["epoch"] == "2"
 
 
 @pytest.mark.parametrize(

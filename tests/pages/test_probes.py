@@ -64,12 +64,12 @@ def test_how_long_it_takes_is_answered_before_training(
     """Time, memory, machine and number of steps; for other settings it vanishes, for these it comes back."""
     answers(PREFLIGHT)
     app = asked(open_page("train"), "probe_preflight")
-    said = "About 18–22 s an epoch, 3.8–4.9 min until the result** · 410–450 MB of memory"
+    said = "About 18–22 s per epoch, 3.8–4.9 min until the result** · 410–450 MB of memory"
     assert said in words(app)
     assert "From 40 real training steps on CPU (2 cores): fast · 1 thread · channels last · float32" in words(app)
     assert not store.list()
     fill(app, form_batch_size=128)
-    assert "an epoch, " not in words(app)
+    assert "per epoch, " not in words(app)
     fill(app, form_batch_size=64)
     assert said in words(app)
     fill(app, form_epochs=20)
@@ -97,7 +97,7 @@ def test_a_learning_rate_is_shown_explained_and_used_on_a_click(
     answers(RANGE)
     app = asked(open_page("train"), "probe_lr_range")
     assert "Two tests point to 0.001 to 0.0044." in words(app)
-    assert "well before the turn" in words(app)
+    assert "well before it grows again" in words(app)
     assert app.text_input(key="form_lr").value == "0.001"
     assert app.button(key="use_suggestion").label == "Use 0.0021, the middle of the band"
     click(app, "use_suggestion")

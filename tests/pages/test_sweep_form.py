@@ -121,9 +121,9 @@ def test_every_setting_can_be_varied_as_suggested(open_page: OpenPage, store: St
 def test_without_validation_pictures_a_warning(open_page: OpenPage, store: Store) -> None:
     """The test set is not for choosing."""
     app = open_page("train")
-    assert "told apart by the test set" not in words(app)
+    assert "compared on the test set" not in words(app)
     fill(app, form_validation_size=0)
-    assert "told apart by the test set" in words(app)
+    assert "compared on the test set" in words(app)
 
 
 def test_the_time_is_said_where_it_is_known(open_page: OpenPage, store: Store, insert_run: Any) -> None:
@@ -147,7 +147,7 @@ def test_a_name_that_is_taken_is_said(open_page: OpenPage, store: Store) -> None
     store.create_many([complete(TrainingConfig(lr=lr)) for lr in (0.1, 0.2)], "Mine")
     app = open_page("train")
     fill(app, sweep_name="Mine")
-    assert "“Mine” has 2 already: these join them." in words(app)
+    assert "“Mine” already has 2 runs: the new ones are added to it." in words(app)
 
 
 def test_a_double_click_is_one_sweep(open_page: OpenPage, store: Store) -> None:

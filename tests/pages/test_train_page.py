@@ -255,12 +255,12 @@ def test_a_stopped_run_is_measured_where_it_stands(open_page: OpenPage, insert_r
     assert insert_run.store.get(run.id).only_measured
     assert insert_run.store.claim().only_measured
     app = open_page("train", run=run.id)
-    assert "Measuring it where it stands" in words(app)
+    assert "Measuring it as it is now" in words(app)
     assert not app.button(key="run_stop").disabled
     scores = factories.learnt(5, run.config.validation_size)
     insert_run.store.finish(run.id, RunStatus.STOPPED, "Stopped.", factories.results(scores))
     app = open_page("train", run=run.id)
-    assert "Measured where it stands, after epoch 5." in words(app)
+    assert "Measured before its end, after epoch 5." in words(app)
     assert not app.button(key="run_continue").disabled
     assert not [button for button in app.button if button.key == "run_measure"]
 
@@ -285,7 +285,7 @@ def test_without_validation_the_test_set_judges(
     shown = ["Train", "Test", "Gap, train − test"] if run.results else ["Train sample", "Test", "Gap"]
     assert [metric.label for metric in app.metric] == shown
     assert app.metric[1].value == (value or percent(run.results.final.test.accuracy if run.results else 0))
-    assert "no pictures for validation" in words(app)
+    assert "no validation pictures" in words(app)
 
 
 def test_settings_of_a_damaged_run_do_not_break_the_page(open_page: OpenPage, insert_run: Any) -> None:
@@ -357,3 +357,16 @@ def test_a_run_says_what_it_does_and_when_its_result_comes(open_page: OpenPage, 
         r"Trained.*measuring the test set with 6 views of each picture, 500 of 10 000 pictures · about .* until the result",
         said,
     )
+
+
+@pytest.mark.parametrize(
+    ("objective", "sentence"), [(2.5, "left out of every loss"), (None, "an older cnnlab recorded")]
+)
+def test_where_label_smoothing_is_in_a_loss_is_said(
+    open_page: OpenPage, insert_run: Any, store: Store, objective: float | None, sentence: str
+) -> None:
+    """A store of an older cnnlab holds losses with label smoothing in them, and no objective beside."""
+    run: Run = insert_run(RunStatus.RUNNING, 0, label_smoothing=0.2)
+    seen = {} if objective is None else {"objective": objective}
+    store.add_steps(run.id, factories.step_records(1, 5, **seen), 1.0)
+    assert sentence in words(open_page("train", run=run.id))

@@ -19,11 +19,11 @@ def test_a_run_that_exists_is_said_and_opened(open_page: OpenPage, insert_run: A
     """As soon as the form asks for it; with one setting changed it is another run."""
     first = insert_run(epochs=3)
     app = open_page("train", parent=first.id)
-    assert f"This very run exists: **{first.name}** (finished)." in words(app)
+    assert f"This run already exists: **{first.name}** (finished)." in words(app)
     click(app, "twin_open")
     assert app.query_params["run"] == first.id
     app = open_page("train", parent=first.id)
-    assert "This very run exists" not in words(fill(app, form_1_epochs=4))
+    assert "This run already exists" not in words(fill(app, form_1_epochs=4))
 
 
 def test_it_is_trained_with_another_seed(open_page: OpenPage, insert_run: Any) -> None:
@@ -98,4 +98,4 @@ def test_in_a_class_each_has_a_seed_of_their_own(
     click(app, "train")
     [run] = store.list()
     assert run.config.seed == own
-    assert run.name == "SimpleCNN · epochs 6 · validation size 2000 · P29 1"
+    assert run.name == "SimpleCNN · epochs 6 · validation pictures 2000 · P29 1"

@@ -6,7 +6,6 @@ its traceback. It works in a store of its own, in a temporary folder.
 
 import argparse
 import random
-import socket
 import sys
 import tempfile
 import time
@@ -18,7 +17,6 @@ from cnnlab.app_config import AppConfig
 from cnnlab.failpoints import FAILPOINTS
 from cnnlab.models import ARCHITECTURES
 from cnnlab.runs import Store
-from tests.browser.conftest import Server
 from tests.reliability import damage, faults, full_disk, parity
 from tests.reliability.kills import Tally, killed_at_random, left_alone
 from tests.reliability.restarts import both_die, is_as_left_alone, long_run, server_ends
@@ -26,6 +24,7 @@ from tests.reliability.runs import EAGER, LAZY, RECIPES, recipe
 from tests.reliability.starts import Claimers
 from tests.reliability.stops import stopped_at_random
 from tests.reliability.workers import Workers
+from tests.streamlit_server import Server
 
 
 def table(title: str, rows: Counter[str]) -> None:
@@ -103,12 +102,8 @@ def stops(store: Store, chance: random.Random, n: int) -> None:
 
 def restarts(store: Store, chance: random.Random, n: int) -> None:
     """A dashboard that is asked to end n times and killed n times, and n times killed together with its worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server, seconds = Server(store.app_config.home, port), []
-    server.start()
-    try:
+    seconds = []
+    with Server(store.app_config.home) as server:
         run = long_run(store, epochs=1000)
         for _ in range(n):
             server_ends(server, store, run, server.stop)
@@ -116,8 +111,6 @@ def restarts(store: Store, chance: random.Random, n: int) -> None:
             seconds.append(both_die(server, store, run))
             print(f"said after {seconds[-1]:.2f} s; {len(store.epochs(run.id))} epochs", flush=True)
         is_as_left_alone(store, run)
-    finally:
-        server.stop()
     print(f"{n} times asked, killed, killed with the worker: interrupted was said after at most {max(seconds):.2f} s")
 
 

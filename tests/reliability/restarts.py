@@ -11,8 +11,8 @@ from cnnlab import worker
 from cnnlab.records import Plan, RunStatus
 from cnnlab.runs import Run, Store, locks
 from cnnlab.worker import job
-from tests.browser.conftest import Server
 from tests.reliability.runs import must_be_equal, must_hold, recipe
+from tests.streamlit_server import Server
 from tests.waiting import eventually
 
 LOOKING_S = 2.0

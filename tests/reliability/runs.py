@@ -11,7 +11,7 @@ from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import job
-from tests.worker.helpers import OnRecord, facts, named_by, scores, small
+from tests.worker.helpers import OnRecord, answers_of, facts, files_of, named_by, scores, small
 
 SHORT = {"train_subset": 160, "batch_size": 32, "validation_size": 100, "device": "cpu"}
 RECIPES: dict[str, dict[str, Any]] = {
@@ -59,7 +59,8 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     assert run.last_epoch == (epochs[-1] if epochs else None)
     assert run.step >= (epochs[-1].step if epochs else 0)
     begun = {path.name for path in store.folder(run.id).iterdir() if path.suffix in (".safetensors", ".tmp")}
-    assert begun == named_by(store, run), "a file that no row names, or a row without its file"
+    assert answers_of(run) <= files_of(store, run), "scores without the answers that they count"
+    assert begun | answers_of(run) == named_by(store, run), "a file that no row names, or a row without its file"
     states = store.checkpoints(run.id, "state")
     for file in [*store.weights(run.id), *states]:
         checkpoints.verified(store.path(file), file.sha256)

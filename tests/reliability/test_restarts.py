@@ -1,14 +1,13 @@
 """Promise 4: restarting the server stops nothing; and where all die, the run is called interrupted, and goes on."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cnnlab.runs import Store
-from tests.browser.conftest import Server
 from tests.reliability.restarts import LOOKING_S, both_die, is_as_left_alone, long_run, server_ends
+from tests.streamlit_server import Server
 
 pytestmark = pytest.mark.slow
 EPOCHS = 400
@@ -17,13 +16,8 @@ EPOCHS = 400
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A dashboard of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    started = Server(tmp_path, port)
-    started.start()
-    yield started
-    started.stop()
+    with Server(tmp_path) as started:
+        yield started
 
 
 def test_whatever_ends_the_run_goes_on(server: Server) -> None:

@@ -38,8 +38,12 @@ LEFT = "about 1 min 20 s until the result"
         ({"phase": ("measuring", 19)}, "Epoch 1 of 1", ["step 20 of 40", LEFT, "1 234 pictures/s", "CPU (2 cores)"]),
         ({"phase": ("scoring", 20)}, "Trained", [MEASURED, LEFT]),
         ({"phase": ("scoring", 20), "command": "stop"}, "Trained", ["stopping as soon as it can"]),
-        ({"phase": ("scoring", 20), "command": MEASURE}, "Measuring it where it stands", [MEASURED, LEFT]),
-        ({"step": 0, "phase": ("training", 0)}, "Preparing", ["trying how to compute fastest here, and drawing", LEFT]),
+        ({"phase": ("scoring", 20), "command": MEASURE}, "Measuring it as it is now", [MEASURED, LEFT]),
+        (
+            {"step": 0, "phase": ("training", 0)},
+            "Preparing",
+            ["finding the fastest way to compute here, and drawing", LEFT],
+        ),
         ({"step": 0, "steps_total": None, "message": "Getting it."}, "Preparing", ["Getting it."]),
     ],
 )

@@ -74,7 +74,7 @@ def test_who_trains_and_waits_goes_first(earlier: Run, store: Store) -> None:
     said = expected_time.announced([earlier.config], [earlier], [running, waiting, None], slots=1)
     assert said
     assert said.seconds[0] == pytest.approx(60.0 + 40.0 + 40.0, abs=3.0)
-    assert expected_time.words(said).endswith("until the result, 2 runs before it counted")
+    assert expected_time.words(said).endswith("until the result, 2 runs before it included")
 
 
 def test_a_sweep_of_somebody_else_lets_a_new_run_pass(store: Store, earlier: Run) -> None:
@@ -137,11 +137,14 @@ def test_announcements_are_scored(earlier: Run) -> None:
     assert expected_time.score(earlier) is None
     said = expected_time.score(took(earlier, 52.0, announced_s=40.0))
     assert said
-    assert said.replace("\u202f", " ") == "Announced 40 s until the result; it came after 52 s."
+    assert said.replace("\u202f", " ") == "The forecast until the result was 40 s; it came after 52 s."
     three = [took(earlier, seconds, announced_s=seconds - 10.0) for seconds in (40.0, 80.0, 120.0)]
     said = expected_time.score(*three)
     assert said
-    assert said.replace("\u202f", " ") == "Announced 1 min 50 s until the last of 3 results; it came after 2 min 0 s."
+    assert (
+        said.replace("\u202f", " ")
+        == "The forecast until the last of 3 results was 1 min 50 s; it came after 2 min 0 s."
+    )
     joined = replace(three[0], created_at=earlier.created_at + timedelta(seconds=1))
     assert expected_time.score(*three, joined) is None, "asked for later, it was announced by itself"
     assert expected_time.score(*three, replace(earlier, status=RunStatus.STOPPED, announced_s=40.0)) is None
@@ -149,7 +152,7 @@ def test_announcements_are_scored(earlier: Run) -> None:
     assert expected_time.score(replace(earlier, results=results, announced_s=40.0)) is None
     runs = [took(earlier, seconds, announced_s=40.0) for seconds in (36.0, 40.0, 44.0, 48.0, 80.0)]
     assert expected_time.record(runs[:3]) is None
-    assert expected_time.record(runs) == ("So far half of 5 results came after 1.0 to 1.2 times the announced time.")
+    assert expected_time.record(runs) == ("So far half of 5 results came after 1.0 to 1.2 times the forecast time.")
 
 
 def test_a_run_that_waits_starts_when_a_place_is_free(earlier: Run) -> None:

@@ -101,7 +101,7 @@ def test_a_stranger_changes_nothing(store: Store, make_run: MakeRun, status: Run
 
     for stranger in (BOB, OTHER_ADA, NOBODY):
         for change in BY_PEOPLE.values():
-            with pytest.raises(NotYoursError, match=r"is Ada's run: only Ada or a teacher can .+ it\.$"):
+            with pytest.raises(NotYoursError, match=r"belongs to Ada: only Ada or a teacher can .+ it\.$"):
                 change(store.acting_as(stranger), run.id)
 
     assert Path(store.app_config.home, "runs.db").read_bytes() == before
@@ -125,7 +125,7 @@ def test_a_run_of_nobody_is_the_teachers(store: Store, make_run: MakeRun, way: s
     run = ready_for(way, store, make_run(RunStatus.QUEUED))
 
     for actor in (ADA, NOBODY, Actor("", "")):
-        with pytest.raises(NotYoursError, match="nobody's run: only a teacher can"):
+        with pytest.raises(NotYoursError, match="belongs to nobody: only a teacher can"):
             BY_PEOPLE[way](store.acting_as(actor), run.id)
     BY_PEOPLE[way](store.acting_as(TEACHER), run.id)
 

@@ -1,5 +1,8 @@
 """`exact` mode is the plain tutorial loop, bit for bit, on the CPU."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +18,7 @@ from cnnlab.training.engine.default_plan import default_plan
 
 STEPS = 200
 CPU = torch.device("cpu")
+Exact = Callable[[int], tuple[list[float], nn.Module]]
 
 
 def ours(data: Data, config: TrainingConfig, steps: int, steps_per_record: int = 1) -> tuple[list[float], nn.Module]:
@@ -35,6 +39,12 @@ def simple(seed: int, mode: ModeName) -> TrainingConfig:
     return TrainingConfig(epochs=2, validation_size=0, seed=seed, mode=mode)
 
 
+@pytest.fixture(scope="module")
+def exact(pictures_6370: Data) -> Exact:
+    """exact(seed): what `ours` gives of 200 steps in exact mode; trained once, and not to be changed."""
+    return cache(lambda seed: ours(pictures_6370, simple(seed, "exact"), STEPS))
+
+
 def reference(data: Data, network: type[nn.Module], seed: int, batch_size: int = 64) -> ReferenceLoop:
     """The plain loop on the same pictures."""
     return ReferenceLoop(network, data.train.images.numpy(), data.train.labels.numpy(), seed, batch_size)
@@ -46,11 +56,11 @@ def same_bits(a: nn.Module, b: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_exact_is_the_tutorial_loop(pictures_6370: Data, seed: int) -> None:
+def test_exact_is_the_tutorial_loop(pictures_6370: Data, exact: Exact, seed: int) -> None:
     """200 steps (two epochs, each with a short last batch): every loss and every final weight has the same bits."""
     loop = reference(pictures_6370, SimpleCNN, seed)
     expected = loop.advance(STEPS)
-    losses, model = ours(pictures_6370, simple(seed, "exact"), STEPS)
+    losses, model = exact(seed)
 
     assert losses == expected
     assert same_bits(model, loop.net)
@@ -78,10 +88,10 @@ def test_exact_draws_dropout_as_the_tutorial_does(small_data: Data) -> None:
     assert same_bits(model, loop.net)
 
 
-def test_fast_differs_only_by_rounding(pictures_6370: Data) -> None:
+def test_fast_differs_only_by_rounding(pictures_6370: Data, exact: Exact) -> None:
     """`fast` is the same mathematics: its first losses agree closely, and it still learns what `exact` learns."""
-    exact, _ = ours(pictures_6370, simple(0, "exact"), STEPS)
+    expected, _ = exact(0)
     fast, _ = ours(pictures_6370, simple(0, "fast"), STEPS)
 
-    assert fast[:20] == pytest.approx(exact[:20], abs=1e-4)
-    assert np.mean(fast[-20:]) == pytest.approx(np.mean(exact[-20:]), abs=0.05)
+    assert fast[:20] == pytest.approx(expected[:20], abs=1e-4)
+    assert np.mean(fast[-20:]) == pytest.approx(np.mean(expected[-20:]), abs=0.05)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnnlab.data.tensors import Data, to_network
+from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.models import build
 from cnnlab.records import EpochRecord
 from cnnlab.schema import ScheduleName, TrainingConfig
@@ -128,9 +128,26 @@ def test_evaluation_is_the_mean_over_the_set(small_data: Data) -> None:
 def test_full_scores_name_every_set(small_data: Data) -> None:
     """Train, validation and test, each whole."""
     model = build(shapes_config(), small_data.info)
-    scores = full_scores(model, small_data, epoch=3)
+    scores, answers = full_scores(model, small_data, epoch=3)
 
     assert (scores.epoch, scores.train.n, scores.validation.n, scores.test.n) == (3, 250, 100, 100)
+    assert answers.right.mean() == scores.test.accuracy
+
+
+def test_answers_are_those_of_one_pass_over_the_test_set(small_data: Data) -> None:
+    """Class and probability of each picture in its order; the pictures are known by their bytes and classes."""
+    model = build(shapes_config(dropout=0.5), small_data.info)
+    answers = full_scores(model, small_data, epoch=1, views="mirror").answers
+    test = small_data.test
+    shares = model.eval()(to_network(test.images, small_data.mean, small_data.std)).softmax(1)
+
+    assert answers.predicted.tolist() == shares.argmax(1).tolist()
+    assert answers.probability == pytest.approx(shares.max(1).values.detach().numpy(), rel=1e-4)
+    assert answers.labels.tolist() == test.labels.tolist()
+    same = ImageSet("another name", test.images.clone(), test.labels.clone())
+    assert answers.pictures.tobytes() == same.sha256
+    for images, labels in ((test.images.flip(0), test.labels), (test.images, test.labels.flip(0))):
+        assert ImageSet("test", images, labels).sha256 != same.sha256
 
 
 def test_a_missing_device_is_refused_in_words() -> None:

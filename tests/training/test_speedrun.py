@@ -63,7 +63,7 @@ def test_it_learns(miniature: TrainingConfig, shapes_info: DatasetInfo) -> None:
     run = fit(config, data, CPU)
     whitening = run.model.get_parameter("base.whiten.weight").clone()
     epochs = [record for record in run if isinstance(record, EpochRecord)]
-    scores = full_scores(run.model, data, epoch=5, views=config.test_time_augmentation)
+    scores = full_scores(run.model, data, epoch=5, views=config.test_time_augmentation).scores
 
     assert epochs[-1].running_loss < epochs[0].running_loss
     assert scores.train.accuracy > 0.7

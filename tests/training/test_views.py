@@ -91,8 +91,8 @@ def test_views_are_averaged_by_weight(small_data: Data) -> None:
 def test_only_the_augmented_score_is_augmented(small_data: Data) -> None:
     """Test-time augmentation adds a score of its own and changes no other."""
     model = build(shapes_config(), small_data.info)
-    plain = full_scores(model, small_data, epoch=1)
-    both = full_scores(model, small_data, epoch=1, views="mirror_shift")
+    plain = full_scores(model, small_data, epoch=1).scores
+    both = full_scores(model, small_data, epoch=1, views="mirror_shift").scores
 
     assert plain.test_augmented is None
     assert both.test_augmented is not None

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cnnlab import worker
+from cnnlab.analysis.significance import answers
 from cnnlab.app_config import PROJECT
 from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import Run, Store
@@ -69,8 +70,16 @@ def files_of(store: Store, run: Run) -> set[str]:
 
 
 def named_by(store: Store, run: Run) -> set[str]:
-    """Those that the store names."""
-    return {c.name for c in [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]}
+    """Those that the store names, and the answers by which it was measured."""
+    return {c.name for c in [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]} | answers_of(
+        run
+    )
+
+
+def answers_of(run: Run) -> set[str]:
+    """The names of the files with its answers to the test pictures."""
+    measured = (run.results.final, run.results.best) if run.results else ()
+    return {answers.file_name(scores) for scores in measured if scores}
 
 
 def serve() -> "subprocess.Popen[bytes]":

@@ -86,7 +86,7 @@ FAULTS = {
     "memory of the CPU": (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "Try a batch size of 32"),
     "memory of MPS": (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB"), "Try a batch size of 32"),
     "disk": (OSError(28, "No space left on device"), "The disk is full"),
-    "bug": (KeyError("x"), "unforeseen error ended the run"),
+    "bug": (KeyError("x"), "unexpected error ended the run"),
 }
 
 
@@ -118,6 +118,7 @@ def test_missing_data_is_a_sentence_that_offers_shapes(
             raise URLError("unreachable")
 
     monkeypatch.setattr(_download, "build_opener", lambda *handlers: Unreachable())
+    monkeypatch.setattr(_download, "WAITS_S", (0.0,))
     nowhere = store.app_config.model_copy(update={"data_dir": tmp_path / "nothing", "converted_dir": tmp_path / "none"})
     store.create(complete(TrainingConfig(dataset="CIFAR-100")))
     run = worker.work(store, nowhere, store.claim())
@@ -142,6 +143,6 @@ def test_a_download_tells_how_far_it_is(store: Store, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Dataset, "prepare", fetch)
     run = train(store, small(epochs=1), lambda record: said.append(store.list()[0].message))
 
-    assert said[0] == "Getting shapes ready, once: 10% of 170 MB"
+    assert said[0] == "Preparing shapes, only this once: 10% of 170 MB"
     assert set(said[1:]) == {None}
     assert run.status is RunStatus.FINISHED

@@ -162,7 +162,7 @@ def test_its_folder_is_deleted_while_it_trains(store: Store) -> None:
     assert run.status is RunStatus.FAILED
     assert run.message == (
         "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
-        "Continue trains it again from the beginning."
+        "If it is continued, it is trained again from the beginning."
     )
     assert kept
     assert store.steps(run.id)[: len(kept)] == kept
@@ -223,7 +223,7 @@ def test_a_folder_that_may_not_be_written_any_more(store: Store) -> None:
         closed("-i")
 
     assert failed.status is RunStatus.FAILED
-    assert "cannot be written any more: its disk is read-only, or this process has no right to" in (
+    assert "cannot be written any more: its disk is read-only, or this process may not write there" in (
         failed.message or ""
     )
     assert facts(store, resume(store, failed)) == facts(store, whole)

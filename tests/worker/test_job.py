@@ -6,12 +6,15 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from cnnlab import checkpoints, worker
+from cnnlab.analysis.significance import answers
+from cnnlab.analysis.significance.answers import split
 from cnnlab.data import DATASETS, Dataset
 from cnnlab.data.tensors import prepare_sets
 from cnnlab.data_folders import DataFolders
@@ -56,9 +59,40 @@ def test_its_scores_are_those_of_the_saved_weights(store: Store) -> None:
     last = store.weights(run.id)[-1]
     network = load_network(run.config, info, store.path(last), last.sha256)
 
-    scores = full_scores(network, data, 3)
+    scores = full_scores(network, data, 3).scores
     assert scores.test.accuracy == run.results.final.test.accuracy
     assert scores.test.loss == pytest.approx(run.results.final.test.loss, rel=1e-5)
+
+
+def test_its_answers_to_the_test_pictures_are_kept(store: Store) -> None:
+    """Of the last and of the best epoch, the right ones as many as the scores say; deleted with the run."""
+    run = train(store, small(lr=0.02))
+    for measured in (run.results.final, run.results.best):
+        found = answers.read(store.folder(run.id), measured)
+        assert int(found.right.sum()) == round(measured.test.accuracy * measured.test.n)
+    other = train(store, small(seed=1))
+    theirs = answers.read(store.folder(other.id), other.results.final)
+    counts = split(answers.read(store.folder(run.id), run.results.final), theirs)
+    assert counts.n == 3_000
+    lead = run.results.final.test.accuracy - other.results.final.test.accuracy
+    assert counts.only_first - counts.only_second == round(lead * 3_000)
+
+    store.delete(run.id)
+    assert not store.folder(run.id).exists()
+
+
+def test_a_disk_that_refuses_the_answers_costs_no_scores(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are beside the point of the run: it finishes, is measured, and says so."""
+
+    def refuse(path: Path, arrays: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(answers.arrays, "write", refuse)
+    run = train(store, small())
+    assert run.status is RunStatus.FINISHED
+    assert run.results.final.test.n == 3_000
+    assert "Its answers to the test pictures could not be kept: No space left on device." in run.message
+    assert answers.read(store.folder(run.id), run.results.final) is None
 
 
 def test_untrained_weights_are_those_before_the_first_step(store: Store) -> None:

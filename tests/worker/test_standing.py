@@ -15,7 +15,7 @@ from cnnlab.runs import Run, Store, StoreError, locks
 from cnnlab.runs.run import MEASURE
 from cnnlab.training import full_scores
 from cnnlab.worker import final_scores, job
-from tests.worker.helpers import asking, facts, files_of, resume, scores, small, train
+from tests.worker.helpers import answers_of, asking, facts, files_of, resume, scores, small, train
 
 pytestmark = pytest.mark.usefixtures("hearing")
 
@@ -39,7 +39,7 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     run = measure(store, stopped(store, asked))
 
     assert (run.status, run.step, run.epoch) == (RunStatus.STOPPED, 6, 2)
-    assert run.message == "Stopped at step 6 of 12, in epoch 2. Continue goes on from there."
+    assert run.message == "Stopped at step 6 of 12, in epoch 2. It can be continued from there."
     info = DATASETS.get("shapes").info
     data = prepare_sets(run.config, DATASETS.get("shapes").load(store.app_config.data), info, torch.device("cpu"))
     state = store.checkpoints(run.id, "state")[-1]
@@ -47,7 +47,7 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     network = build(run.config, info)
     network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     assert run.results.final.step == 6
-    assert run.results.final.test.accuracy == full_scores(network, data, 1).test.accuracy
+    assert run.results.final.test.accuracy == full_scores(network, data, 1).scores.test.accuracy
     assert (run.results.best.epoch, run.results.best.step) == (1, None)
 
 
@@ -69,13 +69,13 @@ def test_it_says_how_far_the_measuring_is(store: Store, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("validation_size", [100, 0])
 def test_it_goes_on_as_if_nobody_had_looked(store: Store, validation_size: int) -> None:
-    """Continued afterwards, bit for bit the run that was left alone; its files are untouched by the measuring."""
+    """Continued afterwards, bit for bit the run that was left alone; the measuring adds its answers and no other file."""
     whole = train(store, small(validation_size=validation_size))
     halted = stopped(store, validation_size=validation_size)
     files, records, environment = files_of(store, halted), facts(store, halted), halted.environment
     measured = measure(store, halted)
 
-    assert files_of(store, measured) == files
+    assert files_of(store, measured) == files | answers_of(measured)
     assert (facts(store, measured), measured.environment) == (records, environment)
     resumed = resume(store, measured)
     assert facts(store, resumed) == facts(store, whole)
@@ -118,7 +118,8 @@ def no_data(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "said"), [(stop_it, "Stopped at step 6. Measuring it there was cut short."), (no_data, "are gone.")]
+    ("happens", "said"),
+    [(stop_it, "Stopped at step 6. The measurement there was interrupted."), (no_data, "are gone.")],
 )
 def test_whatever_happens_it_stays_stopped(
     store: Store, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Store], None], said: str
@@ -143,7 +144,7 @@ def test_without_a_state_it_says_so(store: Store) -> None:
         store.path(found).unlink()
     run = measure(store, halted)
     assert (run.status, run.results, run.step) == (RunStatus.STOPPED, None, 6)
-    assert "No training state of it can be read." in run.message
+    assert "None of its training states can be read." in run.message
 
 
 def test_who_takes_a_run_says_for_what(store: Store) -> None:
@@ -166,7 +167,7 @@ def test_what_cannot_be_measured_is_refused(store: Store) -> None:
     with pytest.raises(StoreError, match="has not taken a step yet"):
         store.measure(store.create(small()).id)
     store.request(store.list()[0].id, "stop")
-    with pytest.raises(StoreError, match=r"cannot be measured where it stands: it is finished\."):
+    with pytest.raises(StoreError, match=r"cannot be measured now: it is finished\."):
         store.measure(train(store, small()).id)
     halted = stopped(store)
     store.measure(halted.id)

@@ -17,12 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnlab.analysis.outcomes import Outcome, accuracy, distinct, means
-from cnnlab.analysis.significance.seed_spread import NO_SETTING, SeedSpread, pooled
+from cnnlab.analysis.significance.seed_spread import ALPHA, NO_SETTING, SeedSpread, pooled
 from cnnlab.schema import Setting
 
-ALPHA = 0.03
-"""Share of sweeps without any effect in which some setting is said to matter: below the 5 % that are promised, so that
-chance in counting them does not break the promise."""
 FEWEST = 2
 """Degrees of freedom from which a sweep's own spread is its yardstick."""
 CURVE = 2
@@ -78,7 +75,7 @@ class Verdict:
 
     @property
     def luck(self) -> float:
-        """Return how far luck alone may put the first group ahead of the `second`, in 95 of 100 cases."""
+        """Return how far luck alone may put the first group ahead of the `second`, in 97 of 100 cases."""
         return self.spread.margin(len(self.ranking[0]), len(self.second))
 
 

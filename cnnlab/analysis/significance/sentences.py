@@ -16,19 +16,21 @@ from cnnlab.sweeps import value_words
 
 Sentence = tuple[str, str]
 
+NOT_JUDGED: Sentence = ("Not judged", "no run of this sweep has trained all its epochs.")
+
 MOST_NAMED = 3
 """Groups that a sentence names one by one where they are too close to call."""
 
 YARDSTICK: dict[Source, str] = {
-    "repeats": "Luck is judged by the runs here that differ by their seed alone: the standard deviation is {sd}.",
-    "rest": "Too few runs here differ by their seed alone: what the settings do not explain, a standard deviation of "
-    "{sd}, is taken for luck. More seeds would tell more.",
-    "kind": "Too few runs here differ by their seed alone. Luck is judged by earlier runs of this kind that do: the "
-    "standard deviation is {sd}.",
-    "assumed": "Too few runs of this kind, here or before, differ by their seed alone, so how much luck moves them is not "
-    "known: only a very large difference counts. Vary the seed as well, with 3 values or more.",
+    "repeats": "How much luck does is judged by the runs here that differ only in their seed: the standard deviation is {sd}.",
+    "rest": "Too few runs here differ only in their seed. The differences that the settings do not explain are taken for "
+    "luck: a standard deviation of {sd}. More seeds would tell more.",
+    "kind": "Too few runs here differ only in their seed. How much luck does is judged by earlier runs of this kind that "
+    "do: the standard deviation is {sd}.",
+    "assumed": "Too few runs of this kind, here or before, differ only in their seed, so it is not known how much luck does: "
+    "only a very large difference counts. Vary the seed as well, with 3 values or more.",
 }
-BY_PICTURES = " The runs spread less than that: the number of pictures alone gives so much."
+BY_PICTURES = " The runs differ by less than that, but so few pictures alone allow this much."
 
 
 def named(group: Sequence[Outcome], settings: Sequence[Setting]) -> str:
@@ -65,8 +67,8 @@ def _luck_alone(group: Sequence[Outcome], judged_by: Judge) -> Sentence:
     return (
         "Nothing but the seed varies",
         f"{judged_by} {percent(fmean(levels))} ± {points(spread.band(len(group)))} (mean of {len(group)} seeds and its "
-        f"95{NARROW}% interval). That the runs lie between {percent(min(levels))} and {percent(max(levels))} is luck, and "
-        f"none of them is better than another. The standard deviation is {points(spread.sd)}.",
+        f"95{NARROW}% interval). The runs lie between {percent(min(levels))} and {percent(max(levels))} by luck: none "
+        f"of them is better than another. The standard deviation is {points(spread.sd)}.",
     )
 
 
@@ -95,6 +97,13 @@ def _best(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> Sent
         f"the highest {judged_by} accuracy is that of {highest}, not surely ahead of {listed}. The first two of these are "
         f"{points(found.lead)} apart; {luck}.",
     )
+
+
+def left_out(n: int) -> str:
+    """Say that `n` runs do not count; nothing where that is none."""
+    if not n:
+        return ""
+    return f"Left out: {n} run{'' if n == 1 else 's'} that ended before the last epoch."
 
 
 def effects(found: Verdict, judged_by: Judge) -> list[Sentence]:

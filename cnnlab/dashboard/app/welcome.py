@@ -44,7 +44,7 @@ def welcome() -> None:
     if not dataset.is_ready(services.app_config().data):
         size = f"{dataset.info.download_bytes / 1e6:.0f}{NARROW}MB"
         st.caption(f"{config.dataset} is not on this machine yet: the first run downloads it, once ({size}).")
-        if st.button(f"No network? Train on {demo.BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
+        if st.button(f"No internet? Train on {demo.BUILT_IN}, which is built in", key="demo_built_in", type="tertiary"):
             demo.begin_and_watch(demo.BUILT_IN)
     if wanted:
         demo.begin_and_watch()

@@ -82,7 +82,7 @@ def _stay_out(here: Door) -> None:
         return
     if st.user.to_dict().get("is_logged_in") is True:
         st.error(
-            "You are signed in, but not on the list of people who may come in here. Ask whoever runs this server to "
+            "You are signed in, but you are not on the list of people who may come in. Ask whoever runs this server to "
             "add your address to CNNLAB_PEOPLE.",
             icon=":material/no_accounts:",
         )
@@ -90,7 +90,7 @@ def _stay_out(here: Door) -> None:
         return
     with st.container(horizontal_alignment="center"), st.container(width=400, border=True):
         st.title("Sign in", anchor=False)
-        st.markdown(":gray[This server is for people its owner knows.]")
+        st.markdown(":gray[Only people on the list of this server may come in.]")
         for provider in _providers():
             label = "Sign in" if provider is None else f"Sign in with {provider}"
             st.button(

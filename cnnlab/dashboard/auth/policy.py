@@ -16,8 +16,8 @@ PROVIDER_COOKIE = "_streamlit_user"
 """Name of Streamlit's signed cookie with what the provider says of the visitor."""
 
 ALONE = (
-    "This server is open to its own machine only. To let others in, whoever runs it sets CNNLAB_ACCESS_CODE to a code "
-    "of at least 8 characters and starts it again."
+    "Only the computer on which this server runs can use it. To let others in, set CNNLAB_ACCESS_CODE to a code of at "
+    "least 8 characters and start the server again."
 )
 
 
@@ -67,9 +67,9 @@ def _door(_environment: tuple[str | None, ...], openid: bool) -> Door:
         if access.access_code:
             return Door("code", Passes(AppConfig().home, access))
     except (AppConfigError, OSError) as error:
-        return Door("shut", sentence=f"Nobody can come in before this is put right: {error}")
+        return Door("shut", sentence=f"Nobody can come in until this is corrected: {error}")
     if access.teacher_code:
-        return _shut("CNNLAB_TEACHER_CODE is for teachers among people who come in with CNNLAB_ACCESS_CODE: set both.")
+        return _shut("CNNLAB_TEACHER_CODE works only together with CNNLAB_ACCESS_CODE: set both.")
     return Door("local")
 
 
@@ -79,7 +79,7 @@ def _openid(access: AccessConfig) -> Door:
     if not access.people:
         return _shut(
             "with OpenID Connect, CNNLAB_PEOPLE must say who may come in: e-mail addresses, @school.example for "
-            "everybody there, or * for everybody the provider knows; with commas between them."
+            "everybody there, or * for everybody the provider knows. Put commas between them."
         )
     if not all(map(importlib.util.find_spec, ("authlib", "httpx"))):
         return _shut("OpenID Connect needs one more package, Authlib. Install it: pip install 'streamlit[auth]'.")
@@ -87,7 +87,7 @@ def _openid(access: AccessConfig) -> Door:
 
 
 def _shut(why: str) -> Door:
-    return Door("shut", sentence=f"Nobody can come in before this is put right: {why}")
+    return Door("shut", sentence=f"Nobody can come in until this is corrected: {why}")
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -122,5 +122,5 @@ def kept_key(path: Path) -> bytes:
     path.chmod(0o600)
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise OSError(f"{path} is damaged. Remove it; everybody signs in anew then.")
+        raise OSError(f"{path} is damaged. Remove it; then everybody has to sign in again.")
     return key

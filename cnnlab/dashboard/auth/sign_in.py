@@ -19,9 +19,9 @@ from cnnlab.runs.text_rules import clean_person
 MOST_BYTES = 8_192
 WRONG = "That is not the access code."
 TAKEN = (
-    "There is a “{name}” here already. If that is you, sign in with your secret word. If not, add something to your name, "
-    "like the first letter of your surname. Or sign in once more just so: then there are two of that name. "
-    "Without a word your earlier runs cannot become yours again."
+    "Somebody here is already called “{name}”. If that is you, sign in with your secret word. If not, add something to "
+    "your name, like the first letter of your surname. Or press Sign in once more: then there are two people of that name. "
+    "If you had no secret word, your earlier runs cannot become yours again."
 )
 OVER = (
     "You are signed out. Somebody signed out here in another tab, or 12 hours are over, or the access code was changed. "

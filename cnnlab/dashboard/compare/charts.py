@@ -9,8 +9,9 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from cnnlab.analysis.comparison import Contender, comparison
+from cnnlab.analysis.comparison import Contender, by_picture, comparison
 from cnnlab.analysis.outcomes import complete
+from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.compare.pick import Colours
 from cnnlab.dashboard.compare.table import dot, settings_that_differ
 from cnnlab.dashboard.run import verdict
@@ -60,9 +61,14 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
     scored = [(run, scores) for run in chosen if (scores := scores_of(run, when))]
     names = run_labels.names(chosen)
     epochs = {run.id: store.epochs(run.id) for run in chosen}
-    contenders = [Contender(names[run.id], run.config, scores, _ended(run)) for run, scores in scored]
+    contenders = [
+        Contender(names[run.id], run.config, scores, _ended(run), answers.read(store.folder(run.id), scores))
+        for run, scores in scored
+    ]
     if sentence := comparison(contenders, _known(store, when)):
         st.markdown(f"**{escape(sentence)}**")
+    if sentence := by_picture(contenders):
+        st.caption(escape(sentence))
     for run in chosen:
         _verdict(run, names[run.id], epochs[run.id], colours[run.id], scores_of(run, when))
     if scored:
@@ -73,8 +79,9 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
         st.caption(
-            f"Accuracy of the {WHEN[when]} on the whole of each set. The bracket is the gap between the sets "
-            "it names. Whiskers: the 95 % interval that so many pictures allow, where they were not trained on."
+            f"Accuracy of the {WHEN[when]} on all pictures of each set. The bracket shows the gap between the two sets "
+            "that it names. The thin line on a validation or test bar is its 95 % interval: on endlessly many such "
+            "pictures the accuracy would most likely lie there."
         )
     _curves(
         [
@@ -108,7 +115,7 @@ def _when() -> When:
         required=True,
         key="compare_when",
         persist_state="session",
-        help="The best epoch is the one of the highest validation accuracy; without validation, the last.",
+        help="The best epoch is the one with the highest validation accuracy; without validation pictures, the last one.",
     )
     return when
 
@@ -121,7 +128,7 @@ def _verdict(run: Run, name: str, epochs: Sequence[EpochRecord], colour: str, dr
     said = verdict.line(name, run, epochs)
     final = run.results.final if run.results else None
     if final and drawn and (final.epoch, final.step) != (drawn.epoch, drawn.step):
-        said += f" This is about the run as it stands {when_measured(final)}; its bars are {when_measured(drawn)}."
+        said += f" This is about the network {when_measured(final)}; the bars show it {when_measured(drawn)}."
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         st.image(dot(colour), width=16, alt="The colour of this run")
         st.markdown(said, width="stretch")
@@ -141,7 +148,7 @@ def _curves(drawn: Sequence[RunCurve]) -> None:
                 alt=f"{measure.capitalize()} of the chosen runs after each epoch, on train sample, validation and test",
             )
     st.caption(
-        "Where the solid line goes on and the dashed one does not follow, the run learns by heart. ★ best epoch."
+        "Where the solid line still improves and the dashed one does not, the run overfits. ★ marks the best epoch."
     )
 
 
@@ -158,7 +165,7 @@ def differences_table(chosen: Sequence[Run]) -> None:
         return
     differing = settings_that_differ(chosen)
     if not differing:
-        st.caption("The chosen runs have the same settings throughout.")
+        st.caption("The chosen runs have the same settings.")
         return
     headings = [escape(name) for name in run_labels.names(chosen).values()]
     values = [[escape(_value(run, setting)) for run in chosen] for setting in differing]

@@ -60,7 +60,7 @@ def pin(store: Store, run: Run) -> None:
         key=f"pin_{run.id}",
         icon=":material/keep_off:" if pinned else ":material/keep:",
         type="tertiary",
-        help=f"Pinned runs stand first in the table. The note says #{PINNED}.",
+        help=f"Pinned runs come first in the table. Pinning adds #{PINNED} to the note of a run.",
         on_click=_turn,
         args=(store, run.id, not pinned),
     )

@@ -15,7 +15,7 @@ def show() -> None:
     runs = store.list()
     run_labels.page_header(
         "Which run is better, and does it overfit?",
-        "Pick up to eight runs. A network overfits where it knows its training pictures better than new ones.",
+        "Choose up to eight runs. A network overfits when it knows its training pictures better than new ones.",
     )
     if not runs:
         with st.container(border=True):
@@ -34,4 +34,4 @@ def show() -> None:
         charts.differences_table(chosen)
         cards.show(store, chosen, colours, parents={run.id: run for run in runs})
     else:
-        st.caption("Pick a run in the table: touch the box at the left of its row.")
+        st.caption("Choose a run in the table: click the box at the left of its row.")

@@ -57,7 +57,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
-        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=170)),
+        Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=200)),
         columns.status([run.status for run in runs]),
         *_whose(runs),
         *_tagged(runs),
@@ -66,7 +66,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
         Column(
             "Best epoch",
             [run.best_epoch if run.config.validation_size else None for run in runs],
-            column.NumberColumn(help="Of the highest validation accuracy; none without validation.", format="%d"),
+            column.NumberColumn(help="The epoch with the highest validation accuracy.", format="%d"),
         ),
         Column(
             "Epoch",
@@ -92,7 +92,7 @@ def _tagged(runs: Sequence[Run]) -> Iterator[Column]:
     """Yield a column with the tags of each run, where there are any."""
     if any(tags := [" ".join(f"#{tag}" for tag in filters.tags(run)) for run in runs]):
         yield Column(
-            "Tags", tags, st.column_config.TextColumn(help="Words with # before them in a run's note.", width=120)
+            "Tags", tags, st.column_config.TextColumn(help="Words in the note of a run that begin with #.", width=120)
         )
 
 
@@ -139,5 +139,5 @@ def _pick() -> None:
     if set(marked) == before:
         return  # the table's echo of what the page told it
     if len(marked) > MOST:
-        st.toast(f"At most {MOST} runs side by side: take one out first.", icon=":material/info:")
+        st.toast(f"At most {MOST} runs fit side by side: remove one first.", icon=":material/info:")
     pick.take(marked)

@@ -106,7 +106,7 @@ def _take_run(known: Collection[str]) -> None:
 def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     by_id = {run.id: run for run in (*runs, selection.run)}
     names = run_labels.names(by_id.values(), _run_words)
-    left, middle, right = st.columns([4, 5, 8], gap="small", vertical_alignment="center")
+    left, middle, right = st.columns([5, 4, 7], gap="small", vertical_alignment="center")
     set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",

@@ -15,7 +15,7 @@ from cnnlab.formatting import count, percent
 from cnnlab.runs import Run, Store, UnknownRunError
 from cnnlab.runs.run import Checkpoint
 
-_EPOCH, _DRAWN = "looking_epoch", "looking_drawn_s"
+_EPOCH, _DRAWN, _SEEN = "looking_epoch", "looking_drawn_s", "looking_seen"
 _FRAME_S = 0.9
 """Seconds that the walk shows each epoch, long enough to look at it."""
 _FRAMES = 40
@@ -53,10 +53,24 @@ def draw_slider(selection: Selection) -> None:
         "Epoch",
         selection.epochs,
         key=_EPOCH,
-        on_change=take,
-        args=("epoch", _EPOCH),
+        on_change=_take_epoch,
         label_visibility="collapsed",
     )
+
+
+def seen(selection: Selection) -> None:
+    """Note that the page is drawn to its end, so that its slider stands in the browser at this epoch."""
+    st.session_state[_SEEN] = selection.epoch
+
+
+def _take_epoch() -> None:
+    """Put the epoch that the slider shows into the address (a callback).
+
+    Where a click cuts short the drawing of a page that follows a training, Streamlit calls this though nobody moved the
+    slider: the browser says the epoch of the last whole drawing, and the script has already set a newer one.
+    """
+    if st.session_state[_EPOCH] != st.session_state.get(_SEEN):
+        take("epoch", _EPOCH)
 
 
 def draw_buttons(selection: Selection) -> None:

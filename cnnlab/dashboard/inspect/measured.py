@@ -15,6 +15,7 @@ from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services, visitor
 from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.files import arrays
 from cnnlab.formatting import count, percent
 from cnnlab.inspection import kept_arrays
 from cnnlab.records import RunStatus
@@ -41,9 +42,7 @@ def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
     """
     kept = [field.name for field in fields(kind_of(view))]
     key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
-    return (
-        app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{kept_arrays.SUFFIX}"
-    )
+    return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{arrays.SUFFIX}"
 
 
 def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:

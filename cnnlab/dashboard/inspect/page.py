@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect import bar, choosers, measured
+from cnnlab.dashboard.inspect import bar, choosers, epochs, measured
 from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.picture import choose_picture
 from cnnlab.dashboard.inspect.selection import Selection
@@ -26,6 +26,12 @@ def show(page: str, title: str, sentence: str) -> None:
     selection = bar.looking(beside_title)
     if selection is None:
         return
+    _draw(view, selection, None if view is views[0] else view.name)
+    epochs.seen(selection)
+
+
+def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
+    """Draw the choosers and the view, or why that is not possible; `name`: of the view in the address."""
     screen = _screen(view, selection)
     if screen is None:
         return
@@ -41,7 +47,7 @@ def show(page: str, title: str, sentence: str) -> None:
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=None if view is views[0] else view.name, **screen.address)
+    selection.keep(view=name, **screen.address)
 
 
 def _screen(view: View[Any], selection: Selection) -> Screen | None:

@@ -69,7 +69,7 @@ def choose_picture(dataset_name: str) -> Picture | None:
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_picture"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="frame_picture"):
         if arrays is not None:
             _draw_test_choice(dataset, arrays, picture)
         drawer.draw_upload()
@@ -163,7 +163,7 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
         key=_CLASS,
         on_change=_to_class,
         args=(dataset.info.name,),
-        width=170,
+        width=140,
         persist_state="session",
     )
     set_widget(_INDEX, now)
@@ -176,7 +176,7 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
         key=_INDEX,
         on_change=_to_index,
         placeholder="0",
-        width=130,
+        width=120,
         help=f"0 to {dataset.info.num_test - 1}: its place in the test set. The network was never trained on these.",
     )
     place = int(np.searchsorted(members, now or 0))
@@ -206,8 +206,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
     labels = [f"{index} {dataset.info.classes[arrays.test_labels[index]]}" for index in shown]
     keys = [f"test:{index}" for index in shown]
     if uploaded and uploaded.own:  # it stays where one click brings it back
-        name = "yours" if drawer.is_mine(uploaded.own) else "uploaded"
-        images, labels, keys = [uploaded.sized, *images], [name, *labels], [uploaded.key, *keys]
+        images, labels, keys = [uploaded.sized, *images], ["uploaded", *labels], [uploaded.key, *keys]
     colours = np.array(images, dtype=np.float32)
     tiles(
         key="picture_strip",

@@ -18,12 +18,14 @@ from cnnlab.formatting import NARROW
 
 _UPLOAD, _REFUSED, _DRAWER = "picture_upload", "picture_refused", "picture_drawer"
 _SIDE, _LEFT, _TOP, _INVERTED = "own_side", "own_left", "own_top", "own_inverted"
-_LAST, _MINE = "own_last", "own_mine"
-"""In the session, never in the address: the uploaded picture shown last, and the names of those uploaded here. A link
-would hand them on to whoever opens it."""
+_LAST = "own_last"
+"""In the session, never in the address: the uploaded picture shown last. A link would hand it on to whoever opens it."""
 _DARKENED = 0.35
 """Share of the brightness that is left beside the square."""
 _SHOWN_PX = 240
+"""Longest side of the picture in the drawer."""
+_THINNEST = 40
+"""The longest side of a picture that is shown is at most this many times its shortest."""
 
 
 def draw_upload() -> None:
@@ -38,11 +40,13 @@ def draw_upload() -> None:
             shrink_px=KEPT_PX,
             on_change=_uploaded,
         )
-        if refused := st.session_state.pop(_REFUSED, None):
+        if st.session_state.get(_UPLOAD) is None:
+            st.session_state.pop(_REFUSED, None)
+        elif refused := st.session_state.get(_REFUSED):  # as long as the file stands above it
             st.error(escape(refused), icon=":material/broken_image:")
         st.caption(
-            f"{KINDS}. Your browser makes it small before it travels where it can. It stays on this server, without place "
-            "and camera. You choose the square that the network sees."
+            f"{KINDS}. Your browser makes it smaller before sending it, if it can. It stays on this server, without the "
+            "data about place and camera. You choose the square that the network sees."
         )
 
 
@@ -50,13 +54,13 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
     """Draw a drawer that chooses the square of the kept `picture` and inverts its colours."""
     with st.popover("Square and colours", icon=":material/crop:", key="own_edit"):
         square = own.square
-        st.image(
-            framed(picture, square), width=_SHOWN_PX, output_format="PNG", alt="The uploaded picture with the square"
-        )
+        shown = framed(picture, square)
+        width = max(1, _SHOWN_PX * shown.shape[1] // max(shown.shape[:2]))
+        st.image(shown, width=width, output_format="PNG", alt="The uploaded picture with the square")
         for label, key, low, now, why in (
-            ("Size of the square, %", _SIDE, 10, square.side, "Of the shortest side of the picture."),
-            ("From the left, %", _LEFT, 0, square.left, "Of the room beside the square."),
-            ("From the top, %", _TOP, 0, square.top, "Of the room above and below the square."),
+            ("Size of the square, %", _SIDE, 10, square.side, "In percent of the shorter side of the picture."),
+            ("From the left, %", _LEFT, 0, square.left, "In percent of the space left and right of the square."),
+            ("From the top, %", _TOP, 0, square.top, "In percent of the space above and below the square."),
         ):
             set_widget(key, now)
             st.slider(label, low, 100, key=key, step=5, help=why, on_change=_edited, args=(own.name,))
@@ -66,7 +70,7 @@ def draw_edit(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
             key=_INVERTED,
             on_change=_edited,
             args=(own.name,),
-            help="255 minus each value.",
+            help="Each value becomes 255 minus the value.",
         )
 
 
@@ -79,14 +83,14 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
         inverse = Own(own.name, own.square, not own.inverted)
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f":material/contrast: The training pictures of {escape(info.name)} stand on {ground or 'one ground'}, and "
-                "this one on the opposite, or it can hardly be seen there. The network has never seen that, so its answer "
-                "says little."
+                f":material/contrast: The training pictures of {escape(info.name)} have a {ground or 'plain'} background. This "
+                "picture has the opposite, or can hardly be seen on it. The network has never seen that, so its answer says "
+                "little."
             )
             for one in (own, inverse):
                 shown = one.seen_by(picture, info).squeeze().repeat(3, axis=0).repeat(3, axis=1)
                 st.image(shown, caption="inverted" if one.inverted else "as it is", width=84)
-            way_out = "Take it as it is" if own.inverted else "Invert it"
+            way_out = "Use it as it is" if own.inverted else "Invert it"
             st.button(way_out, key="own_invert", icon=":material/invert_colors:", on_click=look_at, args=(inverse,))
     if picture.shape[2] == 4:
         filled = f"{ground}, as in the training pictures" if ground else "the mean colour of the training pictures"
@@ -94,14 +98,18 @@ def draw_hint(own: Own, picture: npt.NDArray[np.uint8], info: DatasetInfo) -> No
 
 
 def framed(picture: npt.NDArray[np.uint8], square: Square) -> npt.NDArray[np.uint8]:
-    """Return the picture with everything beside the square darkened."""
+    """Return the picture with everything beside the square darkened; one of a few lines gets more of them at its edges,
+    so that there is something to see.
+    """
     left, top, side = square.of(picture.shape[1], picture.shape[0])
     dark = picture.astype(np.float32)
     dark[..., :3] *= _DARKENED
     shown = dark.astype(np.uint8)
     inside = np.s_[top : top + side, left : left + side]
     shown[inside] = picture[inside]
-    return shown
+    least = -(-max(shown.shape[:2]) // _THINNEST)
+    missing = [max(0, least - sides) for sides in shown.shape[:2]]
+    return np.pad(shown, (*((some // 2, some - some // 2) for some in missing), (0, 0)), mode="edge")
 
 
 def look_at(own: Own) -> None:
@@ -121,11 +129,6 @@ def last() -> str:
     return text
 
 
-def is_mine(own: Own) -> bool:
-    """Return whether the picture was uploaded in this session: one that came by a link may be anybody's."""
-    return own.name in st.session_state.get(_MINE, ())
-
-
 def _edited(name: str) -> None:
     side, left, top = (int(st.session_state[key]) for key in (_SIDE, _LEFT, _TOP))
     look_at(Own(name, Square(side, left, top), bool(st.session_state[_INVERTED])))
@@ -135,6 +138,7 @@ def _uploaded() -> None:
     file = st.session_state[_UPLOAD]
     if file is None:
         return
+    st.session_state.pop(_REFUSED, None)
     try:
         own = Own(keep.add(services.app_config(), file.getvalue(), file.type))
     except PictureError as error:
@@ -143,6 +147,5 @@ def _uploaded() -> None:
     except OSError as error:
         st.session_state[_REFUSED] = f"The picture cannot be kept on this server ({error.strerror})."
     else:
-        st.session_state[_MINE] = {*st.session_state.get(_MINE, ()), own.name}
         look_at(own)
         st.session_state[_DRAWER] = False  # shut the drawer, which would cover the picture

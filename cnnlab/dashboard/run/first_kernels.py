@@ -33,7 +33,7 @@ def show(store: Store | Reading, run: Run) -> None:
     if not weights:
         if run.status.active:
             with st.container(height=HEIGHT_PX, border=False):
-                st.caption("The first layer's kernels appear here with the first weights, and are redrawn each epoch.")
+                st.caption("The kernels of the first layer appear here soon, and are drawn again after each epoch.")
         return
     newest = weights[-1]
     try:
@@ -63,6 +63,6 @@ def show(store: Store | Reading, run: Run) -> None:
         description=f"The {len(kernels)} kernels of {layer.label}, {when}",
     )
     st.caption(
-        "Each tile is what one kernel looks for. "
+        "Each tile shows what one kernel looks for. "
         + ("Mid grey is a weight of zero." if colour else "White is a weight of zero.")
     )

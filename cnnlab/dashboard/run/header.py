@@ -34,7 +34,7 @@ def switch(runs: Sequence[Run], run: Run | None) -> None:
             disabled=not labels,
             on_change=_open_choice,
             args=(frozenset(labels),),
-            width=240,
+            width=375,
         )
         if run:
             st.button("New run", icon=":material/add:", on_click=query_params.set_url, kwargs={"run": None})
@@ -69,7 +69,7 @@ def describe(store: Store, run: Run) -> None:
             "Note",
             run.note,
             key=f"note_{run.id}",
-            help="A word with # before it is a tag: Compare shows the runs that have it.",
+            help="A word that begins with # is a tag: Compare can show the runs that have it.",
         )
         if sentence := st.session_state.pop(f"fault_{run.id}", None):
             st.error(escape(sentence))
@@ -108,7 +108,9 @@ def settings(run: Run) -> None:
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
         if run.imported:
             stated = run.imported.stated
-            st.caption("These settings stand in the file." if stated else "The file says nothing of other settings.")
+            st.caption(
+                "These settings are written in the file." if stated else "The file says nothing about other settings."
+            )
         for group, heading in GROUPS.items():
             if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
                 continue
@@ -123,7 +125,7 @@ def settings(run: Run) -> None:
 def what_next(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the ways on from a run: links that carry the run, and files; a changed run is compared with its parent."""
     st.markdown("**What next?**")
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         query_params.link(navigation.feature_maps(), "Feature maps", run=run.id)
         query_params.link(navigation.kernels(), "Kernels", run=run.id)
         query_params.link(navigation.predictions(), "Predictions", run=run.id)
@@ -133,7 +135,7 @@ def what_next(store: Store, run: Run, parent: Run | None) -> None:
         else:
             query_params.link(navigation.compare(), "Compare", runs=run.id)
         st.button(  # not a link: Streamlit leaves the address as it is when a link leads to the page it stands on
-            "Train such a network here" if run.imported else "Train again with one change",
+            "Train a network like this here" if run.imported else "Train again with one change",
             icon=":material/alt_route:",
             type="tertiary",
             on_click=query_params.set_url,

@@ -19,17 +19,18 @@ LATEST = 5
 def latest(runs: Sequence[Run]) -> None:
     """Draw the newest runs, each a link."""
     by_id = {run.id: run for run in runs}
-    with st.container(gap="xsmall"):
+    with st.container(gap="small"):
         st.header("Latest runs", anchor=False)
-        for run in runs[:LATEST]:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-                query_params.link(navigation.train(), run_labels.run_line(run), icon="", run=run.id)
-                parent = by_id.get(run.parent_id or "")
-                line = " · ".join(
-                    part for part in (current_user.whose(run), run_labels.difference_line(run, parent)) if part
-                )
-                st.caption(escape(line), width="stretch")
-                st.caption(standing(run), width="content")
+        with st.container(gap="xsmall"):
+            for run in runs[:LATEST]:
+                with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+                    query_params.link(navigation.train(), run_labels.run_line(run), icon="", run=run.id)
+                    parent = by_id.get(run.parent_id or "")
+                    line = " · ".join(
+                        part for part in (current_user.whose(run), run_labels.difference_line(run, parent)) if part
+                    )
+                    st.caption(escape(line), width="stretch")
+                    st.caption(standing(run), width="content")
 
 
 def standing(run: Run) -> str:

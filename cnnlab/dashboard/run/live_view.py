@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import curve_feed, first_kernels, header, pace, plan, scores
-from cnnlab.dashboard.state import run_snapshot
+from cnnlab.dashboard.state import run_snapshot, services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.state.run_snapshot import Reading
 from cnnlab.dashboard.widgets import live_chart, run_labels, times
@@ -33,13 +33,16 @@ EAGER_FOR_S = 10.0
 """A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
 
 SETS_ALIKE = (
-    "After each epoch both sets are measured alike, without dropout or augmentation: where train climbs on and "
-    "validation does not, it overfits."
+    "After each epoch both sets are measured in the same way, without dropout or augmentation. Where train still rises "
+    "and validation does not, the network overfits."
 )
-SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared; the optimizer saw a larger one. "
+SMOOTHED = "Label smoothing is left out of every loss here, so that the lines can be compared. "
+SMOOTHED_STEPS = (
+    "Label smoothing is in the loss of each step that an older cnnlab recorded here, and in no other loss. "
+)
 NO_VALIDATION = (
-    "This run keeps no pictures for validation: whether it overfits shows at its end, on the test set. To watch it "
-    "happen, train again with validation pictures."
+    "This run has no validation pictures: whether it overfits shows only at its end, on the test set. To watch it "
+    "earlier, train again with validation pictures."
 )
 
 
@@ -61,6 +64,7 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
             reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
         except StoreError as error:  # it may pass, as a busy disk does
             return run, error
+        services.notice(store, reading.run)  # the sidebar counts what trains
         return reading.run, reading
 
     def every_s(look: Look) -> float | None:
@@ -68,8 +72,8 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
         first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
         return rhythm_s if first_point or isinstance(found, StoreError) else pace_s(now)
 
-    def outside(look: Look) -> tuple[str, str | None]:
-        return look[0].name, st.query_params.get("run")
+    def outside(look: Look) -> tuple[object, ...]:
+        return look[0].name, look[0].status, st.query_params.get("run")
 
     first: Look = (run, None)
     poll(read, partial(_show, store, parent), first, every_s=every_s, outside=outside, key="run")
@@ -91,13 +95,19 @@ def _show(store: Store, parent: Run | None, look: Look) -> None:
         live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
         f"{live_chart.caption(chart['steps_per_point'], chart['steps_total'])} "
-        + (SMOOTHED if run.config.label_smoothing else "")
+        + (_smoothing(reading, run) if run.config.label_smoothing else "")
         + (SETS_ALIKE if run.config.validation_size else NO_VALIDATION)
     )
     first_kernels.show(reading, run)
     scores.show(store, run, reading.epochs(run.id))
     plan.show(run)
     st.caption(times.moments(run))
+
+
+def _smoothing(reading: Reading, run: Run) -> str:
+    """Say which losses label smoothing is in. Only an older cnnlab, whose losses held it, recorded no objective beside."""
+    first = reading.steps(run.id, until=1)
+    return SMOOTHED_STEPS if first and first[0].objective is None else SMOOTHED
 
 
 def _head(store: Store, run: Run, parent: Run | None) -> None:
@@ -107,10 +117,11 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
             run_labels.status_badge(run.status)
             header.owner(run)
             header.describe(store, run)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            origin = f" · from {escape(parent.name)}" if parent else ""
+            st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}", width="content")
             st.space("stretch")
             _buttons(store, run)
-        origin = f" · from {escape(parent.name)}" if parent else ""
-        st.caption(f"{escape(run_labels.difference_line(run, parent))}{origin}")
         done = run.step / run.steps_total if run.steps_total else 0.0
         if not run.imported:
             st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))

@@ -14,7 +14,7 @@ def offer(run: Run, sign: Sign) -> None:
     cures = cures_for(run.config, sign)
     if not cures:
         return
-    st.markdown("**What helps?** Train it again with one change, same seed, and compare:")
+    st.markdown("**What helps?** Train it again with one change and the same seed, and compare:")
     with st.container(horizontal=True):
         for cure in cures:
             st.button(

@@ -11,7 +11,7 @@ def line(store: Store, run: Run) -> str:
     """Write how far the run has come and how fast it goes, or what it waits for. Markdown."""
     if run.status is RunStatus.QUEUED:
         said = doing.waiting(store.ahead_of(run.id), services.runs(store), store.app_config.slots)
-        return _marked(said, "; this page may be closed meanwhile")
+        return _marked(said, "; you may close this page")
     return _marked(doing.working(run))
 
 

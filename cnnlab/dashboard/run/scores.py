@@ -5,6 +5,7 @@ nothing else: two accuracies of one set, or two gaps, would contradict each othe
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from cnnlab.analysis.comparison import best_epoch
 from cnnlab.analysis.diagnosis import diagnose, evidence_of
 from cnnlab.analysis.gap import Gap, gap_after, gap_of
 from cnnlab.analysis.intervals import interval95
+from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.run import next_steps, verdict
 from cnnlab.dashboard.state import run_snapshot
@@ -23,10 +25,10 @@ from cnnlab.runs import Run, Store, StoreError
 VIEWS = {
     "none": "as it is",
     "mirror": "as it is and mirrored",
-    "mirror_shift": "as it is (this counts twice), shifted by a pixel to two sides, and each of them mirrored",
+    "mirror_shift": "as it is (this counts twice), shifted by one pixel in two directions, and each of these mirrored",
 }
-INTERVAL = "In grey: its 95 % interval, where it would lie on endlessly many such pictures."
-GAP = "The part of its skill that does not carry over to new pictures."
+INTERVAL = "In grey: its 95 % interval. On endlessly many such pictures it would most likely lie there."
+GAP = "How much better it is on its training pictures than on new ones."
 
 
 def tiles(run: Run) -> None:
@@ -41,9 +43,9 @@ def tiles(run: Run) -> None:
 def _whole_sets(final: FullScores) -> None:
     _accuracy("Train", final.train, "All the pictures it was trained on.")
     if final.validation:
-        _accuracy("Validation", final.validation, "The pictures held out to choose by.", new=True)
+        _accuracy("Validation", final.validation, "Pictures put aside to choose epochs and settings by.", new=True)
         _gap(gap_of(final), interval=True)
-    _accuracy("Test", final.test, "The test set, which neither training nor choosing has seen.", new=True)
+    _accuracy("Test", final.test, "The test set: pictures used neither for training nor for choosing.", new=True)
     if not final.validation:
         _gap(gap_of(final), interval=True)
 
@@ -52,13 +54,18 @@ def _so_far(run: Run) -> None:
     last = run.last_epoch
     yet = "not measured yet" if run.status.active or run.status.resumable else "never measured"
     sample = last.train_sample if last else None
-    _accuracy("Train sample", sample, "A fixed sample of the training pictures, measured as other sets are.", yet)
+    _accuracy(
+        "Train sample",
+        sample,
+        "A fixed sample of the training pictures, measured in the same way as the other sets.",
+        yet,
+    )
     if run.config.validation_size:
         validation = last.validation if last else None
-        _accuracy("Validation", validation, "Pictures held out of training, to choose by.", yet)
+        _accuracy("Validation", validation, "Pictures put aside to choose epochs and settings by.", yet)
         _gap(gap_after(last) if last else None)
     at_the_end = "measured at the end" if run.status.active else yet
-    _accuracy("Test", None, "Pictures never trained on. The whole set, at the end.", at_the_end)
+    _accuracy("Test", None, "Pictures never trained on. The whole set is measured at the end.", at_the_end)
     if not run.config.validation_size:
         _gap(None, missing="train \N{MINUS SIGN} test")
 
@@ -100,18 +107,18 @@ def show(store: Store, run: Run, epochs: Sequence[EpochRecord]) -> None:
     st.header("How good is it?", anchor=False)
     if run.results:
         when = when_measured(run.results.final)
-        st.caption(f"The numbers above are of the whole of each set, {when}. The gap: {GAP[0].lower()}{GAP[1:]}")
+        st.caption(f"The numbers above are for all pictures of each set, {when}. The gap: {GAP[0].lower()}{GAP[1:]}")
         _augmented(run, run.results.final)
     st.markdown(verdict.line("This run", run, epochs))
     if run.results:
-        st.markdown(escape(best_epoch(run.results)))
+        st.markdown(escape(best_epoch(run.results, partial(answers.read, store.folder(run.id)))))
     elif run.measurable and current_user.may_change(run):
         st.button(
-            "Measure it where it stands",
+            "Measure it as it is now",
             key="run_measure",
             icon=":material/straighten:",
-            help="Train, validation and test accuracy of the network as it is now. It can be continued afterwards, as "
-            "if nothing had happened.",
+            help="Measures its accuracy on the whole of each set. The run can be continued afterwards, as if it had not "
+            "been measured.",
             on_click=_measure,
             args=(store, run.id),
         )
@@ -131,7 +138,7 @@ def _augmented(run: Run, final: FullScores) -> None:
     if augmented := final.test_augmented:
         st.markdown(
             f"**With test-time augmentation: {augmented_test(augmented)}, {percent(augmented.accuracy)}** "
-            f":gray[· 95 % interval {percent_range(*interval95(augmented.accuracy, augmented.n))} · each test picture is "
-            f"judged by the mean over {augmented.views} views of it: {VIEWS[run.config.test_time_augmentation]}. Every "
-            "other number here is measured on the picture alone.]"
+            f":gray[· 95 % interval {percent_range(*interval95(augmented.accuracy, augmented.n))} · the answers to "
+            f"{augmented.views} versions of each test picture are averaged: {VIEWS[run.config.test_time_augmentation]}. "
+            "All other numbers here use only the picture as it is.]"
         )

@@ -23,7 +23,7 @@ MARKS = {
 def line(name: str, run: Run, epochs: Sequence[EpochRecord]) -> str:
     """Write the mark and the sentences about the run, called `name`. Markdown."""
     if run.imported:
-        return escape(f"{name} comes from a file: nothing of it was measured here.")
+        return escape(f"{name} comes from a file: nothing about it was measured here.")
     facts = evidence_of(run.status, run.config.dataset, epochs, run.results)
     mark = MARKS.get(diagnose(facts).sign)
     return " ".join(filter(None, [mark, escape(verdict(name, facts))]))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from cnnlab.records import EpochRecord
+from cnnlab.records import EpochRecord, StepRecord
 from cnnlab.runs import Checkpoint, Curve, Run, Store
 
 FRESH_S = 0.5
@@ -40,6 +40,10 @@ class Reading:
         place, and shares again.
         """
         return self._once(("curve", after), lambda: self._store.curve(id, after, until=self.run.step))
+
+    def steps(self, id: str, until: int) -> list[StepRecord]:
+        """Return the step records up to step `until`."""
+        return self._once(("steps", until), lambda: self._store.steps(id, until=until))
 
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return the epoch records in order, from epoch 1."""

@@ -2,6 +2,7 @@
 address names.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
@@ -45,6 +46,14 @@ def runs(store: Store) -> list[Run]:
         return list(_runs(store.app_config.model_dump_json(), store).runs)
     except StoreError as error:
         _give_up(error)
+
+
+def notice(store: Store, run: Run) -> None:
+    """Have all runs read afresh where the newest reading of them does not know `run` as it is now, waiting or training."""
+    here = store.app_config.model_dump_json()
+    with suppress(StoreError):  # the next one who needs the runs says so
+        if all((known.id, known.status) != (run.id, run.status) for known in _runs(here, store).runs):
+            _runs.clear(here)
 
 
 def _give_up(error: StoreError) -> NoReturn:

@@ -19,7 +19,7 @@ def offer(app_config: AppConfig) -> None:
         return
     if broken:
         st.button(
-            "Move it aside, and keep what can be read",
+            "Move it aside and keep what can be read",
             key="repair",
             icon=":material/healing:",
             help="Nothing is deleted: the damaged file stays beside the new one, under another name.",

@@ -24,7 +24,7 @@ def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
             "Stop all",
             key="sweep_stop",
             icon=":material/stop:",
-            help="The run in training keeps its state; all can be continued.",
+            help="The state of the run in training is saved; all runs can be continued.",
             on_click=_each,
             args=(store, active, "stop"),
         )
@@ -33,7 +33,7 @@ def show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
             f"Continue {len(left)}",
             key="sweep_continue",
             icon=":material/play_arrow:",
-            help="Puts back into the queue what was stopped, paused or interrupted, or failed.",
+            help="Puts the runs that were stopped, paused, interrupted or failed back into the queue.",
             on_click=_each,
             args=(store, left, "continue"),
         )

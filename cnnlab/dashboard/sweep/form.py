@@ -53,7 +53,7 @@ class _Asked:
 def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
     """Draw the form of a sweep, folded away. `typed`: the settings in the form, which all the runs have in common."""
     with st.expander("Sweep: many runs at once", icon=":material/apps:"):
-        st.caption("The runs have the settings of the form, but for those you vary here.")
+        st.caption("The runs have the settings of the form, except for those that you vary here.")
         how = st.segmented_control(
             "How to choose",
             list(HOW),
@@ -61,8 +61,8 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
             default="grid",
             required=True,
             key="sweep_how",
-            help="Grid: every combination of the values you name. Random: as many draws from ranges as you like; where "
-            "only some of the settings matter, it tries more values of those.",
+            help="Grid: every combination of the values you choose. Random: each run draws its values from ranges, and you "
+            "say how many runs. It tries more different values of each setting: good where only some settings matter.",
             persist_state="session",
         )
         chosen = st.multiselect(
@@ -72,15 +72,15 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
             max_selections=MOST_SETTINGS,
             format_func=lambda name: SETTINGS[name].label,
             key="sweep_settings",
-            help=f"One to {MOST_SETTINGS}. Vary the seed as well to see how far luck alone goes.",
+            help=f"One to {MOST_SETTINGS}. Vary the seed as well to see how much luck alone changes.",
             persist_state="session",
         )
         asked = _asked(how == "random", chosen, typed)
         name = st.text_input(
             "Name",
             key="sweep_name",
-            placeholder="Sweep and a number",
-            help="What the runs have in common in the table and in the address.",
+            placeholder="If empty: Sweep and a number",
+            help="One name for all these runs, shown in the table and in the address.",
             persist_state="session",
         ).strip()
         _click(asked, name, runs)
@@ -97,8 +97,8 @@ def _asked(at_random: bool, chosen: Sequence[str], typed: Mapping[str, Any]) -> 
             sentences += error.sentences
     n = seed = 0
     if at_random:
-        n = _number("Runs", 10, "sweep_n", f"How many draws: 1 to {MOST_RUNS}.")
-        seed = _number("Seed of the draws", 0, "sweep_seed", "The same seed repeats the same draws.")
+        n = _number("Runs", 10, "sweep_n", f"How many runs: 1 to {MOST_RUNS}.")
+        seed = _number("Seed of the random draws", 0, "sweep_seed", "The same seed draws the same values again.")
     try:
         base = _base(typed, chosen)
         if sentences:
@@ -160,7 +160,7 @@ def _axis(setting: Setting, at_random: bool, now: Any) -> Axis | Range:
 
 def _range(setting: Setting, now: Any) -> Range:
     low, high = suggested_values.ends(setting, now)
-    scale = "evenly over its decades" if setting.log else "evenly"
+    scale = "evenly over the powers of ten" if setting.log else "evenly"
     row = st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False)
     texts = [
         row.text_input(
@@ -171,7 +171,7 @@ def _range(setting: Setting, now: Any) -> Range:
             persist_state="session",
         )
         for which, label, end, help in (
-            ("low", setting.label, low, f"{setting.help} Drawn {scale} between the two."),
+            ("low", setting.label, low, f"{setting.help} Values are drawn {scale} between the two ends."),
             ("high", "to", high, None),
         )
     ]
@@ -211,14 +211,16 @@ def _click(asked: _Asked, name: str, runs: Sequence[Run]) -> None:
         st.markdown(f"**{several}**: {asked.words}{_time(asked.configs, runs)}")
         if not all(config.validation_size for config in asked.configs):
             st.warning(
-                "Without validation pictures the runs can only be told apart by the test set, and the best of many "
+                "Without validation pictures the runs can only be compared on the test set, and the best of many runs "
                 "looks better there than it is. Set validation pictures under Data.",
                 icon=":material/balance:",
             )
     me = current_user.who()
     joined = sum(run.sweep == name and run.owner == me.id for run in runs) if name else 0
     if joined:
-        st.caption(f"“{escape(name)}” has {joined} already: these join them.")
+        st.caption(
+            f"“{escape(name)}” already has {joined} run{'s' if joined > 1 else ''}: the new ones are added to it."
+        )
     if st.button(
         f"Train {several}" if n else "Train them",
         key="sweep_train",

@@ -32,7 +32,7 @@ def table_of(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> l
     """Return the columns: the settings, the mean over the seeds, half its interval, and the number of seeds."""
     column = st.column_config
     groups = found.ranking
-    band = "Half the 95 % interval of the mean, in points, by the spread of all runs with the same settings."
+    band = "Half of the mean's 95 % interval, in points. It comes from the spread of all runs with the same settings."
     return [
         *(columns.of_setting(each, [group[0].config for group in groups]) for each in settings),
         columns.accuracy(
@@ -41,7 +41,11 @@ def table_of(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> l
             f"Mean {judged_by} accuracy of its runs.",
         ),
         Column("±", [tenths(found.spread.band(len(group))) for group in groups], _number(band, "%.1f")),
-        Column("Seeds", [len(group) for group in groups], column.NumberColumn(help="Runs.", format="%d")),
+        Column(
+            "Seeds",
+            [len(group) for group in groups],
+            column.NumberColumn(help="How many runs the mean is of.", format="%d"),
+        ),
     ]
 
 

@@ -1,16 +1,16 @@
 """This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import mean
 
 import streamlit as st
 
-from cnnlab.analysis.outcomes import Judge, Outcome, judge, known_accuracy, means, outcome
+from cnnlab.analysis.outcomes import Judge, Outcome, judge, means, outcome
 from cnnlab.analysis.significance import sentences
-from cnnlab.analysis.significance.effects import Verdict, to_choose, verdict
-from cnnlab.analysis.significance.seed_spread import SeedSpread, spread_among
+from cnnlab.analysis.significance.conclusion import conclude
+from cnnlab.analysis.significance.effects import Verdict, to_choose
 from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.auth import current_user
@@ -22,7 +22,7 @@ from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.formatting import NARROW, percent
-from cnnlab.records import RunStatus
+from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, expected_time
 from cnnlab.schema import Setting, TrainingConfig
 from cnnlab.sweeps import is_grid, varied
@@ -53,7 +53,7 @@ def choose(runs: Sequence[Run]) -> list[Run]:
         index=None,
         format_func=lambda key: labels.get(key, ""),
         key=_CHOICE,
-        placeholder="All runs; or choose a sweep",
+        placeholder="All runs, or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
         args=(frozenset(known),),
@@ -108,32 +108,29 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     judged_by, axes = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
-    outcomes, settings = [each for _, each in rated if each], to_choose(axes)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
     if sentence := expected_time.score(*runs):
         st.caption(sentence)
-    found = None
-    if not outcomes:
-        st.caption("The first accuracies come after the first epoch.")
+    found = conclude([each for _, each in rated if each], configs, judged_by, partial(_finished, store), over=over)
+    if found is None:
+        st.caption("The first accuracies appear after the first epoch.")
     else:
-        if over:
-            elsewhere = partial(_elsewhere, store, configs, judged_by)
-            found = verdict(outcomes, settings, is_grid(configs, axes), elsewhere)
-        _say(sentences.headline(outcomes, settings, judged_by, found, over))
-    if found:
-        _tested(found, settings, judged_by)
-        groups_table.show(found, settings, judged_by)
+        _say(found.headline)
+        if found.left_out:
+            st.caption(found.left_out)
+    if found and found.verdict:
+        _tested(found.verdict, found.settings, judged_by)
+        groups_table.show(found.verdict, found.settings, judged_by)
     marked = table.show(rated, axes, judged_by)
     _links(rated, marked)
-    _figures(runs, outcomes, axes, judged_by, found)
+    if found:
+        _figures(runs, found.outcomes, axes, judged_by, found.verdict)
 
 
-def _elsewhere(store: Store, configs: Sequence[TrainingConfig], judged_by: Judge) -> SeedSpread:
-    """Return the spread between seeds that all runs of the store know of runs like these."""
-    finished = (run for run in store.list() if run.status is RunStatus.FINISHED)
-    known = ((run.config, known_accuracy(run.results, judged_by)) for run in finished)
-    return spread_among(configs, [(config, reached) for config, reached in known if reached is not None])
+def _finished(store: Store) -> Iterator[tuple[TrainingConfig, Results | None]]:
+    """Return the settings and the results of all finished runs of the store: they may show how much luck does."""
+    return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
 
 
 def _say(sentence: Sentence) -> None:
@@ -162,14 +159,14 @@ def _tested(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> No
     tests = [each.test.accuracy for each in first if each.test]
     if judged_by == "test":
         st.caption(
-            "These runs have no validation pictures. The best of many on the test set looks better than it is: part "
-            "of it is luck with just these pictures."
+            "These runs have no validation pictures. The best of many runs looks better on the test set than it is: "
+            "part of its lead is luck with these pictures."
         )
     elif len(tests) == len(first):
         whose = "" if found.best else f" of {escape(sentences.named(first, settings))}"
         st.markdown(
-            f"The test accuracy{whose}, which had no say in the choice: **{percent(mean(tests))}**. The best of many on "
-            "the validation set is partly lucky there; this number is not."
+            f"The test accuracy{whose}: **{percent(mean(tests))}**. It was not used to choose. The best of many runs is "
+            "partly lucky on the validation set; this number is not part of that luck."
         )
 
 
@@ -177,9 +174,17 @@ def _links(rated: Rated, marked: Sequence[Run]) -> None:
     shown = list(marked) or [run for run, each in rated if each][:BEST]
     if not shown:
         return
-    which = f"{len(shown)} marked" if marked else f"{len(shown)} highest" if len(shown) > 1 else "highest"
+    which = (
+        f"{len(shown)} {'marked' if marked else 'highest'} runs"
+        if len(shown) > 1
+        else "marked run"
+        if marked
+        else "highest run"
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        query_params.link(navigation.train(), "Open the first" if marked else "Open the highest", run=shown[0].id)
+        query_params.link(
+            navigation.train(), "Open the first marked run" if marked else "Open the highest run", run=shown[0].id
+        )
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=shown[0].id)
         curves = f"Curves of the {which}"
         if st.button(curves, key="sweep_curves", icon=":material/stacked_line_chart:", type="tertiary"):
@@ -216,7 +221,7 @@ def _figures(
                 config=QUIET,
                 alt=f"Train and {judged_by} accuracy of each run over {axis.label.lower()}",
             )
-    st.caption(f"One mark a run, {_when(judged_by)}. {_line(axes, complete, found)}")
+    st.caption(f"One mark per run, {_when(judged_by)}. {_line(axes, complete, found)}")
 
 
 def _map(
@@ -231,18 +236,18 @@ def _map(
         alt=f"Mean {judged_by} accuracy for each pair of {up.label.lower()} and {across.label.lower()}",
     )
     averaged = ", the mean over the seeds" if len(outcomes) > len(means(outcomes, chosen)) else ""
-    star = " ★ the best." if best else ""
+    star = " ★ marks the best." if best else ""
     st.caption(f"Each cell is the {judged_by} accuracy {_when(judged_by)}{averaged}.{star}")
 
 
 def _line(axes: Sequence[Setting], complete: bool, found: Verdict | None) -> str:
     """Say what the line of a figure joins, and what its bars are."""
     if not to_choose(axes):
-        return "The same settings each time: the marks lie apart by luck alone."
+        return "All these runs have the same settings: the marks lie apart only by luck."
     if not complete:
-        return "Each draw changes the other settings as well: look for a trend."
+        return "The runs differ in other settings as well: look for a trend."
     repeated = found is not None and any(len(group) > 1 for group in found.ranking)
-    return f"The line joins the means{f', the bars are their 95{NARROW}% intervals' if repeated else ''}."
+    return f"The line joins the means{f'; the bars are their 95{NARROW}% intervals' if repeated else ''}."
 
 
 def _when(judged_by: Judge) -> str:

@@ -47,7 +47,11 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
     return [
         *(columns.setting_of_runs(axis, runs) for axis in axes),
         *_accuracies(rated, judged_by),
-        Column("Epoch", epochs, column.NumberColumn(help="The epoch whose weights these numbers are of.", format="%d")),
+        Column(
+            "Epoch",
+            epochs,
+            column.NumberColumn(help="The numbers are those of the network after this epoch.", format="%d"),
+        ),
         columns.status([run.status for run in runs]),
         columns.training_time(runs),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),

@@ -236,7 +236,7 @@ def _draw_log(setting: Setting) -> None:
         sorted({*log_marks(setting), now}),
         key=slider,
         format_func=lambda mark: f"{mark:g}",
-        help=f"{setting.help} From {setting.range}; each place of the slider is about twice the one before.",
+        help=f"{setting.help} From {setting.range}; each step of the slider about doubles it.",
         on_change=_take_mark,
         args=(setting.name, key(setting.name)),
     )

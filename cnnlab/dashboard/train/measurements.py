@@ -28,7 +28,7 @@ QUESTIONS: dict[Kind, tuple[str, str, str]] = {
     "preflight": (
         "How long will it take?",
         ":material/timer:",
-        "A second or two of real training steps here, when its turn comes: tells time and memory before there is a run.",
+        "Takes a second or two of real training steps here, and says how much time and memory the run would need.",
     ),
     "lr_range": (
         "Find a learning rate",
@@ -84,9 +84,9 @@ def _button(kind: Kind, config: TrainingConfig | None, gently: bool) -> None:
         label = f"Measuring, {probe.seconds:.0f}{NARROW}s" if not probe.before else f"Waiting, {probe.before} before it"
     missing = config and not DATASETS.get(config.dataset).is_ready(services.app_config().data)
     if missing and config:
-        help = f"{config.dataset} is not on this machine yet: the first run fetches it."
+        help = f"{config.dataset} is not on this machine yet: the first run prepares it."
     elif config is None:
-        help = "Correct what is said beside the form first."
+        help = "First correct the settings that show an error."
     st.button(
         label,
         key=f"probe_{kind}",
@@ -111,10 +111,10 @@ def _preflight(answer: Preflight, config: TrainingConfig, gently: bool) -> None:
     steps = answer.forecast.steps
     on = "of the GPU" if answer.device == "cuda" else "of memory"
     st.markdown(f"**{time[0].upper()}{time[1:]}** · {memory} {on}")
-    beside = ", beside a run in training" if gently else ""
+    beside = ", while another run trained" if gently else ""
     st.caption(
         f"From {count(steps)} real training step{'s' if steps > 1 else ''} on {escape(answer.machine)}{beside}: "
-        f"{way(answer.plan, config.mode)}. Start-up and measuring are counted, runs that wait are not.",
+        f"{way(answer.plan, config.mode)}. Start-up and measuring are included, waiting in the queue is not.",
         help=answer.plan.note or None,
     )
 
@@ -125,9 +125,9 @@ def _lr_range(answer: LrRange) -> None:
             st.plotly_chart(lr_range_figure(answer), key="lr_range", config={"displayModeBar": False})
             where = ": in the shaded band." if answer.band else "."
             st.caption(
-                "Each step was taken with a larger learning rate: on the left too small to learn, in the middle the loss "
-                "falls, on the right steps are too large and it blows up. A good rate lies where it falls, well before "
-                f"the turn{where}"
+                "Each step used a larger learning rate than the one before. On the left the rate is too small to learn, in "
+                "the middle the loss falls, on the right the steps are too large and it grows. A good rate lies where "
+                f"the loss falls, well before it grows again{where}"
             )
         st.markdown(escape(answer.reason))
         if answer.suggestion is not None:

@@ -51,8 +51,8 @@ def beyond_the_edge(rows: Sequence[LayerRow], size_px: int) -> str:
         return ""
     which = f"The layer {wide[0]} sees" if len(wide) == 1 else f"The layers from {wide[0]} on see"
     return escape(
-        f"{which} more than the {size_px}×{size_px} pixels of a picture: beyond its edge lies padding, zeros that the "
-        "convolutions put around it."
+        f"{which} more than the {size_px}×{size_px} pixels of a picture: around the picture lies padding, zeros that the "
+        "convolutions add."
     )
 
 
@@ -69,7 +69,7 @@ def _layers(config: TrainingConfig) -> list[LayerRow]:
 def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo, runs: Sequence[Run]) -> None:
     total = totals(rows)
     megabytes = total.parameters * BYTES_A_WEIGHT / 1e6
-    work = f"{count(total.macs)} multiply-adds a picture"
+    work = f"{count(total.macs)} multiply-adds per picture"
     if total.uncounted:
         work = f"at least {work} (no formula for {', '.join(escape(label) for label in total.uncounted)})"
     said = [
@@ -80,7 +80,7 @@ def _totals(rows: Sequence[LayerRow], config: TrainingConfig, info: DatasetInfo,
     ]
     seconds = expected_time.seconds_an_epoch(config, info, runs)
     if seconds is not None:
-        said.append(f"about {duration(seconds)} an epoch here")
+        said.append(f"about {duration(seconds)} per epoch here")
     store = services.store()
     slots = store.app_config.slots
     said.append(expected_time.said([config], runs, store.line_with(1), slots))
@@ -104,11 +104,11 @@ def _table(rows: Sequence[LayerRow]) -> None:
         column_config={
             "Layer": st.column_config.TextColumn(pinned=True, width=16 + 7 * max(len(row.label) for row in rows)),
             "Output": st.column_config.TextColumn(
-                help="Channels × height × width of the output for one picture; after flattening, how many numbers.",
+                help="Channels × height × width of the output for one picture; after flattening, the count of numbers.",
                 width=82,
             ),
             "Parameters": st.column_config.TextColumn(
-                help="Height × width × input channels × kernels + one bias a kernel; inputs × outputs + biases.",
+                help="Height × width × input channels × kernels + one bias per kernel; inputs × outputs + biases.",
                 width=max(198, 16 + 7 * max(len(row.arithmetic) for row in rows)),
             ),
             "Sees": st.column_config.TextColumn(
@@ -117,7 +117,7 @@ def _table(rows: Sequence[LayerRow]) -> None:
                 width=84,
             ),
             "Multiply-adds": st.column_config.TextColumn(
-                help="Multiplications, each with its addition, for one picture.", alignment="right", width=98
+                help="Multiplications for one picture, each with its addition.", alignment="right", width=98
             ),
         },
     )

@@ -45,7 +45,7 @@ def presets(chosen: TrainingConfig | None) -> None:
             label_visibility="collapsed",
             wrap=True,
         )
-        st.caption(now.summary if now else "A preset fills in the form. Then change what you like.")
+        st.caption(now.summary if now else "A preset fills in the form. You can then change any setting.")
 
 
 def parent_from_url(store: Store) -> Run | None:
@@ -73,7 +73,7 @@ def parent_line(parent: Run, config: TrainingConfig | None) -> None:
     )
     advice = " Change one thing at a time to see what it does." if len(changes) != 1 else ""
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        st.markdown(f"Again, from {run_labels.run_line(parent)}: {escape(said or 'nothing changed yet')}.{advice}")
+        st.markdown(f"Based on {run_labels.run_line(parent)}: {escape(said or 'nothing changed yet')}.{advice}")
         st.button("Start afresh", icon=":material/close:", type="tertiary", on_click=_leave_parent)
 
 
@@ -85,7 +85,7 @@ def about_data(dataset: str | None) -> None:
     if known.info.download_bytes and not known.is_ready(services.app_config().data):
         size = f"{known.info.download_bytes / 1e6:.0f} MB"
         st.caption(f"{dataset} is not on this machine yet: the run downloads it first, once ({size}).")
-        st.button(f"Train on {BUILT_IN} instead: it needs no network", type="tertiary", on_click=_use_built_in)
+        st.button(f"Train on {BUILT_IN} instead: it needs no internet", type="tertiary", on_click=_use_built_in)
 
 
 def train(parent_id: str | None = None) -> None:
@@ -112,12 +112,13 @@ def begin(config: TrainingConfig, parent_id: str | None = None, announced_s: flo
     if last and last.config == config and monotonic() - last.at_s < DOUBLE_CLICK_S:
         return last.run_id
     try:
-        run_id = _create(services.store(), config, parent_id, announced_s).id
+        run = _create(services.store(), config, parent_id, announced_s)
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)
         return None
-    st.session_state[_STARTED] = _Started(config, monotonic(), run_id)
-    return run_id
+    services.notice(services.store(), run)
+    st.session_state[_STARTED] = _Started(config, monotonic(), run.id)
+    return run.id
 
 
 def _create(store: Store, config: TrainingConfig, parent_id: str | None, announced_s: float | None) -> Run:

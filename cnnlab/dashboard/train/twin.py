@@ -24,7 +24,7 @@ def show(config: TrainingConfig | None, runs: Sequence[Run], parent_id: str | No
     state = ", ".join(filter(None, (run_labels.STATUS[twin.status].word, current_user.whose(twin))))
     seed = next_seed(config, runs)
     with st.container(border=True, gap="small"):
-        st.markdown(f"This very run exists: **{escape(twin.name)}** ({escape(state)}).")
+        st.markdown(f"This run already exists: **{escape(twin.name)}** ({escape(state)}).")
         with st.container(horizontal=True, gap="small"):
             st.button(
                 "Open it",
@@ -37,7 +37,7 @@ def show(config: TrainingConfig | None, runs: Sequence[Run], parent_id: str | No
                 f"Train it with seed {seed}",
                 key="twin_seed",
                 icon=":material/casino:",
-                help="Another seed draws other first weights and another order of the pictures: it tells how far luck goes.",
+                help="Another seed draws other first weights and another order of the pictures: it shows what luck does.",
                 on_click=_another_seed,
                 args=(config.model_copy(update={"seed": seed}), parent_id),
             )

@@ -21,18 +21,19 @@ _chart = component(
     "vendor/uplot-1.6.32.css",
     "live_chart/live_chart.css",
     css=""":host { container-type: inline-size; }
-    .live_chart { min-height: 396px; }
-    @container (max-width: 799px) { .live_chart { min-height: 418px; } }
-    @container (max-width: 699px) { .live_chart { min-height: 860px; } }""",
+    .live_chart { min-height: 388px; }
+    @container (max-width: 799px) { .live_chart { min-height: 410px; } }
+    @container (max-width: 699px) { .live_chart { min-height: 844px; } }""",
 )
 
 
-def smoothed_over(steps_total: int) -> int:
-    """Return over how many steps, half before and half after, the thick line smooths: a 25th of the run, 20 or more.
+def smoothed_over(steps_total: int, steps_per_point: int = 1) -> int:
+    """Return over how many steps, half before and half after, the thick line smooths: a 25th of the run, 20 or more, and
+    five points or more, because a line through fewer is hardly smoother than they are.
 
     Two digits: it stands in a sentence.
     """
-    return max(20, int(float(f"{steps_total / 25:.2g}")))
+    return max(20, int(float(f"{max(steps_total / 25, 5 * steps_per_point):.2g}")))
 
 
 def live_chart(
@@ -46,7 +47,7 @@ def live_chart(
     steps_total: int,
     validation: bool = True,
     steps_per_point: int = 1,
-    height_px: int = 320,
+    height_px: int = 312,
     on_resync: Callable[[], None] | None = None,
 ) -> None:
     """Draw the loss by step on the left and the accuracy by epoch on the right; one below the other where there is no
@@ -73,7 +74,7 @@ def live_chart(
             "validation": validation,
             "height": height_px,
             "stepsAPoint": steps_per_point,
-            "smoothedOver": smoothed_over(steps_total),
+            "smoothedOver": smoothed_over(steps_total, steps_per_point),
         },
         on_resync_change=on_resync or _nothing,
     )
@@ -87,10 +88,10 @@ def caption(steps_per_point: int, steps_total: int) -> str:
             f"the mean loss of {count(steps_per_point)} steps, each on its own batch, and the pale band reaches from the "
             "lowest of them to the highest"
         )
+    over = count(smoothed_over(steps_total, steps_per_point))
     return (
-        f"Loss falls as the network learns. The thin line is {point}. The thick line smooths it over "
-        f"{count(smoothed_over(steps_total))} steps, as many after a point as before it, so that it does not lag behind; "
-        "where it is dotted, it may still move."
+        f"Loss falls as the network learns. The thin line is {point}. The thick line smooths it over {over} steps, as many "
+        "after a point as before it, so that it does not lag behind; where it is dotted, it may still move."
     )
 
 

@@ -116,8 +116,8 @@ def _refusal(verdict: int, width: int, height: int) -> PictureError | None:
     match verdict:
         case _decoder.NO_PICTURE:
             return PictureError(
-                f"This is no picture that can be read here ({KINDS}), whatever its name says: save it as JPEG or PNG and "
-                "try again."
+                f"This is not a picture of a kind that can be read here ({KINDS}), whatever its name says: "
+                "save it as JPEG or PNG and try again."
             )
         case _decoder.TOO_LARGE:
             return PictureError(

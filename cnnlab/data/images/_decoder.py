@@ -129,6 +129,8 @@ def _small(picture: Any) -> Any:
     flat = _reduced(picture, max(1, min(picture.width // (2 * width), picture.height // (2 * height))))
     if flat.size != (width, height):
         flat = flat.resize((width, height), Image.Resampling.LANCZOS)
+    if flat.mode == "RGBA" and flat.getchannel("A").getextrema() == (255, 255):
+        flat = flat.convert("RGB")  # a browser that shrinks a photograph writes a transparency of nothing
     return flat if turn is None else flat.transpose(turn)
 
 

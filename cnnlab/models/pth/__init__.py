@@ -31,11 +31,11 @@ CONVERT = (
 """The way out, in words, for a file that only its own program can open."""
 
 _SENTENCES = {
-    _process.NO_WEIGHTS: "This archive holds no state_dict that PyTorch has saved: only numbers by name are opened here.",
-    _process.PROGRAM: "This file asks to run {name}, which holds no numbers: it was not opened.",
-    _process.UNPACKS: "This archive unpacks to more than it is, as PyTorch's own never do: it was not opened.",
-    _process.LIES: "The tensors in this file are larger than the file: it is damaged, or made to do harm.",
-    _process.NO_MEMORY: "This file takes more memory than its size explains: it was not opened.",
+    _process.NO_WEIGHTS: "This archive holds no state_dict that PyTorch has saved: only tensors with names are opened here.",
+    _process.PROGRAM: "Opening this file would run {name}, which holds no numbers: it was not opened.",
+    _process.UNPACKS: "This archive would unpack to more than its size, as PyTorch's files never do: it was not opened.",
+    _process.LIES: "The tensors in this file are larger than the file: it is damaged, or was made to do harm.",
+    _process.NO_MEMORY: "Opening this file takes more memory than its size explains: it was not opened.",
     _process.DAMAGED: "This file is damaged or cut short: copy or download it again.",
 }
 

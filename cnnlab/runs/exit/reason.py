@@ -12,8 +12,8 @@ EXIT_STALLED = 70
 """Exit code of a worker that ended itself because nothing moved any more."""
 
 STALLED = (
-    "Nothing moved in the training process for so long that it ended itself; where it stood still is in the log. "
-    "If it happens again, look whether the disk answers, or choose another device."
+    "The training process made no progress for so long that it ended itself; the log says where it was stuck. "
+    "If it happens again, check the disk, or choose another device."
 )
 
 
@@ -42,11 +42,11 @@ def _end(run: Run, words: LastWords | None, death: Death | None, *, folder_gone:
     if folder_gone:
         return RunStatus.INTERRUPTED, (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
-            "Continue trains it again from the beginning."
+            "If it is continued, it is trained again from the beginning."
         )
     if run.command == MEASURE:  # never interrupted, for such a run may be continued by itself: a person ended it
         return RunStatus.STOPPED, (
-            f"Stopped at step {run.step}. Measuring it there ended before it was done: measure it again, or continue."
+            f"Stopped at step {run.step}. The measurement there ended too early: measure again, or continue."
         )
     if words and words.message:
         onward = f" {_onward(run)}" if words.status is RunStatus.INTERRUPTED else ""
@@ -74,13 +74,13 @@ def oom_kills() -> int | None:
 def _silent(run: Run) -> str:
     done = run.last_epoch.epoch if run.last_epoch else 0
     if done:
-        return f"The training process ended without saying why, after epoch {done}. Continue picks up from there."
-    return "The training process ended without saying why, in its first epoch. Continue starts it again."
+        return f"The training process ended without saying why, after epoch {done}. It can be continued from there."
+    return "The training process ended without saying why, in its first epoch. If it is continued, it starts again."
 
 
 def _onward(run: Run) -> str:
     done = run.last_epoch.epoch if run.last_epoch else 0
-    return f"Continue picks up after epoch {done}." if done else "Continue starts it again."
+    return f"It can be continued after epoch {done}." if done else "If it is continued, it starts again."
 
 
 def _why(code: int, batch_size: int, out_of_memory: bool | None) -> str:
@@ -97,16 +97,16 @@ def _why(code: int, batch_size: int, out_of_memory: bool | None) -> str:
 
 
 _CRASHED = (
-    "The training process crashed within a library ({name}). If it happens again, train with mode exact, or on another "
+    "The training process crashed within a library ({name}). If it happens again, train with the mode exact, or on another "
     "device."
 )
 _SIGNALS: dict[int, str] = {
     signal.SIGKILL: "The training process was killed by the system (signal 9), most likely because the memory of the "
-    "machine was full. End other programs{smaller} or choose a smaller architecture.",
+    "machine was full. Close other programs{smaller} or choose a smaller architecture.",
     signal.SIGBUS: "The training process lost a file that it was reading, or the disk behind it (SIGBUS): most likely the "
-    "dataset was cut short. “python -m cnnlab doctor” looks at it.",
+    "dataset was cut short. “python -m cnnlab doctor” checks it.",
     signal.SIGILL: "The training process met an instruction that this processor does not have (SIGILL): this PyTorch was "
-    "built for others. Install one that suits this machine.",
+    "built for other processors. Install one that fits this machine.",
     signal.SIGPROF: STALLED,
     **{
         number: _CRASHED.replace("{name}", f"signal {int(number)}, {number.name}")

@@ -25,7 +25,7 @@ ABSENT_S = 90.0
 that has not for so long is gone."""
 KEPT = 64
 """Number of jobs that are over and can still be asked about."""
-CANCELLED = "Nobody waited for it any more, so it was given up."
+CANCELLED = "Nobody was waiting for it any more, so it was cancelled."
 UNREADABLE = "It ended without an answer; the log of the server may say why. Try it once more."
 
 
@@ -194,7 +194,7 @@ class JobQueue:
         if job.cancelled:
             return CANCELLED
         if problem is UNREADABLE and time.monotonic() - job.started >= job.limit_s:
-            return f"It took longer than {job.limit_s / 60:g} minutes, so it was given up."
+            return f"It took longer than {job.limit_s / 60:g} minutes, so it was cancelled."
         if problem is UNREADABLE and process.returncode < 0:
             return f"{UNREADABLE} It was killed: perhaps the memory of the machine is full."
         return problem

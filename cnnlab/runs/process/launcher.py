@@ -181,7 +181,7 @@ class Launcher:
         self._not_before = now + min(LONGEST_PAUSE_S, 2.0**self._failures)
         words = worker.log.read_text(errors="replace").split("\n") if worker.log.exists() else []
         last = next((line.strip() for line in reversed(words) if line.strip()), _unsaid(worker.process.returncode))
-        self._death = f"The training worker ends as soon as it starts: {last[:300]} (the whole story: {worker.log})"
+        self._death = f"The training worker ends as soon as it starts: {last[:300]} (details: {worker.log})"
 
     def _launch(self) -> _Worker:
         folder = logs.folder_of(self._app_config.home)
@@ -209,7 +209,7 @@ class Launcher:
 
 
 def _unsaid(code: int) -> str:
-    return f"it left no word (signal {-code})" if code < 0 else f"it left no word (exit code {code})"
+    return f"it gave no reason (signal {-code})" if code < 0 else f"it gave no reason (exit code {code})"
 
 
 LAUNCHED_BY = "CNNLAB_LAUNCHED_BY"

@@ -42,10 +42,10 @@ def store_findings(app_config: AppConfig) -> Iterator[Finding]:
     """Yield whether the store opens and is whole. Look at these findings, and mend, before `run_findings`."""
     file = file_of(app_config)
     if file and file.with_name(f"{file.name}-journal").exists() and not _writing(file):
-        yield Finding("store", "A process died while it wrote into the store; that has been put right by opening it.")
+        yield Finding("store", "A process died while it wrote into the store. Opening the store has repaired that.")
     try:
         if fault := damage(app_config):
-            says = f"The run store {file} is damaged ({fault[:200]}). Move it aside and go on with what can be read: --mend."
+            says = f"The run store {file} is damaged ({fault[:200]}). To move it aside and keep what can be read, add --mend."
             yield Finding("store", says, well=False, mend=lambda: salvage(app_config).sentence)
             return
         runs = Store(app_config).list()
@@ -54,7 +54,7 @@ def store_findings(app_config: AppConfig) -> Iterator[Finding]:
         yield Finding("store", str(error), well=False, mend=(lambda: salvage(app_config).sentence) if damaged else None)
         return
     yield Finding(
-        "store", f"{Store(app_config).database.place} is whole: {len(runs)} run{'' if len(runs) == 1 else 's'}."
+        "store", f"{Store(app_config).database.place} is in order: {len(runs)} run{'' if len(runs) == 1 else 's'}."
     )
 
 
@@ -74,9 +74,10 @@ def _dead(store: Store) -> Finding:
         return Finding("runs", "Every run that is shown as running has a process.")
 
     def mend() -> str:
-        return f"{_list([run.name for run in store.recover()])}: interrupted. Continue goes on."
+        return f"{_list([run.name for run in store.recover()])}: marked as interrupted. It can be continued."
 
-    says = f"{_list([run.name for run in dead])}: shown as running, but the process is gone. Mark so: --mend."
+    names = _list([run.name for run in dead])
+    says = f"{names}: shown as running, but the process is gone. To mark it as interrupted, add --mend."
     return Finding("runs", says, well=False, mend=mend)
 
 
@@ -84,15 +85,15 @@ def _curves(store: Store) -> Finding:
     with store.database.reading() as connection:
         numbers = curves.incomplete(connection)
     if not numbers:
-        return Finding("curves", "The curve of every long run reaches to its last step.")
+        return Finding("curves", "The curve of every long run reaches its last step.")
     names = [run.name for run in store.list() if run.number in numbers]
 
     def mend() -> str:
         with store.database.writing() as connection:
             curves.complete(connection)
-        return f"{_list(names)}: the curve is drawn anew from its steps."
+        return f"{_list(names)}: the curve has been rebuilt from the steps."
 
-    says = f"{_list(names)}: the curve does not reach to the last step. Draw it anew from the steps: --mend."
+    says = f"{_list(names)}: the curve does not reach the last step. To rebuild it from the steps, add --mend."
     return Finding("curves", says, well=False, mend=mend)
 
 
@@ -104,10 +105,11 @@ def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:
         files = [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]
         looked += len(files)
         if bad := [file for file in files if not _sound(store.path(file), file, deep=deep)]:
-            says = f"{run.name}: {_list([file.name for file in bad])} missing or damaged. Let the one before serve: --mend."
+            names = _list([file.name for file in bad])
+            says = f"{run.name}: {names} missing or damaged. To use the checkpoint before instead, add --mend."
             yield Finding("checkpoints", says, well=False, mend=lambda run=run, bad=bad: _unname(store, run, bad))  # type: ignore[misc]
-    how = "read, and are what was written" if deep else "there, as long as they should be (--deep reads them too)"
-    yield Finding("checkpoints", f"{looked} were looked at; but for what is said above, they are {how}.")
+    how = "hold what was written" if deep else "are there and have the right size (--deep also reads them)"
+    yield Finding("checkpoints", f"{looked} were checked; except for those named above, they {how}.")
 
 
 def _sound(path: Path, file: Checkpoint, *, deep: bool) -> bool:
@@ -127,20 +129,22 @@ def _unname(store: Store, run: Run, bad: list[Checkpoint]) -> str:
         path = store.folder(run.id) / name
         if path.exists():
             path.rename(path.with_name(f"{name}.damaged"))
-    return f"{run.name}: {_list(names)} serve no more; what is left of them is called ….damaged."
+    return f"{run.name}: {_list(names)} no longer in use; what is left of them is in files that end in .damaged."
 
 
 def _folders(store: Store) -> Iterator[Finding]:
     for folder in store.orphans():
         if (folder / DELETED).exists() or is_empty(folder):
-            says = f"The folder {folder.name} belongs to no run, and nothing is in it. Remove it: --mend."
+            says = f"The folder {folder.name} belongs to no run and is empty. To remove it, add --mend."
             yield Finding("folders", says, well=False, mend=lambda folder=folder: _remove(folder))  # type: ignore[misc]
         elif any(checkpoint_at(path) for path in folder.glob("*.safetensors")):
-            says = f"The folder {folder.name} has weights, but the store does not know its run. Bring it back: --mend."
+            says = (
+                f"The folder {folder.name} has weights, but its run is not in the store. To bring it back, add --mend."
+            )
             yield Finding("folders", says, well=False, mend=lambda f=folder: _bring_back(store, f))  # type: ignore[misc]
         else:
             yield Finding(
-                "folders", f"The folder {folder} belongs to no run; what is in it is not cnnlab's.", well=False
+                "folders", f"The folder {folder} belongs to no run, and its files are not cnnlab's.", well=False
             )
     strays = [
         path
@@ -149,9 +153,8 @@ def _folders(store: Store) -> Iterator[Finding]:
         for path in store.folder(run.id).glob("*.tmp")
     ]
     if strays:
-        says = (
-            f"{len(strays)} half-written file{'s' if len(strays) > 1 else ''} of runs that have ended. Remove: --mend."
-        )
+        files = f"{len(strays)} half-written file{'s' if len(strays) > 1 else ''}"
+        says = f"{files} of runs that have ended. To remove them, add --mend."
         yield Finding("folders", says, well=False, mend=lambda: _unlink(strays))
     yield Finding("folders", f"The runs' folders are in {store.app_config.runs}.")
 
@@ -180,9 +183,9 @@ def _from_the_future(store: Store) -> Finding:
         late = connection.execute(select(RUNS.name).where((RUNS.created_at > latest) | (RUNS.finished_at > latest)))
         names = list(late.scalars())
     if names:
-        says = f"{_list(names)}: written later than now. The clock of this machine was or is wrong; look at it."
+        says = f"{_list(names)}: the date lies in the future. The clock of this machine is or was wrong; check it."
         return Finding("clock", says, well=False)
-    return Finding("clock", "No run is from the future.")
+    return Finding("clock", "No run has a date in the future.")
 
 
 def _writing(file: Path) -> bool:

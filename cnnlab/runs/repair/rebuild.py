@@ -47,7 +47,7 @@ class Salvaged:
     @property
     def sentence(self) -> str:
         """Return a sentence for people that says how many runs came back and where the damaged store is."""
-        found = f" {self.found} more came back from the files in their folders. " if self.found else ""
+        found = f" {self.found} more were restored from the files in their folders. " if self.found else ""
         s = "" if self.runs == 1 else "s"
         return (
             f"{self.runs} run{s} could be read and went into a new store.{found} The damaged one is kept: {self.aside}"
@@ -83,7 +83,7 @@ def damage(app_config: AppConfig) -> str | None:
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
     except sqlite3.DatabaseError as error:
         if any(word in str(error) for word in ("locked", "unable to open", "readonly")):
-            raise StoreError(f"The run store {file} cannot be looked at: {error}. Try again.") from error
+            raise StoreError(f"The run store {file} cannot be checked: {error}. Try again.") from error
         return str(error)
     ours = set(tables.metadata.tables) - (set() if version == tables.SCHEMA_VERSION else {"curves"})
     missing = ours - names if version else set()
@@ -98,7 +98,7 @@ def salvage(app_config: AppConfig) -> Salvaged:
     """
     file = file_of(app_config)
     if file is None:
-        raise StoreError("Only a store in a SQLite file can be mended here. Ask whoever keeps the database.")
+        raise StoreError("Only a store in a SQLite file can be repaired here. Ask the person who manages the database.")
     aside = file.with_name(f"{file.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}-{time.time_ns() % 1_000_000:06d}")
     new = file.with_name(f"{file.name}.new-{os.getpid()}")
     try:
@@ -108,7 +108,7 @@ def salvage(app_config: AppConfig) -> Salvaged:
         _keep(file, aside)
         new.replace(file)
     except OSError as error:
-        raise StoreError(f"The store cannot be mended: {error.strerror} ({error.filename}).") from error
+        raise StoreError(f"The store cannot be repaired: {error.strerror} ({error.filename}).") from error
     finally:
         new.unlink(missing_ok=True)
     logs.event("store salvaged", aside=aside.name, runs=runs, found=found)

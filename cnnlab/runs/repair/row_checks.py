@@ -33,7 +33,7 @@ def run(row: Row, runs: Path) -> Row | None:
     sound = {name: value for name, value in row.items() if _fits(name, value)}
     status, message = sound.get("status"), sound.get("message")
     if status not in set(RunStatus) or (status == RunStatus.RUNNING and not locks.is_held(runs / id)):
-        status, message = RunStatus.INTERRUPTED, "The store was damaged while this run trained. Continue picks it up."
+        status, message = RunStatus.INTERRUPTED, "The store was damaged while this run trained. It can be continued."
     now = time.time()
     defaults: Row = {"name": f"Run {number}", "note": "", "created_at": now, "queued_at": now, "config": "{}"}
     defaults |= {"epoch": 0, "step": 0, "elapsed_s": 0.0}
@@ -50,10 +50,8 @@ def run_from(folder: Path, found: Sequence[Found]) -> Row | None:
     except ValidationError:
         return None
     at, began = newest.checkpoint, min(here.written for here in found)
-    onward = "Continue goes on from its newest state." if newest_state else "Continue trains it again."
-    message = (
-        f"The store had lost this run; it was made anew from its files, with what was left of its curves. {onward}"
-    )
+    onward = "It can be continued." if newest_state else "If it is continued, it is trained from the beginning."
+    message = f"The store had lost this run; it was restored from its files, with what was left of its curves. {onward}"
     return {
         "id": folder.name,
         "name": f"Found {config.architecture} {folder.name[:4]}",

@@ -186,7 +186,7 @@ _FAULTS: _Faults = (
     (
         ("not a database", "malformed", "no such table", "no such column"),
         DamagedStoreError,
-        "The run store {place} is damaged, or is no run store. Move it away and go on with what can be read of it with: "
+        "The run store {place} is damaged, or is not a run store. To move it away and keep what can be read, run: "
         "python -m cnnlab doctor --mend. The checkpoints of its runs stay where they are.",
     ),
     (
@@ -212,8 +212,8 @@ _SERVER_FAULTS: _Faults = (
     (
         ("malformed",),
         DamagedStoreError,
-        "The run store {place} holds what no cnnlab has put there. Ask whoever keeps the database. The checkpoints of its "
-        "runs stay where they are.",
+        "The run store {place} holds data that cnnlab did not write. Ask the person who manages the database. The "
+        "checkpoints of its runs stay where they are.",
     ),
     (
         ("FATAL:  database",),

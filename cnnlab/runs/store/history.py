@@ -107,16 +107,17 @@ class History(Connected):
         """Return the path of a checkpoint's file."""
         return self.folder(checkpoint.run_id) / checkpoint.name
 
-    def steps(self, id: str, after: int = 0) -> list[StepRecord]:
-        """Return a run's step records later than step `after`, in order.
+    def steps(self, id: str, after: int = 0, until: int | None = None) -> list[StepRecord]:
+        """Return a run's step records later than step `after`, up to step `until`, in order.
 
         For a chart of a whole run there is `curve`.
         """
         names = list(StepRecord.model_fields)
         with self.database.reading() as connection:
-            later = _STEPS.number == number_of(connection, id), _STEPS.step > after
+            within = [_STEPS.number == number_of(connection, id), _STEPS.step > after]
+            within += [] if until is None else [_STEPS.step <= until]
             columns = select(*(_STEPS[name] for name in names))
-            rows = connection.execute(columns.where(*later).order_by(_STEPS.step)).all()
+            rows = connection.execute(columns.where(*within).order_by(_STEPS.step)).all()
             with sound():  # an older cnnlab left columns empty
                 values = [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
                 return [StepRecord(**read) for read in values]

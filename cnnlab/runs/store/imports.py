@@ -69,8 +69,8 @@ def shown(file_name: str) -> str:
 
 
 def _message(facts: Imported, config: TrainingConfig) -> str:
-    said = f"Brought from the file “{facts.file}”: nothing of it was trained or measured here."
+    said = f"Loaded from the file “{facts.file}”: it was not trained or measured here."
     if not facts.stated:
         return said
     when = "" if facts.epoch is None else f" after epoch {facts.epoch} of {config.epochs}"
-    return f"{said} By what the file says, it is {config.architecture} on {config.dataset}{when}."
+    return f"{said} The file says that it is {config.architecture} on {config.dataset}{when}."

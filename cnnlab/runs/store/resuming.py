@@ -31,7 +31,7 @@ class Resuming(Queue):
         Nothing of what the run goes on from is touched: continued afterwards, it takes the steps it would have taken.
         Raises StoreError where there is nothing to measure.
         """
-        return self._queue_again(id, "measure", "measured where it stands", MEASURABLE, MEASURE)
+        return self._queue_again(id, "measure", "measured now", MEASURABLE, MEASURE)
 
     def take(self, id: str, command: Literal["measure"] | None = None) -> Run:
         """Claim this very run, queued or resumable, for this process, whatever the slots say.
@@ -45,7 +45,7 @@ class Resuming(Queue):
         wanted, conditions = (MEASURABLE, [waits_for_it]) if command else (RESUMABLE, [])
         if not self._take(id, [RunStatus.QUEUED, *wanted], *conditions, command=command, results=None):
             run = self.get(id)
-            what = "measured where it stands" if command else "trained now"
+            what = "measured now" if command else "trained now"
             raise StoreError(f"“{run.name}” cannot be {what}: it is {run.status}.")
         self.ring()
         return self.get(id)

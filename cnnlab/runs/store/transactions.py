@@ -150,7 +150,7 @@ def refuse_nan(records: Iterable[Record]) -> None:
     """
     for record in records:
         if not _finite(record.model_dump()):
-            raise StoreError(f"This record holds a value that is no finite number: {record!r}.")
+            raise StoreError(f"This record holds a value that is not a finite number: {record!r}.")
 
 
 def _finite(value: Any) -> bool:

@@ -143,7 +143,7 @@ def require_fit(config: TrainingConfig, info: DatasetInfo, device: torch.device,
             sentence += f" A batch of {smaller} fits (about {in_words(less)})."
             raise DoesNotFitError([Fault(sentence, ("batch_size",))])
         smaller //= 2
-    sentence += " No batch fits: choose a smaller architecture, or end other programs first."
+    sentence += " No batch fits: choose a smaller architecture, or close other programs first."
     raise DoesNotFitError([Fault(sentence, ("batch_size",))])
 
 

@@ -11,9 +11,7 @@ from cnnlab.training.engine.precision import has_bfloat16, name_of
 def default_plan(config: TrainingConfig, device: torch.device, steps_per_record: int = 1) -> Plan:
     """Return the plan without a self-test: torch's threads, the usual layout, a precision the hardware has."""
     has_it = config.precision == "float32" or has_bfloat16(device)
-    note = (
-        "" if has_it else f"bfloat16 was asked for, but {name_of(device)} has no arithmetic for it: float32 was used."
-    )
+    note = "" if has_it else f"bfloat16 was asked for, but {name_of(device)} cannot compute with it: float32 was used."
     return Plan(
         threads=torch.get_num_threads(),
         memory_format="channels_last" if memory_format(config.mode, device) is torch.channels_last else "contiguous",

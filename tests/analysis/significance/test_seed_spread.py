@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from scipy.special import stdtrit
 
-from cnnlab.analysis.significance.seed_spread import SeedSpread, pooled, settings_of, spread_among
+from cnnlab.analysis.significance.seed_spread import SeedSpread, between, own_spread, pooled, settings_of, spread_among
 from cnnlab.schema import TrainingConfig
 
 A, B = TrainingConfig(lr=0.1), TrainingConfig(lr=0.2)
@@ -19,7 +20,7 @@ def test_by_hand() -> None:
     """50, 52 and 60, 61, 62: squares 2 + 2 of 3 degrees of freedom; a mean of its own for each group."""
     spread = pooled([[0.50, 0.52], [0.60, 0.61, 0.62], [0.9]], "repeats")
     assert spread == SeedSpread(pytest.approx((4 / 3) ** 0.5 / 100), 3, "repeats")
-    assert spread.margin() == pytest.approx(3.182 * spread.sd * 2**0.5, rel=1e-3)
+    assert spread.margin() == pytest.approx(3.896 * spread.sd * 2**0.5, rel=1e-3)
     assert spread.band(4) == pytest.approx(3.182 * spread.sd / 2, rel=1e-3)
     assert pooled([[0.5], [0.6]], "repeats") is None
 
@@ -34,7 +35,28 @@ def test_what_is_known_best_is_taken() -> None:
     assert spread_among([A, B], own[:3]).source == "assumed"
     other = [(config.model_copy(update={"architecture": "ResNet"}), each) for config, each in kind]
     assert spread_among([A, B], other).source == "assumed"
-    assert spread_among([A, B], []).margin() == pytest.approx(0.09, abs=1e-4)
+    assert spread_among([A, B], []).margin() == pytest.approx(0.0933, abs=1e-4)
+
+
+def test_each_side_counts_with_its_own_spread() -> None:
+    """Welch by hand: 1² ÷ 4 and 2² ÷ 3 points, with 3 and 2 degrees of freedom: 2.729 of these together."""
+    first, second = SeedSpread(0.01, 3, "repeats"), SeedSpread(0.02, 2, "repeats")
+    together = between(first, 4, second, 3)
+    assert together.df == pytest.approx((1 / 4 + 4 / 3) ** 2 / ((1 / 4) ** 2 / 3 + (4 / 3) ** 2 / 2))
+    assert together.margin(4, 3) == pytest.approx(float(stdtrit(together.df, 0.985)) * 0.01 * (1 / 4 + 4 / 3) ** 0.5)
+    same = SeedSpread(0.01, 3, "repeats")
+    assert between(same, 4, same, 4) == SeedSpread(pytest.approx(0.01), pytest.approx(6), "repeats")
+    assert between(same, 4, SeedSpread(0.001, 2, "repeats"), 3).df == pytest.approx(3, abs=0.1)
+    assert between(SeedSpread(0.01, 9, "repeats"), 10, SeedSpread(0.001, 2, "repeats"), 3).df == 4
+    assert between(SeedSpread(0, 3, "repeats"), 4, SeedSpread(0, 2, "repeats"), 3).margin(4, 3) == 0
+
+
+def test_a_side_has_a_spread_of_its_own_from_three_seeds_on() -> None:
+    """Those of the store count, whichever are compared; a run trained again is no other seed."""
+    own = repeats(A, 0.60, 0.62, 0.64)
+    assert own_spread(A.model_copy(update={"seed": 7}), own) == SeedSpread(pytest.approx(0.02), 2, "repeats")
+    assert own_spread(A, own[:2] * 2) is None
+    assert own_spread(B, own) is None
 
 
 def test_runs_of_the_same_seed_count_once() -> None:
@@ -57,4 +79,4 @@ def test_repeats_are_the_same_but_for_the_seed() -> None:
 def test_a_spread_is_no_less_than_the_pictures_give(sd: float, accuracy: float, n: int) -> None:
     """Where all repeats learnt nothing, luck would look small."""
     spread = SeedSpread(sd, 5, "kind").at_least(accuracy, n)
-    assert spread.sd == max(sd, (accuracy * (1 - accuracy) / n) ** 0.5)
+    assert spread.sd == pytest.approx(max(sd, (accuracy * (1 - accuracy) / n) ** 0.5), rel=1e-12)

@@ -246,9 +246,9 @@ def test_a_second_person_of_one_name_is_told_so(browser: Browser, passes: Passes
     for word in ("", "crow"):
         told = sign_in(browser, name="Anna", word=word, next="/compare")
         assert (told.status, told.cookie) == (409, None)
-        assert "There is a “Anna” here already. If that is you, sign in with your secret word." in told.body
+        assert "Somebody here is already called “Anna”. If that is you, sign in with your secret word." in told.body
         assert "<label>Secret word (you may leave this empty)" in told.body
-        assert "Without a word your earlier runs cannot become yours again." in told.body
+        assert "If you had no secret word, your earlier runs cannot become yours again." in told.body
         assert 'name="again" value="Anna"' in told.body
         assert 'name="next" value="/compare"' in told.body
     fields = {"code": CODE, "name": "Anna", "word": "crow", "again": "Anna"}

@@ -238,7 +238,11 @@ def test_the_caption_says_what_the_lines_are() -> None:
     assert "over 600 steps" in many
 
 
-@pytest.mark.parametrize(("steps_total", "over"), [(0, 20), (400, 20), (7820, 310), (1_000_000, 40_000)])
-def test_smoothing_means_the_same_all_the_time(steps_total: int, over: int) -> None:
-    """It follows from the length of the run alone, in a round number."""
-    assert live_chart.smoothed_over(steps_total) == over
+@pytest.mark.parametrize(
+    ("steps_total", "steps_per_point", "over"),
+    [(0, 1, 20), (400, 1, 20), (1_878, 48, 240), (7_820, 8, 310), (1_000_000, 800, 40_000)],
+)
+def test_smoothing_means_the_same_all_the_time(steps_total: int, steps_per_point: int, over: int) -> None:
+    """It follows from the length of the run and of its records, in a round number; five points are never too few: the
+    demo's thick line lay on the thin one."""
+    assert live_chart.smoothed_over(steps_total, steps_per_point) == over

@@ -25,12 +25,12 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 
 SIGNALS = {
     signal.SIGKILL: "killed by the system (signal 9), most likely because the memory of the machine was full. "
-    "End other programs or train again with a batch size of 32, or choose a smaller architecture.",
+    "Close other programs or train again with a batch size of 32, or choose a smaller architecture.",
     signal.SIGSEGV: "crashed within a library (signal 11, SIGSEGV).",
     signal.SIGABRT: "crashed within a library (signal 6, SIGABRT).",
     signal.SIGBUS: "lost a file that it was reading",
     signal.SIGILL: "an instruction that this processor does not have",
-    signal.SIGPROF: "Nothing moved in the training process",
+    signal.SIGPROF: "The training process made no progress",
     signal.SIGUSR1: "ended from outside by signal 10 (SIGUSR1)",
 }
 
@@ -44,7 +44,7 @@ def test_every_death_has_its_sentence(store: Store, running: Run, number: signal
 
     assert found.status is RunStatus.INTERRUPTED
     assert sentence in (found.message or "")
-    assert found.message.endswith("Continue starts it again.")
+    assert found.message.endswith("If it is continued, it starts again.")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_death_has_its_sentence(store: Store, running: Run, number: signal
     [
         (Death(-9, out_of_memory=False), "killed from outside (signal 9), by somebody or by another program"),
         (Death(-9, out_of_memory=True), "because the memory of the machine was full"),
-        (Death(EXIT_STALLED), "Nothing moved"),
+        (Death(EXIT_STALLED), "made no progress"),
         (Death(1), "ended by itself (exit code 1)"),
         (Death(0), "ended without saying why"),
         (Death(-60), "ended from outside by signal 60"),
@@ -84,7 +84,7 @@ def test_the_epoch_it_came_to_is_said(store: Store, running: Run, report_epoch: 
 
     (found,) = store.recover({os.getpid(): Death(-9)})
 
-    assert found.message.endswith("Continue picks up after epoch 2.")
+    assert found.message.endswith("It can be continued after epoch 2.")
 
 
 def test_last_words_count_most(store: Store, running: Run) -> None:
@@ -204,6 +204,6 @@ def test_what_was_asked_to_end_does_not_continue_by_itself(
     assert (found.status, found.command) == (after, None)
     assert found.message == (
         f"Somebody had asked it to {asked}. The training process was killed from outside (signal 9), by somebody or by "
-        "another program. Continue picks up after epoch 1."
+        "another program. It can be continued after epoch 1."
     )
     assert not store.may_continue(found)

@@ -64,8 +64,8 @@ def test_what_hangs_ends_and_says_so(store: Store, code: str) -> None:
     assert 'File "<string>", line' in (left.stacks or error), "what each thread was at"
     (found,) = store.recover()
     assert found.status is RunStatus.INTERRUPTED
-    assert "Nothing moved in the training process for so long that it ended itself" in (found.message or "")
-    assert found.message.endswith("Continue starts it again.")
+    assert "The training process made no progress for so long that it ended itself" in (found.message or "")
+    assert found.message.endswith("If it is continued, it starts again.")
     assert store.resume(run.id).status is RunStatus.QUEUED
     assert not (store.folder(run.id) / crash_note.NAME).exists()
 

@@ -126,7 +126,7 @@ def test_one_that_takes_too_long_is_ended(queue_of: MakeQueue) -> None:
     """And it is said."""
     job = queue_of("time.sleep(600)", limit_s=1.0).ask("key", (), "me")
     ended(job)
-    assert "given up" in str(job.problem)
+    assert "cancelled" in str(job.problem)
 
 
 def test_a_command_that_is_none(app_config: AppConfig) -> None:

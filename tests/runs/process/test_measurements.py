@@ -95,7 +95,7 @@ def test_a_probe_that_takes_too_long_is_ended(prober_of: MakeProber, tmp_path: P
     )
     ended(probe)
     assert probe.problem
-    assert "given up" in probe.problem
+    assert "cancelled" in probe.problem
     assert not Path(f"/proc/{(tmp_path / 'log').read_text()}").exists()
 
 

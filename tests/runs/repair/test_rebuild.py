@@ -170,7 +170,7 @@ def test_lost_runs_come_back_from_their_folders_with_their_curves(full: Store) -
     for run in full.list():
         old = before[run.id]
         assert (run.config, run.status) == (old.config, RunStatus.INTERRUPTED)
-        assert "made anew from its files" in (run.message or "")
+        assert "restored from its files" in (run.message or "")
         assert len(full.steps(run.id)) == 600
         assert full.epochs(run.id)[-1] == old.last_epoch == run.last_epoch
         assert run.best_epoch == old.best_epoch

@@ -55,7 +55,7 @@ def test_a_file_that_is_no_store_is_said(app_config: AppConfig, content: bytes) 
     path = database_file(app_config)
     path.write_bytes(content)
 
-    with pytest.raises(StoreError, match=rf"{path}.* is damaged.*Move it away"):
+    with pytest.raises(StoreError, match=rf"{path}.* is damaged.*move it away"):
         Store(app_config).list()
 
     assert path.read_bytes() == content

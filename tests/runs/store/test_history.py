@@ -30,6 +30,7 @@ def test_steps_come_back_as_they_went_in(store: Store, running: Run) -> None:
 
     assert store.steps(running.id) == said
     assert store.steps(running.id, after=20) == said[20:]
+    assert store.steps(running.id, after=5, until=12) == said[5:12]
     run = store.get(running.id)
     assert (run.epoch, run.step, run.images_per_s, run.elapsed_s) == (3, 25, 1234.5, said[-1].elapsed_s)
 
@@ -41,7 +42,7 @@ def test_what_is_no_number_is_refused_whole(store: Store, running: Run, column: 
     batch = step_records(1, 3)
     batch[1] = batch[1].model_copy(update={column: bad})
 
-    with pytest.raises(StoreError, match="no finite number"):
+    with pytest.raises(StoreError, match="not a finite number"):
         store.add_steps(running.id, batch, 1.0)
 
     assert store.steps(running.id) == []
@@ -51,7 +52,7 @@ def test_an_epoch_that_is_no_number_is_refused(store: Store, running: Run) -> No
     """Also inside a score."""
     record = epoch_record(1, train=score(0.1, loss=math.nan))
 
-    with pytest.raises(StoreError, match="no finite number"):
+    with pytest.raises(StoreError, match="not a finite number"):
         store.commit(running.id, [record], [])
 
 

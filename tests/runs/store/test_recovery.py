@@ -41,7 +41,7 @@ def test_a_run_killed_right_after_its_claim_is_interrupted(store: Store, spawn: 
     assert recovered[0] == store.get(id)
     assert recovered[0].status is RunStatus.INTERRUPTED
     assert recovered[0].message == (
-        "The training process ended without saying why, in its first epoch. Continue starts it again."
+        "The training process ended without saying why, in its first epoch. If it is continued, it starts again."
     )
     assert store.recover() == []
     assert store.resume(id).status is RunStatus.QUEUED
@@ -58,7 +58,7 @@ def test_the_sentence_says_how_far_it_came(
     (run,) = store.recover()
 
     assert run.message == (
-        "The training process ended without saying why, after epoch 3. Continue picks up from there."
+        "The training process ended without saying why, after epoch 3. It can be continued from there."
     )
 
 

@@ -133,7 +133,7 @@ def test_bfloat16_is_used_where_it_is_quicker_and_the_note_has_both(
     monkeypatch.setattr("cnnlab.training.engine.default_plan.has_bfloat16", lambda device: False)
     without = race({"bfloat16": 0.5}, asked, small_data, [1])
     assert without.precision == "float32"
-    assert "has no arithmetic for it" in without.note
+    assert "cannot compute with it" in without.note
 
 
 def test_a_way_that_layers_cannot_go_is_left_out(small_data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
