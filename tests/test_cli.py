@@ -236,7 +236,7 @@ def test_what_cannot_be_measured_on_command_says_why(capsys: Capture, store: Sto
         assert main(["measure", str(number)]) == 1
         assert sentence in capsys.readouterr().err
     assert main(["measure", "3"]) == 6
-    assert "No training state of it can be read." in capsys.readouterr().out
+    assert "None of its training states can be read." in capsys.readouterr().out
     assert (store.get(halted.id).status, store.get(halted.id).results) == (RunStatus.STOPPED, None)
 
 

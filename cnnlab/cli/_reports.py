@@ -137,7 +137,7 @@ class BarReport:
         if run.status.resumable:
             say(f"To continue: python -m cnnlab resume {run.number}")
         if run.measurable:
-            say(f"To measure it where it stands: python -m cnnlab measure {run.number}")
+            say(f"To measure it as it is now: python -m cnnlab measure {run.number}")
         if run.results:
             print("\n" + results_table(run.results))
         if sentence := expected_time.score(run):

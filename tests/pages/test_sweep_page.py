@@ -71,11 +71,11 @@ def test_a_sweep_says_what_was_announced_and_what_it_took(open_page: OpenPage, s
     scores = results(full_scores()).model_copy(update={"usage": usage})
     store.take(first.id)
     store.finish(first.id, RunStatus.FINISHED, "Finished.", scores)
-    assert "Announced" not in plain(open_page("compare", sweep="A"))
+    assert "The forecast until" not in plain(open_page("compare", sweep="A"))
     store.take(last.id)
     store.finish(last.id, RunStatus.FINISHED, "Finished.", scores)
     said = plain(open_page("compare", sweep="A")).replace("\u202f", " ")
-    assert "Announced 1 min 0 s until the last of 2 results; it came after " in said
+    assert "The forecast until the last of 2 results was 1 min 0 s; it came after " in said
 
 
 def test_the_table_has_what_varies_and_the_best_first(open_page: OpenPage, store: Store) -> None:

@@ -158,7 +158,7 @@ def test_who_takes_a_run_says_for_what(store: Store) -> None:
     assert not store.take(halted.id).only_measured
     store.finish(halted.id, RunStatus.STOPPED, "Stopped.")
     store.resume(halted.id)
-    with pytest.raises(StoreError, match=r"cannot be measured where it stands: it is queued\."):
+    with pytest.raises(StoreError, match=r"cannot be measured now: it is queued\."):
         store.take(halted.id, MEASURE)
 
 
