@@ -75,6 +75,8 @@ def test_steps_move_the_bar_and_name_the_loss(store: Store, run: Run, monkeypatc
 
     assert " 25% |██▌       | Epoch 1 of 1 · step 10 of 40 · loss 1.2500" in terminal.getvalue()
     assert "epoch 1/1  loss 1.0000" in terminal.getvalue()
+    report.record(phase(store, store.get(fresh.id), "measuring", **TEST))
+    assert "loss" not in terminal.getvalue().rpartition("\r")[2], "the loss of a step is not what is measured"
     report.end(store.finish(fresh.id, RunStatus.STOPPED, "Stopped."))
 
 

@@ -1,9 +1,9 @@
 """This module reckons the time until a run's result: start-up, training, measuring, and the runs that go before it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
-from statistics import median
+from statistics import mean, median
 
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.records import Forecast, Usage
@@ -13,6 +13,8 @@ FORWARD_SHARE = 1 / 3
 """Share of a training step's time that a forward pass alone takes, before any has been timed: going back costs twice that."""
 START_S = 3.0
 """Seconds from a run's beginning to its first step, where no earlier run has told."""
+EXCEPTION_S = 60.0
+"""Seconds from which a start is an exception, which tells nothing of the next: a download, or a server that was off."""
 NEWEST = 5
 """Number of earlier runs that count: the machine of long ago may have been another one."""
 
@@ -80,7 +82,18 @@ def result_s(
     measure_s = median(rates) if rates else FORWARD_SHARE / speed
     sizes = sizes_of(config, info)
     trained = left * config.epochs * sizes.train / speed
-    return (median(starts) if starts else START_S) + trained + measure_s * _all_measured(config, sizes, left)
+    start_s = usual_s(starts)
+    return (START_S if start_s is None else start_s) + trained + measure_s * _all_measured(config, sizes, left)
+
+
+def usual_s(seconds: Iterable[float]) -> float | None:
+    """Return what a start usually takes: the mean of those below `EXCEPTION_S`; None where there are none.
+
+    Where runs follow each other every second one may find a worker that is not ready yet: in the time of many runs the
+    mean counts, not the median.
+    """
+    usual = [each for each in seconds if each < EXCEPTION_S]
+    return mean(usual) if usual else None
 
 
 def with_result(forecast: Forecast, config: TrainingConfig, sizes: Sizes, start_s: float = START_S) -> Forecast:

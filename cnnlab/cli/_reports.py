@@ -115,6 +115,7 @@ class BarReport:
             tqdm.write(_epoch_line(self._run, record), file=sys.stderr)
         elif isinstance(record, Phase):
             self._run = replace(self._newest(), phase=record)
+            self._loss = self._loss if record.doing == "training" else ""
             self._bar.total = self._run.steps_total
             self._draw(at_once=True)
         else:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from statistics import median, quantiles
 
-from cnnlab.analysis.result_time import NEWEST, Experience, result_s, waits
+from cnnlab.analysis.result_time import NEWEST, Experience, result_s, usual_s, waits
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.formatting import duration
 from cnnlab.records import RunStatus
@@ -177,8 +177,7 @@ def _earlier(runs: Sequence[Run]) -> Earlier:
             usage = run.results.usage if run.results else None
             experience = Experience(run.config, run.images_per_s, run.elapsed_s, usage)
             found.setdefault(_step(run.config), []).append(experience)
-    handovers = list(islice(_handovers_s(runs), NEWEST))
-    return Earlier(found, median(handovers) if handovers else 0.0)
+    return Earlier(found, usual_s(islice(_handovers_s(runs), NEWEST)) or 0.0)
 
 
 def _handovers_s(runs: Sequence[Run]) -> Iterator[float]:

@@ -40,6 +40,14 @@ def test_an_earlier_run_of_the_same_kind_foretells_the_next() -> None:
     assert result_s(longer, INFO, earlier) == pytest.approx(3.2 + 64.0 + measured_s * (10 * 2_000 + 24_000))
 
 
+def test_starts_count_by_their_mean_and_exceptions_not_at_all() -> None:
+    """Of many runs in a row every second finds a worker that is not ready: 0.2 and 8 s; a download comes once."""
+    usages = [Usage(epoch_s=6.4, memory_bytes=None, start_s=s, result_s=36.8 + s) for s in (0.2, 8.0, 0.2, 8.0, 300.0)]
+    earlier = [Experience(CONFIG, 2 * 5_000 / 12.8, 12.8, usage) for usage in usages]
+    assert result_s(CONFIG, INFO, earlier) == pytest.approx(4.1 + 36.8)
+    assert result_s(CONFIG, INFO, earlier[-1:]) == pytest.approx(START_S + 36.8)
+
+
 def test_what_a_run_has_done_takes_no_time_again() -> None:
     """Continued half-way, half of the training and of the measuring within it; measured where it stands, the end alone."""
     usage = Usage(epoch_s=6.4, memory_bytes=None, start_s=3.2, result_s=40.0)

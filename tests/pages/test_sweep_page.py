@@ -71,7 +71,7 @@ def test_a_sweep_says_what_was_announced_and_what_it_took(open_page: OpenPage, s
     scores = results(full_scores()).model_copy(update={"usage": usage})
     store.take(first.id)
     store.finish(first.id, RunStatus.FINISHED, "Finished.", scores)
-    assert "Announced" not in plain(open_page("compare", sweep="A"))
+    assert "The forecast until" not in plain(open_page("compare", sweep="A"))
     store.take(last.id)
     store.finish(last.id, RunStatus.FINISHED, "Finished.", scores)
     said = plain(open_page("compare", sweep="A")).replace("\u202f", " ")

@@ -12,6 +12,7 @@ from cnnlab.data.tensors import prepare_sets
 from cnnlab.models import build
 from cnnlab.records import Phase, RunStatus
 from cnnlab.runs import Run, Store, StoreError, locks
+from cnnlab.runs.run import MEASURE
 from cnnlab.training import full_scores
 from cnnlab.worker import final_scores, job
 from tests.worker.helpers import answers_of, asking, facts, files_of, resume, scores, small, train
@@ -144,6 +145,21 @@ def test_without_a_state_it_says_so(store: Store) -> None:
     run = measure(store, halted)
     assert (run.status, run.results, run.step) == (RunStatus.STOPPED, None, 6)
     assert "None of its training states can be read." in run.message
+
+
+def test_who_takes_a_run_says_for_what(store: Store) -> None:
+    """A command measures one that waits for it, and trains it as well; one that waits to be trained is not measured."""
+    halted = stopped(store)
+    store.measure(halted.id)
+    taken = store.take(halted.id, MEASURE)
+    assert taken.only_measured
+    assert worker.work(store, store.app_config, taken).results
+    store.measure(halted.id)
+    assert not store.take(halted.id).only_measured
+    store.finish(halted.id, RunStatus.STOPPED, "Stopped.")
+    store.resume(halted.id)
+    with pytest.raises(StoreError, match=r"cannot be measured now: it is queued\."):
+        store.take(halted.id, MEASURE)
 
 
 def test_what_cannot_be_measured_is_refused(store: Store) -> None:
