@@ -31,7 +31,7 @@ GAP = "The part of its skill that does not carry over to new pictures."
 
 def tiles(run: Run) -> None:
     """Draw the run's newest scores, each with its set and how many pictures were measured."""
-    with st.grid(4, min_column_width=140, gap="small"):
+    with st.container(key="frame_scores"), st.grid(4, min_column_width=140, gap="small"):
         if run.results:
             _whole_sets(run.results.final)
         else:
