@@ -5,8 +5,8 @@ from playwright.sync_api import Page
 
 from benchmarks.dashboard import weight
 from cnnlab.runs import Run, Store
-from tests.browser.conftest import Server
 from tests.factories import insert_run
+from tests.streamlit_server import Server
 
 MOST = 0.1
 """Of the layout shift (Core Web Vitals), what counts as good."""

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.runs import Store
-from tests.browser.conftest import Server
 from tests.factories import insert_run
+from tests.streamlit_server import Server
 
 HEADER_PX = ROW_PX = 35
 """Heights in Streamlit's table."""

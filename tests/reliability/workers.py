@@ -89,7 +89,8 @@ class Workers:
         writer: dict[str, Any] | None = None,
     ) -> Worker:
         """One on that store. `file_bytes`: no file of it may grow beyond; `writer`: constants of cnnlab.worker.writer."""
-        places = {"HOME": app_config.home, "DATA_DIR": app_config.data}
+        data = app_config.data
+        places = {"HOME": app_config.home, "DATA_DIR": data.published, "CONVERTED_DIR": data.converted}
         environment = {f"CNNLAB_{name}": str(value) for name, value in places.items()}
         command = {"failpoint": failpoint, "file_bytes": file_bytes, "writer": writer or {}, "environment": environment}
         assert self._server.stdin is not None
