@@ -82,7 +82,7 @@ def test_one_input_channel_of_a_deep_layer(open_page: OpenPage, store: Store, ru
     assert not app.exception
     np.testing.assert_array_equal(drawn["kernels"]["values"], weights_of(store, run, 1, "base.conv2")[:, 4])
     assert app.slider(key="kernel_input").value == 4
-    assert "no picture" in words(app)
+    assert "shows no pattern" in words(app)
     app.slider(key="kernel_input").set_value(2).run()
     np.testing.assert_array_equal(drawn["kernels"]["values"], weights_of(store, run, 1, "base.conv2")[:, 2])
     assert app.query_params["input"] == "2"
