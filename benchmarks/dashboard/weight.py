@@ -91,15 +91,16 @@ def _visit(browser: Browser, url: str, size: dict[str, int]) -> tuple[float, int
     sizes: list[float] = []
     wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page.goto(url, timeout=SLOW_MS)
-    first = _settled(page)
+    first = settled(page)
     total, files = sum(sizes) / 1e6, len(sizes)
     page.reload(timeout=SLOW_MS)
-    again = _settled(page)
+    again = settled(page)
     page.close()
     return total, files, first, again
 
 
-def _settled(page: Page) -> float:
+def settled(page: Page) -> float:
+    """Return the layout shift up to the moment at which the page has stood still for five seconds."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=SLOW_MS)
     page.wait_for_timeout(5_000)
     return float(page.evaluate("window.shift"))

@@ -21,7 +21,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.lr_range import STEPS, TESTS, lr_range
 
 CPU = torch.device("cpu")
-LAYOUTS = ((1, 100), (TESTS, STEPS), (4, 100), (3, 150))
+LAYOUTS = ((1, 100), (TESTS, STEPS), (3, 150), (4, 100))
 """Number of tests, and steps of all of them together."""
 
 

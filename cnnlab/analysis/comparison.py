@@ -152,7 +152,7 @@ def comparison(runs: Sequence[Contender], known: Iterable[tuple[TrainingConfig, 
         return ""
     datasets = sorted({run.config.dataset for run in runs})
     if len(datasets) > 1:
-        return f"These runs were tested on different pictures ({', '.join(datasets)}): their accuracies do not compare."
+        return f"These runs were tested on different pictures ({', '.join(datasets)}): their accuracies cannot be compared."
     return _judged(runs, known) + _early([run.name for run in runs if run.ended])
 
 

@@ -43,7 +43,7 @@ def _nothing_learnt(name: str, found: Diagnosis, evidence: Evidence) -> str:
 
 def _too_short(name: str, found: Diagnosis, evidence: Evidence) -> str:
     so_far = f" Its {gap_words(found.gap)}." if found.gap else ""
-    return f"{name} is too short to judge: overfitting shows in {FEWEST_EPOCHS} epochs or more.{so_far}"
+    return f"{name} is too short to judge: overfitting needs at least {FEWEST_EPOCHS} epochs to show.{so_far}"
 
 
 def _no_validation(name: str, found: Diagnosis, evidence: Evidence) -> str:

@@ -20,12 +20,12 @@ Run {run.number}, "{run.name}", of cnnlab: {run.config.architecture} on {run.con
 
 settings.json   every setting, with the seed
 run.csv         settings and scores in one line, for a spreadsheet; "last" is the network after the last epoch, or at the
-                step (last_step) where the run was stopped within an epoch; "best" is the one of the highest
+                step (last_step) where the run was stopped within an epoch; "best" is the one with the highest
                 validation accuracy
 epochs.csv      loss and accuracy of the train sample and the validation set after each epoch
-steps.csv       loss, accuracy and learning rate of the steps, each line the mean since the line before
+steps.csv       loss, accuracy and learning rate of the steps; each line is the mean since the line before
 machine.json    processor or GPU, versions, threads and precision: what else the numbers depend on
-figures.html    the figures, for any browser and without a network; the camera above each saves it as SVG
+figures.html    the figures, for any browser, also without internet; the camera above each saves it as SVG
 network.svg     the network
 
 Accuracy is from 0 to 1, loss is the mean cross entropy in nats, times are seconds. Scores of whole sets are in run.csv:

@@ -60,7 +60,7 @@ def read(file: BinaryIO, most_bytes: int = MOST_BYTES) -> Header:
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise HeaderError("the header is damaged") from error
     if not isinstance(metadata, dict):
-        raise HeaderError("the metadata are no texts by name")
+        raise HeaderError("the metadata are not texts with names")
     return Header(8 + length, tensors, metadata)
 
 
@@ -89,5 +89,5 @@ def _entry(dtype: Any, shape: Any, data_offsets: Any) -> TensorEntry:
 def _no_name_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name appears twice")
     return values

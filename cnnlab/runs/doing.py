@@ -56,7 +56,7 @@ def working(run: Run) -> Doing:
         what = "it is not trained further, and can be continued afterwards"
         return Doing("Measuring it as it is now", forecast.measuring(phase) if phase and measures else what, until)
     if run.steps_total is None or not run.step:
-        busy = run.message or "finding the fastest way to compute here, and drawing the first weights"
+        busy = run.message or "finding the fastest way to compute here, and choosing the first weights at random"
         return Doing("Preparing", busy, until)
     what = _what(run, phase if measures else None)
     if measures and phase is not None and phase.doing == "scoring":

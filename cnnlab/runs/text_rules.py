@@ -33,7 +33,7 @@ def _clean(name: str, what: str, most: int) -> str:
     if not visible.strip():
         raise StoreError(f"{what.capitalize()} needs a name of at least one character.")
     if len(name) > most:
-        raise StoreError(f"The name of {what} may have {most} characters at most; this one has {len(name)}.")
+        raise StoreError(f"The name of {what} may have at most {most} characters; this one has {len(name)}.")
     if not visible.isprintable():
         raise StoreError(f"The name of {what} must be one line of printable characters.")
     return name
@@ -46,7 +46,7 @@ def clean_note(note: str) -> str:
     """
     note = unicodedata.normalize("NFC", note.replace("\r\n", "\n")).strip()
     if len(note) > NOTE_LENGTH:
-        raise StoreError(f"A note may have {count(NOTE_LENGTH)} characters at most; this one has {count(len(note))}.")
+        raise StoreError(f"A note may have at most {count(NOTE_LENGTH)} characters; this one has {count(len(note))}.")
     if not note.translate(_JOINERS).translate(str.maketrans("", "", "\n\t")).isprintable():
         raise StoreError("A note may hold only printable characters and line breaks.")
     return note

@@ -247,7 +247,8 @@ class TrainingConfig(BaseModel):
         setting(
             "machine",
             "Arithmetic",
-            "exact: bit for bit the plain tutorial loop on the CPU. fast: the same mathematics with freer rounding.",
+            "exact: on the CPU, every bit as in the plain tutorial loop. fast: quicker; the same mathematics, rounded a little "
+            "differently.",
             affects={"speed", "step"},
             tries="itself",
         ),

@@ -148,7 +148,7 @@ def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tupl
     truth, answer = cell
     info, number = screen.subject.info, int(counts[cell])
     names = escape(info.classes[truth]), escape(info.classes[answer])
-    head = f"{names[0]}, and it says so" if truth == answer else f"{names[0]}, but it says {names[1]}"
+    head = f"{names[0]}, and the network says so" if truth == answer else f"{names[0]}, but the network says {names[1]}"
     st.header(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
     if not number:
         return

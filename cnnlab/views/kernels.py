@@ -204,7 +204,7 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")
     else:
         st.caption(
-            "0: it has not moved since its random start. 1: it has moved as far as its own length at the start. "
+            "0: it is still as at its random start. 1: the change is as large as the kernel was at its start. "
             f"Kernel {chosen}: {distance[chosen]:.3f}; median {np.median(distance):.3f}."
         )
 

@@ -140,7 +140,7 @@ def test_it_is_measured_on_the_test_set_alone(open_page: OpenPage, imported: Run
     app = open_page("predictions", run=imported.id)
     assert not app.exception
     assert app.segmented_control(key="looking_set").options == ["test · 3\N{NARROW NO-BREAK SPACE}000"]
-    assert "Nobody has had this measured yet, on the **test** pictures" in words(app)
+    assert "This has not been measured yet, on the **test** pictures" in words(app)
 
 
 def test_the_weights_of_a_run_can_be_carried_away(open_page: OpenPage, insert_run: Any, store: Store) -> None:

@@ -60,7 +60,7 @@ def test_a_click_starts_a_process_and_its_answer_comes(open_page: OpenPage, stor
     """First an offer, then how far it is with a way out, then the matrix; the next visitor sees it at once."""
     app = open_page("predictions", run=run.id, epoch="1")
     assert not app.exception
-    assert "Nobody has had this measured yet" in words(app)
+    assert "This has not been measured yet" in words(app)
     assert not (store.app_config.home / "views").exists()
     app.button(key="measured_ask").click().run()
     assert not app.exception
@@ -87,7 +87,7 @@ def test_cancel(open_page: OpenPage, store: Store, run: Run) -> None:
     assert isinstance(job, Job)
     ended(job)
     assert not path.exists()
-    assert "Nobody has had this measured yet" in words(app.run())
+    assert "This has not been measured yet" in words(app.run())
 
 
 def ended(job: Job) -> None:
@@ -157,7 +157,7 @@ def test_the_test_set_is_opened_by_a_click(open_page: OpenPage, store: Store, ru
     measure(store, run, 2, "test")
     app = open_page("predictions", run=run.id)
     assert app.segmented_control(key="looking_set").value == "validation"
-    assert "Nobody has had this measured yet" in words(app)
+    assert "This has not been measured yet" in words(app)
     app.segmented_control(key="looking_set").set_value("test").run()
     assert not app.exception
     assert app.query_params["set"] == "test"

@@ -42,7 +42,7 @@ LEFT = "about 1 min 20 s until the result"
         (
             {"step": 0, "phase": ("training", 0)},
             "Preparing",
-            ["finding the fastest way to compute here, and drawing", LEFT],
+            ["finding the fastest way to compute here, and choosing", LEFT],
         ),
         ({"step": 0, "steps_total": None, "message": "Getting it."}, "Preparing", ["Getting it."]),
     ],

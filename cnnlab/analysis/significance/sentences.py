@@ -22,12 +22,13 @@ MOST_NAMED = 3
 """Groups that a sentence names one by one where they are too close to call."""
 
 YARDSTICK: dict[Source, str] = {
-    "repeats": "How much luck does is judged by the runs here that differ only in their seed: the standard deviation is {sd}.",
+    "repeats": "The effect of luck is measured by the runs here that differ only in their seed: their standard deviation "
+    "is {sd}.",
     "rest": "Too few runs here differ only in their seed. The differences that the settings do not explain are taken for "
     "luck: a standard deviation of {sd}. More seeds would tell more.",
-    "kind": "Too few runs here differ only in their seed. How much luck does is judged by earlier runs of this kind that "
-    "do: the standard deviation is {sd}.",
-    "assumed": "Too few runs of this kind, here or before, differ only in their seed, so it is not known how much luck does: "
+    "kind": "Too few runs here differ only in their seed. The effect of luck is measured by earlier runs of this kind that "
+    "do: their standard deviation is {sd}.",
+    "assumed": "Too few runs of this kind, here or before, differ only in their seed, so the effect of luck is not known: "
     "only a very large difference counts. Vary the seed as well, with 3 values or more.",
 }
 BY_PICTURES = " The runs differ by less than that, but so few pictures alone allow this much."

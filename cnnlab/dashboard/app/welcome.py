@@ -33,7 +33,7 @@ def welcome() -> None:
         "what its kernels look for, and what they find in a picture of yours."
     )
     config = demo.DEMO.config
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="frame_begin"):
         wanted = demo.button()
         query_params.link(navigation.train(), "Choose my own settings", icon=":material/tune:")
     st.caption(

@@ -96,7 +96,7 @@ def _draw_choices(store: Store, received: _Received, header: Header) -> None:
         help=f"{setting.help} What the network sees of a picture depends on it.",
         required=True,
     )
-    st.text_input("Name", key=_NAME, placeholder="its architecture and a number")
+    st.text_input("Name", key=_NAME, placeholder="If empty: its architecture and a number")
     if refused := st.session_state.pop(_REFUSED, None):
         _complain(refused)
         shown = None
@@ -128,7 +128,7 @@ def _draw_names(header: Header) -> dict[str, str] | None:
         return None
     if any(name != theirs for name, theirs in names.items()):
         st.caption(
-            "This file has other names than cnnlab. By shape and order, these are the same; see if that is right:"
+            "The tensors in this file have other names than in cnnlab. Matched by shape and order; check that this is right:"
         )
         shapes = ["×".join(map(str, header.tensors[theirs].shape)) for theirs in names.values()]
         table = pd.DataFrame({"In the file": names.values(), "In the network": names.keys(), "Shape": shapes})

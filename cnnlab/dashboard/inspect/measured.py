@@ -68,13 +68,13 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     with st.container(border=True, gap="small"):
         name = screen.subject.set
         when = "" if screen.selection.run.imported else f" {screen.selection.when}"
-        st.markdown(f"Nobody has had this measured yet{when}, on the **{name}** pictures.")
+        st.markdown(f"This has not been measured yet{when}, on the **{name}** pictures.")
         st.button(
             f"Measure: {count(pictures)} pictures",
             key="measured_ask",
             icon=":material/play_arrow:",
             type="primary",
-            help="A process beside this page shows every picture to the network once. The answer is kept for everybody.",
+            help="A process beside this page shows every picture to the network once. The result is kept for everybody.",
             on_click=_ask,
             args=(view, screen.subject),
         )

@@ -124,7 +124,8 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
             _buttons(store, run)
         done = run.step / run.steps_total if run.steps_total else 0.0
         if not run.imported:
-            st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
+            with st.container(key="frame_progress"):
+                st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
         st.markdown(pace.line(store, run) if run.status.active else _ending(run))
 
 

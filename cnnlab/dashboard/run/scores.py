@@ -33,7 +33,7 @@ GAP = "How much better it is on its training pictures than on new ones."
 
 def tiles(run: Run) -> None:
     """Draw the run's newest scores, each with its set and how many pictures were measured."""
-    with st.grid(4, min_column_width=140, gap="small"):
+    with st.container(key="frame_scores"), st.grid(4, min_column_width=140, gap="small"):
         if run.results:
             _whole_sets(run.results.final)
         else:

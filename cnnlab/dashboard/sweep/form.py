@@ -72,7 +72,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
             max_selections=MOST_SETTINGS,
             format_func=lambda name: SETTINGS[name].label,
             key="sweep_settings",
-            help=f"One to {MOST_SETTINGS}. Vary the seed as well to see how much luck alone changes.",
+            help=f"One to {MOST_SETTINGS}. Vary the seed as well to see the effect of luck alone.",
             persist_state="session",
         )
         asked = _asked(how == "random", chosen, typed)

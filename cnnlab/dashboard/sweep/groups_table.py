@@ -44,7 +44,7 @@ def table_of(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> l
         Column(
             "Seeds",
             [len(group) for group in groups],
-            column.NumberColumn(help="How many runs the mean is of.", format="%d"),
+            column.NumberColumn(help="Number of runs in the mean.", format="%d"),
         ),
     ]
 

@@ -166,7 +166,7 @@ def _tested(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> No
         whose = "" if found.best else f" of {escape(sentences.named(first, settings))}"
         st.markdown(
             f"The test accuracy{whose}: **{percent(mean(tests))}**. It was not used to choose. The best of many runs is "
-            "partly lucky on the validation set; this number is not part of that luck."
+            "partly lucky on the validation set; this number has no such luck."
         )
 
 

@@ -37,7 +37,7 @@ def show(config: TrainingConfig | None, runs: Sequence[Run], parent_id: str | No
                 f"Train it with seed {seed}",
                 key="twin_seed",
                 icon=":material/casino:",
-                help="Another seed draws other first weights and another order of the pictures: it shows what luck does.",
+                help="Another seed draws other first weights and another order of the pictures: it shows the effect of luck.",
                 on_click=_another_seed,
                 args=(config.model_copy(update={"seed": seed}), parent_id),
             )
