@@ -231,7 +231,9 @@ def test_final_scores_name_their_sets_and_intervals(open_page: OpenPage, insert_
         assert metric.delta == percent_range(*interval95(score.accuracy, score.n))
     assert (gap.value, gap.delta) == (points(gap_of(final).value), points_range(*gap_of(final).interval))
     assert " ".join(gap.value.split()) in words(app).split("gap (train − validation) is ")[1]
-    assert "This run shows no sign of overfitting" in words(app) or "improves more on its training pictures" in words(app)
+    assert "This run shows no sign of overfitting" in words(app) or "improves more on its training pictures" in words(
+        app
+    )
     assert "also the best by validation" in words(app)
 
 
