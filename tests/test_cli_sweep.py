@@ -152,7 +152,7 @@ def test_random_draws_repeat_with_their_seed(working: Callable[[Work], None], st
         (["--over", "lr=0.1..1", "--random", "3", "--random-seed", "-1"], 2, "--random-seed must be a whole number"),
         (["--over", "architecture=Foo,Bar"], 2, "There is no architecture 'Bar'."),
         (["--over", "lr=0.1,0.2", "--epochs", "0"], 2, "Epochs (epochs) must be 1 to 1 000, not 0."),
-        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "60 characters at most"),
+        (["--over", "lr=0.1,0.2", "--name", "x" * 61], 1, "at most 60 characters"),
         (["--resume", "Nobody"], 3, "There is no sweep “Nobody”. There is none yet."),
     ],
 )
