@@ -74,7 +74,9 @@ def count(number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a span of time with its two largest units: 80 becomes "1 min 20 s"."""
+    """Write a span of time with its two largest units: 80 becomes "1 min 20 s", and 0.03 "30 ms"."""
+    if 0 < seconds < 0.095:
+        return f"{_rounded(1000 * seconds, 0)}{NARROW}ms"
     if seconds < 9.95:
         return f"{_rounded(seconds, 1)}{NARROW}s"
     whole = round(seconds)

@@ -152,7 +152,17 @@ def test_a_moment_names_its_zone() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0 s"), (4.25, "4.3 s"), (59.7, "1 min 0 s"), (80, "1 min 20 s"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")],
+    [
+        (0, "0.0 s"),
+        (0.0321, "32 ms"),
+        (0.094, "94 ms"),
+        (0.0999, "0.1 s"),
+        (4.25, "4.3 s"),
+        (59.7, "1 min 0 s"),
+        (80, "1 min 20 s"),
+        (3725, "1 h 2 min"),
+        (90_000, "1 d 1 h"),
+    ],
 )
 def test_duration(seconds: float, text: str) -> None:
     """Two units at most."""

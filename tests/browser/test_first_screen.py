@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from cnnlab.dashboard.own_picture import keep
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from tests.factories import insert_run
+from tests.factories import insert_run, started_run, step_records
 from tests.streamlit_server import Server
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -131,3 +131,21 @@ def test_the_form_and_its_button_are_seen(page: Page, dashboard: tuple[Server, R
     """The four choices, the folded groups and Train."""
     opened(page, f"{dashboard[0].url}/train")
     assert bottom(page.get_by_role("button", name="Train", exact=True)) <= HEIGHT_PX
+
+
+def test_a_run_of_one_step_shows_its_point(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """A run that diverged at once: a line of one point was not seen, and an epoch was awaited that cannot come."""
+    server, _ = dashboard
+    store = Store(server.app_config)
+    run = started_run(store, 100, epochs=1)
+    store.add_steps(run.id, step_records(1, 1))
+    store.finish(run.id, RunStatus.DIVERGED, "The loss stopped being a number.")
+    opened(page, f"{server.url}/train?run={run.id}")
+    expect(page.get_by_text("It came to the end of no epoch.")).to_be_visible()
+    coloured = """canvas => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4) if (data[at + 2] > data[at] + 60 && data[at + 3] > 200) found++;
+        return found;
+    }"""
+    assert page.locator(".st-key-room_curves canvas").first.evaluate(coloured) > 10

@@ -26,6 +26,7 @@ class ChartData(TypedDict):
     steps_total: int
     validation: bool
     steps_per_point: int
+    ended: bool
 
 
 def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
@@ -58,6 +59,7 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
         "epochs_total": run.config.epochs,
         "steps_total": run.steps_total or 0,
         "validation": run.config.validation_size > 0,
+        "ended": not (run.status.active or run.status.resumable),
         "steps_per_point": max(curve.width, steps_per_record(run)),
     }
 

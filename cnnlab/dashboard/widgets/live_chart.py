@@ -47,6 +47,7 @@ def live_chart(
     steps_total: int,
     validation: bool = True,
     steps_per_point: int = 1,
+    ended: bool = False,
     height_px: int = 312,
     on_resync: Callable[[], None] | None = None,
 ) -> None:
@@ -55,6 +56,7 @@ def live_chart(
 
     `steps_per_point`: what a point of the curve stands for.
     `validation`: False for a run without such a set, whose legend is then without it as well.
+    `ended`: True for a run that goes on no more, of which nothing is awaited.
     `first`: the points up to this step are in the browser already, and `curve` takes the place of all that follow; 0
     begins afresh. Where the browser lacks some of them after all (a page left and opened again), it asks once:
     `on_resync` is called, and the next message must hold everything.
@@ -72,6 +74,7 @@ def live_chart(
             "epochsTotal": max(1, epochs_total),
             "stepsTotal": max(1, steps_total),
             "validation": validation,
+            "ended": ended,
             "height": height_px,
             "stepsAPoint": steps_per_point,
             "smoothedOver": smoothed_over(steps_total, steps_per_point),

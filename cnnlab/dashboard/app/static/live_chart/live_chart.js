@@ -30,7 +30,7 @@ class LiveChart {
     const loss = new Panel({
       ...options,
       title: "Loss",
-      waiting: "Waiting for the first step …",
+      waiting: (ended) => (ended ? "It took no step." : "Waiting for the first step …"),
       log: true,
       text: lossText,
       axisTexts,
@@ -51,7 +51,7 @@ class LiveChart {
     const accuracy = new Panel({
       ...options,
       title: "Accuracy",
-      waiting: "Measured after each epoch …",
+      waiting: (ended) => (ended ? "It came to the end of no epoch." : "Measured after each epoch …"),
       gap: true,
       extra: '<li><span class="name gap"></span></li><li><span class="name best"></span></li>',
       text: percent,

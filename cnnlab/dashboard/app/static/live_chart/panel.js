@@ -19,7 +19,7 @@ export class Panel {
       <div class="head"><span class="title">${this.title}</span><span class="where"></span>
         <button type="button" class="reset" hidden>reset zoom</button>
         <button type="button" class="log" aria-pressed="false" hidden>log scale</button></div>
-      <ul class="legend"></ul><div class="plot"></div><div class="waiting" hidden>${this.waiting}</div>`;
+      <ul class="legend"></ul><div class="plot"></div><div class="waiting" hidden></div>`;
     this.find(".reset").onclick = () => this.chart.look(null);
     this.find(".log").hidden = !this.log;
     this.find(".log").onclick = () => {
@@ -71,6 +71,7 @@ export class Panel {
     });
     this.find(".reset").hidden = !this.chart.zoom;
     this.find(".waiting").hidden = this.u.data[0].length > 0;
+    this.find(".waiting").textContent = this.waiting(this.chart.data.ended);
     return this.read();
   }
 
@@ -134,7 +135,7 @@ export class Panel {
 
   line({ colour, width = 1.5, dash, alpha = 1 }) {
     const stroke = this.ink[colour];
-    return { stroke, width, dash, alpha, pxAlign: 0, spanGaps: true, points: { show: false } };
+    return { stroke, width, dash, alpha, pxAlign: 0, spanGaps: true, points: { show: alone, size: 7, fill: stroke } };
   }
 
   span(low, high) {
@@ -220,4 +221,9 @@ export class Panel {
     this.u?.destroy();
     this.element.remove();
   }
+}
+
+/** Whether a line has one point only: a line through it would not be seen. */
+function alone(u, line) {
+  return u.data[line].filter((y) => y !== null && y !== undefined).length === 1;
 }
