@@ -215,7 +215,7 @@ def test_it_ends_in_the_midst_of_a_download(
     monkeypatch.setattr(Dataset, "prepare", fetch)
     run = train(store, small())
     assert run.status is (RunStatus.STOPPED if asked == "stop" else RunStatus.INTERRUPTED)
-    assert "while its data was being fetched. Continue" in run.message
+    assert "while its data was being fetched. It can be continued" in run.message
     assert store.checkpoints(run.id, "weights") == []
 
     monkeypatch.undo()
