@@ -4,7 +4,7 @@ Every accuracy on every screen is rounded here, so that one number is never two 
 """
 
 from datetime import datetime, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite, isinf, isnan
 
 from cnnlab.records import FullScores, Score
@@ -16,11 +16,18 @@ MINUS = "\N{MINUS SIGN}"
 _RAISED = str.maketrans(f"{MINUS}0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+_EXACT = Context(prec=400)
+"""Enough digits for every float, of which the longest has 309 before its point."""
+_NOISE = 12
+"""Decimals that are more than any number of pictures gives; what lies behind them is left of computing in binary."""
+
+
 def _round(value: float, digits: int, times: int = 1) -> Decimal:
-    """Round half up on the decimal digits a person sees: 63.35 becomes 63.4, though its float lies a hair below. What
-    rounds to zero has no sign.
+    """Round half up on the decimal digits a person sees: 63.35 becomes 63.4, and the difference of 0.4125 and 0.365 is 4.8
+    points, though their floats lie a hair below. What rounds to zero has no sign.
     """
-    rounded = (Decimal(repr(float(value))) * times).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    seen = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-_NOISE), ROUND_HALF_UP, _EXACT)
+    rounded = (seen * times).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, _EXACT)
     return rounded if rounded else abs(rounded)
 
 
@@ -54,8 +61,8 @@ def points_range(low: float, high: float) -> str:
 
 
 def loss2(loss: float) -> str:
-    """Write a mean loss with two decimals, for a sentence."""
-    return _rounded(loss, 2)
+    """Write a mean loss with two decimals, for a sentence; from 1,000 on as `loss4` does, with a power of ten."""
+    return loss4(loss) if abs(loss) >= 1000 else _rounded(loss, 2)
 
 
 def loss4(loss: float) -> str:

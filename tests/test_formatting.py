@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -45,6 +47,21 @@ def test_every_accuracy_of_ten_thousand_pictures_is_one_number() -> None:
         assert f"{tenths(share):.1f}" == said
         assert points(share).split()[0] == said
         assert percent_range(share, share).split()[0] == points_range(share, share).split()[0] == said
+
+
+def test_a_difference_is_rounded_as_the_two_shares_are() -> None:
+    """1,650 of 4,000 less 365 of 1,000 is 4.75 points exactly, of which floats make 4.749…: it is 4.8 points."""
+    assert points(1_650 / 4_000 - 365 / 1_000).split()[0] == "4.8"
+    for right in range(1_001):
+        exact = abs(Fraction(1_650, 4_000) - Fraction(right, 1_000))
+        said = floor(1_000 * exact + Fraction(1, 2)) / 10
+        assert points(abs(1_650 / 4_000 - right / 1_000)).split()[0] == f"{said:.1f}"
+
+
+def test_a_loss_of_any_size_can_be_written() -> None:
+    """A training that almost diverged has losses with thirty digits, which no sentence should hold."""
+    assert [loss2(loss) for loss in (1.466, 999.995, 7e14, 3e38)] == ["1.47", "1000.00", "7.000·10¹⁴", "3.000·10³⁸"]
+    assert (percent(1.7e308)[:3], loss2(float("inf"))) == ("170", "infinite")
 
 
 @pytest.mark.parametrize("share", [-0.0, -0.0004, -1e-17])

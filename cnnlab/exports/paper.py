@@ -70,7 +70,7 @@ def _figures(run: Run, epochs: list[EpochRecord]) -> str:
     )
     from cnnlab.figures.learning_curves import RunCurve, curves
 
-    mine = [RunCurve(run.name, epochs, run.best_epoch, run.results)]
+    mine = [RunCurve(run.name, epochs, run.best_epoch, run.results, steps_per_epoch=run.steps_per_epoch)]
     figures = {"accuracy": curves(mine, "accuracy"), "loss": curves(mine, "loss")}
     if run.results:
         figures["scores"] = accuracy_bars([RunScores(run.name, run.results.final)])

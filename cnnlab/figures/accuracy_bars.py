@@ -9,7 +9,16 @@ import plotly.graph_objects as go
 from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
 from cnnlab.figures.style import INK, PATTERN, PERCENT_TICKS, TEMPLATE, plain
-from cnnlab.formatting import NARROW, augmented_test, count, percent, percent_range, points, points_range
+from cnnlab.formatting import (
+    NARROW,
+    augmented_test,
+    count,
+    percent,
+    percent_range,
+    points,
+    points_range,
+    when_measured,
+)
 from cnnlab.records import FullScores, Score
 
 ROW_PX = 34
@@ -38,7 +47,7 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
     row = 0.0
     for run in runs:
         figure.add_annotation(
-            text=f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · epoch {run.scores.epoch}',
+            text=f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · {when_measured(run.scores)}',
             **{"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128},
         )
         rows: dict[str, float] = {}

@@ -7,12 +7,15 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, TEMPLATE, plain
-from cnnlab.formatting import loss4, percent
+from cnnlab.formatting import loss4, percent, when_measured
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
 Measure = Literal["accuracy", "loss"]
 LEGEND_ROW_PX = 12
 """More height for each run beyond the third, whose names take it from the curves on a telephone."""
+
+Point = tuple[float, str, Score]
+"""Place in epochs, the same in words, and what was measured there."""
 
 CROWDED = 40
 """Epochs from which on a curve has no mark at each of them."""
@@ -28,11 +31,13 @@ class RunCurve:
     results: Results | None = None
     colour: str = INK
     """Of the run wherever else it is drawn."""
+    steps_per_epoch: float | None = None
+    """Where within an epoch a network stands that was measured there; None: nobody knows, and it stands at its middle."""
 
 
 def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) -> go.Figure:
     """Draw train sample (solid) and validation (dashed) after each epoch, and the test set (diamonds) where it was
-    measured.
+    measured, be it within an epoch.
 
     A star marks each run's best epoch.
     """
@@ -60,7 +65,7 @@ def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter
     shared: dict[str, Any] = {"legendgroup": f"run {number}", "name": plain(run.name)}
     sets = {"train": "train sample", "validation": "validation"}
     for set_name, words in sets.items():
-        points = [(e.epoch, score) for e in run.epochs if (score := _score(e, set_name))]
+        points = [_after(e.epoch, score) for e in run.epochs if (score := _score(e, set_name))]
         if not points and set_name != "train":
             continue
         mode = "lines+markers" if len(points) <= CROWDED else "lines"
@@ -71,7 +76,7 @@ def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter
             showlegend=set_name == "train",
         )
     if run.results:
-        yield _line(_tested(run.results), measure, "test", shared)(
+        yield _line(_tested(run, run.results), measure, "test", shared)(
             mode="lines+markers",
             line={"color": colour, "dash": DASH["test"], "width": 2},
             marker={"symbol": SYMBOL["test"], "size": 9},
@@ -79,7 +84,7 @@ def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter
         )
     best = next((e for e in run.epochs if e.epoch == run.best_epoch and e.validation), None)
     if best and best.validation:
-        yield _line([(best.epoch, best.validation)], measure, "best epoch, validation", shared)(
+        yield _line([_after(best.epoch, best.validation)], measure, "best epoch, validation", shared)(
             mode="markers",
             marker={"symbol": "star", "size": 15, "color": colour, "line": {"width": 1.5, "color": "white"}},
             showlegend=False,
@@ -90,21 +95,34 @@ def _score(record: EpochRecord, set_name: str) -> Score | None:
     return record.train_sample if set_name == "train" else record.validation
 
 
-def _tested(results: Results) -> list[tuple[int, Score]]:
-    measured: dict[int, FullScores] = {scores.epoch: scores for scores in (results.best, results.final) if scores}
-    return [(epoch, scores.test) for epoch, scores in sorted(measured.items())]
+def _after(epoch: int, score: Score) -> Point:
+    return epoch, f"epoch {epoch}", score
 
 
-def _line(points: Sequence[tuple[int, Score]], measure: Measure, words: str, shared: dict[str, Any]) -> Any:
-    values = [score.accuracy if measure == "accuracy" else score.loss for _, score in points]
+def _tested(run: RunCurve, results: Results) -> list[Point]:
+    """Return the test scores of the best network and of the last, one where they are the same."""
+    measured = {(scores.epoch, scores.step): scores for scores in (results.best, results.final) if scores}
+    return sorted((_stood(run, scores) for scores in measured.values()), key=lambda point: point[0])
+
+
+def _stood(run: RunCurve, scores: FullScores) -> Point:
+    if scores.step is None:
+        return _after(scores.epoch, scores.test)
+    per_epoch = run.steps_per_epoch
+    return scores.step / per_epoch if per_epoch else scores.epoch + 0.5, when_measured(scores), scores.test
+
+
+def _line(points: Sequence[Point], measure: Measure, words: str, shared: dict[str, Any]) -> Any:
+    values = [score.accuracy if measure == "accuracy" else score.loss for _, _, score in points]
     text = [percent(value) if measure == "accuracy" else loss4(value) for value in values]
 
     def trace(**style: Any) -> go.Scatter:
         return go.Scatter(
-            x=[epoch for epoch, _ in points],
+            x=[place for place, _, _ in points],
+            text=[when for _, when, _ in points],
             y=values,
             customdata=text,
-            hovertemplate=f"%{{fullData.name}}<br>epoch %{{x}} · {words} <b>%{{customdata}}</b><extra></extra>",
+            hovertemplate=f"%{{fullData.name}}<br>%{{text}} · {words} <b>%{{customdata}}</b><extra></extra>",
             **style,
             **shared,
         )

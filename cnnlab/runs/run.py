@@ -89,6 +89,11 @@ class Run:
     """Sentence that says why the settings cannot be read; `config` then has defaults in the unreadable places."""
 
     @property
+    def steps_per_epoch(self) -> float | None:
+        """Return the number of optimizer steps in an epoch; None before the run starts."""
+        return self.steps_total / self.config.epochs if self.steps_total else None
+
+    @property
     def moments(self) -> dict[str, datetime]:
         """Return when the run was created, entered the queue, first started to train and ended, as far as it has come.
 

@@ -73,6 +73,32 @@ def test_curves_say_the_set_of_every_number() -> None:
     assert figure.data[1].customdata[2] == percent(0.6)
 
 
+STOPPED = Results(
+    final=full_scores(0.53, 0.497, 0.49, epoch=2).model_copy(update={"step": 25}),
+    best=full_scores(0.5, 0.473, 0.46, epoch=2),
+)
+"""A run that was stopped in the midst of its third epoch, of ten steps, and measured there."""
+
+
+@pytest.mark.parametrize(("steps_per_epoch", "place"), [(10.0, 2.5), (20.0, 1.25), (None, 2.5)])
+def test_a_network_within_an_epoch_stands_at_its_step(steps_per_epoch: float | None, place: float) -> None:
+    """And not at the end of the epoch before, in the place of the network that was measured there."""
+    figure = curves([RunCurve("one", epochs()[:2], 2, STOPPED, steps_per_epoch=steps_per_epoch)], "accuracy")
+    test = next(trace for trace in figure.data if trace.marker.symbol == SYMBOL["test"])
+
+    assert dict(zip(test.x, test.y, strict=True)) == {2: 0.473, place: 0.497}
+    assert dict(zip(test.y, test.text, strict=True)) == {0.473: "epoch 2", 0.497: "at step 25, in epoch 3"}
+    assert "%{text} · test" in test.hovertemplate
+
+
+def test_bars_say_when_the_network_was_measured() -> None:
+    """A network that was stopped within an epoch is not the one of the epoch before."""
+    figure = accuracy_bars([RunScores("one", STOPPED.final), RunScores("one", RESULTS.final)])
+    said = [note.text for note in figure.layout.annotations if "<b>one</b>" in note.text]
+
+    assert [text.partition("</b> · ")[2] for text in said] == ["at step 25, in epoch 3", "after epoch 5"]
+
+
 def test_nothing_to_draw_is_an_empty_plot() -> None:
     """Runs without an epoch, and no runs at all, draw axes and no fault."""
     assert isinstance(curves([], "loss"), go.Figure)

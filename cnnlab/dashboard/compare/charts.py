@@ -78,14 +78,16 @@ def _show(store: Store, colours: Colours, chosen: Sequence[Run]) -> None:
             config=QUIET,
             alt="Train, validation and test accuracy of each run, with the gap and the 95 % intervals",
         )
+        stopped = any(scores.step is not None for _, scores in scored)
+        network = f"{WHEN[when]}{', or of the step where a run was stopped,' if stopped else ''}"
         st.caption(
-            f"Accuracy of the {WHEN[when]} on all pictures of each set. The bracket shows the gap between the two sets "
+            f"Accuracy of the {network} on all pictures of each set. The bracket shows the gap between the two sets "
             "that it names. The thin line on a validation or test bar is its 95 % interval: on endlessly many such "
             "pictures the accuracy would most likely lie there."
         )
     _curves(
         [
-            RunCurve(names[run.id], epochs[run.id], run.best_epoch, run.results, colours[run.id])
+            RunCurve(names[run.id], epochs[run.id], run.best_epoch, run.results, colours[run.id], run.steps_per_epoch)
             for run in chosen
             if not run.imported
         ]

@@ -22,6 +22,8 @@ _ORDER = "compare_order"
 _PICKED = "compare_picked"
 _UNKNOWN = object()
 
+WHEN = "After the last epoch, or at the step where the run was stopped."
+
 
 def show(runs: Sequence[Run], colours: Colours) -> None:
     """Draw the table of runs; touching a row adds the run to the pick or takes it out."""
@@ -103,12 +105,12 @@ def _accuracies(runs: Sequence[Run]) -> Iterator[Column]:
 
     def accuracies(heading: str, scores: Sequence[Score | None], what: str) -> Column:
         percents = [tenths(score.accuracy) if score else None for score in scores]
-        return columns.accuracy(heading, percents, f"Accuracy on the whole {what} After the last epoch.", width=76)
+        return columns.accuracy(heading, percents, f"Accuracy on the whole {what} {WHEN}", width=76)
 
     yield accuracies("Train", [final.train if final else None for final in finals], "training set.")
     yield accuracies("Validation", latest, "validation set.")
     yield accuracies("Test", [final.test if final else None for final in finals], "test set.")
-    yield from columns.gaps([gap_of(final) if final else None for final in finals], "After the last epoch.")
+    yield from columns.gaps([gap_of(final) if final else None for final in finals], WHEN)
     augmented = [final.test_augmented if final else None for final in finals]
     if any(augmented):
         what = "test set with test-time augmentation: the mean over several views."

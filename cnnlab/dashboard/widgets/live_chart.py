@@ -54,7 +54,7 @@ def live_chart(
     """Draw the loss by step on the left and the accuracy by epoch on the right; one below the other where there is no
     room.
 
-    `steps_per_point`: what a point of the curve stands for.
+    `steps_per_point`: how many steps a point of the curve stands for, the last of an epoch often for fewer.
     `validation`: False for a run without such a set, whose legend is then without it as well.
     `ended`: True for a run that goes on no more, of which nothing is awaited.
     `first`: the points up to this step are in the browser already, and `curve` takes the place of all that follow; 0
@@ -88,7 +88,7 @@ def caption(steps_per_point: int, steps_total: int) -> str:
     point = "each step's loss on its own batch"
     if steps_per_point > 1:
         point = (
-            f"the mean loss of {count(steps_per_point)} steps, each on its own batch, and the pale band reaches from the "
+            f"the mean loss of up to {count(steps_per_point)} steps, each on its own batch, and the pale band reaches from the "
             "lowest of them to the highest"
         )
     over = count(smoothed_over(steps_total, steps_per_point))

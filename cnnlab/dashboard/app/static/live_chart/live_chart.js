@@ -39,7 +39,7 @@ class LiveChart {
       series: [
         { colour: "train", width: 0.5, alpha: 0.35 }, // greatest and least: the edges of the band
         { colour: "train", width: 0.5, alpha: 0.35 },
-        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.4 },
+        { name: ({ stepsAPoint: n }) => (n > 1 ? `mean of up to ${n} steps` : "each step"), colour: "train", width: 1, alpha: 0.4 },
         { name: "smoothed", colour: "train", width: 3 },
         { colour: "train", width: 3, dash: [3, 3] }, // the smoothed line's end, which may still move
         { name: "train sample", colour: "train", mark: "circle", width: 1 },
