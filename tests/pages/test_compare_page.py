@@ -61,6 +61,21 @@ def test_a_stopped_run_is_no_repeat_of_a_finished_one(open_page: OpenPage, store
     assert "ended before the last epoch" in said
 
 
+def test_a_run_stopped_within_an_epoch_is_drawn_where_it_stands(
+    open_page: OpenPage, store: Store, insert_run: Any
+) -> None:
+    """At step 45, with 20 steps an epoch: a quarter into the third, in the bars, the curves and the words below."""
+    run: Run = insert_run(RunStatus.RUNNING, epochs=2)
+    here = learnt(2, run.config.validation_size).model_copy(update={"step": 45})
+    store.finish(run.id, RunStatus.STOPPED, "Stopped.", results(here, learnt(2, run.config.validation_size)))
+
+    page = open_page("compare", runs=run.id)
+    bars, accuracy, _ = (json.loads(chart.proto.spec) for chart in page.get("plotly_chart"))  # type: ignore[union-attr]
+    assert any("at step 45, in epoch 3" in note["text"] for note in bars["layout"]["annotations"])
+    assert [trace["x"] for trace in accuracy["data"] if "test" in trace.get("hovertemplate", "")] == [[2, 2.25]]
+    assert "Accuracy of the last epoch, or of the step where a run was stopped, on all" in words(page)
+
+
 def test_two_runs_are_compared_by_the_pictures_that_they_answered(
     open_page: OpenPage, store: Store, insert_run: Any
 ) -> None:
