@@ -34,7 +34,8 @@ def _nothing_learnt(name: str, found: Diagnosis, evidence: Evidence) -> str:
     why = "Most often the learning rate is too large or too small."
     if dead := evidence.dead_layer:
         layer, units, all_units = dead
-        why = f"{count(units)} of the {count(all_units)} units of {layer} give zero for every picture (dead units). {SMALLER}"
+        of_layer = f"{count(units)} of the {count(all_units)} units of {layer}"
+        why = f"{of_layer} give zero for every picture of a sample (dead units). {SMALLER}"
     return (
         f"{name} has learnt almost nothing{so_far}: {percent(gap.train.accuracy)} right on {gap.train_set} and "
         f"{percent(gap.other.accuracy)} on {gap.other_set}, where guessing gives {guessing}. {why}"

@@ -178,7 +178,7 @@ def test_dead_units_are_named_as_the_cause() -> None:
     epochs = curve(10, lambda e: (0.1, 2.303), lambda e: (0.1, 2.303))
     sentence = plain(verdict("A", Evidence(RunStatus.FINISHED, epochs, dead, num_classes=10)))
     assert sentence.endswith(
-        "64 of the 64 units of head.relu1 give zero for every picture (dead units). Try a smaller learning rate."
+        "64 of the 64 units of head.relu1 give zero for every picture of a sample (dead units). Try a smaller learning rate."
     )
     assert "dead" not in said(epochs, scores)
 
