@@ -13,7 +13,7 @@ from tests.dashboard.state.test_polling import Looks
 
 
 def test_a_look_at_a_run_reads_no_other_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All runs, of which there may be thousands, are read when the page is drawn, and when this one has begun or ended, not every second."""
+    """There may be thousands: they are read when the page is drawn, and when this one has begun or ended."""
     asked: Counter[str] = Counter()
     listed = store.list
     monkeypatch.setattr(store, "list", lambda *ids: (asked.update(["list"]), listed(*ids))[1])
