@@ -457,19 +457,22 @@ def test_a_reader_that_has_read_enough_is_no_error(store: Store) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("as_json", [True, False])
 def test_training_for_a_reader_that_has_read_enough_stops(
-    store: Store, cnnlab: Callable[..., "subprocess.Popen[str]"]
+    store: Store, cnnlab: Callable[..., "subprocess.Popen[str]"], as_json: bool
 ) -> None:
-    """`train --json | head -3`: as with Ctrl-C, the state is saved, and there is no traceback."""
-    process = cnnlab("train", *TINY[:-1], "1000", "--json")
-    assert process.stdout is not None
-    assert process.stderr is not None
+    """`train --json | head -3`, `train 2>&1 | head -3`: as with Ctrl-C, the state is saved, and there is no traceback."""
+    process = cnnlab("train", *TINY[:-1], "1000", *(["--json"] if as_json else []))
+    read, other = (process.stdout, process.stderr) if as_json else (process.stderr, process.stdout)
+    assert read is not None
+    assert other is not None
     for _ in range(3):
-        process.stdout.readline()
-    process.stdout.close()
+        read.readline()
+    read.close()
 
-    assert process.stderr.read() == "Loading PyTorch …\n"
+    rest = other.read()
     assert process.wait(60) == 130
+    assert rest == "Loading PyTorch …\n" if as_json else ": Stopped at step" in rest
     (run,) = store.list()
     assert run.status is RunStatus.STOPPED
     assert store.checkpoints(run.id, "state")[-1].step == run.step

@@ -38,8 +38,8 @@ def run(store: Store) -> Run:
 
 
 def phase(store: Store, run: Run, kind: str, **measured: object) -> Phase:
-    """As its worker tells it, here and to the store: the result is expected in 80 seconds."""
-    told = Phase.model_validate({"doing": kind, "step": run.step, "due_at": time.time() + 80.4, **measured})
+    """As its worker tells it, here and to the store: the result is expected in 3 hours, and 20 s for a slow machine."""
+    told = Phase.model_validate({"doing": kind, "step": run.step, "due_at": time.time() + 3 * 3600 + 20, **measured})
     store.tell(run.id, told)
     return told
 
@@ -58,7 +58,7 @@ def test_the_bar_says_what_the_page_says(store: Store, run: Run, monkeypatch: py
         for words in (page.head, page.what, page.until):
             assert words
             assert words in shown
-    assert "Trained · about 1\u202fmin 20\u202fs until the result · measuring the test set with 6 views" in shown
+    assert "Trained · about 3\u202fh 0\u202fmin until the result · measuring the test set with 6 views" in shown
     assert "100% |██████████|" in shown
     report.end(store.finish(run.id, RunStatus.FINISHED, "Finished."))
 
@@ -93,4 +93,4 @@ def test_a_file_gets_one_line_when_the_steps_are_done(
 
     said = capsys.readouterr().err.replace("\u202f", " ")
     assert said.count("until the result") == 1
-    assert "Trained · about 1 min 20 s until the result · measuring the test set" in said
+    assert "Trained · about 3 h 0 min until the result · measuring the test set" in said

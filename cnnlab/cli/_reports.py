@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pydantic import TypeAdapter
 from tqdm import tqdm
@@ -88,9 +88,14 @@ class JsonReport:
     def _print(self, kind: str, values: dict[str, object]) -> None:
         try:
             print(json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False), flush=True)
-        except BrokenPipeError:  # `… | head` has read enough: like Ctrl-C, the run ends here with its state saved
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            signal.raise_signal(signal.SIGINT)
+        except BrokenPipeError:
+            _end_unread(sys.stdout)
+
+
+def _end_unread(stream: IO[str]) -> None:
+    """End the run as Ctrl-C does, with its state saved: `… | head` has read enough of `stream`, and nobody reads on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    signal.raise_signal(signal.SIGINT)
 
 
 class BarReport:
@@ -111,6 +116,12 @@ class BarReport:
         )
 
     def record(self, record: StepRecord | EpochRecord | Phase) -> None:
+        try:
+            self._show(record)
+        except BrokenPipeError:
+            _end_unread(sys.stderr)
+
+    def _show(self, record: StepRecord | EpochRecord | Phase) -> None:
         if isinstance(record, EpochRecord):
             tqdm.write(_epoch_line(self._run, record), file=sys.stderr)
         elif isinstance(record, Phase):

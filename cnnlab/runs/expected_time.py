@@ -20,6 +20,9 @@ from cnnlab.schema import TrainingConfig, narrowed
 
 ENOUGH = 4
 """Number of scored announcements from which they are summed up."""
+CLOCK_S = 1.0
+"""Seconds by which two clocks may differ: a run that took less from asking to its end than from its claim to its result was
+timed by a clock that somebody has set back meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +145,12 @@ def record(runs: Sequence[Run]) -> str | None:
 
 
 def _took_s(run: Run) -> float | None:
+    """Return the seconds from asking for a run to its result; None where that cannot be told, or the clock was changed."""
     usage = run.results.usage if run.results else None
     if run.status is not RunStatus.FINISHED or run.finished_at is None or usage is None or usage.result_s is None:
         return None
-    return (run.finished_at - run.created_at).total_seconds()
+    took_s = (run.finished_at - run.created_at).total_seconds()
+    return took_s if took_s >= usage.result_s - CLOCK_S else None
 
 
 def _seconds(config: TrainingConfig, earlier: Earlier, left: float = 1.0) -> float | None:

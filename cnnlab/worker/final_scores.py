@@ -78,5 +78,6 @@ def _scores(epoch: int, step: int | None, store: Store, run: Run, training: Fit,
     try:
         answers.write(store.folder(run.id), scores, said)
     except OSError as error:
-        remarks.append(f"Its answers to the test pictures could not be kept: {error.strerror}.")
+        remark = f"Its answers to the test pictures could not be kept: {error.strerror}."
+        remarks += [] if remark in remarks else [remark]  # of two networks it is said once
     return scores

@@ -64,6 +64,20 @@ def test_a_sweep_is_chosen_and_left(open_page: OpenPage, store: Store) -> None:
     assert not app.exception
 
 
+@pytest.mark.parametrize(("pictures", "soon"), [(100, "after the first epoch."), (0, "when a run is done.")])
+def test_a_sweep_without_accuracies_says_when_they_come(
+    open_page: OpenPage, store: Store, pictures: int, soon: str
+) -> None:
+    """The test set is measured at the end of a run; of a sweep that is over nothing is awaited."""
+    runs = sweep(store, "A", [None, None], *rates(0.1, 0.2, validation_size=pictures))
+    assert f"The first accuracies appear {soon}" in plain(open_page("compare", sweep="A"))
+    for run in runs:
+        store.request(run.id, "stop")
+    said = plain(open_page("compare", sweep="A"))
+    assert "The first accuracies" not in said
+    assert f"No run of this sweep has a {'validation' if pictures else 'test'} accuracy" in said
+
+
 def test_a_sweep_says_what_was_announced_and_what_it_took(open_page: OpenPage, store: Store) -> None:
     """Once all its results are there."""
     first, last = store.create_many([shapes_config(seed=seed) for seed in (0, 1)], "A", None, [30.0, 60.0])

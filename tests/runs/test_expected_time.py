@@ -155,6 +155,17 @@ def test_announcements_are_scored(earlier: Run) -> None:
     assert expected_time.record(runs) == ("So far half of 5 results came after 1.0 to 1.2 times the forecast time.")
 
 
+def test_what_a_changed_clock_has_timed_is_not_scored(earlier: Run) -> None:
+    """Set back by an hour while a run trains, it would have had its result before it was asked for."""
+    run = took(earlier, 40.0, announced_s=40.0)
+    assert run.finished_at
+    back = replace(run, finished_at=run.finished_at - timedelta(hours=1))
+    assert expected_time.score(run)
+    assert expected_time.score(back) is None
+    assert expected_time.record([run] * 4)
+    assert expected_time.record([run] * 4 + [back] * 4) == expected_time.record([run] * 4)
+
+
 def test_a_run_that_waits_starts_when_a_place_is_free(earlier: Run) -> None:
     """Who trains says when it ends, who waits before it takes what its like took; two places halve the wait."""
     waiting = replace(earlier, status=RunStatus.QUEUED, images_per_s=None, step=0)

@@ -91,6 +91,21 @@ def test_scores_of_a_stop_do_not_outlive_it(store: Store) -> None:
     assert store.take(measured.id).results is None
 
 
+def test_scores_of_a_stop_outlive_a_measurement_that_is_cut_short(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands where it stood: stopped in the queue, or without its pictures, it keeps what was measured there."""
+    measured = measure(store, stopped(store))
+    store.measure(measured.id)
+    assert store.request(measured.id, "stop").results == measured.results
+
+    monkeypatch.setattr(job.data_cache, "take", lambda *arguments: no_data(store))
+    again = measure(store, measured)
+    assert again.message.endswith("are gone.")
+    assert again.results == measured.results
+    assert store.resume(again.id).results is None
+
+
 def test_killed_while_it_is_measured_it_stays_stopped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not interrupted, which a server would continue by itself: it can be measured again, or continued."""
     whole, halted = train(store, small()), stopped(store)

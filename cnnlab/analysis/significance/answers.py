@@ -9,6 +9,9 @@ import numpy.typing as npt
 from cnnlab.files import arrays
 from cnnlab.records import FullScores
 
+_HEADER_BYTES, _BYTES_A_PICTURE = 10_000, 16
+"""A file of answers is not longer than this and so much for each picture: about twice what `write` takes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -69,7 +72,12 @@ def read(folder: Path, scores: FullScores) -> Answers | None:
 
     Answers that do not come to the accuracy of the scores belong to another network, and are none.
     """
-    found = arrays.read(folder / file_name(scores), Answers)
-    if found is None or len(found.labels) != scores.test.n or found.right.mean() != scores.test.accuracy:
+    found = arrays.read(folder / file_name(scores), Answers, _HEADER_BYTES + _BYTES_A_PICTURE * scores.test.n)
+    if found is None or not _fit(found, scores.test.n) or found.right.mean() != scores.test.accuracy:
         return None
     return found
+
+
+def _fit(answers: Answers, n: int) -> bool:
+    """Return whether there is one answer to each of `n` pictures."""
+    return all(each.shape == (n,) for each in (answers.labels, answers.predicted, answers.probability))

@@ -57,6 +57,7 @@ def pace_s(run: Run) -> float | None:
 def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
+    services.notice(store, run)  # the sidebar counts what trains
     rhythm_s = pace_s(run)
 
     def read() -> Look:
@@ -64,7 +65,8 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
             reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
         except StoreError as error:  # it may pass, as a busy disk does
             return run, error
-        services.notice(store, reading.run)  # the sidebar counts what trains
+        if reading.run.status is not run.status:
+            services.notice(store, reading.run)
         return reading.run, reading
 
     def every_s(look: Look) -> float | None:

@@ -114,7 +114,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
         st.caption(sentence)
     found = conclude([each for _, each in rated if each], configs, judged_by, partial(_finished, store), over=over)
     if found is None:
-        st.caption("The first accuracies appear after the first epoch.")
+        st.caption(_nothing_yet(judged_by, over))
     else:
         _say(found.headline)
         if found.left_out:
@@ -131,6 +131,15 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 def _finished(store: Store) -> Iterator[tuple[TrainingConfig, Results | None]]:
     """Return the settings and the results of all finished runs of the store: they may show how much luck does."""
     return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
+
+
+def _nothing_yet(judged_by: Judge, over: bool) -> str:
+    """Say when there will be accuracies to compare, or that there are none."""
+    if over:
+        return f"No run of this sweep has a {judged_by} accuracy that can be compared."
+    return (
+        f"The first accuracies appear {'after the first epoch' if judged_by == 'validation' else 'when a run is done'}."
+    )
 
 
 def _say(sentence: Sentence) -> None:

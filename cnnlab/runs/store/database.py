@@ -135,7 +135,9 @@ class Database:
         if _version(connection) != SCHEMA_VERSION:
             connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # of several processes that start together, one migrates
-            if version := self._known_version(connection):
+            if (
+                0 < (version := self._known_version(connection)) < SCHEMA_VERSION
+            ):  # another process may just have done it
                 self._back_up(version)
             metadata.create_all(connection)
             migrate(connection)

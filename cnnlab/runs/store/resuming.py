@@ -15,7 +15,7 @@ from cnnlab.runs.store.transactions import RUNS, change, clock, read_run
 RESUMABLE = [status for status in RunStatus if status.resumable]
 MEASURABLE = [status for status in RunStatus if status.measurable]
 
-_AFRESH: dict[str, Any] = {"message": None, "results": None, "finished_at": None}
+_AFRESH: dict[str, Any] = {"message": None, "finished_at": None}
 
 
 class Resuming(Queue):
@@ -28,8 +28,9 @@ class Resuming(Queue):
     def measure(self, id: str) -> Run:
         """Put a run that was ended early into the queue, for a worker to measure it as its newest state has it.
 
-        Nothing of what the run goes on from is touched: continued afterwards, it takes the steps it would have taken.
-        Raises StoreError where there is nothing to measure.
+        Nothing of what the run goes on from is touched: continued afterwards, it takes the steps it would have taken. Scores
+        that it has hold as long as it stands there, until new ones are measured. Raises StoreError where there is nothing to
+        measure.
         """
         return self._queue_again(id, "measure", "measured now", MEASURABLE, MEASURE)
 
@@ -43,7 +44,8 @@ class Resuming(Queue):
         _refuse(run, command)
         waits_for_it = or_(RUNS.status != RunStatus.QUEUED, RUNS.command == MEASURE)
         wanted, conditions = (MEASURABLE, [waits_for_it]) if command else (RESUMABLE, [])
-        if not self._take(id, [RunStatus.QUEUED, *wanted], *conditions, command=command, results=None):
+        values = {"command": command} | _without_scores(command)
+        if not self._take(id, [RunStatus.QUEUED, *wanted], *conditions, **values):
             run = self.get(id)
             what = "measured now" if command else "trained now"
             raise StoreError(f"“{run.name}” cannot be {what}: it is {run.status}.")
@@ -62,12 +64,18 @@ class Resuming(Queue):
             now = clock(connection)
             [turn] = self._next_turns(connection, self.who(), 1, now)
             values = {"status": RunStatus.QUEUED, "command": command, "queued_at": turn, "waiting_since": now}
-            if not change(connection, id, wanted, **_AFRESH, **values):
+            values |= _AFRESH | _without_scores(command)
+            if not change(connection, id, wanted, **values):
                 raise StoreError(f"“{run.name}” cannot be {done}: it is {run.status}.")
             run = read_run(connection, id)
         self.ring()
         logs.event("to be measured" if command else "continued", run=id, step=run.step)
         return run
+
+
+def _without_scores(command: str | None) -> dict[str, Any]:
+    """Return what removes the scores of a run that goes on from where they were measured; nothing for one that stays."""
+    return {} if command == MEASURE else {"results": None}
 
 
 def _refuse(run: Run, command: str | None) -> None:

@@ -1,5 +1,6 @@
 """What two networks answer to the same pictures: kept, found again, and never taken for another's."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,3 +62,23 @@ def test_answers_that_do_not_come_to_the_accuracy_are_not_of_this_network(tmp_pa
     answers.write(tmp_path, SCORES, FIRST)
     assert isinstance(answers.read(tmp_path, SCORES), Answers)
     assert answers.read(tmp_path, SCORES.model_copy(update={"test": other})) is None
+
+
+@pytest.mark.parametrize("name", ["labels", "predicted", "probability"])
+@pytest.mark.parametrize("shape", [(), (9,), (10, 1)])
+def test_a_sound_file_of_another_shape_is_none(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    """Such as a later cnnlab may write: no page ends in an error over it."""
+    answers.write(tmp_path, SCORES, replace(FIRST, **{name: np.ones(shape, getattr(FIRST, name).dtype)}))  # type: ignore[arg-type]
+    assert answers.read(tmp_path, SCORES) is None
+
+
+def test_what_is_far_too_long_or_never_ends_is_not_read(tmp_path: Path) -> None:
+    """A file that a failing disk calls very long would fill the memory, and a pipe would hold the page for ever."""
+    path = tmp_path / answers.file_name(SCORES)
+    with path.open("wb") as file:
+        file.truncate(1 << 36)
+    assert answers.read(tmp_path, SCORES) is None
+
+    path.unlink()
+    os.mkfifo(path)
+    assert answers.read(tmp_path, SCORES) is None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
 from cnnlab.runs import Actor, NotYoursError, Run, Store, StoreError
-from cnnlab.runs.store import tables
+from cnnlab.runs.store import database, tables
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.schema import TrainingConfig
 from tests.factories import step_record
@@ -274,6 +274,26 @@ def test_the_old_store_is_kept_beside_the_new(old: AppConfig, kept: Path) -> Non
     for table in ("runs", "steps", "epochs", "checkpoints"):
         assert rows(copy, table) == rows(kept, table)
     assert version(copy) == version(kept)
+
+
+def test_of_two_processes_that_start_together_one_copies_the_old_store(
+    old: AppConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has seen the old version before it had its turn; a copy of the new store would serve nobody."""
+    seen, asked = database._version, []
+
+    def while_another_migrates(connection: Connection) -> int:
+        number = seen(connection)
+        asked.append(number)
+        if len(asked) == 1:
+            Store(old).list()
+        return number
+
+    monkeypatch.setattr(database, "_version", while_another_migrates)
+    Store(old).list()
+
+    assert asked[0] < tables.SCHEMA_VERSION == asked[-1]
+    assert [copy.name for copy in old.home.glob("runs.db.version-*")] == ["runs.db.version-1"]
 
 
 def test_a_new_store_has_no_copy(app_config: AppConfig) -> None:
