@@ -10,6 +10,7 @@ import pytest
 from cnnlab import worker
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
+from cnnlab.cli._common import Exit
 from cnnlab.formatting import duration
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus, Usage
@@ -280,3 +281,13 @@ def test_two_people_may_call_their_sweeps_the_same(
         assert [run.status for run in oldest_first(store)] == left
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == (1 + 1) + (1 + 2), "two tables, each of one person's runs below its header"
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_announced(store: Store, capsys: Capture) -> None:
+    """Not after PyTorch was loaded, and the time until the result was said."""
+    assert main(["sweep", *TINY, "--over", "seed=0,1", "--name", "x" * 61]) == Exit.STORE
+
+    assert capsys.readouterr().err.strip().endswith("may have at most 60 characters; this one has 61.")
+    assert main(["train", *TINY, "--name", "x" * 61]) == Exit.STORE
+    assert "Loading" not in capsys.readouterr().err
+    assert not store.list()

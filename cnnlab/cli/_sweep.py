@@ -18,6 +18,7 @@ from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.runs.expected_time import Announcement, came
+from cnnlab.runs.text_rules import clean_name
 from cnnlab.schema import TrainingConfig
 from cnnlab.sweeps import (
     MOST_RUNS,
@@ -64,12 +65,12 @@ class SweepOptions(TrainOptions):
             raise CommandError(Exit.SETTINGS, *error.sentences) from None
 
     def _sweep(self, store: Store) -> None:
+        name = clean_name(self.name) if "name" in self.model_fields_set else None
         resumed = self._resumed(store) if "resume" in self.model_fields_set else None
         configs = [run.config for run in resumed] if resumed else self._configs()
         configs = _ready(configs, store)
         if resumed is None:
             said = announce(store, configs, quietly=self.as_json)
-            name = self.name if "name" in self.model_fields_set else None
             runs = store.create_many(configs, name, names(configs), said.seconds if said else None)
         else:
             runs = [store.resume(run.id) if run.status.resumable else run for run in resumed]

@@ -13,6 +13,7 @@ from cnnlab.presets import PRESETS, named
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.run import MEASURE
+from cnnlab.runs.text_rules import clean_name
 from cnnlab.schema import SETTINGS, Setting, TrainingConfig, complaints
 
 _CODES = {RunStatus.FINISHED: Exit.DONE, RunStatus.DIVERGED: Exit.DIVERGED, RunStatus.FAILED: Exit.FAILED}
@@ -33,7 +34,7 @@ class TrainOptions(Reporting):
 
     def cli_cmd(self) -> None:
         """Create the run, train it, and exit by how it ended."""
-        name = self.name if "name" in self.model_fields_set else None
+        name = clean_name(self.name) if "name" in self.model_fields_set else None
 
         def begin(store: Store, config: TrainingConfig) -> Run:
             from cnnlab.models import plain  # it loads torch, as `work_here` has by then

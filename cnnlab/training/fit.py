@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cnnlab.data.tensors import Data, ImageSet, to_network
+from cnnlab.formatting import count
 from cnnlab.models import Network, build
 from cnnlab.records import EpochRecord, Plan, Score, StepRecord
 from cnnlab.schema import TrainingConfig
@@ -213,8 +214,8 @@ class Fit:
         if not math.isfinite(loss):
             epoch = math.ceil(self.place.step / self.steps_per_epoch)
             raise DivergedError(
-                f"The loss stopped being a number in epoch {epoch}, step {self.place.step}: the steps were too large. "
-                f"Try a smaller learning rate, such as {self.config.lr / 10:g}."
+                f"The loss stopped being a number in epoch {count(epoch)}, step {count(self.place.step)}: the steps were "
+                f"too large. Try a smaller learning rate, such as {self.config.lr / 10:g}."
             )
 
     def state(self) -> TrainingState:

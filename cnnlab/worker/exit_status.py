@@ -9,6 +9,7 @@ import torch
 
 from cnnlab import logs
 from cnnlab.data import DataUnavailableError
+from cnnlab.formatting import count
 from cnnlab.models import ConfigError
 from cnnlab.records import Results, RunStatus
 from cnnlab.registry import UnknownNameError
@@ -51,6 +52,16 @@ def as_asked(asked: Asked, where: str) -> Ended:
     """Return the status and sentence of the end that somebody asked for."""
     status, sentence = ENDINGS[asked]
     return status, sentence.format(where=where), None
+
+
+def halted(step: int) -> Ended:
+    """Return the status and sentence of a stopped run that somebody did not let be measured to the end."""
+    return RunStatus.STOPPED, f"Stopped at step {count(step)}. The measurement there was interrupted.", None
+
+
+def place_words(step: int, steps_total: int, epoch: int) -> str:
+    """Return in words where a run ends early: "at step 1 661 of 12 520, in epoch 2"."""
+    return f"at step {count(step)} of {count(steps_total)}, in epoch {count(epoch)}"
 
 
 def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:

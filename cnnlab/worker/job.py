@@ -11,6 +11,7 @@ from torch import nn
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.data.tensors import Data
+from cnnlab.formatting import count
 from cnnlab.records import EpochRecord, Forecast, Phase, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
@@ -24,7 +25,7 @@ from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import data_cache, resume
 from cnnlab.worker.epoch_commits import Epochs
-from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, verdict
+from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, halted, place_words, verdict
 from cnnlab.worker.final_scores import measure
 from cnnlab.worker.progress import TELL_S, Progress, TimeTaken
 from cnnlab.worker.signals import heard
@@ -145,7 +146,7 @@ class Job:
             training = self._standing()
             results = measure(self.store, self.run, training, self.remarks)
         except AskedToEnd:
-            return RunStatus.STOPPED, f"Stopped at step {self.run.step}. The measurement there was interrupted.", None
+            return halted(self.run.step)
         except Exception as error:
             _, sentence, _ = self.verdict(error)
             return RunStatus.STOPPED, f"It could not be measured. {sentence}", None
@@ -194,7 +195,7 @@ class Job:
         self.store.rewind(self.run.id, training.place.step)  # also of a run made anew from its files: no steps_total
         self._times_count = not training.place.step
         if self.remarks:
-            self.remarks.append(f"So it went on from step {training.place.step}.")
+            self.remarks.append(f"So it went on from step {count(training.place.step)}.")
         self.join(training, forecast)
         return training
 
@@ -291,9 +292,8 @@ class Job:
         return self._ended(self._at(training))
 
     def _at(self, training: Fit) -> str:
-        place = training.place
-        epoch = min(place.epoch + 1, self.run.config.epochs)
-        return f"at step {place.step} of {training.steps_total}, in epoch {epoch}"
+        epoch = min(training.place.epoch + 1, self.run.config.epochs)
+        return place_words(training.place.step, training.steps_total, epoch)
 
     def _ended(self, where: str) -> Ended:
         assert self.asked

@@ -41,7 +41,7 @@ def test_train_watch_stop_reload_compare_look_inside_upload(page: Page, server: 
     expect(page.get_by_text(FIRST_POINT)).to_be_attached(timeout=SLOW_MS)
     expect(page.get_by_text(re.compile(r"After epoch 1: train sample"))).to_be_attached(timeout=SLOW_MS)
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile(r"Stopped at step \d+ of 1878"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile(r"Stopped at step [\d\s]+ of 1\s878"))).to_be_visible(timeout=SLOW_MS)
     run = store.list()[0]
     assert run.status is RunStatus.STOPPED
 
@@ -96,7 +96,7 @@ def test_a_run_survives_its_server(page: Page, server: Server) -> None:
     assert store.get(run.id).step > before
 
     page.get_by_test_id("stMain").get_by_role("button", name="Pause").click()
-    expect(page.get_by_text(re.compile(r"Paused at step \d+ of 7820"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile(r"Paused at step [\d\s]+ of 7\s820"))).to_be_visible(timeout=SLOW_MS)
     page.get_by_test_id("stMain").get_by_role("button", name="Continue").click()
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"(Stopped at step|Stopped while)"))).to_be_visible(timeout=SLOW_MS)

@@ -274,6 +274,7 @@ def test_the_curves_of_the_best_are_a_click_away(open_page: OpenPage, store: Sto
     """The three best side by side, the best first."""
     runs = sweep(store, "A", [0.5, 0.9, 0.7, 0.6], *rates(0.1, 0.2, 0.3, 0.4))
     app = open_page("compare", sweep="A")
+    assert app.button("sweep_curves").label == "Curves of the 3 runs with the highest validation accuracy"
     click(app, "sweep_curves")
     assert app.query_params["runs"] == ",".join(runs[place].id for place in (1, 2, 3))
     assert not app.exception

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from cnnlab import worker
 from cnnlab.data import Dataset, _download
 from cnnlab.data_folders import DataFolders
+from cnnlab.formatting import count
 from cnnlab.models import complete
 from cnnlab.records import EpochRecord, RunStatus, StepRecord
 from cnnlab.runs import Store
@@ -20,6 +21,7 @@ from cnnlab.runs.store import history, tables
 from cnnlab.runs.store.transactions import RUNS
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import Fit
+from cnnlab.worker import exit_status
 from tests.worker.helpers import facts, files_of, named_by, resume, small, train
 
 
@@ -146,3 +148,9 @@ def test_a_download_tells_how_far_it_is(store: Store, monkeypatch: pytest.Monkey
     assert said[0] == "Preparing shapes, only this once: 10% of 170 MB"
     assert set(said[1:]) == {None}
     assert run.status is RunStatus.FINISHED
+
+
+def test_counts_are_written_as_everywhere() -> None:
+    """With thin separators, as on the page of the run."""
+    assert exit_status.place_words(1_661, 12_520, 2) == f"at step {count(1_661)} of {count(12_520)}, in epoch 2"
+    assert exit_status.halted(1_661)[1].startswith(f"Stopped at step {count(1_661)}. ")

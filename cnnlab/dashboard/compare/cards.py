@@ -26,9 +26,10 @@ def show(store: Store, chosen: Sequence[Run], colours: Colours, parents: dict[st
 
 def _card(store: Store, run: Run, colour: str, parent: Run | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.image(dot(colour), width=16, alt="The colour of this run")
-        st.markdown(f"**{escape(run.name)}**", width="content")
-        run_labels.status_badge(run.status)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, width="content"):
+            st.image(dot(colour), width=16, alt="The colour of this run")
+            st.markdown(f"**{escape(run.name)}**", width="content")
+        run_labels.status_badge(run)
         header.owner(run)
         st.space("stretch")
         header.describe(store, run)

@@ -60,7 +60,7 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
         Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=200)),
-        columns.status([run.status for run in runs]),
+        columns.status(runs),
         *_whose(runs),
         *_tagged(runs),
         *_accuracies(runs),

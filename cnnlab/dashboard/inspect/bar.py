@@ -126,7 +126,7 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
 
 
 def _run_words(run: Run) -> str:
-    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {run_labels.STATUS[run.status].word}"
+    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {run_labels.look_of(run).word}"
 
 
 def _invite(store: Store) -> None:
@@ -144,7 +144,7 @@ def _invite(store: Store) -> None:
 def _wait(store: Store, run: Run) -> None:
     """Draw the page of a run without weights yet, and draw the page anew once the first weights are written."""
     with st.container(border=True):
-        run_labels.status_badge(run.status)
+        run_labels.status_badge(run)
         if run.status.active:
             st.markdown(
                 f"{run_labels.run_line(run)} has not begun yet. Its first weights appear here as soon as it begins."

@@ -9,7 +9,7 @@ from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import percent
+from cnnlab.formatting import count, percent
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
 
@@ -23,7 +23,7 @@ def latest(runs: Sequence[Run]) -> None:
         st.header("Latest runs", anchor=False)
         with st.container(gap="xsmall"):
             for run in runs[:LATEST]:
-                with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                     query_params.link(navigation.train(), run_labels.run_line(run), icon="", run=run.id)
                     parent = by_id.get(run.parent_id or "")
                     line = " · ".join(
@@ -37,5 +37,6 @@ def standing(run: Run) -> str:
     """Write how a run stands, or how well it did, with the set."""
     if run.results:
         return f"test {percent(run.results.final.test.accuracy)}"
-    word = run_labels.STATUS[run.status].word
-    return f"{word}, epoch {run.epoch} of {run.config.epochs}" if run.status is RunStatus.RUNNING else word
+    word = run_labels.look_of(run).word
+    trains = run.status is RunStatus.RUNNING and not run.only_measured
+    return f"{word}, epoch {count(run.epoch)} of {count(run.config.epochs)}" if trains else word

@@ -116,7 +116,7 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
     with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.header(escape(run.name), anchor=False, width="content")
-            run_labels.status_badge(run.status)
+            run_labels.status_badge(run)
             header.owner(run)
             header.describe(store, run)
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):

@@ -123,7 +123,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
         _tested(found.verdict, found.settings, judged_by)
         groups_table.show(found.verdict, found.settings, judged_by)
     marked = table.show(rated, axes, judged_by)
-    _links(rated, marked)
+    _links(rated, marked, judged_by)
     if found:
         _figures(runs, found.outcomes, axes, judged_by, found.verdict)
 
@@ -179,21 +179,16 @@ def _tested(found: Verdict, settings: Sequence[Setting], judged_by: Judge) -> No
         )
 
 
-def _links(rated: Rated, marked: Sequence[Run]) -> None:
+def _links(rated: Rated, marked: Sequence[Run], judged_by: Judge) -> None:
     shown = list(marked) or [run for run, each in rated if each][:BEST]
     if not shown:
         return
-    which = (
-        f"{len(shown)} {'marked' if marked else 'highest'} runs"
-        if len(shown) > 1
-        else "marked run"
-        if marked
-        else "highest run"
-    )
+    many = f"{len(shown)} " if len(shown) > 1 else ""
+    runs = f"run{'s' if many else ''}"
+    which = f"{many}marked {runs}" if marked else f"{many}{runs} with the highest {judged_by} accuracy"
+    first = "first marked run" if marked else f"run with the highest {judged_by} accuracy"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        query_params.link(
-            navigation.train(), "Open the first marked run" if marked else "Open the highest run", run=shown[0].id
-        )
+        query_params.link(navigation.train(), f"Open the {first}", run=shown[0].id)
         query_params.link(navigation.train(), "Train with one change", icon=":material/alt_route:", parent=shown[0].id)
         curves = f"Curves of the {which}"
         if st.button(curves, key="sweep_curves", icon=":material/stacked_line_chart:", type="tertiary"):

@@ -52,7 +52,7 @@ def table_of(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting
             epochs,
             column.NumberColumn(help="The numbers are those of the network after this epoch.", format="%d"),
         ),
-        columns.status([run.status for run in runs]),
+        columns.status(runs),
         columns.training_time(runs),
         Column("Run", [run.number for run in runs], column.NumberColumn(help="The number of the run.", format="%d")),
     ]

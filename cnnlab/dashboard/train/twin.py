@@ -21,7 +21,7 @@ def show(config: TrainingConfig | None, runs: Sequence[Run], parent_id: str | No
     """Draw a note where a run of just these settings exists, with the two ways on."""
     if config is None or (twin := twin_of(config, runs)) is None:
         return
-    state = ", ".join(filter(None, (run_labels.STATUS[twin.status].word, current_user.whose(twin))))
+    state = ", ".join(filter(None, (run_labels.look_of(twin).word, current_user.whose(twin))))
     seed = next_seed(config, runs)
     with st.container(border=True, gap="small"):
         st.markdown(f"This run already exists: **{escape(twin.name)}** ({escape(state)}).")

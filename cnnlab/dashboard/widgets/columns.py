@@ -3,20 +3,23 @@
 A number stays a number and a time a time: Streamlit sorts what it is given, and "10" comes before "9" as text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from cnnlab.analysis.gap import Gap
 from cnnlab.dashboard.widgets.markdown import cell
-from cnnlab.dashboard.widgets.run_labels import STATUS, setting_value, training_pictures
-from cnnlab.formatting import NARROW, tenths
-from cnnlab.records import RunStatus
+from cnnlab.dashboard.widgets.run_labels import look_of, setting_value, training_pictures
+from cnnlab.formatting import NARROW, count, tenths
 from cnnlab.runs import Run
 from cnnlab.schema import Setting, TrainingConfig
+
+EMPTY = "–"
+"""Stands in a cell without a value."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,16 @@ class Column:
     cells: Sequence[Any]
     config: Any = None
     """Column configuration from `st.column_config`; None: as Streamlit shows such cells by itself."""
+    words: Callable[[Any], str] | None = None
+    """Writes a cell that stays a number for sorting, in place of a `format` in `config`; None: as `config` says."""
 
 
-def frame(columns: Sequence[Column]) -> pd.DataFrame:
-    """Return the table as a data frame, without the configuration of its columns."""
+def frame(columns: Sequence[Column]) -> Styler:
+    """Return the table as a data frame with the words of its numbers, without the configuration of its columns."""
     cells = pd.DataFrame({place: column.cells for place, column in enumerate(columns)})
-    return cells.set_axis([column.heading for column in columns], axis="columns")
+    named = cells.set_axis([column.heading for column in columns], axis="columns")
+    words = dict((column.heading, column.words) for column in columns if column.words)
+    return named.style.format(words, na_rep=EMPTY)
 
 
 def configs(columns: Sequence[Column]) -> Mapping[str, Any]:
@@ -40,12 +47,13 @@ def configs(columns: Sequence[Column]) -> Mapping[str, Any]:
     return dict((column.heading, column.config) for column in columns if column.config is not None)
 
 
-def status(statuses: Sequence[RunStatus]) -> Column:
+def status(runs: Sequence[Run]) -> Column:
     """Return the column of run states, each with its word and colour."""
-    looks = list(STATUS.values())
+    shown = [look_of(run) for run in runs]
+    looks = list(dict.fromkeys(shown))
     return Column(
         "Status",
-        [[STATUS[status].word] for status in statuses],
+        [[look.word] for look in shown],
         st.column_config.MultiselectColumn(
             options=[look.word for look in looks], color=[look.colour for look in looks], width=92
         ),
@@ -55,6 +63,11 @@ def status(statuses: Sequence[RunStatus]) -> Column:
 def accuracy(heading: str, percents: Sequence[float | None], help: str, width: int | None = None) -> Column:
     """Return a column of accuracies in percent, as numbers, so that they can be sorted."""
     return Column(heading, percents, st.column_config.NumberColumn(help=help, format=f"%.1f{NARROW}%%", width=width))
+
+
+def counts(heading: str, numbers: Sequence[int | None], help: str) -> Column:
+    """Return a column of whole numbers, written as everywhere and not as the browser's language has it."""
+    return Column(heading, numbers, st.column_config.NumberColumn(help=help), lambda number: count(int(number)))
 
 
 def gaps(gaps: Sequence[Gap | None], when: str) -> Iterator[Column]:
@@ -71,7 +84,7 @@ def of_setting(setting: Setting, configs: Sequence[TrainingConfig | None]) -> Co
     if setting.kind is int:
         if setting.name == "train_subset":
             values = [training_pictures(config) if config else None for config in configs]
-        return Column(setting.label, values, st.column_config.NumberColumn(help=setting.help, format="localized"))
+        return counts(setting.label, values, setting.help)
     if setting.kind is float:
         return Column(setting.label, values, st.column_config.NumberColumn(help=setting.help, format="%g"))
     words = [

@@ -38,6 +38,14 @@ STATUS: dict[RunStatus, StatusLook] = {
     RunStatus.IMPORTED: StatusLook("from a file", "violet", ":material/upload_file:"),
 }
 
+_MEASURED = StatusLook("measuring", "blue", ":material/speed:")
+"""How a run is shown that is measured as it is now: it does not train."""
+
+
+def look_of(run: Run) -> StatusLook:
+    """Return how the status of a run is shown."""
+    return _MEASURED if run.status is RunStatus.RUNNING and run.only_measured else STATUS[run.status]
+
 
 def setting_value(setting: Setting, value: object) -> str:
     """Write a setting's value as people read it."""
@@ -101,9 +109,9 @@ def run_line(run: Run) -> str:
     return f"{status_dot(run.status)} **{escape(run.name)}**"
 
 
-def status_badge(status: RunStatus) -> None:
-    """Draw the status as a coloured chip with its word."""
-    look = STATUS[status]
+def status_badge(run: Run) -> None:
+    """Draw the status of a run as a coloured chip with its word."""
+    look = look_of(run)
     st.badge(look.word, icon=look.icon, color=look.colour)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.formatting import count
 from cnnlab.records import RunStatus
 from cnnlab.runs.exit.crash_note import LastWords
 from cnnlab.runs.run import ASKED_FOR, MEASURE, Run
@@ -46,7 +47,7 @@ def _end(run: Run, words: LastWords | None, death: Death | None, *, folder_gone:
         )
     if run.command == MEASURE:  # never interrupted, for such a run may be continued by itself: a person ended it
         return RunStatus.STOPPED, (
-            f"Stopped at step {run.step}. The measurement there ended too early: measure again, or continue."
+            f"Stopped at step {count(run.step)}. The measurement there ended too early: measure again, or continue."
         )
     if words and words.message:
         onward = f" {_onward(run)}" if words.status is RunStatus.INTERRUPTED else ""

@@ -3,6 +3,7 @@
 import html
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.app import errors, navigation
+from cnnlab.dashboard.run.latest import standing
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.component import STATIC
 from cnnlab.dashboard.widgets.markdown import escape
@@ -18,7 +20,9 @@ from cnnlab.figures import style
 from cnnlab.figures.style import DANGER, TEST, TRAIN, VALIDATION
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store, StoreError
+from cnnlab.runs.run import MEASURE
 from cnnlab.schema import TrainingConfig
+from tests.factories import insert_run
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
@@ -182,3 +186,13 @@ def test_colours_mean_the_same_everywhere() -> None:
     assert CONFIG["theme"]["light"]["blueColor"] == TRAIN
     assert CONFIG["theme"]["light"]["orangeColor"] == VALIDATION
     assert CONFIG["theme"]["light"]["greenColor"] == TEST
+
+
+def test_a_run_that_is_measured_is_not_called_training(app_config: AppConfig) -> None:
+    """A stopped run that is measured as it is now is at work, and takes no step; while it waits it is waiting."""
+    run = insert_run(Store(app_config), RunStatus.STOPPED, epochs=1)
+    measured = [replace(run, status=status, command=MEASURE) for status in (RunStatus.RUNNING, RunStatus.QUEUED)]
+
+    assert [run_labels.look_of(each).word for each in measured] == ["measuring", "waiting"]
+    assert run_labels.look_of(replace(run, status=RunStatus.RUNNING)).word == "training"
+    assert standing(measured[0]) == "measuring"
