@@ -1,6 +1,7 @@
 """`python -m cnnlab sweep`: what it makes, how it ends, and how it goes on."""
 
 import json
+import shlex
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -182,16 +183,17 @@ def test_ctrl_c_stops_them_all_and_resume_goes_on(
         return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
 
     working(interrupted_at_the_second)
-    assert main(["sweep", *TINY, "--over", "seed=0,1,2,3", "--name", "Four"]) == 130
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2,3", "--name", "All four"]) == 130
     assert [run.status for run in oldest_first(store)] == ["finished", "stopped", "stopped", "stopped"]
-    assert "python -m cnnlab sweep --resume “Four”" in capsys.readouterr().err
+    offered = capsys.readouterr().err.split("python -m cnnlab ")[-1]
+    assert shlex.split(offered) == ["sweep", "--resume", "All four"], "a shell can read it"
 
     working(finish)
-    assert main(["sweep", "--resume", "Four"]) == 0
+    assert main(shlex.split(offered)) == 0
     assert len(capsys.readouterr().out.splitlines()) == 5, "the whole sweep, with what was finished before"
     assert [run.status for run in oldest_first(store)] == ["finished"] * 4
-    assert main(["sweep", "--resume", "Four"]) == 1
-    assert "“Four” has no run left to train." in capsys.readouterr().err
+    assert main(["sweep", "--resume", "All four"]) == 1
+    assert "“All four” has no run left to train." in capsys.readouterr().err
 
 
 def test_a_run_stopped_by_somebody_else_does_not_end_the_others(working: Callable[[Work], None], store: Store) -> None:

@@ -1,5 +1,6 @@
 """This module is the command `sweep`: many runs with a common name, trained here one after another."""
 
+import shlex
 import signal
 import socket
 import time
@@ -167,7 +168,7 @@ def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json
         if said and all(run.status is RunStatus.FINISHED for run in ended):
             say(came(len(ids), max(said.seconds), took_s))
     if any(run.status.resumable for run in ended):
-        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume “{sweep}”")
+        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume {shlex.quote(sweep)}")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
         raise CommandError(Exit.ENDED_EARLY)
     if any(run.status is RunStatus.FAILED for run in ended):
