@@ -242,7 +242,34 @@ def test_runs_that_another_process_has_taken_are_waited_for(
 
     assert main(["sweep", *TINY, "--over", "seed=0,1"]) == 0
     assert [run.status for run in store.list()] == ["finished"] * 2
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 3
+    assert "2 of 2 · run 2, “seed 1”, is already running: the dashboard, or another command, trains it." in told.err
+
+
+def test_ctrl_c_also_stops_the_run_that_another_process_trains(
+    working: Callable[[Work], None], store: Store, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """“Stops them all” is true of each of them, and the table is drawn when they have stopped."""
+    taken: list[Run] = []
+
+    def work(store: Store, run: Run) -> Run:
+        taken.append(store.take(oldest_first(store)[1].id))
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # as the worker does
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+        return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+    def sleep(_: float) -> None:
+        if store.command(taken[0].id) == "stop":
+            store.finish(taken[0].id, RunStatus.STOPPED, "Stopped.")
+
+    working(work)
+    monkeypatch.setattr("cnnlab.cli._sweep.time.sleep", sleep)
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2"]) == 130
+    assert [run.status for run in store.list()] == ["stopped"] * 3
+    assert "running" not in capsys.readouterr().out
 
 
 def test_machines_read_every_record(store: Store, capsys: Capture) -> None:
