@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -340,7 +341,8 @@ def test_times_are_local_and_say_so(capsys: Capture, store: Store, monkeypatch: 
 def test_an_empty_store_says_what_to_do(capsys: Capture) -> None:
     """And for machines nothing is nothing."""
     assert main(["runs"]) == 0
-    assert "python -m cnnlab train" in capsys.readouterr().out
+    offered = capsys.readouterr().out.split("python -m cnnlab ")[-1]
+    assert shlex.split(offered) == ["train", "--preset", PRESETS[0].name], "a shell can read it"
     assert main(["runs", "--json"]) == 0
     assert capsys.readouterr().out == ""
 

@@ -1,6 +1,7 @@
 """`python -m cnnlab sweep`: what it makes, how it ends, and how it goes on."""
 
 import json
+import shlex
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -183,16 +184,17 @@ def test_ctrl_c_stops_them_all_and_resume_goes_on(
         return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
 
     working(interrupted_at_the_second)
-    assert main(["sweep", *TINY, "--over", "seed=0,1,2,3", "--name", "Four"]) == 130
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2,3", "--name", "All four"]) == 130
     assert [run.status for run in oldest_first(store)] == ["finished", "stopped", "stopped", "stopped"]
-    assert "python -m cnnlab sweep --resume “Four”" in capsys.readouterr().err
+    offered = capsys.readouterr().err.split("python -m cnnlab ")[-1]
+    assert shlex.split(offered) == ["sweep", "--resume", "All four"], "a shell can read it"
 
     working(finish)
-    assert main(["sweep", "--resume", "Four"]) == 0
+    assert main(shlex.split(offered)) == 0
     assert len(capsys.readouterr().out.splitlines()) == 5, "the whole sweep, with what was finished before"
     assert [run.status for run in oldest_first(store)] == ["finished"] * 4
-    assert main(["sweep", "--resume", "Four"]) == 1
-    assert "“Four” has no run left to train." in capsys.readouterr().err
+    assert main(["sweep", "--resume", "All four"]) == 1
+    assert "“All four” has no run left to train." in capsys.readouterr().err
 
 
 def test_a_run_stopped_by_somebody_else_does_not_end_the_others(working: Callable[[Work], None], store: Store) -> None:
@@ -241,7 +243,34 @@ def test_runs_that_another_process_has_taken_are_waited_for(
 
     assert main(["sweep", *TINY, "--over", "seed=0,1"]) == 0
     assert [run.status for run in store.list()] == ["finished"] * 2
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 3
+    assert "2 of 2 · run 2, “seed 1”, is already running: the dashboard, or another command, trains it." in told.err
+
+
+def test_ctrl_c_also_stops_the_run_that_another_process_trains(
+    working: Callable[[Work], None], store: Store, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """“Stops them all” is true of each of them, and the table is drawn when they have stopped."""
+    taken: list[Run] = []
+
+    def work(store: Store, run: Run) -> Run:
+        taken.append(store.take(oldest_first(store)[1].id))
+        before = signal.signal(signal.SIGINT, lambda *_: None)  # as the worker does
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
+        return store.finish(run.id, RunStatus.STOPPED, "Stopped.")
+
+    def sleep(_: float) -> None:
+        if store.command(taken[0].id) == "stop":
+            store.finish(taken[0].id, RunStatus.STOPPED, "Stopped.")
+
+    working(work)
+    monkeypatch.setattr("cnnlab.cli._sweep.time.sleep", sleep)
+
+    assert main(["sweep", *TINY, "--over", "seed=0,1,2"]) == 130
+    assert [run.status for run in store.list()] == ["stopped"] * 3
+    assert "running" not in capsys.readouterr().out
 
 
 def test_machines_read_every_record(store: Store, capsys: Capture) -> None:

@@ -1,12 +1,14 @@
 """This module holds the commands about runs in the store: runs, show, stop, pause, delete. It imports no torch."""
 
 import json
+import shlex
 
 from cnnlab.analysis.diagnosis import evidence_of
 from cnnlab.analysis.verdict import verdict
 from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
 from cnnlab.formatting import loss4, moment
+from cnnlab.presets import PRESETS
 from cnnlab.records import EpochRecord, RunStatus
 from cnnlab.runs import Run, Store, doing
 from cnnlab.schema import SETTINGS
@@ -28,7 +30,9 @@ class Runs(Reporting):
             header = [Right("run"), "name", *(["sweep"] if swept else []), "status", Right("epoch"), *beside]
             print(table(header, (_row(run, swept) for run in runs)))
         else:
-            print("There are no runs yet. Train one with: python -m cnnlab train --preset “60-second demo”")
+            print(
+                f"There are no runs yet. Train one with: python -m cnnlab train --preset {shlex.quote(PRESETS[0].name)}"
+            )
 
 
 def _row(run: Run, swept: bool) -> list[str]:

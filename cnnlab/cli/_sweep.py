@@ -1,10 +1,11 @@
 """This module is the command `sweep`: many runs with a common name, trained here one after another."""
 
+import shlex
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pydantic import BaseModel, Field, create_model
@@ -36,6 +37,9 @@ from cnnlab.sweeps import (
 
 POLL_S = 1.0
 """Between two looks at runs of the sweep that another process trains."""
+
+STOPS_WITHIN_S = 10.0
+"""How long runs in other processes may take to stop, until the sweep is shown as it then is."""
 
 ENDED_EARLY = (RunStatus.STOPPED, RunStatus.PAUSED, RunStatus.INTERRUPTED)
 
@@ -159,34 +163,27 @@ def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json
         with _interrupted() as interrupted:
             _train_each(store, ids, interrupted, as_json)
     finally:
-        for run in _still(store, ids):
-            if run.status is RunStatus.QUEUED:
-                store.request(run.id, "stop")
+        _stop_the_rest(store, ids)
     ended, took_s = _still(store, ids), time.monotonic() - began
     if not as_json:
         _tell(store, _whole(store, runs[0]))
         if said and all(run.status is RunStatus.FINISHED for run in ended):
             say(came(len(ids), max(said.seconds), took_s))
     if any(run.status.resumable for run in ended):
-        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume “{sweep}”")
+        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume {shlex.quote(sweep or '')}")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
         raise CommandError(Exit.ENDED_EARLY)
     if any(run.status is RunStatus.FAILED for run in ended):
         raise CommandError(Exit.FAILED)
 
 
-def _tell(store: Store, runs: Sequence[Run]) -> None:
-    """Print the table of the sweep, and what it shows."""
-    table_of_runs, conclusions = _results(store, runs)
-    print(table_of_runs)
-    for sentence in conclusions:
-        say(sentence)
-
-
 def _train_each(store: Store, ids: Sequence[str], interrupted: Callable[[], bool], as_json: bool) -> None:
     """Train the runs one after another; then wait for those that other processes have taken."""
     for place, id in enumerate(ids, 1):
-        _train_one(store, id, JsonReport() if as_json else SweptReport(store, f"{place} of {len(ids)}"))
+        which = f"{place} of {len(ids)}"
+        trained = _train_one(store, id, JsonReport() if as_json else SweptReport(store, which))
+        if not trained and not as_json:
+            _say_not_trained(store, id, which)
         if interrupted():
             return
     while any(run.status.active for run in _still(store, ids)):
@@ -194,17 +191,38 @@ def _train_each(store: Store, ids: Sequence[str], interrupted: Callable[[], bool
         store.recover()
 
 
-def _train_one(store: Store, id: str, report: Report) -> None:
+def _train_one(store: Store, id: str, report: Report) -> bool:
+    """Train a run that still waits, and return whether it was trained here."""
     from cnnlab import worker
 
     try:
         if store.get(id).status is not RunStatus.QUEUED:
-            return
+            return False
         run = store.take(id)
     except StoreError:  # a dashboard's worker was quicker, or somebody has deleted it
-        return
+        return False
     report.begin(run)
     report.end(worker.work(store, store.app_config, run, report.record))
+    return True
+
+
+def _say_not_trained(store: Store, id: str, which: str) -> None:
+    """Say of a run that it did not wait any more when its turn came, and how it stands."""
+    for run in _still(store, [id]):
+        whose = ": the dashboard, or another command, trains it" if run.status is RunStatus.RUNNING else ""
+        say(f"\n{which} · run {run.number}, “{run.name}”, is already {run.status}{whose}.")
+
+
+def _stop_the_rest(store: Store, ids: Sequence[str]) -> None:
+    """Stop the runs that wait or that other processes train, and wait a moment until they have saved their state."""
+    for run in _still(store, ids):
+        if run.status.active:
+            with suppress(StoreError):  # it has just ended
+                store.request(run.id, "stop")
+    until = time.monotonic() + STOPS_WITHIN_S
+    while any(run.status.active for run in _still(store, ids)) and time.monotonic() < until:
+        time.sleep(POLL_S)
+        store.recover()
 
 
 def _still(store: Store, ids: Sequence[str]) -> list[Run]:
@@ -238,10 +256,8 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
             signal.set_wakeup_fd(before)
 
 
-def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:
-    """Return the varied settings and the accuracy as a table, the best first, then the runs without one; and what they
-    show, in sentences.
-    """
+def _tell(store: Store, runs: Sequence[Run]) -> None:
+    """Print the varied settings and the accuracy as a table, the best first, and say what they show."""
     configs = [run.config for run in runs]
     judged_by, settings = judge(configs), varied(configs)
     rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
@@ -256,7 +272,9 @@ def _results(store: Store, runs: Sequence[Run]) -> tuple[str, list[str]]:
         "status",
     ]
     rows = (_row(run, each, [getattr(run.config, s.name) for s in settings]) for run, each in rated)
-    return table(header, rows), _conclusions(store, runs, [each for _, each in rated if each], judged_by)
+    print(table(header, rows))
+    for sentence in _conclusions(store, runs, [each for _, each in rated if each], judged_by):
+        say(sentence)
 
 
 def _conclusions(store: Store, runs: Sequence[Run], outcomes: Sequence[Outcome], judged_by: Judge) -> list[str]:

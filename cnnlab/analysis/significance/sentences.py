@@ -31,7 +31,7 @@ YARDSTICK: dict[Source, str] = {
     "assumed": "Too few runs of this kind, here or before, differ only in their seed, so the effect of luck is not known: "
     "only a very large difference counts. Vary the seed as well, with 3 values or more.",
 }
-BY_PICTURES = " The runs differ by less than that, but so few pictures alone allow this much."
+BY_PICTURES = " The luck seen in these runs is smaller, but so few pictures alone allow this much."
 
 
 def named(group: Sequence[Outcome], settings: Sequence[Setting]) -> str:

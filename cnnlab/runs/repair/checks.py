@@ -109,7 +109,8 @@ def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:
             says = f"{run.name}: {names} missing or damaged. To use the checkpoint before instead, add --mend."
             yield Finding("checkpoints", says, well=False, mend=lambda run=run, bad=bad: _unname(store, run, bad))  # type: ignore[misc]
     how = "hold what was written" if deep else "are there and have the right size (--deep also reads them)"
-    yield Finding("checkpoints", f"{looked} were checked; except for those named above, they {how}.")
+    says = f"{looked} were checked; except for those named above, they {how}." if looked else "There are none yet."
+    yield Finding("checkpoints", says)
 
 
 def _sound(path: Path, file: Checkpoint, *, deep: bool) -> bool:
