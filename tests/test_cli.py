@@ -22,7 +22,7 @@ from cnnlab.cli._common import Right, table
 from cnnlab.formatting import count, loss4, moment, percent, points
 from cnnlab.presets import PRESETS
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import SETTINGS, TrainingConfig
 from cnnlab.worker import job
 from tests.factories import insert_run
@@ -222,6 +222,10 @@ def test_a_stopped_run_is_measured_on_command(capsys: Capture, store: Store, mon
     told = lines(capsys.readouterr().out)
     assert [line["type"] for line in told] == ["run", "end"]
     assert told[-1]["results"]["final"]["test"] == measured.results.final.test.model_dump()
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "measure", lambda *arguments: (_ for _ in ()).throw(StoreError("No.")))
+        assert main(["measure", "1"]) == 6
+    assert store.get(stopped.id).results
     assert main(["resume", "1"]) == 0
 
 

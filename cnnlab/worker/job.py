@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -55,21 +56,19 @@ def told(training: Iterable[StepRecord | EpochRecord]) -> Iterator[News]:
 def work(store: Store, app_config: AppConfig, run: Run, on_record: Listener | None = None) -> Run:
     """Train one claimed run to its end state in this process, commit everything, and return the run as it ended.
 
-    What goes wrong with a run becomes its status and its sentence. SIGINT stops it, SIGTERM and SIGHUP interrupt it,
-    all with the full state saved. `on_record` is told of steps as they are taken, of epochs once they are kept, and about
-    once a second of what the run is doing. A process in which nothing moves for `settings.hang_s` ends.
-
-    Raises StoreError where the store cannot be told of the end, or has given the run up.
+    Its results are those of this work alone. What goes wrong with a run becomes its status and its sentence. SIGINT stops
+    it, SIGTERM and SIGHUP interrupt it, all with the full state saved. `on_record` is told of steps as they are taken, of
+    epochs once they are kept, and about once a second of what the run is doing. A process in which nothing moves for
+    `settings.hang_s` ends. Raises StoreError where the store cannot be told of the end, or has given the run up.
     """
-    folder = store.folder(run.id)
-    with Watch(folder, app_config.hang_s) as watch, logs.about(run.id):
+    with Watch(store.folder(run.id), app_config.hang_s) as watch, logs.about(run.id):
         job = Job(store, app_config, run, watch, on_record)
         with heard(job.ask):
             try:
                 ended = job.measure() if run.command == MEASURE else job.train()
             except Exception as error:
                 ended = job.verdict(error)
-            return job.finish(ended)
+            return replace(job.finish(ended), results=ended[2])
 
 
 class Job:

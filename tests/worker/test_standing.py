@@ -102,7 +102,8 @@ def test_scores_of_a_stop_outlive_a_measurement_that_is_cut_short(
     monkeypatch.setattr(job.data_cache, "take", lambda *arguments: no_data(store))
     again = measure(store, measured)
     assert again.message.endswith("are gone.")
-    assert again.results == measured.results
+    assert again.results is None, "this time nothing was measured"
+    assert store.get(again.id).results == measured.results
     assert store.resume(again.id).results is None
 
 
