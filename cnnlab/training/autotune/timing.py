@@ -262,7 +262,7 @@ def _comparison(plans: Sequence[Plan], bests: Sequence[float], winner: int) -> s
     if len(plans) == 1:
         return ""
     names = _names(plans)
-    took = [f"{name} {_ms(best)}" for name, best in zip(names, bests, strict=True)]
+    took = [f"{_ms(best)} ({name})" for name, best in zip(names, bests, strict=True)]
     said = f"A step took {', '.join(took[:-1])} and {took[-1]}: {names[winner]} is used"
     quicker = bests[winner] > min(bests)
     return f"{said}, because the difference is too small to count." if quicker else f"{said}."
