@@ -91,3 +91,16 @@ def test_a_long_name_leaves_room_on_a_telephone(page: Page, dashboard: tuple[Ser
     box = line.last.bounding_box()
     assert box
     assert box["height"] < 100
+
+
+def test_a_drawer_opened_by_a_key_is_entered_and_left(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """What it holds stands at the end of the page: with Tab alone the way there led through everything between."""
+    server, run = dashboard
+    opened(page, f"{server.url}/train?run={run.id}")
+    button = page.get_by_role("button", name="Rename")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Name")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("textbox", name="Name")).to_have_count(0)
+    expect(button).to_be_focused()

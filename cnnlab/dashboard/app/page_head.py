@@ -4,6 +4,8 @@ Where the server is: opened at /train, Streamlit's front end first asks for /tra
 console. It does not have to guess where the page says `window.__streamlit.BACKEND_BASE_URL`.
 
 Where things stand: `static/frame.css`. A style that came with the first run of the script would move the whole page.
+
+Where the Tab key leads once a popover is open: `static/popovers.js`.
 """
 
 import json
@@ -26,7 +28,7 @@ UNUSED_FONT = re.compile(rb'<link\s+rel="preload"\s+href="[^"]*SourceSans[^>]*>'
 
 
 class PageHead:
-    """`PageHead` is a middleware that puts a line of script and the frame's style into the head of the HTML page.
+    """`PageHead` is a middleware that puts two scripts and the frame's style into the head of the HTML page.
 
     Pure ASGI: Starlette's BaseHTTPMiddleware raises where a browser leaves before it is answered.
     """
@@ -73,7 +75,8 @@ def _is_page(start: Message) -> bool:
 def _head() -> bytes:
     path = json.dumps(base_path().rstrip("/") or "/")
     script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
-    return f"{script}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
+    keys = f"<script>{(STATIC / 'popovers.js').read_text()}</script>"
+    return f"{script}{keys}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
 
 
 def _ahead() -> str:

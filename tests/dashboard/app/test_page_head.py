@@ -48,7 +48,8 @@ def answer(accept: str, kind: str = "text/html; charset=utf-8", status: int = 20
 def test_a_page_says_where_the_server_is() -> None:
     """One line more, and no header that belonged to the file without it."""
     headers, body = answer("text/html,*/*")
-    assert body.startswith(b"<html><head>" + SCRIPT + b"<style>")
+    assert body.startswith(b"<html><head>" + SCRIPT + b"<script>//")
+    assert b"<style>" in body
     assert body.endswith(b"</style>"[:0] + PAGE[len(b"<html><head>") :])
     assert headers == {"content-type": "text/html; charset=utf-8", "asked": "plainly"}
 
