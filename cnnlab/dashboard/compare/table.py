@@ -59,6 +59,16 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
     return [
         Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
+        Column(
+            "No.",
+            [run.number for run in runs],
+            column.NumberColumn(
+                help="The number of the run: it tells long names apart, and the command line calls the run by it.",
+                format="%d",
+                width=44,
+                pinned=True,
+            ),
+        ),
         Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=200)),
         columns.status(runs),
         *_whose(runs),
