@@ -52,6 +52,24 @@ def test_runs_in_every_state_stand_in_the_table(open_page: OpenPage, insert_run:
         assert not open_page("compare", runs=run.id).exception
 
 
+def test_runs_are_chosen_by_name_too(open_page: OpenPage, insert_run: Any) -> None:
+    """With the keyboard alone, which cannot mark rows; the others keep their place, and so their colour."""
+    first, second, third = (insert_run(epochs=1) for _ in range(3))
+    app = open_page("compare", runs=f"{first.id},{second.id}")
+    assert not [box for box in app.multiselect if box.key == "compare_names"], "shut, it costs nothing"
+    app.session_state["compare_by_name"] = True
+    app.run()
+    [box] = [box for box in app.multiselect if box.key == "compare_names"]
+    assert box.options == [f"{run.number} · {run.name}" for run in (third, second, first)]
+    assert set(box.value) == {first.id, second.id}
+    fill(app, compare_names=[second.id, third.id])
+    assert app.query_params["runs"] == f"{third.id},{second.id}"
+    assert picked(app) == [0, 1]
+    fill(app, compare_names=[])
+    assert picked(app) == []
+    assert not app.exception
+
+
 def test_a_stopped_run_is_no_repeat_of_a_finished_one(open_page: OpenPage, store: Store, insert_run: Any) -> None:
     """Measured where it stands, after two of five epochs, it is worse by training, and not by the luck of its seed."""
     whole, early = insert_run(seed=0), insert_run(RunStatus.RUNNING, seed=1)

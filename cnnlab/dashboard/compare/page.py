@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnlab.dashboard.compare import cards, charts, pick, table
+from cnnlab.dashboard.compare import by_name, cards, charts, pick, table
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.sweep import results
 from cnnlab.dashboard.train import demo
@@ -13,7 +13,7 @@ def show() -> None:
     """Draw the page that compares runs."""
     store = services.store()
     runs = store.list()
-    run_labels.page_header(
+    beside_title = run_labels.page_header(
         "Which run is better, and does it overfit?",
         "Choose up to eight runs. A network overfits when it knows its training pictures better than new ones.",
     )
@@ -28,6 +28,8 @@ def show() -> None:
         return
 
     chosen, colours = pick.chosen_runs(runs)
+    with beside_title:
+        by_name.draw(runs, colours)
     table.show(runs, colours)
     if chosen:
         charts.show(store, chosen, colours)
