@@ -99,8 +99,8 @@ class Resume(OneRun, Reporting):
 
 
 class Measure(OneRun, Reporting):
-    """Measure a run that was stopped, paused or interrupted where it stands, on the whole of each set. It is not trained,
-    and can be continued afterwards.
+    """Measure a run that was stopped, paused or interrupted, as it is now, on the whole of each set. It is not trained, and
+    can be continued afterwards.
     """
 
     def cli_cmd(self) -> None:
