@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from cnnlab.runs import Run, Store
+from tests.factories import insert_run
 from tests.streamlit_server import Server
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -46,6 +48,15 @@ def page(context: BrowserContext) -> Iterator[Page]:
     """An empty tab."""
     with context.new_page() as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
+    """A dashboard with one finished run."""
+    server = Server(tmp_path_factory.mktemp("home"))
+    run = insert_run(Store(server.app_config), epochs=3, weights=True)
+    with server:
+        yield server, run
 
 
 @pytest.fixture(scope="module")

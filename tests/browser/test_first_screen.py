@@ -1,7 +1,6 @@
 """On a projector's 1280 × 720 the first screen shows what the page is for, without a scroll."""
 
 import io
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -10,31 +9,11 @@ from playwright.sync_api import Locator, Page, expect
 from cnnlab.dashboard.own_picture import keep
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from tests.browser.projector import HEIGHT_PX, WIDTH_PX, opened
 from tests.factories import insert_run, started_run, step_records
 from tests.streamlit_server import Server
 
-WIDTH_PX, HEIGHT_PX = 1280, 720
-SLOW_MS = 120_000
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
-    """A dashboard with one finished run."""
-    server = Server(tmp_path_factory.mktemp("home"))
-    run = insert_run(Store(server.app_config), epochs=3, weights=True)
-    with server:
-        yield server, run
-
-
-def opened(page: Page, url: str) -> None:
-    """Open a page and wait until it stands."""
-    page.set_viewport_size({"width": WIDTH_PX, "height": HEIGHT_PX})
-    page.goto(url, timeout=SLOW_MS)
-    expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def _png() -> bytes:

@@ -1,15 +1,13 @@
 """Who uses the Tab key sees where they are, and nothing on top of a page keeps a pointer away."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from cnnlab.runs import Run, Store
+from tests.browser.projector import SLOW_MS, opened
 from tests.factories import insert_run
 from tests.streamlit_server import Server
 
-SLOW_MS = 120_000
 FOCUSED = """() => {
     const focused = document.activeElement;
     const style = getComputedStyle(focused);
@@ -17,24 +15,6 @@ FOCUSED = """() => {
 }"""
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
-    """A dashboard with one finished run."""
-    server = Server(tmp_path_factory.mktemp("home"))
-    run = insert_run(Store(server.app_config), epochs=3, weights=True)
-    with server:
-        yield server, run
-
-
-def opened(page: Page, url: str) -> None:
-    """Open a page on a projector's screen and wait until it stands."""
-    page.set_viewport_size({"width": 1280, "height": 720})
-    page.goto(url, timeout=SLOW_MS)
-    expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
