@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import streamlit as st
+from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.records import RunStatus
@@ -21,6 +22,20 @@ def test_of_many_who_start_a_run_at_once_one_does(store: Store, processes: int) 
         assert claimers.rounds(PER_CHANGE) == {1: PER_CHANGE}
 
 
+@pytest.fixture
+def runtime_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit's test driver takes its runtime away once a page is drawn, also from a page that is still being drawn."""
+    made: list[Runtime] = []
+
+    def instance(cls: type[Runtime]) -> Runtime:
+        if cls._instance is not None:
+            made.append(cls._instance)
+        return made[-1]
+
+    monkeypatch.setattr(Runtime, "instance", classmethod(instance))
+
+
+@pytest.mark.usefixtures("runtime_that_stays")
 def test_two_people_who_press_start_at_once_have_a_run_each(store: Store) -> None:
     """Two sessions of one server, the same settings, the same moment: two runs, each in the queue once."""
     st.cache_resource.clear()
