@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cnnlab.app_config import PROJECT
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from tests.reliability import damage
@@ -48,11 +49,23 @@ def lost_rows(case: dict[str, Any], store: Store, workers: Workers, whole: Whole
 
 
 KINDS = {kind.__name__: kind for kind in (failpoint, lost_rows)}
+CASES = {path: json.loads(path.read_text()) for path in CORPUS}
 
 
-@pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
+@pytest.mark.parametrize("path", [path for path in CORPUS if CASES[path]["kind"] in KINDS], ids=lambda path: path.stem)
 def test_a_fault_that_was_found_stays_gone(path: Path, store: Store, workers: Workers, whole: Whole) -> None:
     """Brought about again, it does no harm."""
-    case = json.loads(path.read_text())
+    KINDS[CASES[path]["kind"]](CASES[path], store, workers, whole)
 
-    KINDS[case["kind"]](case, store, workers, whole)
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_each_fault_is_told_and_brought_about(path: Path) -> None:
+    """It is told in words, and what brings it about is here or is a test that there is."""
+    case = CASES[path]
+    file, _, function = case.get("held_by", "").partition("::")
+
+    assert case["fault"].endswith(".")
+    if case["kind"] == "test":
+        assert f"def {function}(" in (PROJECT / file).read_text()
+    else:
+        assert case["kind"] in KINDS
