@@ -98,6 +98,16 @@ class AppConfig(FromEnvironment):
         le=1_000_000,
         description="Runs a person may have waiting, where people sign in. Teachers: any number.",
     )
+    most_waiting_at_address: int = Field(
+        300,
+        ge=1,
+        le=1_000_000,
+        description="Runs that people at one network address, such as a school's, may have waiting together; when they "
+        "have as many, each may still have three.",
+    )
+    most_waiting_in_all: int = Field(
+        1_000, ge=1, le=1_000_000, description="Runs that all people together may have waiting, where people sign in."
+    )
     slots: int = Field(1, ge=1, le=64, description="Runs that train at the same time on this machine.")
     threads: int | None = Field(None, ge=1, description="CPU threads of a run. Default: see cnnlab.training.")
     hang_s: float = Field(

@@ -80,3 +80,17 @@ def urlsplit_netloc(url: str) -> str | None:
         return urlsplit(url).netloc.lower() or None
     except ValueError:
         return None
+
+
+def network_of(address: str) -> str:
+    """Return the name under which an address is counted: an IPv6 address counts as its network.
+
+    Everybody at home has 2⁶⁴ IPv6 addresses.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False))

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs.naming import told_apart
 
 PINNED = "pinned"
 WIDTH_PX = 165
@@ -87,7 +87,7 @@ def _mine(runs: Sequence[Run]) -> bool:
 
 def _people(runs: Sequence[Run]) -> list[str]:
     first = {run.owner: run for run in reversed(runs) if run.owner}
-    names = run_labels.told_apart(
+    names = told_apart(
         {owner: run.owner_name or "somebody" for owner, run in first.items()},
         lambda owner: f"first run {first[owner].number}",
     )
@@ -137,7 +137,7 @@ def _group_of(run: Run, group: str) -> tuple[bool, str]:
     value = {
         "person": f"{run.owner_name}\0{run.owner}" if run.owner else None,
         "tag": next((tag for tag in tags(run) if tag != PINNED), None),
-        "sweep": run.sweep,
+        "sweep": f"{run.sweep}\0{run.sweep_id}" if run.sweep else None,
         "architecture": run.config.architecture,
         "dataset": run.config.dataset,
     }[group]

@@ -24,7 +24,7 @@ def show() -> None:
                 demo.begin_and_watch()
         return
     if sweep := results.choose(runs):
-        results.show(store, sweep)
+        results.show(store, *sweep)
         return
 
     chosen, colours = pick.chosen_runs(runs)

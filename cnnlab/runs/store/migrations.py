@@ -21,6 +21,8 @@ def migrate(connection: Connection) -> None:
     curves.complete(connection)
     # 4 to 5: when a run entered the queue; of old runs nobody knows
     _add(connection, "runs", waiting_since="DOUBLE PRECISION")
+    # 5 to 6: from where a run was put into the queue, as long as it waits
+    _add(connection, "runs", asked_from="TEXT")
 
 
 def _add(connection: Connection, table: str, **types: str) -> None:

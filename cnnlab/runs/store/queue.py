@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, func, insert, select, update
 
 from cnnlab import logs
 from cnnlab.records import Results, RunStatus
@@ -16,7 +16,7 @@ from cnnlab.runs import locks
 from cnnlab.runs.errors import NotYoursError, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.naming import default_name
-from cnnlab.runs.permissions import NOBODY, Actor
+from cnnlab.runs.permissions import NOBODY, Actor, Waiting, refuse_too_many
 from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import (
@@ -111,6 +111,7 @@ class Queue(Connected):
             now = clock(connection)
             waits = values["status"] is RunStatus.QUEUED
             values |= {"created_at": now, "waiting_since": now if waits else None}
+            values |= {"asked_from": actor.address if waits else None}
             values |= {"started_at": now if locked else None}
             turns = self._next_turns(connection, actor, len(ids), now) if waits else [now] * len(ids)
             for id, config, name, turn in zip(ids, configs, cleaned, turns, strict=True):
@@ -126,13 +127,9 @@ class Queue(Connected):
 
     def _next_turns(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
-        waiting, turns = _turns(connection, actor, n, now)
-        most = self.app_config.most_waiting
-        if not actor.teacher and waiting + n > most:
-            raise StoreError(
-                f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
-                f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
-            )
+        waiting = connection.execute(_WAITING, {"owner": actor.id, "address": actor.address}).one()
+        refuse_too_many(actor, n, Waiting(*waiting), self.app_config)
+        _, turns = _turns(connection, actor, n, now)
         return turns
 
     def claim(self) -> Run | None:
@@ -162,7 +159,7 @@ class Queue(Connected):
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
         if not self.take_lock(id):
             return False
-        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None}
+        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None, "asked_from": None}
         values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
         taken = False
         try:
@@ -194,7 +191,8 @@ class Queue(Connected):
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
         status = ASKED_FOR[what]
-        ended = {"status": status, "message": f"{status.capitalize()} while it waited in the queue.", "command": None}
+        ended: dict[str, Any] = {"status": status, "message": f"{status.capitalize()} while it waited in the queue."}
+        ended |= {"command": None, "asked_from": None}
         logs.event("asked", run=id, what=what)
         with self.changing(id, what) as (connection, _):
             running = change(connection, id, [RunStatus.RUNNING], command=what)
@@ -269,3 +267,9 @@ _waiting = select(RUNS.id, RUNS.queued_at).where(RUNS.status == RunStatus.QUEUED
 _active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
 _in_turn = select_runs().where(_active).order_by(RUNS.status == RunStatus.QUEUED, *_turn)
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
+_WAITING = select(
+    func.count(case((RUNS.owner == bindparam("owner"), 1))),
+    func.count(case((RUNS.asked_from == bindparam("address"), 1))),
+    func.count(),
+).where(RUNS.status == RunStatus.QUEUED, RUNS.owner.is_not(None))
+"""How many runs of people wait: of the person `owner`, from `address`, and all."""

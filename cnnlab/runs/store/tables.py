@@ -5,7 +5,7 @@ A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs 
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -42,6 +42,7 @@ runs = Table(
     Column("phase", Text),  # what a running run is doing, and when its result is expected: JSON (since version 4)
     Column("announced_s", Float),  # seconds from asking to the result, as they were announced (since version 4)
     Column("waiting_since", Float),  # when it last entered the queue; empty for who never did (since version 5)
+    Column("asked_from", Text),  # network address of who put it into the queue, while it waits there (since version 6)
     Index("runs_by_status", "status", "queued_at"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
