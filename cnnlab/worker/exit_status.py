@@ -1,7 +1,6 @@
 """This module decides how a run ends: the status and the sentence for each way."""
 
 import errno
-import traceback
 from pathlib import Path
 from typing import Literal
 
@@ -93,7 +92,6 @@ def verdict(error: Exception, config: TrainingConfig, folder: Path, asked: Asked
         sentence = DISK[error.errno].format(folder=folder)
     else:
         logs.event("unforeseen error", error=error)
-        traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
         sentence = f"An unexpected error ended the run ({type(error).__name__}: {first_line}). The log has the details."
     return status, sentence, None

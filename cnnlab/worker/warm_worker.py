@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from itertools import islice
 
@@ -45,14 +44,14 @@ def serve(app_config: AppConfig) -> None:
         sys.exit(str(error))
     if run is None:
         return
-    print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
+    logs.say(f"run {run.id} ({run.name}) begins")
     try:
         others = companions(store, run)
         all_ended = work_with(store, app_config, run, others) if others else [work(store, app_config, run)]
     except StoreError as error:
         sys.exit(f"run {run.id} ended, and the store was not told: {error}")
     for ended in all_ended:
-        print(f"run {ended.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
+        logs.say(f"run {ended.id} ended: {ended.status}: {ended.message}")
 
 
 def _claimed(app_config: AppConfig, store: Store, doorbell: Doorbell, parent: int) -> Run | None:
@@ -76,8 +75,8 @@ def _warming(app_config: AppConfig, store: Store) -> Iterator[bool]:
             yield True
         logs.event("worker ready")
     except Exception as error:
+        # A run that needs the missing part reports it; other runs need not wait.
         logs.event("worker ready, but cold", error=error)
-        traceback.print_exc()  # a run that needs the missing part reports it; other runs need not wait
 
 
 def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:

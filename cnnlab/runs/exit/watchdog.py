@@ -107,7 +107,7 @@ class Watch:
 
     def _say(self) -> None:
         crash_note.write(self._folder, RunStatus.INTERRUPTED, STALLED)
+        logs.say(f"Nothing moved for {self._limit_s:.0f} s:")
         with contextlib.suppress(OSError, ValueError):
-            print(f"Nothing moved for {self._limit_s:.0f} s:", file=sys.stderr, flush=True)
             faulthandler.dump_traceback(sys.__stderr__ or 2)
         logs.event("stalled", run=self._folder.name, limit_s=self._limit_s)
