@@ -100,7 +100,7 @@ class Browser:
         answer, left = Answer(), iter(messages)
 
         async def receive() -> Message:
-            message = next(left)
+            message = next(left, None) or await _never()
             before(message.get("text", ""))
             return message
 
@@ -122,6 +122,12 @@ class Browser:
         with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
             elsewhere.submit(lambda: asyncio.run(self.gate(scope, receive, send))).result()
         return answer
+
+
+async def _never() -> Message:
+    """It stays, and says no more."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 def _meant(content: bytes) -> str:
