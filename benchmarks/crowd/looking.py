@@ -236,7 +236,7 @@ def same_bits(store: Store, one: Run, other: Run) -> bool:
     losses = [[(record.step, record.loss) for record in store.steps(run.id)] for run in (one, other)]
     scores = [run.results.final if run.results else None for run in (one, other)]
     last = [store.weights(run.id)[-1] for run in (one, other)]
-    a, b = (checkpoints.read(store.path(file), file.sha256)[0] for file in last)
+    a, b = (checkpoints.read(store.path(file), file)[0] for file in last)
     return losses[0] == losses[1] and scores[0] == scores[1] and all(torch.equal(a[name], b[name]) for name in a)
 
 
