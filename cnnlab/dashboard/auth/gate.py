@@ -65,6 +65,7 @@ class Gate:
         listens_at = st.get_option("server.address")
         if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
             errors.tell(here.sentence)
+        errors.tell(*here.advice)
         return here
 
     def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:

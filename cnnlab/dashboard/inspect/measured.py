@@ -100,7 +100,8 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
     options = {
         "config": subject.config.model_dump_json(),
         "weights": subject.weights,
-        "sha256": subject.sha256,
+        "sha256": subject.file and subject.file.sha256,
+        "bytes": subject.file and subject.file.bytes,
         "layer": subject.layer,
         "channel": subject.channel,
         "set": subject.set,

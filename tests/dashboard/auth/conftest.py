@@ -101,7 +101,7 @@ class Browser:
         answer, left = Answer(), iter(messages)
 
         async def receive() -> Message:
-            message = next(left)
+            message = next(left, None) or await _never()
             before(_said(message))
             return message
 
@@ -136,6 +136,12 @@ def rerun(page: str) -> bytes:
 def _said(message: Message) -> str:
     """The name of the page that a message asks for."""
     return str(BackMsg.FromString(message.get("bytes", b"")).rerun_script.page_name)
+
+
+async def _never() -> Message:
+    """It stays, and says no more."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 def _meant(content: bytes) -> str:

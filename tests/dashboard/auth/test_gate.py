@@ -232,7 +232,9 @@ def test_a_page_that_says_nothing_ends_with_its_pass(passes: Passes, monkeypatch
 def test_the_form_says_that_a_pass_has_ended(browser: Browser, passes: Passes) -> None:
     """To who had one: signed out, too old, or of another code. A new visitor has none, and reads nothing of it."""
     given = passes.give("person", "Ada")
-    ended = browser.get("/sign-out", cookie=f"{COOKIE}={given}", referer=f"http://{AWAY['host']}/").cookie
+    known = passes.read(given)
+    assert known
+    ended = browser.post("/sign-out", {"token": passes.token(known)}, cookie=f"{COOKIE}={given}").cookie
 
     assert ended
     for text in (ended, given, "of.another.code"):
