@@ -35,6 +35,6 @@ app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
-    middleware=[Middleware(it) for it in (Gate, Uploads, page_head.PageHead, compression.Compression)],
+    middleware=[Middleware(part) for part in (Gate, Uploads, page_head.PageHead, compression.Compression)],
     on_script_error=errors.say,
 )

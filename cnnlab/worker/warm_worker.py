@@ -11,8 +11,9 @@ from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs import BusyStoreError, Run, Store, StoreError
 from cnnlab.runs.doorbell import LOOK_S, Doorbell
+from cnnlab.runs.patience import Waiting
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
@@ -32,10 +33,15 @@ def serve(app_config: AppConfig) -> None:
     parent = int(os.environ.get(LAUNCHED_BY, os.getppid()))
     logs.begin(app_config.home, "worker")
     torch.set_num_threads(app_config.threads or background_threads(os.cpu_count() or 1))
-    store = Store(app_config)
-    with Doorbell(app_config.runs) as doorbell:
-        doorbell.watch(parent)
-        run = _claimed(app_config, store, doorbell, parent)
+    try:
+        store = Store(app_config).with_patience(Waiting(lambda: os.getppid() == parent))
+        with Doorbell(app_config.runs) as doorbell:
+            doorbell.watch(parent)
+            run = _claimed(app_config, store, doorbell, parent)
+    except BusyStoreError:
+        return  # it was busy until the launcher went
+    except StoreError as error:
+        sys.exit(str(error))
     if run is None:
         return
     logs.say(f"run {run.id} ({run.name}) begins")

@@ -50,6 +50,10 @@ class Watch:
         """Tell the watch that training made progress."""
         self._still_s = 0.0
 
+    def waited(self) -> None:
+        """Tell the watch that a thread waits for the run store and asks again: whoever waits does not hang."""
+        self._still_s = self._stuck_s = 0.0
+
     def writing(self, busy: bool) -> None:
         """Tell the watch that the writer made progress, and whether the writer has more to do.
 

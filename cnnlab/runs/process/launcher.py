@@ -17,6 +17,7 @@ from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.runs.doorbell import LOOK_S, Doorbell
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit.reason import Death, oom_kills
+from cnnlab.runs.patience import Waiting
 from cnnlab.runs.store.store import Store
 
 TICK_S = 0.5
@@ -141,7 +142,7 @@ class Launcher:
                 self._started_well()
         for run in self._store.recover(deaths):
             if self._app_config.auto_continue and self._store.may_continue(run):
-                self._store.resume(run.id)
+                self._store.with_patience(Waiting(lambda: not self._ending.is_set())).resume(run.id)
         self._bury(deaths, now)
         waiting = [worker for worker in self._workers if worker.claimed is None]
         if any(now - worker.started > STEADY_S for worker in waiting):
