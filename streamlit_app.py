@@ -12,6 +12,7 @@ from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
 from cnnlab.dashboard.app.compression import Compression
 from cnnlab.dashboard.app.page_head import PageHead
 from cnnlab.dashboard.auth import Gate
+from cnnlab.dashboard.guard.uploads import Uploads
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
@@ -35,6 +36,6 @@ app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
-    middleware=[Middleware(Gate), Middleware(PageHead), Middleware(Compression)],
+    middleware=[Middleware(Gate), Middleware(Uploads), Middleware(PageHead), Middleware(Compression)],
     on_script_error=errors.say,
 )

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
-import streamlit as st
-
+from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.state.shared import Shared
 from cnnlab.records import EpochRecord
 from cnnlab.runs import Run, Store
@@ -33,20 +33,19 @@ class Listing(Shared):
 class _Latest:
     """A `_Latest` holds the newest listing of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self) -> None:
         self.lasting = Shared(most=128)
         """What belongs to one state of one run, whatever the others do."""
-        self._store = store
         self._lock = threading.Lock()
         self._listing: Listing | None = None
         self._read_s, self._changes = 0.0, 0
 
-    def listing(self) -> Listing:
+    def listing(self, store: Store) -> Listing:
         with self._lock:  # one reads, the others wait for it
-            changes = self._store.database.changes  # what a person does on a page, this very process writes
+            changes = store.database.changes  # what a person does on a page, this very process writes
             if self._listing is None or changes != self._changes or monotonic() - self._read_s > FRESH_S:
                 begun_s = monotonic()
-                runs = tuple(self._store.list())
+                runs = tuple(store.list())
                 if self._listing is None or self._listing.runs != runs:
                     self._listing = Listing(runs)
                 self._read_s, self._changes = begun_s, changes
@@ -59,20 +58,20 @@ class _Latest:
 
 def of(store: Store) -> Listing:
     """Return the listing that all visitors share. Raises StoreError."""
-    return _latest(store.app_config.model_dump_json(), store).listing()
+    return _latest(store.app_config).listing(store)
 
 
 def renew(store: Store) -> None:
     """Have the next who asks read the store afresh: after a change that must show at once."""
-    _latest(store.app_config.model_dump_json(), store).renew()
+    _latest(store.app_config).renew()
 
 
 def epochs(store: Store, run: Run) -> Sequence[EpochRecord]:
     """Return the epoch records of a run up to its last epoch, in order; read once for every visitor. Raises StoreError."""
-    lasting = _latest(store.app_config.model_dump_json(), store).lasting
+    lasting = _latest(store.app_config).lasting
     return lasting.once(("epochs", run.id, run.last_epoch), lambda: store.epochs(run.id))
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _latest(app_config: str, _store: Store) -> _Latest:
-    return _Latest(_store)
+@one_a_server
+def _latest(app_config: AppConfig) -> _Latest:
+    return _Latest()

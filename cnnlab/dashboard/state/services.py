@@ -14,6 +14,7 @@ from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import listing, query_params, store_repair
 from cnnlab.dashboard.state.listing import Listing
+from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.process.launcher import Launcher
@@ -36,7 +37,7 @@ def store() -> Store:
     """Return the run store. Where it cannot be read, the page says why and what to do, and ends."""
     try:
         here = app_config()
-        store = _store(here.model_dump_json(), here)
+        store = _store(here)
         listing.of(store)
     except AppConfigError as error:
         st.error(escape(str(error)), icon=":material/settings:")
@@ -74,10 +75,10 @@ def _give_up(error: StoreError) -> NoReturn:
     st.stop()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _store(app_config: str, _app_config: AppConfig) -> Store:
+@one_a_server
+def _store(app_config: AppConfig) -> Store:
     """Return the one store of all visitors: it asks at each change who it is that changes something."""
-    return Store(_app_config, current_user.who)
+    return Store(app_config, current_user.who)
 
 
 def run_from_url(store: Store) -> Run | None:

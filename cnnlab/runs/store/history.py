@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, delete, insert, select, update
 
 from cnnlab import failpoints, logs
 from cnnlab.records import EpochRecord, Phase, StepRecord
+from cnnlab.runs.patience import persistent
 from cnnlab.runs.retention import thin
 from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
 from cnnlab.runs.store import curves, tables
@@ -24,7 +25,10 @@ _STEPS, _EPOCHS, _FILES = tables.steps.c, tables.epochs.c, tables.checkpoints.c
 
 
 class History(Connected):
-    """A `History` is the part of the store that keeps what runs report. Only the process that has claimed a run writes it."""
+    """A `History` is the part of the store that keeps what runs report. Only the process that has claimed a run writes it.
+
+    What is said again soon in any case (`say`, `tell`) is said once and not repeated.
+    """
 
     def say(self, id: str, sentence: str) -> None:
         """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
@@ -36,6 +40,7 @@ class History(Connected):
         with self.database.writing() as connection:
             progress(connection, id, phase=phase.model_dump_json())
 
+    @persistent
     def start(
         self, id: str, device: str, environment: Mapping[str, Any], steps_total: int, phase: Phase | None = None
     ) -> None:
@@ -46,8 +51,12 @@ class History(Connected):
             progress(connection, id, **values)
         logs.event("begun", run=id, device=device, steps_total=steps_total)
 
+    @persistent
     def add_steps(self, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:
-        """Keep step records of a run, in one transaction. Raises StoreError for a value that is no finite number."""
+        """Keep step records of a run, in one transaction; doing the same once more changes nothing.
+
+        Raises StoreError for a value that is no finite number.
+        """
         if not steps:
             return
         refuse_nan(steps)
@@ -55,9 +64,12 @@ class History(Connected):
         values = {"epoch": last.epoch, "step": last.step, "elapsed_s": last.elapsed_s, "images_per_s": images_per_s}
         with self.database.writing() as connection:
             number = progress(connection, id, **values)
+            again = _STEPS.step.between(steps[0].step, last.step)
+            connection.execute(delete(tables.steps).where(_STEPS.number == number, again))
             connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
             curves.thin(connection, number, steps[0].step - 1)
 
+    @persistent
     def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
         """Keep epochs and checkpoints of a run, in one transaction; doing the same once more changes nothing.
 
@@ -82,6 +94,7 @@ class History(Connected):
             logs.event("epoch committed", run=id, epoch=record.epoch, step=record.step)
         self._remove(id, gone)
 
+    @persistent
     def rewind(self, id: str, step: int) -> None:
         """Forget everything that a run recorded after `step`: a continued run takes those steps again."""
         with self.database.writing() as connection:
@@ -130,11 +143,13 @@ class History(Connected):
         with self.database.reading() as connection:
             return curves.read(connection, number_of(connection, id), after, until)
 
+    @persistent
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return a run's epoch records in order, from 1."""
         with self.database.reading() as connection:
             return _epochs(connection, number_of(connection, id))
 
+    @persistent
     def checkpoints(self, id: str, kind: CheckpointKind) -> list[Checkpoint]:
         """Return a run's checkpoints of one kind, in the order of their steps."""
         with self.database.reading() as connection:

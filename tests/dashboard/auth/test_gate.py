@@ -8,10 +8,11 @@ import pytest
 from starlette.types import Message
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from cnnlab.dashboard.auth import Gate, open_page
+from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.auth import sessions as passes_module
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
+from cnnlab.dashboard.auth.websocket import open_page
 from tests.dashboard.auth.conftest import AWAY, HERE, HTML, Browser, app
 
 PATHS = [

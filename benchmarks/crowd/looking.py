@@ -1,4 +1,4 @@
-"""A class looks at everything while a run trains: `python -m benchmarks.dashboard.looking [--minutes 5]`.
+"""A class looks at everything while a run trains: `python -m benchmarks.crowd.looking [--minutes 5]`.
 
 One server, started as the README says, whose store is full of ended runs; one run of the tutorial's SimpleCNN on CIFAR-10
 by the dashboard's own worker. Thirty tabs, shared out over the pages, speak Streamlit's own protocol: the run's own page,
@@ -26,7 +26,7 @@ from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets import InvalidHandshake
 
-from benchmarks.dashboard import filled
+from benchmarks.crowd import filled
 from benchmarks.dashboard.classroom import ARRIVE_WITHIN_S, PATIENCE_S, SAMPLE_S, cpu_s, memory_mib
 from benchmarks.dashboard.first_point import started
 from benchmarks.dashboard.streamlit_client import Answer, Tab

@@ -1,4 +1,4 @@
-"""Processor time of the server for each look at a page: `python -m benchmarks.dashboard.rerun_cpu [--runs 500] [--n 50]`.
+"""Processor time of the server for each look at a page: `python -m benchmarks.crowd.rerun_cpu [--runs 500] [--n 50]`.
 
 A store with that many finished runs and one that this process pretends to train: four writes a second, an epoch every five
 seconds. One tab that speaks Streamlit's own protocol asks for the whole page again, or for one of its fragments, five times
@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from benchmarks.dashboard import filled
+from benchmarks.crowd import filled
 from benchmarks.dashboard.first_point import started
 from benchmarks.dashboard.streamlit_client import Tab
 from benchmarks.datasets import shared_data
