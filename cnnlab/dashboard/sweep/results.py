@@ -13,7 +13,7 @@ from cnnlab.analysis.significance.effects import Verdict, to_choose
 from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.compare.charts import QUIET, pace_s
-from cnnlab.dashboard.state import query_params
+from cnnlab.dashboard.state import listing, query_params, services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.sweep import actions, groups_table, table
 from cnnlab.dashboard.widgets import run_labels
@@ -100,7 +100,7 @@ def show(store: Store, name: str, runs: Sequence[Run]) -> None:
     wanted = runs[0].sweep_id
 
     def read() -> list[Run]:
-        return [run for run in store.list()[::-1] if run.sweep_id == wanted]
+        return [run for run in services.runs(store)[::-1] if run.sweep_id == wanted]
 
     poll(read, partial(_show, store, name), list(reversed(runs)), every_s=pace_s, outside=len, key="sweep")
 
@@ -108,7 +108,9 @@ def show(store: Store, name: str, runs: Sequence[Run]) -> None:
 def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     configs = [run.config for run in runs]
     judged_by, axes = judge(configs), varied(configs)
-    rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
+    rated = [
+        (run, outcome(run.config, run.best_epoch, listing.epochs(store, run), run.results, judged_by)) for run in runs
+    ]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
@@ -132,7 +134,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 def _finished(store: Store) -> Iterator[tuple[TrainingConfig, Results | None]]:
     """Return the settings and the results of all finished runs of the store: they may show how much luck does."""
-    return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
+    return ((run.config, run.results) for run in services.runs(store) if run.status is RunStatus.FINISHED)
 
 
 def _nothing_yet(judged_by: Judge, over: bool) -> str:
