@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, insert, or_, select, update
 
 from cnnlab import logs
 from cnnlab.records import Results, RunStatus
@@ -17,18 +17,22 @@ from cnnlab.runs.errors import NotYoursError, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.naming import default_name
 from cnnlab.runs.permissions import NOBODY, Actor
+from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import (
+    NEWEST,
     RUNS,
     Connected,
     change,
     clock,
+    later_than,
     number_of,
     progress,
     read_run,
     read_runs,
     refuse_nan,
+    runs_of,
     select_runs,
 )
 from cnnlab.runs.text_rules import clean_name
@@ -126,7 +130,8 @@ class Queue(Connected):
 
     def _next_turns(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
-        waiting, turns = _turns(connection, actor, n, now)
+        mine = connection.execute(_MINE, {"owner": actor.id}).all()
+        waiting, turns = _turns(mine, actor, n, now)
         most = self.app_config.most_waiting
         if not actor.teacher and waiting + n > most:
             raise StoreError(
@@ -142,11 +147,12 @@ class Queue(Connected):
         run `running` whose lock is free while somebody is about to train it.
         """
         free = _running < self.app_config.slots
-        with self.database.reading() as connection:  # most calls end here, without waiting for the one writer
-            oldest = connection.execute(_waiting.where(free).limit(1)).first()
-        if oldest is None or not self._take(oldest.id, [RunStatus.QUEUED], free):
+        [rows] = self.database.read(_FIRST, slots=self.app_config.slots)
+        if not rows:
+            return None  # as most calls do, without waiting for the one writer
+        id: str = rows[0][0]
+        if not self._take(id, [RunStatus.QUEUED], free):
             return None
-        id: str = oldest.id
         run = self.get(id)
         if run.fault:
             self.finish(id, RunStatus.FAILED, run.fault)
@@ -155,8 +161,8 @@ class Queue(Connected):
 
     def may_start(self) -> bool:
         """Return whether a run waits that a worker could claim now."""
-        with self.database.reading() as connection:
-            return connection.execute(_waiting.where(_running < self.app_config.slots).limit(1)).first() is not None
+        [rows] = self.database.read(_FIRST, slots=self.app_config.slots)
+        return bool(rows)
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool], **values: Any) -> bool:
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
@@ -205,14 +211,12 @@ class Queue(Connected):
 
     def command(self, id: str) -> str | None:
         """Return what the running process has been asked to do: "stop", "pause", MEASURE or None."""
-        with self.database.reading() as connection:
-            return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
+        return self.commands([id]).get(id)
 
     def commands(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the `command` of each run, by the run's id; runs that were asked for nothing are left out."""
-        asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
-        with self.database.reading() as connection:
-            return {row.id: row.command for row in connection.execute(asked)}
+        [rows] = self.database.read(_COMMANDS)
+        return {id: command for id, command in rows if id in ids}
 
     def queue_position(self, id: str) -> int | None:
         """Return the place of a run in the queue, 1 for the next to start; None for a run that is not waiting."""
@@ -221,17 +225,20 @@ class Queue(Connected):
 
     def ahead_of(self, id: str) -> list[Run]:
         """Return the runs that train, then those that wait before a run that waits, in the order of their turns."""
-        with self.database.reading() as connection:
-            runs = read_runs(connection, _in_turn)
+        [rows] = self.database.read(_in_turn)
+        with self.database.sound():
+            runs = runs_of(rows)
         places = [run.id for run in runs]
         return runs[: places.index(id)] if id in places else []
 
     def line_with(self, n: int) -> list[Run | None]:
         """Return the line as `ahead_of` does, to its end, with None where each of `n` new runs of this person would stand."""
-        with self.database.reading() as connection:
-            runs = read_runs(connection, _in_turn)
-            turns = {row.id: row.queued_at for row in connection.execute(_waiting)}
-            _, new = _turns(connection, self.who(), n, clock(connection))
+        actor = self.who()
+        rows, waiting, mine, newest = self.database.read(_in_turn, _waiting, _MINE, NEWEST, owner=actor.id)
+        with self.database.sound():
+            runs = runs_of(rows)
+        turns = {id: queued_at for id, queued_at in waiting}
+        _, new = _turns(mine, actor, n, later_than(newest))
         line = [*((turns.get(run.id, 0.0), run) for run in runs), *((turn, None) for turn in new)]
         return [run for _, run in sorted(line, key=itemgetter(0))]
 
@@ -244,20 +251,19 @@ class Queue(Connected):
 
     def training_pids(self) -> set[int]:
         """Return the ids of the processes that train, as each machine numbers them."""
-        with self.database.reading() as connection:
-            return set(connection.execute(_pids).scalars())
+        [rows] = self.database.read(_pids)
+        return {pid for (pid,) in rows}
 
 
-def _turns(connection: Connection, actor: Actor, n: int, now: float) -> tuple[int, list[float]]:
-    """Return how many runs of a person wait, and the times by which `n` more wait their turn.
+def _turns(mine: Rows, actor: Actor, n: int, now: float) -> tuple[int, list[float]]:
+    """Return how many runs of a person wait, as `_MINE` has found them, and the times by which `n` more wait their turn.
 
     Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
     waiting. What this machine itself asks for waits in the order of asking.
     """
     if actor.id is None:
         return 0, [now] * n
-    mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
-    waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+    [(waiting, last)] = mine
     first = now if last is None else max(now, last + TURN_S)
     return waiting, [first + TURN_S * i for i in range(n)]
 
@@ -266,6 +272,11 @@ _others = tables.runs.alias()
 _running = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
 _turn = (RUNS.queued_at, RUNS.number)
 _waiting = select(RUNS.id, RUNS.queued_at).where(RUNS.status == RunStatus.QUEUED).order_by(*_turn)
-_active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
+_active = or_(RUNS.status == RunStatus.RUNNING, RUNS.status == RunStatus.QUEUED)
 _in_turn = select_runs().where(_active).order_by(RUNS.status == RunStatus.QUEUED, *_turn)
+_FIRST = _waiting.where(_running < bindparam("slots", type_=Integer)).limit(1)
+_COMMANDS = select(RUNS.id, RUNS.command).where(RUNS.command.is_not(None))
+_MINE = select(func.count(), func.max(RUNS.queued_at)).where(
+    RUNS.owner == bindparam("owner"), RUNS.status == RunStatus.QUEUED
+)
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
