@@ -8,10 +8,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
-from cnnlab.dashboard.app import config_watch, errors, examples, health, warmup
-from cnnlab.dashboard.app.compression import Compression
-from cnnlab.dashboard.app.page_head import PageHead
+from cnnlab.dashboard.app import compression, config_watch, errors, examples, health, page_head, warmup
 from cnnlab.dashboard.auth import Gate
+from cnnlab.dashboard.guard.uploads import Uploads
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
@@ -35,6 +34,6 @@ app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,
     routes=[health.route()],
-    middleware=[Middleware(Gate), Middleware(PageHead), Middleware(Compression)],
+    middleware=[Middleware(part) for part in (Gate, Uploads, page_head.PageHead, compression.Compression)],
     on_script_error=errors.say,
 )

@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 Kind = Literal["server", "worker", "command"]
 Fact = str | int | float | None
@@ -39,7 +40,8 @@ def begin(home: Path, kind: Kind) -> Path | None:
     """
     for handler in [h for h in _root.handlers if isinstance(h, _File | _Terminal)]:
         _root.removeHandler(handler)
-        handler.close()
+        with suppress(OSError, ValueError):  # its last lines, which a full disk refused, are refused again
+            handler.close()
     _root.setLevel(logging.INFO)
     _root.addHandler(_Terminal(logging.WARNING))
     path = folder_of(home) / f"{kind}-{time.time_ns()}-{os.getpid()}.jsonl"
@@ -58,6 +60,37 @@ def event(what: str, /, run: str | None = None, *, error: BaseException | None =
     """
     level = logging.ERROR if error else logging.INFO
     _events.log(level, what, exc_info=error, extra={"cnnlab_run": run, "cnnlab_facts": facts})
+
+
+@contextmanager
+def printed(home: Path, kind: Kind, kept: int) -> Iterator[tuple[Path | None, IO[bytes]]]:
+    """Open the file that takes what a process of that kind prints, for the block in which the process is started.
+
+    Where no file can be made it is the null device, and the path is None: a process needs no log. The oldest files but for
+    `kept` go, and none while a process that has inherited it is alive.
+    """
+    path = folder_of(home) / f"{kind}-{time.time_ns()}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        prune(path.parent, f"{kind}-*.log", kept - 1)
+        file = path.open("xb")
+    except OSError:
+        with Path(os.devnull).open("wb") as nowhere:
+            yield None, nowhere
+        return
+    with file:
+        mark(file)
+        yield path, file
+
+
+def say(*sentences: str) -> None:
+    """Print sentences on stderr for whoever looks at the process itself; never raises.
+
+    stderr may be a file on a full disk, a pipe that nobody reads any more, or closed: that is no reason to end a run.
+    """
+    if sentences and sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(*sentences, sep="\n", file=sys.stderr, flush=True)
 
 
 def refused(what: str, /, why: str, **facts: Fact) -> None:

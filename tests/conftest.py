@@ -5,7 +5,9 @@ import os
 import resource
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import psycopg
 import pytest
@@ -111,6 +113,15 @@ def full_disk() -> Iterator[Callable[[int], None]]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def full_output() -> Iterator[TextIO]:
+    """A stream that refuses each line: its disk is full."""
+    if not Path("/dev/full").exists():
+        pytest.skip("only Linux has a file that is always full")
+    with suppress(OSError), Path("/dev/full").open("w", encoding="utf-8") as stream:  # closing it is refused too
+        yield stream
 
 
 @pytest.fixture(scope="session")

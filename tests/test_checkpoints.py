@@ -1,5 +1,7 @@
 """Checkpoints are whole or not there, and never silently wrong."""
 
+import hashlib
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,16 +14,24 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from cnnlab import checkpoints
-from cnnlab.checkpoints import CheckpointError
+from cnnlab.checkpoints import CheckpointError, WrittenFile
+from cnnlab.files import safetensors_header
+from cnnlab.files.safetensors_header import TensorEntry
 
 TENSORS = {"a": torch.arange(12.0).view(3, 4), "b": torch.tensor([1, 2], dtype=torch.int64), "c": torch.tensor(7.0)}
 META = {"step": 12, "loss_sum": 0.1 + 0.2, "order_seed": None, "text": "é"}
 
 
+def known(path: Path) -> WrittenFile:
+    """What a row would say of whatever lies there."""
+    content = path.read_bytes()
+    return WrittenFile(path.name, hashlib.sha256(content).hexdigest(), len(content))
+
+
 def test_round_trip(tmp_path: Path) -> None:
     """What is written is what is read: tensors by bits, meta exactly, and no temporary file stays."""
     written = checkpoints.write(tmp_path / "x.safetensors", TENSORS, META)
-    tensors, meta = checkpoints.read(tmp_path / written.name, written.sha256)
+    tensors, meta = checkpoints.read(tmp_path / written.name, written)
 
     assert meta == META
     assert all(torch.equal(tensors[k], TENSORS[k]) and tensors[k].dtype == TENSORS[k].dtype for k in TENSORS)
@@ -34,7 +44,7 @@ def test_channels_last_is_written_by_value(tmp_path: Path) -> None:
     tensor = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
     written = checkpoints.write(tmp_path / "x.safetensors", {"t": tensor}, {})
 
-    assert torch.equal(checkpoints.read(tmp_path / "x.safetensors", written.sha256)[0]["t"], tensor)
+    assert torch.equal(checkpoints.read(tmp_path / "x.safetensors", written)[0]["t"], tensor)
 
 
 def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
@@ -51,7 +61,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, full_disk: Callable[[
         checkpoints.write(path, {"a": torch.zeros(10_000)}, {})
 
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
-    assert checkpoints.read(path, first.sha256)[1] == META
+    assert checkpoints.read(path, first)[1] == META
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -69,13 +79,13 @@ def test_every_damage_is_detected(tmp_path: Path, data: st.DataObject) -> None:
     path.write_bytes(bytes(content))
 
     with pytest.raises(CheckpointError, match=r"x\.safetensors was altered or damaged"):
-        checkpoints.read(path, written.sha256)
+        checkpoints.read(path, written)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """The sentence names the file."""
     with pytest.raises(CheckpointError, match=r"gone\.safetensors cannot be read"):
-        checkpoints.read(tmp_path / "gone.safetensors", "0" * 64)
+        checkpoints.read(tmp_path / "gone.safetensors", WrittenFile("gone.safetensors", "0" * 64, 8))
 
 
 def test_a_safetensors_file_of_others_is_said(tmp_path: Path) -> None:
@@ -84,7 +94,60 @@ def test_a_safetensors_file_of_others_is_said(tmp_path: Path) -> None:
         content = save({"a": torch.zeros(1)}, metadata)
         (tmp_path / "x.safetensors").write_bytes(content)
         with pytest.raises(CheckpointError, match="was not written by cnnlab"):
-            checkpoints.read(tmp_path / "x.safetensors", checkpoints.hashlib.sha256(content).hexdigest())
+            checkpoints.read(tmp_path / "x.safetensors", known(tmp_path / "x.safetensors"))
+
+
+@pytest.mark.parametrize("kind", ["device", "link", "pipe", "folder", "longer"])
+def test_nothing_is_read_of_what_is_no_such_file(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to /dev/zero has no end and a pipe is never written to: refused by what it is, and by its size."""
+    path = tmp_path / "x.safetensors"
+    written = checkpoints.write(path, TENSORS, META)
+    content = path.read_bytes()
+    path.unlink()
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "link":
+        (tmp_path / "elsewhere").write_bytes(content)
+        path.symlink_to(tmp_path / "elsewhere")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+        os.truncate(path, 1 << 40)  # it takes no room on the disk
+    monkeypatch.setattr(checkpoints._Hashed, "read", lambda *given: pytest.fail("It was read."))
+    why = "altered or damaged" if kind == "longer" else "cannot be read"
+    for look in (checkpoints.read, checkpoints.verified):
+        with pytest.raises(CheckpointError, match=rf"x\.safetensors.*{why}"):
+            look(path, written)
+
+
+def test_only_some_of_it(tmp_path: Path) -> None:
+    """The others are not kept, but the whole file must be sound."""
+    path = tmp_path / "x.safetensors"
+    written = checkpoints.write(path, TENSORS, META)
+
+    tensors, meta = checkpoints.read(path, written, {"c", "not there"})
+    assert list(tensors) == ["c"]
+    assert torch.equal(tensors["c"], TENSORS["c"])
+    assert meta == META
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="altered or damaged"):
+        checkpoints.read(path, written, {"not there"})
+
+
+def test_a_header_that_lies_is_said(tmp_path: Path) -> None:
+    """Tensors that overlap, leave a gap or reach beyond the file are no checkpoint, whatever the hash."""
+    path = tmp_path / "x.safetensors"
+    meta = {"json": '{"order": ["a", "b"], "meta": {}}'}
+    for offsets in ([(0, 4), (0, 4)], [(0, 4), (8, 12)], [(0, 4), (4, 2**40)], [(0, 4), (4, 6)]):
+        entries = {name: TensorEntry("F32", (1,), pair) for name, pair in zip("ab", offsets, strict=True)}
+        path.write_bytes(safetensors_header.pack(entries, meta) + bytes(8))
+        with pytest.raises(CheckpointError, match="was not written by cnnlab"):
+            checkpoints.read(path, known(path))
 
 
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
@@ -93,7 +156,7 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / "evil.safetensors"
     path.write_bytes(pickle.dumps(_Evil(str(sentinel))))
     with pytest.raises(CheckpointError, match="was not written by cnnlab"):
-        checkpoints.read(path, checkpoints.hashlib.sha256(path.read_bytes()).hexdigest())
+        checkpoints.read(path, known(path))
 
     assert not sentinel.exists()
 
@@ -119,4 +182,4 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         checkpoints.write(path, {"a": torch.zeros(1)}, {})
     monkeypatch.undo()
 
-    assert checkpoints.read(path, first.sha256)[1] == META
+    assert checkpoints.read(path, first)[1] == META

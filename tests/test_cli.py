@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -501,3 +501,17 @@ def test_the_worker_command_serves_the_settings_of_the_environment(
     assert main(["worker"]) == 0
 
     assert served[0].home == tmp_path / "home"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_run_goes_on_where_what_is_said_of_it_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch, full_output: TextIO, as_json: bool
+) -> None:
+    """`train > file` on a full disk: the run is trained to its end; the command says that its output is not there."""
+    monkeypatch.setattr(sys, "stdout", full_output)
+    monkeypatch.setattr(sys, "stderr", full_output)
+    monkeypatch.setattr("cnnlab.cli._print_no_more", lambda: None)  # it would be this process's own output
+
+    assert main(["train", *TINY, *(["--json"] if as_json else [])]) == 1
+
+    assert [run.status for run in store.list()] == [RunStatus.FINISHED]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import _doctor_checks, main
 from cnnlab.data import DATASETS
@@ -23,6 +24,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.autotune.cache import Measured, remember
 from cnnlab.training.autotune.choose import plans_file
 from cnnlab.training.autotune.memory import Need
+from tests.data.read_only import only_to_read
 from tests.runs.repair.test_rebuild import trained
 
 Capture = pytest.CaptureFixture[str]
@@ -262,6 +264,25 @@ def test_a_disk_that_cannot_be_written_is_said(store: Store, doctor: Doctor, mon
 
     assert code == 1
     assert "Change who may write there, or set CNNLAB_CONVERTED_DIR" in found[0]["says"]
+
+
+def test_logs_that_cannot_be_written_are_said(store: Store, app_config: AppConfig, doctor: Doctor) -> None:
+    """A file stands where their folder should be."""
+    logs.folder_of(app_config.home).write_text("")
+
+    code, found = doctor()
+    assert (code, [finding["what"] for finding in found]) == (1, ["logs"])
+    assert "runs train all the same" in found[0]["says"]
+
+
+@pytest.mark.sqlite
+def test_a_store_that_can_only_be_read_is_said(store: Store, app_config: AppConfig, doctor: Doctor) -> None:
+    """Its file can be opened for writing, but not the journal beside it."""
+    with only_to_read(app_config.home):
+        code, found = doctor()
+
+    assert code == 1
+    assert "cannot be opened for writing" in next(finding["says"] for finding in found if finding["what"] == "store")
 
 
 def test_the_whole_machine_is_looked_at(app_config: AppConfig, capsys: Capture) -> None:

@@ -31,8 +31,8 @@ def test_what_is_exported_can_be_imported(run: Run, app_config: AppConfig, tmp_p
     assert (again.name, again.status, again.config) == ("Again", RunStatus.IMPORTED, run.config)
     assert "it is SimpleCNN on shapes after epoch 2 of" in capsys.readouterr().out
     [new], old = store.weights(again.id), store.weights(run.id)[-1]
-    ours, _ = checkpoints.read(store.path(old), old.sha256)
-    theirs, _ = checkpoints.read(store.path(new), new.sha256)
+    ours, _ = checkpoints.read(store.path(old), old)
+    theirs, _ = checkpoints.read(store.path(new), new)
     assert list(ours) == list(theirs)
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
@@ -130,6 +130,6 @@ def test_other_names_are_listed_before_they_are_taken(app_config: AppConfig, tmp
 
     assert main([*chosen, "--match-names"]) == 0
     [weights] = store.weights(store.list()[0].id)
-    tensors, _ = checkpoints.read(store.path(weights), weights.sha256)
+    tensors, _ = checkpoints.read(store.path(weights), weights)
     assert list(tensors) == list(sound())
     assert tensors["head.fc3.bias"].numpy().tolist() == sound()["head.fc3.bias"].tolist()

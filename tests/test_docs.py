@@ -29,7 +29,7 @@ def picture() -> dict[str, str]:
     told: dict[str, str] = {}
     parent = last = ""
     for line in lines:
-        if entry := re.match(r"^( {2}| {4})([\w.]+/?)((?: \*)?.*)$", line):
+        if entry := re.match(r"^( {2}| {4})([\w./]+)((?: \*)?.*)$", line):
             indent, name, words = entry.groups()
             parent = name if len(indent) == 2 and name.endswith("/") else parent
             last = name if len(indent) == 2 else parent + name

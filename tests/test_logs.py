@@ -3,10 +3,12 @@
 import json
 import logging
 import os
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,30 @@ def test_old_logs_go_but_never_one_that_is_written(tmp_path: Path, monkeypatch: 
     living.communicate("")
     logs.begin(tmp_path, "server")
     assert not oldest.exists()
+
+
+def test_a_sentence_that_cannot_be_said_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """stderr is a pipe that nobody reads, closed, or was never there."""
+    read, write = os.pipe()
+    os.close(read)
+    unread = os.fdopen(write, "w")
+    monkeypatch.setattr(sys, "stderr", unread)
+    logs.say("Nobody reads this.")
+    with suppress(BrokenPipeError):
+        unread.close()
+    logs.say("Nobody can read this.")
+    monkeypatch.setattr(sys, "stderr", None)
+    logs.say("There is nothing to say it on.")
+
+
+def test_what_a_worker_or_server_says_goes_through_the_log() -> None:
+    """A `print` of its own can end what it tells of: the disk is full, nobody reads on. Commands print what was asked for."""
+    prints = re.compile(r"(?<![\w.])print\(|\bprint_exc|\bsys\.stderr|basicConfig")
+    allowed = {"cnnlab/logs.py", "cnnlab/views/__main__.py"}
+    found = [
+        str(path.relative_to(PROJECT))
+        for path in (PROJECT / "cnnlab").rglob("*.py")
+        if prints.search(path.read_text()) and "cli" not in path.parts
+    ]
+
+    assert set(found) <= allowed

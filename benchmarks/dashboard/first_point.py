@@ -52,7 +52,12 @@ def started(app_config: AppConfig, at: Path = ROOT) -> tuple[subprocess.Popen[by
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"CNNLAB_HOME": str(app_config.home), "CNNLAB_DATA_DIR": str(app_config.data)}
+    places = {
+        "HOME": app_config.home,
+        "DATA_DIR": app_config.data.published,
+        "CONVERTED_DIR": app_config.data.converted,
+    }
+    environment = os.environ | {f"CNNLAB_{name}": str(place) for name, place in places.items()}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     log = (app_config.home / "server.log").open("wb")
     process = subprocess.Popen([*command, "--server.port", str(port)], cwd=at, env=environment, stdout=log, stderr=log)

@@ -3,7 +3,7 @@
 It does what the front end of Streamlit 1.67 does: it names the page and its address in each request, keeps a timer for
 every fragment that asked for one (`run_every`), remembers the messages it is told to remember, says which it has, and
 puts them where a later message only refers to them. Of the widgets it knows the selectbox, the only one that is open on
-the page of a live run. It draws nothing.
+the page of a live run and keeps a value of its own, and buttons, which it can press. It draws nothing.
 """
 
 import asyncio
@@ -56,6 +56,8 @@ class Tab:
         self.answers: list[Answer] = []
         self.waiting: dict[str, list[float]] = {}
         """Requests without an answer yet: by fragment, when they were sent."""
+        self.buttons: dict[str, str] = {}
+        """The buttons of the page: by label, the id that a press names."""
         self._on_element = on_element or (lambda delta: None)
         self._socket: ClientConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -134,6 +136,10 @@ class Tab:
         self._tasks.append(asyncio.create_task(self._send(message.SerializeToString())))
         self._tasks = [task for task in self._tasks if not task.done()]
 
+    def press(self, label: str) -> None:
+        """Press the button with that label, anywhere outside the fragments. Raises KeyError where there is none."""
+        self.ask(states=[WidgetState(id=self.buttons[label], trigger_value=True)])
+
     async def _send(self, data: bytes) -> None:
         if self._socket:
             with suppress(ConnectionClosed):  # the reader says so
@@ -198,6 +204,8 @@ class Tab:
             self.errors.append(f"{FAULTS[element.alert.format]} on the page: {element.alert.body}")
         elif kind == "selectbox" and (box := element.selectbox).HasField("default"):
             self._widgets[box.id] = WidgetState(id=box.id, string_value=box.options[box.default])
+        elif kind == "button":
+            self.buttons[element.button.label] = element.button.id
         self._on_element(message.delta)
 
     def _begin(self, message: ForwardMsg) -> None:

@@ -5,6 +5,7 @@ trains.
 import os
 import re
 import sys
+from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 from pydantic_settings import (
@@ -111,9 +112,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; say on stderr what is wrong."""
     given = sys.argv[1:] if arguments is None else arguments
     say(*misspelt(os.environ))
+    code: int = Exit.DONE
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head` has read enough
+        _print_no_more()
+    except OSError as error:
+        if error.filename is not None:  # some file's fault, which nobody foresaw
+            raise
+        _print_no_more()
+        return _refuse(Exit.STORE, f"What this command prints cannot be written: {error.strerror}.")
+    return code
+
+
+def _run(given: Sequence[str]) -> int:
     try:
         CliApp.run(Cnnlab, cli_args=[_with_dashes(argument) for argument in given])
-        sys.stdout.flush()
     except CommandError as error:
         return _refuse(error.code, *error.sentences)
     except OptionError:  # brackets and quotes in a list, which pydantic-settings would read as JSON
@@ -126,9 +141,12 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(Exit.STORE, str(error))
     except KeyboardInterrupt:
         return Exit.ENDED_EARLY
-    except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.DONE
+
+
+def _print_no_more() -> None:
+    """Send what is still to be printed nowhere, so that the end of the process does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(code: Exit, *sentences: str) -> int:

@@ -1,13 +1,12 @@
 """This module holds what the commands share: exit codes, finding a run, tables of text."""
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 
 from pydantic import BaseModel, Field
 from pydantic_settings import CliPositionalArg, CliToggleFlag
 
-from cnnlab import formatting
+from cnnlab import formatting, logs
 from cnnlab.app_config import AppConfig
 from cnnlab.records import Score
 from cnnlab.runs import Run, Store, UnknownRunError
@@ -106,5 +105,4 @@ def loss(score: Score | None) -> str:
 
 def say(*sentences: str) -> None:
     """Print sentences for people on stderr, beside what the command prints."""
-    for sentence in sentences:
-        print(sentence, file=sys.stderr, flush=True)
+    logs.say(*sentences)

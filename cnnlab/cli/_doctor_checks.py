@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from cnnlab import logs
 from cnnlab.app_config import PROJECT, AccessConfig, AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.runs.repair.checks import Finding
+from cnnlab.runs.repair.trial_writes import folder_fault
 
 LITTLE_BYTES = 2_000_000_000
 """Less free space, or memory, than this is said."""
@@ -98,12 +98,9 @@ def _places(app_config: AppConfig) -> Iterator[Finding]:
     places = {"HOME": app_config.home.absolute(), "CONVERTED_DIR": converted, "RUNS_DIR": app_config.runs}
     for name, folder in places.items():
         there = next(path for path in (folder, *folder.parents) if path.exists())
-        try:
-            with tempfile.TemporaryFile(dir=there):
-                pass
-        except OSError as error:
+        if fault := folder_fault(folder):
             says = (
-                f"{there} cannot be written ({error.strerror}). Change who may write there, or set CNNLAB_{name} to another "
+                f"{there} cannot be written ({fault}). Change who may write there, or set CNNLAB_{name} to another "
                 "folder."
             )
             yield Finding("disk", says, well=False)
@@ -176,6 +173,13 @@ def _taken(port: int) -> bool:
 
 def _logs(app_config: AppConfig) -> Iterator[Finding]:
     folder = logs.folder_of(app_config.home)
+    if fault := folder_fault(folder):
+        says = (
+            f"{folder} cannot be written ({fault}), so nothing is logged; runs train all the same. Free some space, or "
+            "change who may write there."
+        )
+        yield Finding("logs", says, well=False)
+        return
     size = sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
     little = size < MUCH_LOG_BYTES
     remedy = "" if little else " That is a lot: you may delete the oldest."

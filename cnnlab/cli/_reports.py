@@ -75,6 +75,9 @@ class Report(Protocol):
 class JsonReport:
     """A `JsonReport` prints {"type": "run" | "step" | "epoch" | "end", …}, one object a line, on stdout."""
 
+    def __init__(self) -> None:
+        self._refused = False
+
     def begin(self, run: Run) -> None:
         self._print("run", run_json(run))
 
@@ -90,6 +93,10 @@ class JsonReport:
             print(json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False), flush=True)
         except BrokenPipeError:
             _end_unread(sys.stdout)
+        except OSError as error:  # a full disk, perhaps: the run is worth more than what is said of it
+            if not self._refused:
+                self._refused = True
+                say(f"The output cannot be written any more ({error.strerror}). The run goes on.")
 
 
 def _end_unread(stream: IO[str]) -> None:
@@ -120,6 +127,8 @@ class BarReport:
             self._show(record)
         except BrokenPipeError:
             _end_unread(sys.stderr)
+        except OSError:  # a full disk, perhaps: the run is worth more than what is said of it
+            pass
 
     def _show(self, record: StepRecord | EpochRecord | Phase) -> None:
         if isinstance(record, EpochRecord):
@@ -135,7 +144,8 @@ class BarReport:
             self._draw(at_once=False)
 
     def end(self, run: Run) -> None:
-        self._bar.close()
+        with suppress(OSError):
+            self._bar.close()
         self._conclude(run)
 
     def _heading(self, run: Run) -> str:

@@ -38,16 +38,24 @@ class Dataset:
         """Return what is wrong with the files of the dataset, in half a sentence; None where nothing is, or no file is
         there.
         """
+        if torn := self.torn(folders):
+            return f"its converted pictures in {torn} are not complete"
         if self._converted(folders):
             return None
-        for folder in self._places(folders):
-            if folder.exists():
-                return f"its converted pictures in {folder} are not complete"
         for name, digest in self.digests.items():
             path = folders.published / name
             if path.exists() and not matches(path, digest):
                 return f"{path} is not the published file"
         return None
+
+    def torn(self, folders: DataFolders) -> Path | None:
+        """Return a folder with converted pictures that cannot be read whole; None where there is none. Hashes nothing.
+
+        Raises OSError where it cannot be seen whether there is such a folder.
+        """
+        if self._converted(folders):
+            return None
+        return next((folder for folder in self._places(folders) if folder.exists()), None)
 
     def is_ready(self, folders: DataFolders) -> bool:
         """Return True where `load` needs no network: the dataset is converted already, or its files are there. Hashes

@@ -14,7 +14,7 @@ def packed(source: Source) -> bytes:
 
     chosen = source.weights()
     try:
-        content = checkpoints.verified(source.store.path(chosen), chosen.sha256)
+        content = checkpoints.verified(source.store.path(chosen), chosen)
     except checkpoints.CheckpointError as error:
         raise StoreError(str(error)) from error
     return weights_file.export(content, *source.run.states(chosen.epoch))

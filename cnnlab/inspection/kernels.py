@@ -8,26 +8,27 @@ import numpy.typing as npt
 
 from cnnlab import checkpoints
 from cnnlab.analysis.layers import LayerKind, LayerRow
-from cnnlab.checkpoints import CheckpointError
+from cnnlab.checkpoints import CheckpointError, Named
 
 Floats = npt.NDArray[np.float32]
 
 
-def kernels_of(path: Path, sha256: str, layers: Iterable[LayerRow]) -> dict[str, Floats]:
+def kernels_of(path: Path, named: Named, layers: Iterable[LayerRow]) -> dict[str, Floats]:
     """Read the kernels of those `layers` that have any, by full name ("base.conv1"): float32 [out, in, height, width].
 
     One kernel an output channel; in a grouped convolution `in` counts the input channels of its group, in a transposed
-    one too. Only the weights file is read; no network is built. Raises CheckpointError, also where the file lacks one.
+    one too. The whole file is read, piece by piece, and no network is built; memory
+    holds these kernels alone. Raises CheckpointError, also where the file lacks one.
     """
-    tensors, _ = checkpoints.read(path, sha256)
+    rows = [row for row in layers if row.has_kernels]
+    tensors, _ = checkpoints.read(path, named, {f"{row.name}.weight" for row in rows})
     kernels = {}
-    for row in layers:
-        if row.has_kernels:
-            if f"{row.name}.weight" not in tensors:
-                raise CheckpointError(
-                    f"The checkpoint {path.name} holds another network: it has no kernels of {row.label}."
-                )
-            kernels[row.name] = _by_output(tensors[f"{row.name}.weight"].numpy(), row)
+    for row in rows:
+        if f"{row.name}.weight" not in tensors:
+            raise CheckpointError(
+                f"The checkpoint {path.name} holds another network: it has no kernels of {row.label}."
+            )
+        kernels[row.name] = _by_output(tensors[f"{row.name}.weight"].numpy(), row)
     return kernels
 
 

@@ -1,23 +1,37 @@
-"""This module loads a trained network from its checkpoint."""
+"""This module loads trained networks from their checkpoints, keeps the last ones for everybody, and lends them in turn."""
 
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from cnnlab import checkpoints
-from cnnlab.checkpoints import CheckpointError
+from cnnlab.checkpoints import CheckpointError, Named
 from cnnlab.data import DatasetInfo
 from cnnlab.models import Network, build
 from cnnlab.schema import TrainingConfig
 
+ASK_AGAIN_S = 0.1
+"""Seconds between two calls of `waiting` while somebody else has the turn."""
 
-def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, sha256: str) -> Network:
+V = TypeVar("V")
+
+
+class BusyError(Exception):
+    """`BusyError` says that too many wait already; its text is one sentence for people."""
+
+
+def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, named: Named) -> Network:
     """Load the network whose weights lie at `path`: on the CPU, in eval mode, a fresh object at every call.
 
     Raises CheckpointError (a sentence) where the file is missing, torn or altered, or holds another network.
     """
-    tensors, _ = checkpoints.read(path, sha256)
+    tensors, _ = checkpoints.read(path, named)
     with torch.device("meta"):  # no random weights are made, so no random state changes
         network = build(config, info)
     if _keeps_more(network):
@@ -40,3 +54,63 @@ def _keeps_more(network: nn.Module) -> bool:
     kept = {id(tensor) for tensor in network.state_dict(keep_vars=True).values()}
     tables = [value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor)]
     return bool(tables) or any(id(buffer) not in kept for buffer in network.buffers())
+
+
+class InTurn:
+    """An `InTurn` keeps what was read from checkpoints, for all threads, and lets one thread at a time use it.
+
+    So a file is read once however many ask for it at the same moment, a network is never used by two threads at once, and
+    memory holds `most_bytes` of networks and one thread's intermediate results, however many people look. Pictures are not
+    joined to batches: the same picture would then have other last digits, depending on who else looked at that moment.
+    """
+
+    def __init__(self, most_bytes: int, most_waiting: int) -> None:
+        self.most_bytes, self.most_waiting = most_bytes, most_waiting
+        self._line: deque[threading.Event] = deque()  # the first one has its turn
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()  # the one used longest ago comes first
+
+    @property
+    def kept_bytes(self) -> int:
+        """Return the size of everything that is kept, as far as it was stated."""
+        return sum(size for size, _ in list(self._kept.values()))
+
+    @contextmanager
+    def turn(self, waiting: Callable[[], None] = lambda: None) -> Iterator["InTurn"]:
+        """Wait for a turn, first come, first served, and have it inside the block.
+
+        `waiting` is called again and again until then; what it raises ends the wait. Raises BusyError where `most_waiting`
+        others wait already.
+        """
+        my_turn = threading.Event()
+        with self._guard:
+            if len(self._line) > self.most_waiting:
+                raise BusyError("Too many people look into networks at this moment. Try again in a few seconds.")
+            self._line.append(my_turn)
+            self._line[0].set()
+        try:
+            while not my_turn.wait(ASK_AGAIN_S):
+                waiting()
+            yield self
+        finally:
+            with self._guard:
+                self._line.remove(my_turn)
+                if self._line:
+                    self._line[0].set()
+
+    def get(self, key: Hashable, size_bytes: int, make: Callable[[], V]) -> V:
+        """Return what is kept as `key`; where there is nothing, make it, of that size, and keep it. Call it in a turn.
+
+        Whatever was used longest ago goes before anything new is made. Raises what `make` raises; nothing is kept then.
+        """
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        else:
+            while self._kept and self.kept_bytes + size_bytes > self.most_bytes:
+                self._kept.popitem(last=False)
+            made = make()
+            if size_bytes > self.most_bytes:
+                return made
+            self._kept[key] = size_bytes, made
+        value: V = self._kept[key][1]
+        return value

@@ -4,7 +4,7 @@ The room imports no torch. Several machines may share one store when they also s
 say which runs have a living process.
 """
 
-from cnnlab.runs.errors import NotYoursError, StoreError
+from cnnlab.runs.errors import BusyStoreError, NotYoursError, StoreError
 from cnnlab.runs.permissions import NOBODY, THIS_MACHINE, Actor
 from cnnlab.runs.run import Checkpoint, Curve, Imported, Run
 from cnnlab.runs.store.store import Store, UnknownRunError
@@ -13,6 +13,7 @@ __all__ = [
     "NOBODY",
     "THIS_MACHINE",
     "Actor",
+    "BusyStoreError",
     "Checkpoint",
     "Curve",
     "Imported",

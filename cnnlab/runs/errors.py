@@ -9,6 +9,13 @@ class DamagedStoreError(StoreError):
     """The file of the store is broken, or none of ours: what can be read of it can be saved into a new one."""
 
 
+class BusyStoreError(StoreError):
+    """`BusyStoreError` says that the store cannot be used at the moment: locked, or its server restarts or is not there.
+
+    The same call may succeed later; every other StoreError lasts until somebody does something.
+    """
+
+
 class UnknownRunError(StoreError):
     """`UnknownRunError` says that the store has no run with this id (any more)."""
 

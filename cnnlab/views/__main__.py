@@ -11,7 +11,7 @@ import torch
 
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
-from cnnlab.checkpoints import CheckpointError
+from cnnlab.checkpoints import CheckpointError, WrittenFile
 from cnnlab.dashboard.inspect import measured
 from cnnlab.dashboard.inspect.view import VIEWS, Subject
 from cnnlab.data import DATASETS, DataUnavailableError
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         info=DATASETS.get(config.dataset).info,
         folders=app_config.data,
         weights=options.weights,
-        sha256=options.sha256,
+        file=WrittenFile(options.weights.name, options.sha256, options.bytes),
         layer=options.layer,
         channel=options.channel,
         set=options.set,
@@ -61,6 +61,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", required=True, help="the run's settings, as JSON")
     parser.add_argument("--weights", required=True, type=Path, help="the checkpoint's file")
     parser.add_argument("--sha256", required=True, help="of that file")
+    parser.add_argument("--bytes", required=True, type=int, help="of that file")
     parser.add_argument("--layer")
     parser.add_argument("--channel", type=int)
     parser.add_argument("--set", choices=["train sample", "validation", "test"])

@@ -27,9 +27,10 @@ _MATRIX, _MISTAKES = "confusion_matrix", "confusion_mistakes"
 
 def compute(subject: Subject) -> Predictions:
     """Compute the network's answer to every picture of the chosen set."""
-    network, pictures = subject.network(), subject.pictures()
+    pictures = subject.pictures()
     where = pictures.images, pictures.places, pictures.labels
-    return predict(network, *where, *subject.normalisation, progress=subject.progress)
+    with subject.network() as network:
+        return predict(network, *where, *subject.normalisation, progress=subject.progress)
 
 
 def draw(screen: Screen, said: Predictions) -> None:

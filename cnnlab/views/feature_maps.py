@@ -28,7 +28,8 @@ def compute(subject: Subject) -> FeatureMaps:
     """Compute the feature maps of all layers for one picture, also of those that are not on the screen."""
     if subject.picture is None:
         raise TypeError("Feature maps are those of one picture.")
-    return feature_maps.compute(subject.network(), subject.picture, *subject.normalisation)
+    with subject.network() as network:
+        return feature_maps.compute(network, subject.picture, *subject.normalisation)
 
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:

@@ -22,8 +22,8 @@ def compute(subject: Subject) -> GradCam:
     """Compute the Grad-CAM of the chosen layer and class for one picture."""
     if subject.picture is None or subject.layer is None:
         raise TypeError("Grad-CAM is that of one picture at one layer.")
-    network, normalisation = subject.network(), subject.normalisation
-    return grad_cam.compute(network, subject.picture, *normalisation, subject.layer, subject.class_index)
+    with subject.network() as network:
+        return grad_cam.compute(network, subject.picture, *subject.normalisation, subject.layer, subject.class_index)
 
 
 def draw(screen: Screen, seen: GradCam) -> None:

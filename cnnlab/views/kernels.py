@@ -16,7 +16,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, kernel_scale, short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import MINUS
-from cnnlab.inspection.kernels import kernels_of, moved, symmetric_limit
+from cnnlab.inspection.kernels import moved, symmetric_limit
 from cnnlab.inspection.summary import LayerRow
 
 Floats = npt.NDArray[np.float32]
@@ -27,9 +27,7 @@ _COLOURS = {"all": "all, as colours", "0": "red", "1": "green", "2": "blue"}
 
 def compute(subject: Subject) -> Floats:
     """Read the kernels of one convolution: float32 [out, in, height, width]."""
-    if subject.weights is None or subject.sha256 is None or subject.layer is None:
-        raise TypeError("Kernels are those of one layer at one epoch.")
-    return kernels_of(subject.weights, subject.sha256, [subject.row])[subject.layer]
+    return subject.kernels()
 
 
 def draw(screen: Screen, kernels: Floats) -> None:

@@ -1,7 +1,6 @@
 """This module decides how a run ends: the status and the sentence for each way."""
 
 import errno
-import traceback
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +12,7 @@ from cnnlab.formatting import count
 from cnnlab.models import ConfigError
 from cnnlab.records import Results, RunStatus
 from cnnlab.registry import UnknownNameError
-from cnnlab.runs import StoreError
+from cnnlab.runs import BusyStoreError, StoreError
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError
 from cnnlab.training.devices import DeviceUnavailableError
@@ -28,6 +27,9 @@ ENDINGS: dict[Asked, tuple[RunStatus, str]] = {
 }
 SENTENCES = (ConfigError, DataUnavailableError, DeviceUnavailableError, StoreError, UnknownNameError)
 """Errors whose text is already a sentence for people."""
+COMMANDS: dict[str, Asked] = {"stop": "stop", "pause": "pause"}
+"""What the store says that somebody wants of a run in training."""
+UNKEPT = "while the run store was busy, so that what it took since its newest kept state is lost"
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # MPS and the CPU have no exception for it
 
 _FULL = "The disk is full. Every epoch that was shown is kept; free some space, then continue."
@@ -64,10 +66,15 @@ def place_words(step: int, steps_total: int, epoch: int) -> str:
     return f"at step {count(step)} of {count(steps_total)}, in epoch {count(epoch)}"
 
 
-def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
-    """Return the status and the one sentence that an exception means for a run. `folder`: the run's own."""
+def verdict(error: Exception, config: TrainingConfig, folder: Path, asked: Asked | None = None) -> Ended:
+    """Return the status and the one sentence that an exception means for a run. `folder`: the run's own. `asked`: what it had
+    been asked for by then.
+    """
     status = RunStatus.FAILED
-    if not folder.exists():
+    if asked and isinstance(error, BusyStoreError):  # nobody else's call for the store ever ends so
+        status, sentence = ENDINGS[asked]
+        sentence = f"{sentence.split('.')[0].format(where=UNKEPT)}. {error}"
+    elif not folder.exists():
         sentence = (
             "The folder of this run was deleted while it trained: its curves are kept, its weights are gone. "
             "If it is continued, it is trained again from the beginning."
@@ -85,7 +92,6 @@ def verdict(error: Exception, config: TrainingConfig, folder: Path) -> Ended:
         sentence = DISK[error.errno].format(folder=folder)
     else:
         logs.event("unforeseen error", error=error)
-        traceback.print_exception(error)
         first_line = (str(error).splitlines() or [""])[0][:200]
         sentence = f"An unexpected error ended the run ({type(error).__name__}: {first_line}). The log has the details."
     return status, sentence, None

@@ -59,7 +59,7 @@ def _scores_of(epoch: int, store: Store, run: Run, training: Fit, remarks: list[
     try:
         if found is None:
             raise CheckpointError(f"The weights of epoch {epoch} were not kept.")
-        tensors, _ = checkpoints.read(store.path(found), found.sha256)
+        tensors, _ = checkpoints.read(store.path(found), found)
     except CheckpointError as error:
         remarks.append(f"{error} So epoch {epoch}, the best, has no scores on the whole of each set.")
         return None

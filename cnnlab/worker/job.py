@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +16,7 @@ from cnnlab.records import EpochRecord, Forecast, Phase, RunStatus, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.watchdog import Watch
+from cnnlab.runs.patience import OfRun
 from cnnlab.runs.run import MEASURE, Run
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import DivergedError, Fit
@@ -26,7 +26,7 @@ from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.malloc import keeping_freed_memory
 from cnnlab.worker import data_cache, resume
 from cnnlab.worker.epoch_commits import Epochs
-from cnnlab.worker.exit_status import Asked, AskedToEnd, Ended, as_asked, halted, place_words, verdict
+from cnnlab.worker.exit_status import COMMANDS, Asked, AskedToEnd, Ended, as_asked, halted, place_words, verdict
 from cnnlab.worker.final_scores import measure
 from cnnlab.worker.progress import TELL_S, Progress, TimeTaken
 from cnnlab.worker.signals import heard
@@ -87,7 +87,9 @@ class Job:
         command: Callable[[], str | None] | None = None,
         flush_s: float = FLUSH_S,
     ) -> None:
-        self.store, self.app_config, self.run, self.watch = store, app_config, run, watch
+        self.patience = OfRun(store.folder(run.id), watch.waited)
+        self.store = store.with_patience(self.patience)
+        self.app_config, self.run, self.watch = app_config, run, watch
         self.on_record: Listener = on_record or (lambda record: None)
         self.command, self.flush_s = command or partial(store.command, run.id), flush_s
         self.asked: Asked | None = None
@@ -98,7 +100,7 @@ class Job:
 
     def verdict(self, error: Exception) -> Ended:
         """Return the end status and the sentence that an exception means for this run."""
-        return verdict(error, self.run.config, self.store.folder(self.run.id))
+        return verdict(error, self.run.config, self.store.folder(self.run.id), self.asked)
 
     def finish(self, ended: Ended) -> Run:
         """Tell the store how the run ended; where the store cannot be told, leave a note in the run's folder."""
@@ -117,6 +119,7 @@ class Job:
     def ask(self, what: Asked) -> bool:
         """Ask the run to end at its next record. Returns False where it had been asked before."""
         first, self.asked = self.asked is None, what
+        self.patience.hurry()
         return first
 
     def train(self) -> Ended:
@@ -227,8 +230,7 @@ class Job:
 
     def _tell_the_store(self, phase: Phase) -> None:
         """Tell the store what the run is doing; where it is busy, or the disk is full, the next message may get through."""
-        with suppress(StoreError):
-            self.store.tell(self.run.id, phase)
+        self.patience.once(partial(self.store.tell, self.run.id, phase))
 
     def _tell_download(self, done_bytes: int, total_bytes: int) -> None:
         self.watch.moved()
@@ -237,7 +239,8 @@ class Job:
             self._told = time.monotonic()
             share = f"{done_bytes / total_bytes:.0%} of " if done_bytes else ""  # 0: perhaps another process is at it
             size = f": {share}{total_bytes / 1e6:.0f} MB" if total_bytes else ""
-            self.store.say(self.run.id, f"Preparing {self.run.config.dataset}, only this once{size}")
+            said = f"Preparing {self.run.config.dataset}, only this once{size}"
+            self.patience.once(partial(self.store.say, self.run.id, said))
 
     def _follow(self, training: Fit, writer: Writer, epochs: Epochs) -> Generator[None, News, None]:
         """Hand each record of the training to the writer, up to the last epoch."""
@@ -270,10 +273,7 @@ class Job:
     def _end_if_asked(self) -> None:
         if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
             self._listened = time.monotonic()
-            with suppress(StoreError):  # busy for a moment: it is asked again
-                match self.command():
-                    case "stop" | "pause" as command:
-                        self.asked = command
+            self.asked = COMMANDS.get(self.patience.once(self.command) or "")
         if self.asked:
             raise AskedToEnd
 

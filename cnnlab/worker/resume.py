@@ -45,7 +45,7 @@ def newest_state(store: Store, run: Run, remarks: list[str]) -> TrainingState | 
     """Return the newest sound training state; a damaged one is told in `remarks`, and the state before it serves."""
     for found in reversed(store.checkpoints(run.id, "state")):
         try:
-            tensors, meta = checkpoints.read(store.path(found), found.sha256)
+            tensors, meta = checkpoints.read(store.path(found), found)
         except CheckpointError as error:
             remarks.append(str(error))
         else:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from itertools import islice
 
@@ -12,8 +11,9 @@ from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
-from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs import BusyStoreError, Run, Store, StoreError
 from cnnlab.runs.doorbell import LOOK_S, Doorbell
+from cnnlab.runs.patience import Waiting
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
@@ -33,20 +33,25 @@ def serve(app_config: AppConfig) -> None:
     parent = int(os.environ.get(LAUNCHED_BY, os.getppid()))
     logs.begin(app_config.home, "worker")
     torch.set_num_threads(app_config.threads or background_threads(os.cpu_count() or 1))
-    store = Store(app_config)
-    with Doorbell(app_config.runs) as doorbell:
-        doorbell.watch(parent)
-        run = _claimed(app_config, store, doorbell, parent)
+    try:
+        store = Store(app_config).with_patience(Waiting(lambda: os.getppid() == parent))
+        with Doorbell(app_config.runs) as doorbell:
+            doorbell.watch(parent)
+            run = _claimed(app_config, store, doorbell, parent)
+    except BusyStoreError:
+        return  # it was busy until the launcher went
+    except StoreError as error:
+        sys.exit(str(error))
     if run is None:
         return
-    print(f"run {run.id} ({run.name}) begins", file=sys.stderr, flush=True)
+    logs.say(f"run {run.id} ({run.name}) begins")
     try:
         others = companions(store, run)
         all_ended = work_with(store, app_config, run, others) if others else [work(store, app_config, run)]
     except StoreError as error:
         sys.exit(f"run {run.id} ended, and the store was not told: {error}")
     for ended in all_ended:
-        print(f"run {ended.id} ended: {ended.status}: {ended.message}", file=sys.stderr, flush=True)
+        logs.say(f"run {ended.id} ended: {ended.status}: {ended.message}")
 
 
 def _claimed(app_config: AppConfig, store: Store, doorbell: Doorbell, parent: int) -> Run | None:
@@ -70,8 +75,8 @@ def _warming(app_config: AppConfig, store: Store) -> Iterator[bool]:
             yield True
         logs.event("worker ready")
     except Exception as error:
+        # A run that needs the missing part reports it; other runs need not wait.
         logs.event("worker ready, but cold", error=error)
-        traceback.print_exc()  # a run that needs the missing part reports it; other runs need not wait
 
 
 def _warm_up(app_config: AppConfig, store: Store) -> Iterator[None]:

@@ -26,6 +26,9 @@ FLUSH_S = 0.25
 """Steps reach the store in batches of so long; the first ones at once."""
 AHEAD_BYTES = 32 << 20
 """Training may be so far ahead of the disk; a larger state waits alone."""
+MOST_STEPS = 4_000
+"""Step records that may wait, some 6 MB. Where the store does not answer for so long that there are more, neighbours are
+made one: curves are coarser there, and true."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,45 @@ class Commit:
         return sum({t.data_ptr(): t.nbytes for file in self.files for t in file.tensors.values()}.values())
 
 
+def joined(records: Sequence[StepRecord]) -> list[StepRecord]:
+    """Return step records in which one stands for two neighbours of an epoch; the run's first step stays by itself."""
+    fewer: list[StepRecord] = []
+    pair = False  # whether the last of `fewer` stands for two already
+    for record in records:
+        pair = bool(fewer) and not pair and fewer[-1].step > 1 and fewer[-1].epoch == record.epoch
+        if pair:
+            fewer[-1] = _both(fewer[-1], record)
+        else:
+            fewer.append(record)
+    return fewer
+
+
+def _both(first: StepRecord, second: StepRecord) -> StepRecord:
+    """Return the record of the steps of two records: means over their pictures, the least and the greatest of both."""
+    pictures = [record.pictures or 1 for record in (first, second)]
+
+    def mean(one: float, other: float) -> float:
+        return (one * pictures[0] + other * pictures[1]) / sum(pictures)
+
+    def objective(record: StepRecord) -> float:
+        return record.loss if record.objective is None else record.objective
+
+    plain = first.objective is None and second.objective is None
+    values = {
+        "loss": mean(first.loss, second.loss),
+        "accuracy": mean(first.accuracy, second.accuracy),
+        "pictures": None if None in (first.pictures, second.pictures) else sum(pictures),
+        "objective": None if plain else mean(objective(first), objective(second)),
+        "least_loss": min(first.least_loss, second.least_loss),
+        "greatest_loss": max(first.greatest_loss, second.greatest_loss),
+    }
+    return second.model_copy(update=values)
+
+
 class Writer:
     """A `Writer` keeps what training hands over. Use it in a `with` block, from one thread; an error of the writing
-    thread is raised at the next call.
+    thread is raised at the next call. While the store is busy everything waits in memory: epochs and states whole, steps
+    ever coarser (`MOST_STEPS`); training goes on, and hands over no state for which there is no room.
 
     `moved` is told, in the other thread, that it got on, and whether it has more to do.
     """
@@ -70,6 +109,7 @@ class Writer:
         self._moved, self._flush_s = moved, flush_s
         self._changed = threading.Condition()  # guards all that follows
         self._steps: list[StepRecord] = []
+        self._in_hand: list[StepRecord] = []  # steps that the store is being given
         self._images_per_s = 0.0
         self._phase: Phase | None = None
         self._commits: deque[Commit] = deque()
@@ -99,6 +139,8 @@ class Writer:
         """Write the step record to the store within `flush_s` seconds."""
         with self._changed:
             self._steps.append(step)
+            if len(self._steps) > MOST_STEPS:
+                self._steps = joined(self._steps)
             self._images_per_s = images_per_s
             self._changed.notify_all()
         self._check()
@@ -139,7 +181,7 @@ class Writer:
         with self._changed:
             self._hurried = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._failure or not (self._steps or self._commits))
+            self._changed.wait_for(lambda: self._failure or not (self._steps or self._in_hand or self._commits))
             self._hurried = False
         self._check()
 
@@ -178,14 +220,15 @@ class Writer:
 
     def _flush(self) -> None:
         with self._changed:
-            steps, images_per_s = list(self._steps), self._images_per_s
+            self._in_hand, self._steps = self._steps, []
+            steps, images_per_s = self._in_hand, self._images_per_s
             phase, self._phase = self._phase, None
         self._store.add_steps(self._run_id, steps, images_per_s)
         if phase:
             with suppress(StoreError):  # the next message may get through
                 self._store.tell(self._run_id, phase)
         with self._changed:
-            del self._steps[: len(steps)]
+            self._in_hand = []
             self._flushed = time.monotonic()
             self._changed.notify_all()
         self._moved(True)

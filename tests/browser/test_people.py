@@ -83,8 +83,8 @@ def test_each_has_their_own_runs(browser: Browser, classroom: Server) -> None:
 
     second = ada.context.new_page()
     second.goto(url)
-    expect(second.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
-    ada.get_by_role("link", name="Sign out").click()
+    expect(second.get_by_role("button", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+    ada.get_by_role("button", name="Sign out").click()
     expect(ada.get_by_label("Access code")).to_be_visible(timeout=SLOW_MS)
     second.reload()
     expect(second.get_by_label("Access code")).to_be_visible()
@@ -98,16 +98,16 @@ def test_an_open_page_of_who_signed_out_shows_the_form(browser: Browser, classro
     first = browser.new_context().new_page()
     first.goto(f"{classroom.url}/train")
     sign_in(first, "Carl", word="crow")
-    expect(first.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+    expect(first.get_by_role("button", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     other = first.context.new_page()
     other.goto(f"{classroom.url}/compare?runs=none")
     settled(other)
-    first.get_by_role("link", name="Sign out").click()
+    first.get_by_role("button", name="Sign out").click()
     expect(first.get_by_label("Access code")).to_be_visible(timeout=SLOW_MS)
     expect(other.get_by_role("alert")).to_contain_text("You are signed out.")
     sign_in(other, "Carl", word="crow")
     expect(other).to_have_url(f"{classroom.url}/compare?runs=none")
-    expect(other.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+    expect(other.get_by_role("button", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     first.context.close()
 
 
@@ -122,13 +122,13 @@ def test_an_open_page_shows_the_form_when_the_code_was_changed(
     try:
         page.goto(f"{server.url}/train")
         sign_in(page, "Carl")
-        expect(page.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=SLOW_MS)
         server.stop()
         server.variables = {"CNNLAB_ACCESS_CODE": "quite-another-code"}
         server.start()
         expect(page.get_by_role("alert")).to_contain_text("the access code was changed")
         sign_in(page, "Carl", "quite-another-code")
-        expect(page.get_by_role("link", name="Sign out")).to_be_visible(timeout=SLOW_MS)
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible(timeout=SLOW_MS)
     finally:
         page.context.close()
         server.stop()

@@ -24,7 +24,7 @@ from cnnlab.exports import csv as csv_export
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.style import plain
 from cnnlab.runs import Run, Store, StoreError
-from cnnlab.runs.store.imports import shown
+from cnnlab.runs.store.creating import shown
 from cnnlab.runs.text_rules import clean_name, clean_note, clean_person
 from cnnlab.schema import TrainingConfig
 from tests.hostile.names import SIXTY

@@ -12,7 +12,7 @@ from torch import nn
 
 from cnnlab import checkpoints
 from cnnlab.analysis.layers import LayerKind
-from cnnlab.checkpoints import CheckpointError
+from cnnlab.checkpoints import CheckpointError, WrittenFile
 from cnnlab.data import DATASETS
 from cnnlab.inspection.kernels import Floats, kernels_of, moved, symmetric_limit
 from cnnlab.inspection.summary import summarise
@@ -30,7 +30,7 @@ def test_every_convolution_in_order(tmp_path: Path, architecture: str) -> None:
     network = build(config, CIFAR)
     path = tmp_path / "weights-0000.safetensors"
     rows = summarise(config, CIFAR)
-    kernels = kernels_of(path, checkpoints.write(path, network.state_dict(), {}).sha256, rows)
+    kernels = kernels_of(path, checkpoints.write(path, network.state_dict(), {}), rows)
 
     convolutions = [name for name, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     assert convolutions == list(kernels)
@@ -52,7 +52,7 @@ def test_a_transposed_convolution_s_kernels_by_output(tmp_path: Path) -> None:
     file = checkpoints.write(path, network.state_dict(), {})
     layer = network.get_submodule("base.up1")
     assert isinstance(layer, nn.ConvTranspose2d)
-    kernels = kernels_of(path, file.sha256, summarise(config, CIFAR))["base.up1"]
+    kernels = kernels_of(path, file, summarise(config, CIFAR))["base.up1"]
     per_group = layer.in_channels // layer.groups
     for i in range(layer.in_channels):
         lit = torch.zeros(1, layer.in_channels, 5, 5)
@@ -70,13 +70,13 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights-0000.safetensors"
     file = checkpoints.write(path, build(TrainingConfig(), CIFAR).state_dict(), {})
     with pytest.raises(CheckpointError, match=r"no kernels of conv3"):
-        kernels_of(path, file.sha256, summarise(TrainingConfig(architecture="VGGishCNN"), CIFAR))
+        kernels_of(path, file, summarise(TrainingConfig(architecture="VGGishCNN"), CIFAR))
 
 
 def test_unreadable_weights_are_refused(tmp_path: Path) -> None:
     """With the sentence of the checkpoint."""
     with pytest.raises(CheckpointError, match=r"weights-0001\.safetensors"):
-        kernels_of(tmp_path / "weights-0001.safetensors", "0" * 64, [])
+        kernels_of(tmp_path / "weights-0001.safetensors", WrittenFile("weights-0001.safetensors", "0" * 64, 8), [])
 
 
 @given(KERNELS)

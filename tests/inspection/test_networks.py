@@ -30,7 +30,7 @@ def test_comes_back_bit_for_bit(tmp_path: Path, architecture: str, batch_norm: b
     network, path, file = saved(tmp_path, config)
     pictures = torch.randn(2, 3, 32, 32)
     before = torch.get_rng_state()
-    loaded = load_network(config, CIFAR, path, file.sha256)
+    loaded = load_network(config, CIFAR, path, file)
 
     assert torch.equal(before, torch.get_rng_state())
     assert not any(module.training for module in loaded.modules())
@@ -43,13 +43,13 @@ def test_two_callers_share_nothing(tmp_path: Path) -> None:
     """What one does to its network, the other's does not feel."""
     config = TrainingConfig()
     _, path, file = saved(tmp_path, config)
-    mine, yours = (load_network(config, CIFAR, path, file.sha256) for _ in range(2))
+    mine, yours = (load_network(config, CIFAR, path, file) for _ in range(2))
     with torch.no_grad():
         for parameter in mine.parameters():
             parameter.zero_()
 
     assert all(parameter.any() for parameter in yours.parameters())
-    assert all(parameter.any() for parameter in load_network(config, CIFAR, path, file.sha256).parameters())
+    assert all(parameter.any() for parameter in load_network(config, CIFAR, path, file).parameters())
 
 
 def test_missing_or_altered_weights_are_refused(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ def test_missing_or_altered_weights_are_refused(tmp_path: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"weights-0000\.safetensors"):
-        load_network(config, CIFAR, path, file.sha256)
+        load_network(config, CIFAR, path, file)
     path.unlink()
     with pytest.raises(CheckpointError, match=r"weights-0000\.safetensors"):
-        load_network(config, CIFAR, path, file.sha256)
+        load_network(config, CIFAR, path, file)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_another_networks_weights_are_refused(tmp_path: Path, other: TrainingCon
     """They are sound, but not this run's."""
     _, path, file = saved(tmp_path, TrainingConfig())
     with pytest.raises(CheckpointError, match="does not fit"):
-        load_network(other, DATASETS.get(dataset).info, path, file.sha256)
+        load_network(other, DATASETS.get(dataset).info, path, file)

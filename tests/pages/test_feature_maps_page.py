@@ -56,7 +56,7 @@ def seen_by(store: Store, app_config: AppConfig, run: Run, epoch: int, picture: 
     """What the network of that epoch makes of the picture, computed beside the page."""
     weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
     info = DATASETS.get(run.config.dataset).info
-    network = load_network(run.config, info, store.path(weights), weights.sha256)
+    network = load_network(run.config, info, store.path(weights), weights)
     return compute(network, picture, *normalisation_of(run.config, info))
 
 
@@ -394,7 +394,7 @@ def test_weights_that_are_no_numbers(open_page: OpenPage, store: Store, insert_r
     """A network that has broken down can still be looked into, on both pages."""
     run = insert_run(RunStatus.RUNNING, epochs=1, weights=True)
     newest = store.weights(run.id)[-1]
-    tensors, meta = checkpoints.read(store.path(newest), newest.sha256)
+    tensors, meta = checkpoints.read(store.path(newest), newest)
     broken = {name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items()}
     file = checkpoints.write(store.path(newest), broken, meta)
     store.commit(run.id, [], [replace(newest, sha256=file.sha256)])

@@ -60,7 +60,7 @@ def test_a_browser_without_a_sound_cookie_keeps_nothing(monkeypatch: pytest.Monk
         monkeypatch.setattr(ContextProxy, "cookies", property(lambda _, found=cookies: found))
         assert draft._whose() is None
         draft.keep({"epochs": 3})
-    assert not draft._drafts()
+    assert not draft._drafts
 
 
 def test_a_fault_stands_under_its_field(open_page: OpenPage, store: Store) -> None:

@@ -54,7 +54,7 @@ def expected(store: Store, app_config: AppConfig, run: Run, layer: str, class_in
     """Grad-CAM of test picture 7 at epoch 1, computed beside the page."""
     weights = store.weights(run.id)[1]
     picture = np.array(DATASETS.get("shapes").load(app_config.data).test_images[7])
-    network = load_network(run.config, INFO, store.path(weights), weights.sha256)
+    network = load_network(run.config, INFO, store.path(weights), weights)
     return compute(network, picture, *normalisation_of(run.config, INFO), layer, class_index)
 
 
@@ -118,7 +118,7 @@ def test_a_map_of_zeros_is_said(
     """A network whose weights are all zero has nothing that speaks for any class; the scale still has two ends."""
     run = insert_run(RunStatus.RUNNING, epochs=1, weights=True)
     newest = store.weights(run.id)[-1]
-    tensors, meta = checkpoints.read(store.path(newest), newest.sha256)
+    tensors, meta = checkpoints.read(store.path(newest), newest)
     file = checkpoints.write(
         store.path(newest), {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}, meta
     )

@@ -49,7 +49,7 @@ def weights_of(store: Store, run: Run, epoch: int, layer: str) -> np.ndarray:
     """The kernels as they lie in the checkpoint."""
     weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
     layers = summarise(run.config, DATASETS.get(run.config.dataset).info)
-    return kernels_of(store.path(weights), weights.sha256, layers)[layer]
+    return kernels_of(store.path(weights), weights, layers)[layer]
 
 
 def test_an_empty_store_offers_a_run_that_fills_the_page(open_page: OpenPage, store: Store) -> None:

@@ -44,7 +44,7 @@ def subject_of(store: Store, run: Run, epoch: int, name: Any) -> Subject:
     """What the page asks about."""
     weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
     info, data = DATASETS.get(run.config.dataset).info, store.app_config.data
-    return Subject(run.config, info, data, store.path(weights), weights.sha256, epoch, set=name)
+    return Subject(run.config, info, data, store.path(weights), weights, epoch, set=name)
 
 
 def measure(store: Store, run: Run, epoch: int, name: Any) -> Predictions:

@@ -17,7 +17,8 @@ from cnnlab.app_config import AppConfig
 from cnnlab.failpoints import FAILPOINTS
 from cnnlab.models import ARCHITECTURES
 from cnnlab.runs import Store
-from tests.reliability import damage, faults, full_disk, parity
+from tests import postgresql
+from tests.reliability import damage, faults, full_disk, outages, parity
 from tests.reliability.kills import Tally, killed_at_random, left_alone
 from tests.reliability.restarts import both_die, is_as_left_alone, long_run, server_ends
 from tests.reliability.runs import EAGER, LAZY, RECIPES, recipe
@@ -114,6 +115,26 @@ def restarts(store: Store, chance: random.Random, n: int) -> None:
     print(f"{n} times asked, killed, killed with the worker: interrupted was said after at most {max(seconds):.2f} s")
 
 
+def locks(store: Store, chance: random.Random, n: int) -> None:
+    """The store locked for 30 s by another process, at n random moments of runs."""
+    counted: Counter[str] = Counter()
+    with Workers() as workers:
+        whole = left_alone(workers, store, recipe("adam", epochs=60))
+        for turn in range(n):
+            outages.locked(workers, store, whole, chance, 30.0, counted)
+            print(f"{turn + 1} locks: {dict(counted)}", flush=True)
+    print(f"\n{n} locks of 30 s: {n} runs finished bit for bit as left alone")
+
+
+def database_restarts(store: Store, chance: random.Random, n: int) -> None:
+    """A PostgreSQL server that is restarted n times in one run, every second time as by a crash."""
+    programs = postgresql.programs()
+    assert programs, "PostgreSQL is not installed here"
+    with postgresql.running(programs) as server, Workers() as workers:
+        counted = outages.restarted(workers, store.app_config, server, chance, n, epochs=max(60, 40 * n))
+    table(f"{n} restarts of PostgreSQL in one run, which finished with the records of the run left alone", counted)
+
+
 def checkpoints(store: Store, chance: random.Random, n: int) -> None:
     """n truncated files and n flipped bytes."""
     table("damaged states", damage.checkpoints(store, chance, n))
@@ -124,9 +145,11 @@ def stores(store: Store, chance: random.Random, n: int) -> None:
     table("damaged stores", damage.stores(store, chance, n))
 
 
+DAMAGE = (checkpoints, stores)
+OUTAGES = (locks, database_restarts)
 COMMANDS: dict[str, Callable[[Store, random.Random, int], None]] = {
     function.__name__: function
-    for function in (kills, failpoints, continuing, starts, disk, stops, restarts, checkpoints, stores)
+    for function in (kills, failpoints, continuing, starts, disk, stops, restarts, *OUTAGES, *DAMAGE)
 }
 
 

@@ -23,6 +23,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import prepare_sets
 from cnnlab.runs import Store
+from cnnlab.runs.patience import Waiting
 from cnnlab.training import fit
 from cnnlab.worker import job, resume, work, writer
 from tests.reliability.runs import plan
@@ -67,7 +68,7 @@ def become_worker(command: dict[str, Any], shared: mmap.mmap) -> None:
         failpoints.arm(command["failpoint"])
         if limit := command["file_bytes"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        store = Store(app_config)
+        store = Store(app_config).with_patience(Waiting(lambda: True))
         run = store.claim()
         if run:
             work(store, app_config, run)

@@ -107,7 +107,7 @@ def facts(training: Fit, most: int | None = None) -> list[dict[str, Any]]:
 def through_the_disk(state: TrainingState, folder: Path) -> TrainingState:
     """As the next process would find it."""
     written = checkpoints.write(folder / "state.safetensors", state.tensors, {"place": state.meta})
-    tensors, meta = checkpoints.read(folder / "state.safetensors", written.sha256)
+    tensors, meta = checkpoints.read(folder / "state.safetensors", written)
     return TrainingState(tensors, meta["place"])
 
 

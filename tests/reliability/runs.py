@@ -63,7 +63,7 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     assert begun | answers_of(run) == named_by(store, run), "a file that no row names, or a row without its file"
     states = store.checkpoints(run.id, "state")
     for file in [*store.weights(run.id), *states]:
-        checkpoints.verified(store.path(file), file.sha256)
+        checkpoints.verified(store.path(file), file)
     last, newest = (max((found.step for found in some), default=0) for some in (epochs, states))
     assert newest >= last, "it would train an epoch again that was shown"
     the_store_is_sound(store)
@@ -93,8 +93,8 @@ def must_be_equal(store: Store, run: Run, other_store: Store, other: Run) -> Non
 
 def same_tensors(store: Store, file: Any, other_store: Store, other: Any) -> None:
     """Of two checkpoints; and their places in the run, without the clock."""
-    tensors, meta = checkpoints.read(store.path(file), file.sha256)
-    others, other_meta = checkpoints.read(other_store.path(other), other.sha256)
+    tensors, meta = checkpoints.read(store.path(file), file)
+    others, other_meta = checkpoints.read(other_store.path(other), other)
     assert list(tensors) == list(others)
     for name in tensors:
         assert torch.equal(tensors[name], others[name]), name

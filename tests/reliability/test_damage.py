@@ -48,9 +48,9 @@ def test_damaged_weights_are_never_looked_into(store: Store) -> None:
     for turn in range(100):
         path.write_bytes((cut, flip)[turn % 2](content, chance))
         looks = (
-            lambda: checkpoints.read(path, file.sha256),
-            lambda: kernels_of(path, file.sha256, []),
-            lambda: load_network(run.config, info, path, file.sha256),
+            lambda: checkpoints.read(path, file),
+            lambda: kernels_of(path, file, []),
+            lambda: load_network(run.config, info, path, file),
         )
         with pytest.raises(CheckpointError, match="altered or damaged"):
             looks[turn % 3]()

@@ -91,6 +91,7 @@ class Workers:
         """One on that store. `file_bytes`: no file of it may grow beyond; `writer`: constants of cnnlab.worker.writer."""
         data = app_config.data
         places = {"HOME": app_config.home, "DATA_DIR": data.published, "CONVERTED_DIR": data.converted}
+        places |= {"DATABASE_URL": app_config.database_url} if app_config.database_url else {}
         environment = {f"CNNLAB_{name}": str(value) for name, value in places.items()}
         command = {"failpoint": failpoint, "file_bytes": file_bytes, "writer": writer or {}, "environment": environment}
         assert self._server.stdin is not None

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -15,6 +16,7 @@ import torch
 
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
+from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import cache
 from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
@@ -42,7 +44,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     data = AppConfig().data
     picture = np.array(DATASETS.get("shapes").load(data).test_images[0])
     return Subject(
-        config=config, info=INFO, folders=data, weights=path, sha256=file.sha256, epoch=3,
+        config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
         channel=0, picture=picture, set="validation", class_index=4,
     )  # fmt: skip
 
@@ -92,13 +94,14 @@ def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch
     """On every architecture and layer: finite numbers, the same twice; network and random state as they were."""
     looked_at: list[Network] = []
 
-    def lend(subject: Subject) -> Network:
-        network = fresh(subject)
-        network.train()
-        looked_at.append(network)
-        return network
+    @contextmanager
+    def lend(subject: Subject) -> Iterator[Network]:
+        with real(subject) as network:
+            network.train()
+            looked_at.append(network)
+            yield network
 
-    fresh = Subject.network
+    real = Subject.network
     monkeypatch.setattr(Subject, "network", lend)
     random = torch.get_rng_state()
     for subject in subjects(view, whole):
@@ -132,7 +135,7 @@ def test_a_dataset_view_never_computes_in_a_page(name: str, whole: Subject) -> N
 def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -> None:
     """So that a click on a channel does not compute the layer again, and no answer is shown under another's key."""
     others = {
-        "epoch": {"sha256": "0" * 64, "epoch": 9},
+        "epoch": {"file": WrittenFile("weights-0009.safetensors", "0" * 64, 8), "epoch": 9},
         "layer": {"layer": "base.other"},
         "channel": {"channel": 5},
         "set": {"set": "test"},

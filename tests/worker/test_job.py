@@ -42,7 +42,7 @@ def test_a_run_commits_what_it_reports(store: Store) -> None:
     assert [c.epoch for c in store.weights(run.id)] == [0, 1, 2, 3]
     assert [c.epoch for c in store.checkpoints(run.id, "state")] == [2, 3]
     for found in [*store.weights(run.id), *store.checkpoints(run.id, "state")]:
-        checkpoints.read(store.path(found), found.sha256)
+        checkpoints.read(store.path(found), found)
     assert files_of(store, run) == named_by(store, run)
     assert run.results.final.train.n == 256
     assert run.results.final.test.n == 3000
@@ -57,7 +57,7 @@ def test_its_scores_are_those_of_the_saved_weights(store: Store) -> None:
     info = DATASETS.get("shapes").info
     data = prepare_sets(run.config, DATASETS.get("shapes").load(store.app_config.data), info, torch.device("cpu"))
     last = store.weights(run.id)[-1]
-    network = load_network(run.config, info, store.path(last), last.sha256)
+    network = load_network(run.config, info, store.path(last), last)
 
     scores = full_scores(network, data, 3).scores
     assert scores.test.accuracy == run.results.final.test.accuracy
@@ -99,7 +99,7 @@ def test_a_disk_that_refuses_the_answers_costs_no_scores(store: Store, monkeypat
 def test_untrained_weights_are_those_before_the_first_step(store: Store) -> None:
     """Though they are written while it trains."""
     whole, none = (train(store, small(epochs=1, lr=lr, optimizer="sgd")) for lr in (0.1, 1e-6))
-    before, after = ([checkpoints.read(store.path(w), w.sha256)[0] for w in store.weights(r.id)] for r in (whole, none))
+    before, after = ([checkpoints.read(store.path(w), w)[0] for w in store.weights(r.id)] for r in (whole, none))
 
     name = "base.conv1.weight"
     assert torch.equal(before[0][name], after[0][name])

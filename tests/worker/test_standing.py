@@ -43,7 +43,7 @@ def test_its_scores_are_those_of_the_step_it_was_stopped_at(store: Store, asked:
     info = DATASETS.get("shapes").info
     data = prepare_sets(run.config, DATASETS.get("shapes").load(store.app_config.data), info, torch.device("cpu"))
     state = store.checkpoints(run.id, "state")[-1]
-    tensors, _ = checkpoints.read(store.path(state), state.sha256)
+    tensors, _ = checkpoints.read(store.path(state), state)
     network = build(run.config, info)
     network.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     assert run.results.final.step == 6

@@ -6,17 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import torch
 
-from cnnlab import worker
+from cnnlab import logs, worker
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DataUnavailableError
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store, doorbell
 from cnnlab.runs.doorbell import Doorbell
+from cnnlab.runs.process import launcher
 from cnnlab.runs.process.launcher import LAUNCHED_BY
 from cnnlab.worker import data_cache, warm_worker
 from tests.waiting import eventually
@@ -254,3 +255,31 @@ def test_a_killed_worker_leaves_an_interrupted_run_that_continues(store: Store, 
     assert resumed.status is RunStatus.FINISHED
     assert store.epochs(run.id)[: len(shown)] == shown, "what was shown was not trained again"
     assert len(store.epochs(run.id)) == 60
+
+
+def test_a_worker_whose_output_is_refused_trains_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch, full_output: TextIO
+) -> None:
+    """What it says when it has claimed a run goes to a file, which may lie on a full disk."""
+    monkeypatch.setattr(warm_worker, "_warm_up", lambda *arguments: iter(()))
+    monkeypatch.setattr(sys, "stderr", full_output)
+    run = store.create(small())
+
+    worker.serve(store.app_config)
+
+    assert store.get(run.id).status is RunStatus.FINISHED
+
+
+def test_a_worker_trains_where_no_log_can_be_made(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file stands where the folder of the logs should be; the launcher starts a worker, which trains."""
+    store.app_config.home.mkdir(parents=True, exist_ok=True)
+    logs.folder_of(store.app_config.home).write_text("")
+    monkeypatch.setattr(launcher, "TICK_S", 0.05)
+    started = launcher.Launcher(store.app_config)
+    started.start()
+    try:
+        run = store.create(small())
+        eventually(lambda: store.get(run.id).status is RunStatus.FINISHED)
+        assert started.problem is None
+    finally:
+        started.stop()

@@ -304,7 +304,7 @@ def test_no_shown_epoch_is_lost_by_kill_9(store: Store) -> None:
         assert {step.step for step in store.steps(run.id)} >= set(range(2, now[-1].step + 1, 2))
         newest = store.checkpoints(run.id, "state")[-1]
         assert newest.step >= now[-1].step, "it goes on after the last epoch that was shown"
-        checkpoints.read(store.path(newest), newest.sha256)
+        checkpoints.read(store.path(newest), newest)
         assert files_of(store, run) == named_by(store, run)
         shown = now
     workers.stdin.close()

@@ -1,7 +1,5 @@
 """This module shows a sentence, never a traceback, when a page or the start of the server fails; the log has the rest."""
 
-import sys
-
 import streamlit as st
 
 from cnnlab import logs
@@ -10,8 +8,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 
 def tell(*sentences: str) -> None:
     """Print what is wrong with the settings of the server where it was started."""
-    for sentence in sentences:
-        print(sentence, file=sys.stderr, flush=True)
+    logs.say(*sentences)
 
 
 def say(error: Exception) -> bool:

@@ -1,11 +1,13 @@
 """This module answers GET /health, which tells a monitor whether the server is well. It needs no code, tells nothing
 private and costs next to nothing.
 
-    {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
+    {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok", "runs": "ok", "logs": "ok", "data": "ok"}
 
-200 and "ok", or 503 and "degraded" where one of the three is not ok. `store`: ok, unreadable, unwritable (locked,
-read-only, full). `launcher`, which keeps a worker ready: ok, stopped (its thread is gone), trouble (no run can start; the
-sidebar says why). `disk`: ok, low (less than 1 GB free for runs), unknown.
+200 and "ok", or 503 and "degraded" where one of the parts is not ok. `store`: ok, unreadable, unwritable (locked,
+read-only, full: a row is written and undone). `launcher`, which keeps a worker ready: ok, stopped (its thread is gone),
+trouble (no run can start; the sidebar says why). `disk`: ok, low (less than 1 GB free for runs), unknown. `runs` and
+`logs`, the folders: ok, unwritable (4 KB are written there and removed). `data`: ok, unreadable (a converted dataset is
+there whose files cannot be opened, or do not have the length that they say).
 """
 
 import os
@@ -18,10 +20,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from cnnlab import logs
 from cnnlab.app_config import AppConfig, AppConfigError, misspelt
 from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.state import services
+from cnnlab.data import DATASETS
 from cnnlab.runs import Store, StoreError
+from cnnlab.runs.repair.rebuild import file_of
+from cnnlab.runs.repair.trial_writes import folder_fault, store_fault
 
 AT_MOST_EVERY_S = 1.0
 """However often it is asked; an answer is that old at most."""
@@ -65,7 +71,7 @@ def complaints() -> list[str]:
 
 def examine() -> Answer:
     """Examine every part of the server's health now."""
-    parts = {"store": _store, "launcher": _launcher, "disk": _disk}
+    parts = {"store": _store, "launcher": _launcher, "disk": _disk, "runs": _runs, "logs": _logs, "data": _data}
     try:
         app_config = AppConfig()
     except AppConfigError:
@@ -80,11 +86,9 @@ def _store(app_config: AppConfig) -> str:
         store.training_pids()
     except StoreError:
         return "unreadable"
-    try:
-        with store.no_claims():  # a transaction that could write, and does not
-            return "ok"
-    except StoreError:
-        return "unwritable"
+    file = file_of(app_config)
+    fault = (folder_fault(file.parent) if file else None) or store_fault(store)
+    return "unwritable" if fault else "ok"
 
 
 def _launcher(_app_config: AppConfig) -> str:
@@ -99,3 +103,18 @@ def _disk(app_config: AppConfig) -> str:
         return "ok" if shutil.disk_usage(place).free >= LEAST_FREE_BYTES else "low"
     except (OSError, StopIteration):
         return "unknown"
+
+
+def _runs(app_config: AppConfig) -> str:
+    return "unwritable" if folder_fault(app_config.runs) else "ok"
+
+
+def _logs(app_config: AppConfig) -> str:
+    return "unwritable" if folder_fault(logs.folder_of(app_config.home)) else "ok"
+
+
+def _data(app_config: AppConfig) -> str:
+    try:
+        return "unreadable" if any(dataset.torn(app_config.data) for dataset in DATASETS) else "ok"
+    except OSError:
+        return "unreadable"

@@ -5,7 +5,7 @@ import hashlib
 import streamlit as st
 
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door, invited
-from cnnlab.dashboard.auth.sessions import COOKIE
+from cnnlab.dashboard.auth.sessions import COOKIE, Pass
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import NOBODY, THIS_MACHINE, Actor, Run
 from cnnlab.runs.text_rules import PERSON_LENGTH
@@ -16,12 +16,20 @@ SEEDS = 1_000_000
 
 _SIGN_OUT = st.components.v2.component(
     "cnnlab_sign_out",
-    html='<a href="sign-out" target="_self">Sign out</a>',
+    html='<form method="post" action="sign-out"><input type="hidden" name="token"><button>Sign out</button></form>',
     css="""
-a { color: var(--st-link-color); font-size: 0.8125rem; text-decoration: none; }
-a:hover { text-decoration: underline; }
+form { margin: 0; }
+button {
+  padding: 0; border: 0; background: none; color: var(--st-link-color); font: inherit; font-size: 0.8125rem; cursor: pointer;
+}
+button:hover { text-decoration: underline; }
+button:focus-visible { outline: 2px solid var(--st-link-color); outline-offset: 2px; border-radius: 2px; }
 """,
+    js="""export default ({ data, parentElement }) => {
+  parentElement.querySelector("input").value = data.token;
+};""",
 )
+"""A form of the page, which carries the token. Without the token, the server asks once more on a page of its own."""
 
 
 def who() -> Actor:
@@ -33,9 +41,14 @@ def who() -> Actor:
     if here.kind == "local":
         return THIS_MACHINE
     if here.passes:
-        given = here.passes.read(pass_cookie())
+        given = _pass()
         return given.actor if given else NOBODY
     return _signed_in_at_provider(here) if here.kind == "openid" else NOBODY
+
+
+def _pass() -> Pass | None:
+    passes = door().passes
+    return passes.read(pass_cookie()) if passes else None
 
 
 def pass_cookie() -> str | None:
@@ -116,7 +129,8 @@ def sidebar() -> None:
         if door().kind == "openid":
             st.button("Sign out", key="sign_out", type="tertiary", on_click=st.logout)
         else:
-            _SIGN_OUT(key="sign_out")
+            passes, given = door().passes, _pass()
+            _SIGN_OUT(key="sign_out", data={"token": passes.token(given) if passes and given else ""})
 
 
 def own_seed(config: TrainingConfig) -> TrainingConfig:

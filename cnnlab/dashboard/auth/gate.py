@@ -10,11 +10,12 @@ from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.app import errors
 from cnnlab.dashboard.app.page_head import base_path
 from cnnlab.dashboard.auth import login_page
-from cnnlab.dashboard.auth.open_page import REFUSED, open_and_reload, while_it_holds
 from cnnlab.dashboard.auth.origin import from_this_machine, is_loopback_name, same_origin
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.sign_in import SignIn
+from cnnlab.dashboard.auth.websocket.open_page import REFUSED, open_and_reload, while_it_holds
+from cnnlab.dashboard.auth.websocket.page_messages import only_of_pages
 from cnnlab.runs import Store, StoreError
 
 FOR_ALL = ("health", "_stcore/health", "_stcore/host-config")
@@ -42,6 +43,8 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "websocket":
+            receive = only_of_pages(receive)
         if here.kind == "local":
             let_in = from_this_machine(scope)
         else:
@@ -62,6 +65,7 @@ class Gate:
         listens_at = st.get_option("server.address")
         if here.kind == "shut" or (here.kind == "local" and not is_loopback_name(listens_at)):
             errors.tell(here.sentence)
+        errors.tell(*here.advice)
         return here
 
     def _before_or_after_signing_in(self, here: Door, scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""This module makes the page with the form to sign in, and the page that says why a visitor is not let in.
+"""This module makes the pages to sign in and to sign out, and the page that says why a visitor is not let in.
 
 Plain HTML and a style sheet: no script, nothing from elsewhere, and a Content-Security-Policy that says so.
 """
@@ -47,10 +47,15 @@ $fault
 <button>Sign in</button>
 </form>""")
 
+_SIGN_OUT = Template("""\
+<p>You are signed in as $name. The runs you have started go on after you sign out.</p>
+<form method="post" action="$action">
+<input type="hidden" name="token" value="$token">
+<button autofocus>Sign out</button>
+</form>""")
 
-def form(
-    action: str, next: str, name: str = "", fault: str = "", status: int = 200, again: str = "", **headers: str
-) -> Response:
+
+def form(action: str, next: str, name: str = "", fault: str = "", status: int = 200, again: str = "") -> Response:
     """Return the page with the form to sign in; `fault` says what was wrong with the form the last time.
 
     `again`: the name that somebody else has too; sent once more, it lets a second person of that name in.
@@ -63,7 +68,13 @@ def form(
         name=escape(name),
         longest=PERSON_LENGTH,
     )
-    return _page("Sign in", body, status, **headers)
+    return _page("Sign in", body, status)
+
+
+def sign_out(action: str, name: str, token: str) -> Response:
+    """Return the page with the button to sign out; `token` shows that the page is ours."""
+    body = _SIGN_OUT.substitute(action=escape(action), name=escape(name), token=escape(token))
+    return _page("Sign out", body, 200)
 
 
 def refused(request: Request, sentence: str, status: int = 403) -> Response:
@@ -73,6 +84,6 @@ def refused(request: Request, sentence: str, status: int = 403) -> Response:
     return PlainTextResponse(f"{sentence}\n", status, HEADERS)
 
 
-def _page(title: str, body: str, status: int, **headers: str) -> Response:
+def _page(title: str, body: str, status: int) -> Response:
     text = _PAGE.substitute(title=escape(title), icon=_ICON, style=_STYLE, body=body)
-    return HTMLResponse(text, status, HEADERS | headers)
+    return HTMLResponse(text, status, HEADERS)

@@ -2,18 +2,28 @@
 
 import importlib.util
 import os
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
 import streamlit as st
 
 from cnnlab.app_config import AccessConfig, AppConfig, AppConfigError
+from cnnlab.dashboard.auth.origin import PROXIES
 from cnnlab.dashboard.auth.sessions import Passes
+from cnnlab.formatting import count
 
 PROVIDER_COOKIE = "_streamlit_user"
 """Name of Streamlit's signed cookie with what the provider says of the visitor."""
+
+GUESSES_A_DAY = 50_000_000
+"""Codes that this server hears a day at most, whoever sends them: see docs/promises.md."""
+FALLS_AT_ONCE, STANDS = 1_000_000, 200 * GUESSES_A_DAY
+"""Guesses (estimated) below which a code is refused, and from which nothing is said of it."""
+LETTERS = "23456789abcdefghijkmnpqrstuvwxyz"
+"""No 0 and O, no 1 and l: a class reads a code from the board."""
 
 ALONE = (
     "Only the computer on which this server runs can use it. To let others in, set CNNLAB_ACCESS_CODE to a code of at "
@@ -36,6 +46,8 @@ class Door:
     """Cookies of those whom a page has let in after they signed in at the provider."""
     sentence: str = ALONE
     """Sentence for those who are not let in."""
+    advice: tuple[str, ...] = ()
+    """Sentences for whoever started the server, and for nobody else: one may hold a code made for them."""
 
 
 def door() -> Door:
@@ -65,12 +77,43 @@ def _door(_environment: tuple[str | None, ...], openid: bool) -> Door:
         if access.access_code and access.access_code == access.teacher_code:
             return _shut("CNNLAB_ACCESS_CODE and CNNLAB_TEACHER_CODE are the same, so everybody would be a teacher.")
         if access.access_code:
-            return Door("code", Passes(AppConfig().home, access))
+            return _with_codes(access)
     except (AppConfigError, OSError) as error:
         return Door("shut", sentence=f"Nobody can come in until this is corrected: {error}")
     if access.teacher_code:
         return _shut("CNNLAB_TEACHER_CODE works only together with CNNLAB_ACCESS_CODE: set both.")
     return Door("local")
+
+
+def _with_codes(access: AccessConfig) -> Door:
+    codes = {"CNNLAB_ACCESS_CODE": access.access_code, "CNNLAB_TEACHER_CODE": access.teacher_code}
+    tries = {name: guesses_for(code.get_secret_value()) for name, code in codes.items() if code}
+    better = f"One that cannot be guessed, made for you just now: {new_code()}"
+    if fallen := [name for name, number in tries.items() if number < FALLS_AT_ONCE]:
+        shut = _shut(
+            f"{' and '.join(fallen)} can be guessed within a day. Take a longer code: some words, or letters and digits."
+        )
+        return replace(shut, advice=(better,))
+    advice = [
+        f"{name} is weak: about {count(number)} guesses find it. {better}."
+        for name, number in tries.items()
+        if number < STANDS
+    ]
+    if os.environ.get(PROXIES, "").strip() == "*":
+        advice.append(f"{PROXIES}=* believes everybody's X-Forwarded-For. Name the address of your proxy instead.")
+    return Door("code", Passes(AppConfig().home, access), advice=tuple(advice))
+
+
+def guesses_for(code: str) -> int:
+    """Return about how many guesses find a code, by zxcvbn (Wheeler 2016): common words and patterns come first."""
+    from zxcvbn import zxcvbn  # here, because its lists of words take 0.3 s to read
+
+    return int(zxcvbn(code[:72])["guesses"])  # 72: it takes no more
+
+
+def new_code() -> str:
+    """Return a random code of 60 bits, in three groups that are easy to type."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
 
 
 def _openid(access: AccessConfig) -> Door:

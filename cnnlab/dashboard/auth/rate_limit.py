@@ -1,6 +1,6 @@
-"""This module limits how often a wrong access code may be tried, by address and all addresses together.
+"""This module counts wrong access codes and wrong secret words, and says how long to wait after too many of them.
 
-So many wrong codes are free at once, then one each few seconds: guessing a code is hopeless.
+So many wrong ones are free at once, then one each few seconds: by place, and all places together.
 """
 
 import ipaddress
@@ -8,64 +8,92 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-FROM_ONE, REFILL_ONE_S = 20, 15.0
-FROM_ALL, REFILL_ALL_S = 200, 5.0
-"""Wrong codes that all addresses together may try at once, and seconds until one more is allowed. A class of thirty
-that mistypes is not in its own way; who tries all day and from everywhere has 17,480 guesses."""
+
+@dataclass(frozen=True)
+class Pace:
+    """A `Pace` is how many wrong guesses are free at once, and after how many seconds one more is."""
+
+    free: int
+    refill_s: float
+
+
+CODES_FROM_ONE, CODES_FROM_ALL = Pace(20, 15.0), Pace(200, 5.0)
+"""A class of thirty that mistypes the code is not in its own way."""
+WORDS_FROM_ONE, WORDS_FROM_ALL = Pace(5, 60.0), Pace(20, 60.0)
+"""Wrong words for one name. A word is short and guessable: who tries all day and from everywhere has 1,460 guesses."""
 
 
 @dataclass
 class _Bucket:
-    size: float
-    refill_s: float
+    pace: Pace
     filled: float
     left: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.left = self.size
+        self.left = self.pace.free
 
     def at(self, now: float) -> float:
-        self.left = min(self.size, self.left + max(0.0, now - self.filled) / self.refill_s)
+        self.left = min(self.pace.free, self.left + max(0.0, now - self.filled) / self.pace.refill_s)
         self.filled = now
         return self.left
 
 
 class Guesses:
-    """A `Guesses` object counts wrong access codes.
+    """A `Guesses` object counts wrong guesses of one secret, by the place that they come from."""
 
-    While an address has to wait, its right codes are not heard either.
-    """
+    def __init__(self, from_one: Pace, from_all: Pace, clock: Callable[[], float] = time.monotonic) -> None:
+        self._from_one, self._clock = from_one, clock
+        self._all = _Bucket(from_all, clock())
+        self._one: dict[str, _Bucket] = {}
+
+    def wait_s(self, place: str) -> float:
+        """Return the seconds until one more guess from this place is free; 0 where it is free now."""
+        now = self._clock()
+        one = self._one.get(_network(place))
+        buckets = [self._all, *([one] if one else [])]
+        return max((1 - bucket.at(now)) * bucket.pace.refill_s if bucket.at(now) < 1 else 0.0 for bucket in buckets)
+
+    def wrong(self, place: str) -> None:
+        """Count one more wrong guess from a place.
+
+        While all places have to wait, no new place is remembered: their number stays small, whoever attacks.
+        """
+        now = self._clock()
+        self._one = {name: bucket for name, bucket in self._one.items() if bucket.at(now) < bucket.pace.free}
+        if self._all.at(now) >= 1:
+            self._one.setdefault(_network(place), _Bucket(self._from_one, now))
+        for bucket in (self._all, self._one.get(_network(place))):
+            if bucket:
+                bucket.left = max(0.0, bucket.at(now) - 1)
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether everything is free again, as if nobody had guessed."""
+        return self._all.at(self._clock()) >= self._all.pace.free
+
+
+class WordGuesses:
+    """A `WordGuesses` object counts wrong secret words, of each name by itself."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._all = _Bucket(FROM_ALL, REFILL_ALL_S, clock())
-        self._one: dict[str, _Bucket] = {}
+        self._of: dict[str, Guesses] = {}
 
-    def wait_s(self, address: str) -> float:
-        """Return the seconds until an address may try the next code; 0 where there is no need to wait."""
-        now = self._clock()
-        one = self._one.get(_place(address))
-        buckets = [self._all, *([one] if one else [])]
-        return max((1 - bucket.at(now)) * bucket.refill_s if bucket.at(now) < 1 else 0.0 for bucket in buckets)
-
-    def wrong(self, address: str) -> None:
-        """Count one more wrong code from an address."""
-        now = self._clock()
-        self._one = {place: bucket for place, bucket in self._one.items() if bucket.at(now) < bucket.size}
-        one = self._one.setdefault(_place(address), _Bucket(FROM_ONE, REFILL_ONE_S, now))
-        for bucket in (self._all, one):
-            bucket.left = max(0.0, bucket.at(now) - 1)
+    def of(self, whose: str) -> Guesses:
+        """Return the count of the wrong words for one name."""
+        self._of = {name: guesses for name, guesses in self._of.items() if not guesses.forgotten}
+        return self._of.setdefault(whose, Guesses(WORDS_FROM_ONE, WORDS_FROM_ALL, self._clock))
 
 
-def _place(address: str) -> str:
-    """Return the name under which an address is counted: an IPv6 address counts as its network.
+def _network(place: str) -> str:
+    """Return the name under which a place is counted: an IPv6 address counts as its network.
 
     Everybody at home has 2⁶⁴ IPv6 addresses.
     """
     try:
-        ip = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(place)
     except ValueError:
-        return address
+        return place
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip
     return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False))

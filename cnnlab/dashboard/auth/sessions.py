@@ -1,6 +1,7 @@
 """This module makes and checks the pass that a browser carries after signing in: a signed cookie for some hours.
 
-Nobody else can make or change a pass.
+Nobody else can make or change a pass. One that was given back is noted in a folder of the home, so that it stays ended
+when the server starts again, and for every server of that home.
 """
 
 import hashlib
@@ -9,19 +10,22 @@ import secrets
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from cnnlab import logs
 from cnnlab.app_config import AccessConfig
-from cnnlab.files import atomic_write
+from cnnlab.files import atomic_write, sync_folder
 from cnnlab.runs import Actor
 
 COOKIE = "cnnlab_pass"
 HOURS = 12
 KEY_BYTES = 32
+TIDY_S = 600.0
+"""Seconds between two looks for notes of passes that would be over by now in any case."""
 
 Kind = Literal["person", "teacher"]
 
@@ -54,7 +58,9 @@ class Passes:
         self._signer = URLSafeSerializer(
             signing, salt="cnnlab.pass", signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}
         )
+        self._ended_folder = home / "ended_passes"
         self._ended: dict[str, float] = {}
+        self._tidied = 0.0
         self._people: dict[str, str] = {}
 
     def kind_of(self, code: str) -> Kind | None:
@@ -87,21 +93,55 @@ class Passes:
 
     def read(self, text: str | None) -> Pass | None:
         """Return the pass in a cookie's text; None where there is none, or it is not ours, over, or given back."""
+        found = self.was(text)
+        return found if found and self.holds(found) else None
+
+    def was(self, text: str | None) -> Pass | None:
+        """Return the pass that was given to this browser last, also where it has ended; None where there was none."""
         try:
             id, person, name, teacher, until = self._signer.loads(text or "")
         except (BadSignature, ValueError, TypeError):
             return None
-        found = Pass(id, Actor(person, name, teacher), until)
-        return found if self.holds(found) else None
+        return Pass(id, Actor(person, name, teacher), until)
 
     def holds(self, given: Pass) -> bool:
         """Return whether a pass is still valid: not over, and not given back."""
-        return time.time() < given.until and given.id not in self._ended
+        if time.time() >= given.until or given.id in self._ended:
+            return False
+        with suppress(OSError):  # a folder that cannot be read must not keep everybody out
+            return not (self._ended_folder / given.id).exists()
+        return True
 
-    def end(self, given: Pass) -> None:
-        """End a pass that is given back: nobody comes in with it again, nor stays."""
+    def end(self, given: Pass) -> str:
+        """End a pass that is given back: nobody comes in with it again, nor stays. Returns what takes its place in the
+        cookie: it opens nothing, but says who was in.
+        """
         now = time.time()
         self._ended = {id: until for id, until in self._ended.items() if until > now} | {given.id: given.until}
+        try:
+            self._note(given, now)
+        except OSError as error:  # for this server it has ended all the same
+            logs.event("an ended pass could not be noted", error=error)
+        return self._text(replace(given, until=0))
+
+    def _note(self, given: Pass, now: float) -> None:
+        self._ended_folder.mkdir(mode=0o700, exist_ok=True)
+        (self._ended_folder / given.id).touch()
+        sync_folder(self._ended_folder)
+        if abs(now - self._tidied) > TIDY_S:
+            self._tidied = now
+            for note in self._ended_folder.iterdir():
+                with suppress(FileNotFoundError):  # another server of this home tidies too
+                    if note.stat().st_mtime < now - HOURS * 3600:
+                        note.unlink()
+
+    def token(self, given: Pass) -> str:
+        """Return what a form that ends this pass has to bring along; no page of another site can know it."""
+        return self._digest("sign out", given.id).hex()
+
+    def is_token(self, given: Pass, text: str) -> bool:
+        """Return whether a form brought along the token of this pass."""
+        return hmac.compare_digest(self.token(given).encode(), text.encode())
 
     def _text(self, given: Pass) -> str:
         actor = given.actor

@@ -1,14 +1,16 @@
 """This module keeps the arrays of the views that the pages compute, for all visitors of the server.
 
-It keeps no model: a Subject loads a fresh network each time, so two browsers cannot share one. Each key holds the
-SHA-256 of the weights, so that the cache cannot show what another file once held, and else only what the view needs.
+The networks themselves are kept and lent in turn by the Subject. Each key holds the SHA-256 of the weights, so that the
+cache cannot show what another file once held, and else only what the view needs.
 """
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
 from cnnlab.dashboard.inspect.view import VIEWS, Subject, View
 from cnnlab.data import DATASETS
@@ -17,7 +19,7 @@ from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 from cnnlab.schema import TrainingConfig
 
-MOST_BYTES = 256 << 20
+MOST_BYTES = 64 << 20
 """Size of the arrays kept for all visitors together; those not asked for longest are dropped first."""
 
 A = TypeVar("A")
@@ -43,6 +45,9 @@ def arrays_of(view: View[A], subject: Subject) -> A:
     if view.cost == "dataset":
         raise TooLongForAPageError(f"{view.title} looks at a whole set of pictures: a page may not compute it.")
     seen = subject.only(view.needs)
+    leave = get_run_yield_check()  # raises where the visitor has clicked on: nobody waits for this picture any more
+    if leave:
+        seen = replace(seen, waiting=leave)
     arrays: A = _arrays_of(view.name, seen.key, seen.picture, seen)
     return arrays
 

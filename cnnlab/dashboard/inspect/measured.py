@@ -14,6 +14,7 @@ from cnnlab.dashboard.inspect.selection import PLAYING
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services, visitor
+from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.files import arrays
 from cnnlab.formatting import count, percent
@@ -99,7 +100,8 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
     options = {
         "config": subject.config.model_dump_json(),
         "weights": subject.weights,
-        "sha256": subject.sha256,
+        "sha256": subject.file and subject.file.sha256,
+        "bytes": subject.file and subject.file.bytes,
         "layer": subject.layer,
         "channel": subject.channel,
         "set": subject.set,
@@ -131,10 +133,9 @@ def _cancel(key: str) -> None:
 
 def queue() -> JobQueue:
     """Return the queue in which this server's views of whole datasets wait for their process."""
-    here = services.app_config()
-    return _queue(here.model_dump_json(), here)
+    return _queue(services.app_config())
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _queue(app_config: str, _app_config: AppConfig) -> JobQueue:
-    return JobQueue(_app_config, (sys.executable, "-m", "cnnlab.views"))
+@one_a_server
+def _queue(app_config: AppConfig) -> JobQueue:
+    return JobQueue(app_config, (sys.executable, "-m", "cnnlab.views"))

@@ -14,6 +14,7 @@ from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS, DataUnavailableError
+from cnnlab.inspection.networks import BusyError
 from cnnlab.runs import Checkpoint
 
 
@@ -44,6 +45,9 @@ def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
         return
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
+        return
+    except BusyError as error:
+        st.warning(str(error), icon=":material/hourglass:")
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
@@ -77,7 +81,7 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
     def subject(weights: Checkpoint) -> Subject:
         here = services.app_config()
         path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights.sha256, weights.epoch, **chosen)
+        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen)
 
     return Screen(
         selection=selection,

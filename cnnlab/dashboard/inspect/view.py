@@ -1,8 +1,10 @@
 """This module defines `View`, one thing to look at inside a network; VIEWS holds all, one a file in cnnlab/views/."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -11,12 +13,14 @@ import numpy.typing as npt
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow, Part
+from cnnlab.checkpoints import Named
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
-from cnnlab.inspection.networks import load_network
+from cnnlab.inspection.kernels import kernels_of
+from cnnlab.inspection.networks import InTurn, load_network
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
 from cnnlab.registry import Registry
@@ -29,7 +33,7 @@ HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
 _FIELDS: dict[Need, tuple[str, ...]] = {
-    "epoch": ("epoch", "weights", "sha256"),
+    "epoch": ("epoch", "weights", "file"),
     "layer": ("layer",),
     "channel": ("channel",),
     "picture": ("picture",),
@@ -38,11 +42,18 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
 }
 """The fields of a Subject that belong to each need."""
 
+SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
+"""The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
+
 A = TypeVar("A")
 
 
 def _silent(done: int, total: int) -> None:
     """Ignore progress that nobody watches."""
+
+
+def _nothing() -> None:
+    """Go on waiting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +87,8 @@ class Subject:
     """Folder that holds the datasets' files."""
     weights: Path | None
     """File of the checkpoint whose network is looked at."""
-    sha256: str | None
-    """SHA-256 of the checkpoint's file."""
+    file: Named | None
+    """What the store knows of that file: SHA-256 and size."""
     epoch: int | None = None
     layer: str | None = None
     """Full name of the layer: "base.conv1"."""
@@ -89,6 +100,8 @@ class Subject:
     """Index of the class to explain; None: the class with the largest logit."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
+    waiting: Callable[[], None] = field(default=_nothing)
+    """Function that is called again and again while others have their turn; what it raises ends the wait."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
         """Return the same subject with None in the fields that belong to no need in `needs`."""
@@ -98,7 +111,7 @@ class Subject:
     @property
     def key(self) -> str:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
-        named = (self.sha256, self.layer, self.channel, self.set, self.class_index)
+        named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
         return json.dumps([self.config.model_dump_json(), *named])
 
     @property
@@ -111,11 +124,37 @@ class Subject:
         """Return the mean and the standard deviation of each channel with which the network was trained."""
         return normalisation_of(self.config, self.info)
 
-    def network(self) -> Network:
-        """Load a fresh network with the subject's weights, on the CPU and in eval mode. Raises CheckpointError."""
-        if self.weights is None or self.sha256 is None:
+    @contextmanager
+    def network(self) -> Iterator[Network]:
+        """Lend the network with the subject's weights for the block, on the CPU and in eval mode; leave it as it is.
+
+        It is everybody's, so only one thread has one at a time. Raises CheckpointError, and BusyError where too many wait.
+        """
+        path, file = self._checkpoint()
+        key = ("network", path, file.sha256, self.config.model_dump_json(), self.info.name)
+        load = partial(load_network, self.config, self.info, path, file)
+        with SHARED.turn(self.waiting):
+            yield SHARED.get(key, file.bytes, load)
+
+    def kernels(self) -> npt.NDArray[np.float32]:
+        """Return the kernels of the chosen layer: float32 [out, in, height, width], read-only.
+
+        Whoever is first reads those of all layers. Raises as `network` does.
+        """
+        path, file = self._checkpoint()
+        rows = [row for row in summarise(self.config, self.info) if row.has_kernels]
+        size_bytes = 4 * sum(row.parameters for row in rows)
+        load = partial(kernels_of, path, file, rows)
+        with SHARED.turn(self.waiting):
+            kernels = SHARED.get(("kernels", path, file.sha256, tuple(row.name for row in rows)), size_bytes, load)
+        chosen = kernels[self.row.name]
+        chosen.flags.writeable = False
+        return chosen
+
+    def _checkpoint(self) -> tuple[Path, Named]:
+        if self.weights is None or self.file is None:
             raise TypeError("A view that looks at a network must need the epoch.")
-        return load_network(self.config, self.info, self.weights, self.sha256)
+        return self.weights, self.file
 
     def pictures(self) -> PictureSet:
         """Read the chosen set of pictures. Raises DataUnavailableError."""

@@ -15,16 +15,17 @@ from cnnlab.inspection.kernels import kernels_of, symmetric_limit
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.models import ConfigError
 from cnnlab.registry import UnknownNameError
-from cnnlab.runs import Run, Store
+from cnnlab.runs import Checkpoint, Run, Store
 
 HEIGHT_PX = 200
 """Kept free for the kernels, so that little moves when they come."""
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def first_kernels(path: Path, sha256: str, layer: LayerRow) -> npt.NDArray[np.float32]:
+def first_kernels(path: Path, sha256: str, layer: LayerRow, _file: Checkpoint) -> npt.NDArray[np.float32]:
     """Return the kernels [out, in, height, width] of one convolution in a weights file. Raises CheckpointError."""
-    return kernels_of(path, sha256, [layer])[layer.name]
+    del sha256  # only a part of the cache's key
+    return kernels_of(path, _file, [layer])[layer.name]
 
 
 def show(store: Store | Reading, run: Run) -> None:
@@ -43,7 +44,7 @@ def show(store: Store | Reading, run: Run) -> None:
     if layer is None:
         return
     try:
-        kernels = first_kernels(store.path(newest), newest.sha256, layer)
+        kernels = first_kernels(store.path(newest), newest.sha256, layer, newest)
     except CheckpointError as error:
         st.caption(escape(str(error)))
         return

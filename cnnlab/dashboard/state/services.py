@@ -13,6 +13,7 @@ import streamlit as st
 from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.state import query_params, store_repair
+from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.process.launcher import Launcher
@@ -29,7 +30,7 @@ def store() -> Store:
     """Return the run store. Where it cannot be read, the page says why and what to do, and ends."""
     try:
         here = app_config()
-        store = _store(here.model_dump_json(), here)
+        store = _store(here)
         _runs(here.model_dump_json(), store)
     except AppConfigError as error:
         st.error(escape(str(error)), icon=":material/settings:")
@@ -62,10 +63,10 @@ def _give_up(error: StoreError) -> NoReturn:
     st.stop()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _store(app_config: str, _app_config: AppConfig) -> Store:
+@one_a_server
+def _store(app_config: AppConfig) -> Store:
     """Return the one store of all visitors: it asks at each change who it is that changes something."""
-    return Store(_app_config, current_user.who)
+    return Store(app_config, current_user.who)
 
 
 @dataclass(frozen=True)

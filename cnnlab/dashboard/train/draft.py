@@ -24,7 +24,7 @@ def restore() -> None:
     if st.session_state.get(_READ):
         return
     st.session_state[_READ] = True
-    kept = _drafts().get(_whose())
+    kept = _drafts.get(_whose())
     if kept and not form.begun():
         values, st.session_state[_FROM] = kept
         form.put(values)
@@ -45,11 +45,10 @@ def leave_run() -> None:
 def keep(typed: dict[str, Any]) -> None:
     """Keep what is typed in the form now, and the run that the form was filled from."""
     if whose := _whose():
-        drafts = _drafts()
-        drafts[whose] = (typed, st.session_state.get(_FROM))
-        drafts.move_to_end(whose)
-        while len(drafts) > MOST:
-            drafts.popitem(last=False)
+        _drafts[whose] = (typed, st.session_state.get(_FROM))
+        _drafts.move_to_end(whose)
+        while len(_drafts) > MOST:
+            _drafts.popitem(last=False)
 
 
 def _whose() -> tuple[str | None, bytes] | None:
@@ -58,6 +57,5 @@ def _whose() -> tuple[str | None, bytes] | None:
     return (current_user.who().id, browser) if browser else None
 
 
-@st.cache_resource(show_spinner=False)
-def _drafts() -> OrderedDict[tuple[str | None, bytes] | None, tuple[dict[str, Any], str | None]]:
-    return OrderedDict()
+_drafts: OrderedDict[tuple[str | None, bytes] | None, tuple[dict[str, Any], str | None]] = OrderedDict()
+"""What stands in the forms, by visitor and browser."""

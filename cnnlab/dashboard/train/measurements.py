@@ -12,6 +12,7 @@ from cnnlab.analysis.forecast import expected, way
 from cnnlab.analysis.result_time import sizes_of, with_result
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.state import services, visitor
+from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.train import form
 from cnnlab.dashboard.widgets.markdown import escape
@@ -182,10 +183,9 @@ def relevant(kind: Kind, config: TrainingConfig) -> TrainingConfig:
 
 def prober() -> Prober:
     """Return the prober of this server, of which there is one."""
-    here = services.app_config()
-    return _prober(here.model_dump_json(), here)
+    return _prober(services.app_config())
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _prober(app_config: str, _app_config: AppConfig) -> Prober:
-    return Prober(_app_config)
+@one_a_server
+def _prober(app_config: AppConfig) -> Prober:
+    return Prober(app_config)

@@ -50,6 +50,10 @@ class Watch:
         """Tell the watch that training made progress."""
         self._still_s = 0.0
 
+    def waited(self) -> None:
+        """Tell the watch that a thread waits for the run store and asks again: whoever waits does not hang."""
+        self._still_s = self._stuck_s = 0.0
+
     def writing(self, busy: bool) -> None:
         """Tell the watch that the writer made progress, and whether the writer has more to do.
 
@@ -103,7 +107,7 @@ class Watch:
 
     def _say(self) -> None:
         crash_note.write(self._folder, RunStatus.INTERRUPTED, STALLED)
+        logs.say(f"Nothing moved for {self._limit_s:.0f} s:")
         with contextlib.suppress(OSError, ValueError):
-            print(f"Nothing moved for {self._limit_s:.0f} s:", file=sys.stderr, flush=True)
             faulthandler.dump_traceback(sys.__stderr__ or 2)
         logs.event("stalled", run=self._folder.name, limit_s=self._limit_s)

@@ -17,6 +17,7 @@ from cnnlab.app_config import PROJECT, AppConfig, without_codes
 from cnnlab.runs.doorbell import LOOK_S, Doorbell
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit.reason import Death, oom_kills
+from cnnlab.runs.patience import Waiting
 from cnnlab.runs.store.store import Store
 
 TICK_S = 0.5
@@ -33,7 +34,8 @@ LOGS_KEPT = 20
 @dataclass
 class _Worker:
     process: subprocess.Popen[bytes]
-    log: Path
+    log: Path | None
+    """File that takes what the worker prints; None where no file can be made, as on a full disk."""
     started: float = field(default_factory=time.monotonic)
     claimed: float | None = None
     """Time at which the launcher first saw the worker at work, by time.monotonic(); None while the worker waits."""
@@ -140,7 +142,7 @@ class Launcher:
                 self._started_well()
         for run in self._store.recover(deaths):
             if self._app_config.auto_continue and self._store.may_continue(run):
-                self._store.resume(run.id)
+                self._store.with_patience(Waiting(lambda: not self._ending.is_set())).resume(run.id)
         self._bury(deaths, now)
         waiting = [worker for worker in self._workers if worker.claimed is None]
         if any(now - worker.started > STEADY_S for worker in waiting):
@@ -179,17 +181,12 @@ class Launcher:
     def _failed(self, worker: _Worker, now: float) -> None:
         self._failures += 1
         self._not_before = now + min(LONGEST_PAUSE_S, 2.0**self._failures)
-        words = worker.log.read_text(errors="replace").split("\n") if worker.log.exists() else []
+        words = _text(worker.log).split("\n")
         last = next((line.strip() for line in reversed(words) if line.strip()), _unsaid(worker.process.returncode))
-        self._death = f"The training worker ends as soon as it starts: {last[:300]} (details: {worker.log})"
+        self._death = f"The training worker ends as soon as it starts: {last[:300]} (details: {worker.log or 'none'})"
 
     def _launch(self) -> _Worker:
-        folder = logs.folder_of(self._app_config.home)
-        folder.mkdir(parents=True, exist_ok=True)
-        logs.prune(folder, "worker-*.log", LOGS_KEPT - 1)
-        log = folder / f"worker-{time.time_ns()}.log"
-        with log.open("xb") as output:
-            logs.mark(output)  # the mark lasts as long as the worker, which inherits the open file
+        with logs.printed(self._app_config.home, "worker", LOGS_KEPT) as (log, output):
             process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -202,10 +199,17 @@ class Launcher:
                 | environment_of(self._app_config)
                 | {LAUNCHED_BY: str(os.getpid())},
             )
-        logs.event("worker launched", worker=process.pid, log=log.name)
+        logs.event("worker launched", worker=process.pid, log=log.name if log else None)
         if self._doorbell:
             self._doorbell.watch(process.pid)
         return _Worker(process, log)
+
+
+def _text(log: Path | None) -> str:
+    try:
+        return log.read_text(errors="replace") if log else ""
+    except OSError:
+        return ""
 
 
 def _unsaid(code: int) -> str:

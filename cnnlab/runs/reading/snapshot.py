@@ -74,9 +74,14 @@ def _snapshot(engine: Engine, questions: tuple[Question, ...], given: Mapping[st
     sql, fixed = _copying(questions)
     with closing(engine.raw_connection()) as pooled:
         connection: Any = pooled.driver_connection
-        connection.execute(sql, {**fixed, **given})
+        copy_answer(connection, sql, {**fixed, **given})
         [(version, size, *answers)] = connection.execute("SELECT * FROM temp.answer").fetchall()
     return _Snapshot(version, size, [json.loads(answer) for answer in answers])
+
+
+def copy_answer(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any]) -> None:
+    """Run the statement that copies an answer: the file is locked within this call, and at no other time."""
+    connection.execute(sql, given)
 
 
 @lru_cache(maxsize=256)

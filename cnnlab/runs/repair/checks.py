@@ -15,6 +15,7 @@ from cnnlab.runs import locks
 from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at, sha256_of
 from cnnlab.runs.repair.rebuild import adopt, damage, file_of, salvage
+from cnnlab.runs.repair.trial_writes import store_fault
 from cnnlab.runs.run import Checkpoint, Run
 from cnnlab.runs.store import curves, tables
 from cnnlab.runs.store.recovery import DELETED, is_empty
@@ -49,6 +50,9 @@ def store_findings(app_config: AppConfig) -> Iterator[Finding]:
             yield Finding("store", says, well=False, mend=lambda: salvage(app_config).sentence)
             return
         runs = Store(app_config).list()
+        if refused := store_fault(Store(app_config)):
+            yield Finding("store", refused, well=False)
+            return
     except StoreError as error:
         damaged = isinstance(error, DamagedStoreError)
         yield Finding("store", str(error), well=False, mend=(lambda: salvage(app_config).sentence) if damaged else None)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cnnlab import logs
 from cnnlab.app_config import AppConfig, sqlite_url
@@ -55,8 +55,11 @@ class Salvaged:
 
 
 def file_of(app_config: AppConfig) -> Path | None:
-    """Return the path of the store's file; None where the store is not SQLite."""
-    url = make_url(app_config.database)
+    """Return the path of the store's file; None where the store is not SQLite, or its address cannot be read."""
+    try:
+        url = make_url(app_config.database)
+    except (ArgumentError, ValueError):
+        return None
     return Path(url.database) if url.drivername.startswith("sqlite") and url.database else None
 
 

@@ -6,7 +6,7 @@ reads sees one state. Every fault leaves this module as a StoreError, whose text
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from weakref import WeakSet
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound
 
-from cnnlab.runs.errors import DamagedStoreError, StoreError
+from cnnlab.files import sqlite_copy
+from cnnlab.runs.errors import BusyStoreError, DamagedStoreError, StoreError
 from cnnlab.runs.reading import snapshot
 from cnnlab.runs.reading.snapshot import Question, Rows
 from cnnlab.runs.reading.soundness import DamagedError, sound
@@ -160,17 +161,10 @@ class Database:
     def _back_up(self, version: int) -> None:
         """Keep a copy of the store as the older cnnlab left it, for whoever wants to go back.
 
-        Nobody else writes meanwhile. SQLite itself makes the copy: who merely opened and closed its file would take
-        this process's locks away from it.
+        Nobody else writes meanwhile.
         """
         assert self._file
-        kept = self._file.with_name(f"{self._file.name}.version-{version}")
-        if not kept.exists():
-            unfinished = kept.with_name(f"{kept.name}.tmp")
-            unfinished.unlink(missing_ok=True)
-            with closing(sqlite3.connect(self._file)) as source, closing(sqlite3.connect(unfinished)) as target:
-                source.backup(target)
-            unfinished.replace(kept)
+        sqlite_copy.keep(self._file, f"version-{version}", "SELECT number, id FROM runs ORDER BY number")
 
     def _error(self, fault: str) -> StoreError:
         """`fault`: what the database itself said, whose words are all that tells one fault from another."""
@@ -199,7 +193,7 @@ _FAULTS: _Faults = (
     ),
     (
         ("locked",),
-        StoreError,
+        BusyStoreError,
         "The run store {place} is busy: another process has been writing for seconds. Try again.",
     ),
     (
@@ -234,7 +228,7 @@ _SERVER_FAULTS: _Faults = (
     ),
     (
         ("lock timeout", "too many", "connection slots"),
-        StoreError,
+        BusyStoreError,
         "The run store {place} is busy: too many use it, or another process has been writing for seconds. Try again.",
     ),
     (
@@ -243,8 +237,8 @@ _SERVER_FAULTS: _Faults = (
         "The disk of the run store {place} is full or failing. Free some space and try again.",
     ),
     (
-        ("connection", "resolve", "terminating", "shutting down", "starting up"),
-        StoreError,
+        ("connection", "resolve", "terminating", "shutting down", "starting up", "recovery mode"),
+        BusyStoreError,  # a wrong address cannot be told from a server that restarts
         "No PostgreSQL server answers at {place}. Start it, or correct CNNLAB_DATABASE_URL.",
     ),
 )

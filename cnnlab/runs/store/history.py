@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from cnnlab import failpoints, logs
 from cnnlab.records import EpochRecord, Phase, StepRecord
+from cnnlab.runs.patience import persistent
 from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.reading.soundness import sound
 from cnnlab.runs.retention import thin
@@ -47,7 +48,10 @@ _FILES_OF = _of(_FILES, _COLUMNS).where(_FILES.kind == bindparam("kind")).order_
 
 
 class History(Connected):
-    """A `History` is the part of the store that keeps what runs report. Only the process that has claimed a run writes it."""
+    """A `History` is the part of the store that keeps what runs report. Only the process that has claimed a run writes it.
+
+    What is said again soon in any case (`say`, `tell`) is said once and not repeated.
+    """
 
     def say(self, id: str, sentence: str) -> None:
         """Record what a claimed run is busy with before its first step; `start` and `finish` replace the sentence."""
@@ -59,6 +63,7 @@ class History(Connected):
         with self.database.writing() as connection:
             progress(connection, id, phase=phase.model_dump_json())
 
+    @persistent
     def start(
         self, id: str, device: str, environment: Mapping[str, Any], steps_total: int, phase: Phase | None = None
     ) -> None:
@@ -69,8 +74,12 @@ class History(Connected):
             progress(connection, id, **values)
         logs.event("begun", run=id, device=device, steps_total=steps_total)
 
+    @persistent
     def add_steps(self, id: str, steps: Sequence[StepRecord], images_per_s: float | None = None) -> None:
-        """Keep step records of a run, in one transaction. Raises StoreError for a value that is no finite number."""
+        """Keep step records of a run, in one transaction; doing the same once more changes nothing.
+
+        Raises StoreError for a value that is no finite number.
+        """
         if not steps:
             return
         refuse_nan(steps)
@@ -78,9 +87,12 @@ class History(Connected):
         values = {"epoch": last.epoch, "step": last.step, "elapsed_s": last.elapsed_s, "images_per_s": images_per_s}
         with self.database.writing() as connection:
             number = progress(connection, id, **values)
+            again = _STEPS.step.between(steps[0].step, last.step)
+            connection.execute(delete(tables.steps).where(_STEPS.number == number, again))
             connection.execute(insert(tables.steps), [{"number": number, **step.model_dump()} for step in steps])
             curves.thin(connection, number, steps[0].step - 1)
 
+    @persistent
     def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
         """Keep epochs and checkpoints of a run, in one transaction; doing the same once more changes nothing.
 
@@ -105,6 +117,7 @@ class History(Connected):
             logs.event("epoch committed", run=id, epoch=record.epoch, step=record.step)
         self._remove(id, gone)
 
+    @persistent
     def rewind(self, id: str, step: int) -> None:
         """Forget everything that a run recorded after `step`: a continued run takes those steps again."""
         with self.database.writing() as connection:
@@ -159,6 +172,7 @@ class History(Connected):
         must_exist(run)
         return curves.curve_of(run[0][0], points)
 
+    @persistent
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return a run's epoch records in order, from 1."""
         run, rows = self.database.read(NUMBER, _EPOCHS_OF, run=id)
@@ -166,6 +180,7 @@ class History(Connected):
         with self.database.sound():
             return _epochs_of(rows)
 
+    @persistent
     def checkpoints(self, id: str, kind: CheckpointKind) -> list[Checkpoint]:
         """Return a run's checkpoints of one kind, in the order of their steps."""
         run, rows = self.database.read(NUMBER, _FILES_OF, run=id, kind=kind)

@@ -2,21 +2,20 @@
 
 import os
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select
 
 from cnnlab import logs
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import locks
-from cnnlab.runs.errors import NotYoursError, StoreError
+from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit import crash_note
-from cnnlab.runs.naming import default_name
-from cnnlab.runs.permissions import NOBODY, Actor
+from cnnlab.runs.patience import persistent
+from cnnlab.runs.permissions import Actor
 from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
@@ -25,108 +24,19 @@ from cnnlab.runs.store.transactions import (
     RUNS,
     Connected,
     change,
-    clock,
     later_than,
-    number_of,
     progress,
     read_run,
-    read_runs,
     refuse_nan,
     runs_of,
     select_runs,
 )
-from cnnlab.runs.text_rules import clean_name
-from cnnlab.schema import TrainingConfig
 
 TURN_S = 300.0
 
 
 class Queue(Connected):
     """A `Queue` is the part of the store that decides which process trains which run, and when."""
-
-    def create(
-        self,
-        config: TrainingConfig,
-        name: str | None = None,
-        parent_id: str | None = None,
-        *,
-        mine: bool = False,
-        plain: TrainingConfig | None = None,
-        announced_s: float | None = None,
-    ) -> Run:
-        """Queue a run and return it; where `mine`, claim the run for this process at once, without waiting.
-
-        Without a name the run is called by what tells it apart from `plain`, and its number. `announced_s`: in how many
-        seconds its result was announced to who asked for the run. Raises StoreError.
-        """
-        values: dict[str, Any] = {"parent_id": parent_id, "plain": plain, "announced_s": announced_s}
-        if mine:
-            values |= {"status": RunStatus.RUNNING, "pid": os.getpid()}
-        with self._creating([config], [name], locked=mine, **values) as (connection, [id]):
-            return read_run(connection, id)
-
-    def create_many(
-        self,
-        configs: Sequence[TrainingConfig],
-        sweep: str | None = None,
-        names: Sequence[str] | None = None,
-        announced_s: Sequence[float] | None = None,
-    ) -> list[Run]:
-        """Queue runs with a common name, in this order: all of them or none. Raises StoreError.
-
-        Without a name the sweep is called after the number of its first run. `announced_s`: as for `create`, of each run.
-        """
-        common = clean_name(sweep) if sweep else None
-        with self._creating(configs, names or [None] * len(configs), sweep=common) as (connection, ids):
-            if not common and ids:
-                named = {"sweep": f"Sweep {number_of(connection, ids[0])}"}
-                connection.execute(update(tables.runs).where(RUNS.id.in_(ids)).values(named))
-            for id, seconds in zip(ids, announced_s or (), strict=bool(announced_s)):
-                connection.execute(update(tables.runs).where(RUNS.id == id).values(announced_s=seconds))
-            return read_runs(connection, select_runs().where(RUNS.id.in_(ids)).order_by(RUNS.number))
-
-    @contextmanager
-    def _creating(
-        self,
-        configs: Sequence[TrainingConfig],
-        names: Sequence[str | None],
-        *,
-        locked: bool = False,
-        plain: TrainingConfig | None = None,
-        prepare: Callable[[str], None] = lambda id: None,
-        **values: Any,
-    ) -> Iterator[tuple[Connection, list[str]]]:
-        """Insert new runs and make their folders; where the block fails, leave neither.
-
-        `prepare(id)` may write into a new folder; the database waits for nothing meanwhile.
-        """
-        actor = self.who()
-        if actor == NOBODY:
-            raise NotYoursError("Nobody is signed in here any more. Reload the page, sign in, and train it then.")
-        owned = {"owner": actor.id, "owner_name": actor.name or None}
-        values = {"status": RunStatus.QUEUED, **owned, **values}
-        cleaned = [name and clean_name(name) for name in names]
-        ids = [uuid.uuid4().hex for _ in configs]
-        with ExitStack() as stack:
-            for id in ids:
-                stack.enter_context(self._new_folder(id, locked))
-                prepare(id)
-            connection = stack.enter_context(self.database.writing())
-            now = clock(connection)
-            waits = values["status"] is RunStatus.QUEUED
-            values |= {"created_at": now, "waiting_since": now if waits else None}
-            values |= {"started_at": now if locked else None}
-            turns = self._next_turns(connection, actor, len(ids), now) if waits else [now] * len(ids)
-            for id, config, name, turn in zip(ids, configs, cleaned, turns, strict=True):
-                row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": turn, **values}
-                number = connection.execute(insert(tables.runs).values(row).returning(RUNS.number)).scalar_one()
-                if not name:
-                    named = {"name": default_name(config, plain, actor.name, number)}
-                    connection.execute(update(tables.runs).where(RUNS.id == id).values(named))
-            yield connection, ids
-        self.ring()
-        for id in ids:
-            logs.event("imported" if values["status"] is RunStatus.IMPORTED else "queued", run=id)
 
     def _next_turns(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
@@ -146,12 +56,8 @@ class Queue(Connected):
         The process holds the run's lock from before the change until `finish` or its own end: at no moment is a
         run `running` whose lock is free while somebody is about to train it.
         """
-        free = _running < self.app_config.slots
-        [rows] = self.database.read(_FIRST, slots=self.app_config.slots)
-        if not rows:
-            return None  # as most calls do, without waiting for the one writer
-        id: str = rows[0][0]
-        if not self._take(id, [RunStatus.QUEUED], free):
+        id = self._oldest()  # most calls end here, without waiting for the one writer
+        if id is None or not self._take(id, [RunStatus.QUEUED], _running < self.app_config.slots):
             return None
         run = self.get(id)
         if run.fault:
@@ -161,8 +67,13 @@ class Queue(Connected):
 
     def may_start(self) -> bool:
         """Return whether a run waits that a worker could claim now."""
+        return self._oldest() is not None
+
+    @persistent
+    def _oldest(self) -> str | None:
+        """Return the id of the run that a worker could claim now; None where there is none."""
         [rows] = self.database.read(_FIRST, slots=self.app_config.slots)
-        return bool(rows)
+        return rows[0][0] if rows else None
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool], **values: Any) -> bool:
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
@@ -172,14 +83,27 @@ class Queue(Connected):
         values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
         taken = False
         try:
-            with self.database.writing() as connection:
-                taken = change(connection, id, wanted, *conditions, **values) is not None
+            taken = self._occupy(id, wanted, conditions, values)
         finally:
             if not taken:
                 locks.release(self.folder(id))
         if taken:
             logs.event("claimed", run=id)
         return taken
+
+    @persistent
+    def _occupy(
+        self, id: str, wanted: list[RunStatus], conditions: Sequence[ColumnElement[bool]], values: Mapping[str, Any]
+    ) -> bool:
+        """Set the row of a run, whose lock this process holds, to `values`; return whether it is this process's now.
+
+        It is also where an earlier attempt counted, whose answer was lost: nobody else holds the lock.
+        """
+        with self.database.writing() as connection:
+            if change(connection, id, wanted, *conditions, **values):
+                return True
+            mine = select(RUNS.id).where(RUNS.id == id, RUNS.status == RunStatus.RUNNING, RUNS.pid == os.getpid())
+            return connection.execute(mine).first() is not None
 
     def finish(self, id: str, status: RunStatus, message: str, results: Results | None = None) -> Run:
         """End a running run and release its lock. `message`: why, in one sentence. Raises ValueError, StoreError."""
@@ -188,14 +112,21 @@ class Queue(Connected):
         refuse_nan([results] if results else [])
         values = {"status": status, "message": message, "finished_at": time.time(), "command": None, "phase": None}
         values |= {"results": results.model_dump_json()} if results else {}
-        with self.database.writing() as connection:
-            progress(connection, id, **values)
-            run = read_run(connection, id)
+        run = self._end(id, values)
         crash_note.forget(self.folder(id))
         locks.release(self.folder(id))
         self.ring()
         logs.event("ended", run=id, status=status, message=message, step=run.step)
         return run
+
+    @persistent
+    def _end(self, id: str, values: Mapping[str, Any]) -> Run:
+        ends = {name: values[name] for name in ("status", "message", "finished_at")}
+        with self.database.writing() as connection:
+            done = [RUNS.id == id, RUNS.pid == os.getpid(), *(RUNS[name] == value for name, value in ends.items())]
+            if connection.execute(select(RUNS.id).where(*done)).first() is None:  # else an attempt counted already
+                progress(connection, id, **values)
+            return read_run(connection, id)
 
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""

@@ -15,6 +15,7 @@ from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.exit.reason import Death, epitaph
+from cnnlab.runs.patience import NOTE, persistent
 from cnnlab.runs.run import Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import NUMBER, RUNS, Connected, change, must_exist, number_of, read_run
@@ -22,7 +23,7 @@ from cnnlab.runs.store.transactions import NUMBER, RUNS, Connected, change, must
 RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
 DELETED = "deleted"
 _CONTINUED = "continued"
-_KNOWN = {"lock", crash_note.NAME, _CONTINUED}
+_KNOWN = {"lock", crash_note.NAME, NOTE, _CONTINUED}
 _FILES = tables.checkpoints.c
 _IDS = select(RUNS.id)
 _RUNNING = select(RUNS.id, RUNS.pid).where(RUNS.status == RunStatus.RUNNING)
@@ -69,6 +70,7 @@ class Recovery(Connected):
             locks.release(folder)
             self.ring()
 
+    @persistent
     def remove_unnamed(self, id: str) -> None:
         """Remove a run's files that were begun but never named by the store. Only for who holds the run's lock."""
         run, names = self.database.read(NUMBER, _NAMED, run=id)
@@ -79,6 +81,7 @@ class Recovery(Connected):
                 if path.name not in named:
                     path.unlink(missing_ok=True)
 
+    @persistent
     def forget_missing(self, id: str) -> None:
         """Remove the checkpoints of a run whose files are gone from the store; the run's curves stay."""
         with self.database.writing() as connection:

@@ -8,6 +8,7 @@ from sqlalchemy import or_
 from cnnlab import logs
 from cnnlab.records import RunStatus
 from cnnlab.runs.errors import StoreError
+from cnnlab.runs.patience import persistent
 from cnnlab.runs.run import MEASURE, Run
 from cnnlab.runs.store.queue import Queue
 from cnnlab.runs.store.transactions import RUNS, change, clock, read_run
@@ -52,6 +53,7 @@ class Resuming(Queue):
         self.ring()
         return self.get(id)
 
+    @persistent
     def _queue_again(
         self, id: str, verb: str, done: str, wanted: Sequence[RunStatus], command: str | None = None
     ) -> Run:

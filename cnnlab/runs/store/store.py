@@ -9,12 +9,13 @@ from cnnlab import logs
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import NotYoursError, StoreError, UnknownRunError
+from cnnlab.runs.patience import persistent
 from cnnlab.runs.permissions import Actor, refuse
 from cnnlab.runs.reading import listing
 from cnnlab.runs.run import Checkpoint, Curve, Run
 from cnnlab.runs.store import tables
+from cnnlab.runs.store.creating import Creating
 from cnnlab.runs.store.history import History
-from cnnlab.runs.store.imports import Imports
 from cnnlab.runs.store.recovery import Recovery
 from cnnlab.runs.store.resuming import Resuming
 from cnnlab.runs.store.transactions import RUNS, read_run
@@ -23,7 +24,7 @@ from cnnlab.runs.text_rules import clean_name, clean_note
 __all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "StoreError", "UnknownRunError"]
 
 
-class Store(Imports, Resuming, History, Recovery):
+class Store(Creating, Resuming, History, Recovery):
     """The `Store` keeps all runs, in one database and one folder a run.
 
     Cheap to make; every method is one short transaction and may be called from any thread. Raises StoreError, whose
@@ -72,6 +73,7 @@ class Store(Imports, Resuming, History, Recovery):
         [rows] = self.database.read(_OWNERS)
         return {owner: name or "" for owner, name in rows}
 
+    @persistent
     def list(self, ids: Collection[str] | None = None) -> list[Run]:
         """Return every run, or those of `ids` that are there, the newest first.
 

@@ -6,8 +6,9 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select, update
 
@@ -15,6 +16,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.records import Record, RunStatus
 from cnnlab.runs import doorbell, locks
 from cnnlab.runs.errors import StoreError, UnknownRunError
+from cnnlab.runs.patience import Patience, persistent
 from cnnlab.runs.permissions import Who, refuse, this_machine
 from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.reading.soundness import sound
@@ -30,12 +32,19 @@ class Connected:
     """A `Connected` is a part of the store that finds and changes runs in the database.
 
     Cheap to make and safe to share: every call is a transaction of its own. `who` says in whose name a call is made, at
-    the moment it is made.
+    the moment it is made. `patience` says for how long a call waits where the database is busy, beyond a few seconds.
     """
 
     def __init__(self, app_config: AppConfig, who: Who = this_machine) -> None:
         self.app_config, self.who = app_config, who
+        self.patience = Patience()
         self.database = Database(app_config.database)
+
+    def with_patience(self, patience: Patience) -> Self:
+        """Return the same store, whose `persistent` methods try again as long as this patience lasts."""
+        patient = copy(self)
+        patient.patience = patience
+        return patient
 
     def folder(self, id: str) -> Path:
         """Return the folder with the checkpoints of a run."""
@@ -85,6 +94,7 @@ class Connected:
             refuse(self.who(), run, verb)
             yield connection, run
 
+    @persistent
     def get(self, id: str) -> Run:
         """Return the run with this id. Raises UnknownRunError."""
         [rows] = self.database.read(_BY_ID, run=id)

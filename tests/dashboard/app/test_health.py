@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from cnnlab.dashboard.app import health
 from cnnlab.dashboard.state import services
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
+from tests.data.read_only import only_to_read
 
-WELL = {"status": "ok", "store": "ok", "launcher": "ok", "disk": "ok"}
+PARTS = ("store", "launcher", "disk", "runs", "logs", "data")
+WELL = {"status": "ok"} | dict.fromkeys(PARTS, "ok")
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +58,9 @@ def test_a_store_that_cannot_be_written(app_config: AppConfig, busy: bool, monke
         with store.database.writing():
             assert health.examine() == WELL | {"status": "degraded", "store": "unwritable"}
     else:
-        monkeypatch.setattr(Store, "no_claims", lambda self: Store.get(self, "x"))
-        assert health.examine()["store"] == "unwritable"
-        assert asked()[0] == 503
+        with only_to_read(app_config.home):
+            ill = dict.fromkeys(("store", "logs"), "unwritable")
+            assert health.examine() == WELL | {"status": "degraded"} | ill
 
 
 def test_a_store_that_cannot_be_read(app_config: AppConfig) -> None:
@@ -66,6 +69,36 @@ def test_a_store_that_cannot_be_read(app_config: AppConfig) -> None:
     (app_config.home / "runs.db").write_bytes(b"this is no database" * 100)
 
     assert asked() == (503, WELL | {"status": "degraded", "store": "unreadable"})
+
+
+@pytest.mark.parametrize("name", ["runs", "logs"])
+def test_a_folder_that_cannot_be_written(app_config: AppConfig, name: str) -> None:
+    """A file stands in its place, say."""
+    app_config.home.mkdir(parents=True)
+    (app_config.home / name).write_text("")
+
+    assert asked() == (503, WELL | {"status": "degraded", name: "unwritable"})
+
+
+def test_a_full_disk(app_config: AppConfig, full_disk: Callable[[int], None]) -> None:
+    """Not a byte more anywhere: nothing that is written to is well."""
+    Store(app_config).create(TrainingConfig())
+    full_disk(0)
+    said = health.examine()
+    full_disk(resource.RLIM_INFINITY)
+
+    ill = dict.fromkeys(("store", "runs", "logs"), "unwritable")
+    assert said == WELL | {"status": "degraded"} | ill
+
+
+def test_data_that_cannot_be_read(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file of a converted dataset is cut short; a dataset that is not here at all is no illness."""
+    monkeypatch.setenv("CNNLAB_CONVERTED_DIR", str(tmp_path / "converted"))
+    assert health.examine() == WELL
+    (tmp_path / "converted" / "shapes").mkdir(parents=True)
+    (tmp_path / "converted" / "shapes" / "train_images.npy").write_bytes(b"cut")
+
+    assert asked() == (503, WELL | {"status": "degraded", "data": "unreadable"})
 
 
 def test_a_launcher_that_is_gone_or_in_trouble(app_config: AppConfig, launcher: SimpleNamespace) -> None:
@@ -88,7 +121,7 @@ def test_wrong_settings_are_an_illness(app_config: AppConfig, monkeypatch: pytes
     """Not a fault of the endpoint."""
     monkeypatch.setenv("CNNLAB_SLOTS", "abc")
 
-    assert asked() == (503, {"status": "degraded", "store": "unknown", "launcher": "unknown", "disk": "unknown"})
+    assert asked() == (503, {"status": "degraded"} | dict.fromkeys(PARTS, "unknown"))
 
 
 def test_however_often_it_is_asked_it_looks_once_a_second(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from cnnlab.app_config import AccessConfig
@@ -49,7 +50,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     assert (await receive())["type"] == "websocket.connect"
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
-        await send({"type": "websocket.send", "text": message["text"]})
+        await send({"type": "websocket.send", "text": _said(message)})
     await send({"type": "websocket.send", "text": "the last word of a script that has not noticed yet"})
 
 
@@ -71,7 +72,7 @@ class Browser:
     def websocket(self, *said: str, before: Callable[[str], None] = lambda text: None, **headers: str) -> Answer:
         """A connection that says these things and leaves; `before` is called with each before it is sent."""
         messages: list[Message] = [{"type": "websocket.connect"}]
-        messages += [{"type": "websocket.receive", "text": text} for text in said]
+        messages += [{"type": "websocket.receive", "bytes": rerun(text)} for text in said]
         messages += [{"type": "websocket.disconnect", "code": 1000}]
         return self._ask("websocket", "/_stcore/stream", messages, "GET", headers, before)
 
@@ -100,8 +101,8 @@ class Browser:
         answer, left = Answer(), iter(messages)
 
         async def receive() -> Message:
-            message = next(left)
-            before(message.get("text", ""))
+            message = next(left, None) or await _never()
+            before(_said(message))
             return message
 
         async def send(message: Message) -> None:
@@ -122,6 +123,25 @@ class Browser:
         with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
             elsewhere.submit(lambda: asyncio.run(self.gate(scope, receive, send))).result()
         return answer
+
+
+def rerun(page: str) -> bytes:
+    """What Streamlit's page sends to have a page of that name drawn."""
+    message = BackMsg()
+    message.rerun_script.page_name = page
+    content: bytes = message.SerializeToString()
+    return content
+
+
+def _said(message: Message) -> str:
+    """The name of the page that a message asks for."""
+    return str(BackMsg.FromString(message.get("bytes", b"")).rerun_script.page_name)
+
+
+async def _never() -> Message:
+    """It stays, and says no more."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 def _meant(content: bytes) -> str:

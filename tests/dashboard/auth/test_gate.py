@@ -8,10 +8,11 @@ import pytest
 from starlette.types import Message
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from cnnlab.dashboard.auth import Gate, open_page
+from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.auth import sessions as passes_module
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
+from cnnlab.dashboard.auth.websocket import open_page
 from tests.dashboard.auth.conftest import AWAY, HERE, HTML, Browser, app
 
 PATHS = [
@@ -231,7 +232,9 @@ def test_a_page_that_says_nothing_ends_with_its_pass(passes: Passes, monkeypatch
 def test_the_form_says_that_a_pass_has_ended(browser: Browser, passes: Passes) -> None:
     """To who had one: signed out, too old, or of another code. A new visitor has none, and reads nothing of it."""
     given = passes.give("person", "Ada")
-    ended = browser.get("/sign-out", cookie=f"{COOKIE}={given}", referer=f"http://{AWAY['host']}/").cookie
+    known = passes.read(given)
+    assert known
+    ended = browser.post("/sign-out", {"token": passes.token(known)}, cookie=f"{COOKIE}={given}").cookie
 
     assert ended
     for text in (ended, given, "of.another.code"):

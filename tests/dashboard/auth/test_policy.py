@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cnnlab.app_config import AccessConfig, AppConfig, AppConfigError, without_codes
-from cnnlab.dashboard.auth import policy
+from cnnlab.dashboard.auth import Gate, policy
 from cnnlab.dashboard.auth.policy import Door, door, invited
 from cnnlab.runs.process.launcher import Launcher, environment_of
-from tests.dashboard.auth.conftest import CODE, TEACHER_CODE
+from tests.dashboard.auth.conftest import CODE, TEACHER_CODE, app
 
 ALL = [f"CNNLAB_{name.upper()}" for name in AccessConfig.model_fields]
 
@@ -68,6 +68,48 @@ def test_a_code_that_will_not_do_shuts_the_door(monkeypatch: pytest.MonkeyPatch,
     assert (shut.kind, shut.passes) == ("shut", None)
     assert "CNNLAB_" in shut.sentence
     assert not any(value in shut.sentence for value in values.values())
+
+
+@pytest.mark.parametrize("code", ["password", "12345678", "sommer26", "aaaaaaaaaaaa"])
+def test_a_code_that_falls_within_a_day_is_refused(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Every right code is heard, so the code itself must withstand guessing; who started the server is given a better one."""
+    shut = set_up(monkeypatch, access_code=code)
+
+    assert (shut.kind, shut.passes) == ("shut", None)
+    assert "CNNLAB_ACCESS_CODE can be guessed within a day" in shut.sentence
+    better = shut.advice[0].split()[-1].strip(".")
+    assert better not in shut.sentence  # every visitor reads that
+    assert set_up(monkeypatch, access_code=better).advice == ()
+
+
+def test_a_weak_code_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which one, and what would do; a strong one is not talked about. Nobody reads there what the code is."""
+    here = set_up(monkeypatch, access_code="klasse8b-x", teacher_code=TEACHER_CODE)
+    assert here.kind == "code"
+    Gate(app, lambda: here)._open()
+    said = capsys.readouterr().err
+
+    assert "CNNLAB_ACCESS_CODE is weak" in said
+    assert "made for you just now" in said
+    assert "TEACHER" not in said
+    assert "klasse8b-x" not in said
+    assert set_up(monkeypatch, access_code=CODE).advice == ()
+
+
+def test_new_codes_cannot_be_guessed() -> None:
+    """Each another, and each as strong as is asked of a typed one."""
+    codes = [policy.new_code() for _ in range(100)]
+
+    assert len(set(codes)) == 100
+    assert min(map(policy.guesses_for, codes)) >= policy.STANDS
+    assert policy.guesses_for("x" * 200) < policy.FALLS_AT_ONCE
+
+
+def test_believing_everybodys_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names all proxies names none."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+
+    assert "FORWARDED_ALLOW_IPS=*" in set_up(monkeypatch, access_code=CODE).advice[0]
 
 
 def test_a_home_that_cannot_be_used_shuts_the_door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

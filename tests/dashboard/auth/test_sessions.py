@@ -1,5 +1,6 @@
 """Passes and the key that signs them."""
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +42,52 @@ def test_passes_outlive_the_server_but_not_the_codes(passes: Passes, tmp_path: P
         AccessConfig(access_code=TEACHER_CODE, teacher_code=CODE),
     ):
         assert Passes(tmp_path, changed).read(text) is None
+
+
+def test_a_pass_that_was_given_back_stays_ended(passes: Passes, tmp_path: Path) -> None:
+    """After a restart, and at once for another server of the same home; the others hold. What takes its place in the cookie
+    opens nothing, and says whose browser it was.
+    """
+    text, other = passes.give("person", "Ada", "swan"), passes.give("person", "Bob")
+    beside = Passes(tmp_path, CODES)
+    given = beside.read(text)
+    assert given
+    left = passes.end(given)
+
+    for server in (passes, beside, Passes(tmp_path, CODES)):
+        assert server.read(text) is None
+        assert not server.holds(given)
+        assert server.read(other)
+        assert server.read(left) is None
+        known = server.was(left)
+        assert known
+        assert known.actor == given.actor
+
+
+def test_notes_of_ended_passes_are_tidied(tmp_path: Path) -> None:
+    """After twelve hours, when the pass would be over by itself."""
+    notes = []
+    for hours_ago in (HOURS + 1, HOURS - 1, 0):
+        server = Passes(tmp_path, CODES)
+        given = server.read(server.give("person", "Ada"))
+        assert given
+        server.end(given)
+        notes.append(tmp_path / "ended_passes" / given.id)
+        then = module.time.time() - hours_ago * 3600
+        os.utime(notes[-1], (then, then))
+
+    assert [note.exists() for note in notes] == [False, True, True]
+
+
+def test_a_disk_that_is_full_ends_passes_all_the_same(passes: Passes, tmp_path: Path) -> None:
+    """For as long as the server runs; signing out fails for nobody."""
+    (tmp_path / "ended_passes").write_text("in the way")
+    text = passes.give("person", "Ada")
+    given = passes.read(text)
+    assert given
+    passes.end(given)
+
+    assert passes.read(text) is None
 
 
 def test_another_servers_pass_is_none(passes: Passes, tmp_path: Path) -> None:

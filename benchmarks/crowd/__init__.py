@@ -1,0 +1,1 @@
+"""This room measures the dashboard with many people at it at once."""

@@ -1,0 +1,1 @@
+"""This room bounds what a browser, or whoever pretends to be one, can take up of the server: memory, and connections."""
