@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from sqlalchemy import insert
 
@@ -115,11 +116,8 @@ def locked_ms() -> Iterator[list[float]]:
         real(*given)
         taken.append(1e3 * (time.perf_counter() - begun))
 
-    snapshot.copy_answer = timed
-    try:
+    with mock.patch.object(snapshot, "copy_answer", timed):
         yield taken
-    finally:
-        snapshot.copy_answer = real
 
 
 def beside_busy_threads(store: Store, busy: int) -> list[str]:
