@@ -71,7 +71,7 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
 
 def the_store_is_sound(store: Store) -> None:
     """As SQLite itself looks at it."""
-    with store.database.reading() as connection:
+    with store.database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalars().all() == ["ok"]
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from cnnlab.app_config import AppConfig
 from cnnlab.records import RunStatus
@@ -86,8 +86,8 @@ def _dead(store: Store) -> Finding:
 
 
 def _curves(store: Store) -> Finding:
-    with store.database.reading() as connection:
-        numbers = curves.incomplete(connection)
+    [rows] = store.database.read(curves.INCOMPLETE)
+    numbers = {number for (number,) in rows}
     if not numbers:
         return Finding("curves", "The curve of every long run reaches its last step.")
     names = [run.name for run in store.list() if run.number in numbers]
@@ -183,11 +183,9 @@ def _unlink(paths: list[Path]) -> str:
 
 
 def _from_the_future(store: Store) -> Finding:
-    latest = time.time() + AHEAD_S
-    with store.database.reading() as connection:
-        late = connection.execute(select(RUNS.name).where((RUNS.created_at > latest) | (RUNS.finished_at > latest)))
-        names = list(late.scalars())
-    if names:
+    late = (RUNS.created_at > bindparam("latest")) | (RUNS.finished_at > bindparam("latest"))
+    [rows] = store.database.read(select(RUNS.name).where(late), latest=time.time() + AHEAD_S)
+    if names := [name for (name,) in rows]:
         says = f"{_list(names)}: the date lies in the future. The clock of this machine is or was wrong; check it."
         return Finding("clock", says, well=False)
     return Finding("clock", "No run has a date in the future.")

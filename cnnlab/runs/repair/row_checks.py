@@ -30,7 +30,9 @@ def run(row: Row, runs: Path) -> Row | None:
     number, id = row.get("number"), row.get("id")
     if not isinstance(number, int) or number < 1 or not isinstance(id, str) or not _ID.fullmatch(id):
         return None
-    sound = {name: value for name, value in row.items() if _fits(name, value)}
+    sound = {
+        name: value for name, value in row.items() if _fits(name, value) and name != "revision"
+    }  # it may be changed
     status, message = sound.get("status"), sound.get("message")
     if status not in set(RunStatus) or (status == RunStatus.RUNNING and not locks.is_held(runs / id)):
         status, message = RunStatus.INTERRUPTED, "The store was damaged while this run trained. It can be continued."

@@ -9,9 +9,22 @@ import json
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, delete, exists, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
+from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.run import Curve
 from cnnlab.runs.store import tables
 
@@ -60,15 +73,25 @@ def width_of(steps_total: int | None) -> int:
     return 1 << (max(1, ceil((steps_total or 0) / POINTS)) - 1).bit_length()
 
 
-def read(connection: Connection, number: int, after: int, until: int | None) -> Curve:
-    """Return the points of a run's curve that end later than step `after` and not later than step `until`."""
-    width = _width(connection, number)
-    point = _POINTS if width > 1 else _STEPS
+def _points_in(point: ReadOnlyColumnCollection[str, Any], of_runs: ColumnElement[bool]) -> Select[Any]:
+    """Return the query for the points of the run `run` after step `after`, up to step `until`."""
     values = point.step, point.loss, _or_loss(point, "least_loss"), _or_loss(point, "greatest_loss")
-    wanted = [point.number == number, point.step > after, *([] if until is None else [point.step <= until])]
-    rows = connection.execute(select(*values).where(*wanted).order_by(point.step)).all()
-    columns = zip(*rows, strict=True) if rows else ([] for _ in values)
-    return Curve(width, *(list(column) for column in columns))
+    run = select(_RUNS.number).where(_RUNS.id == bindparam("run"), of_runs).scalar_subquery()
+    later = point.step > bindparam("after", type_=BigInteger), point.step <= bindparam("until", type_=BigInteger)
+    return select(*values).where(point.number == run, *later)
+
+
+_LONG = func.coalesce(_RUNS.steps_total, 0) > POINTS
+LENGTH = select(_RUNS.steps_total).where(_RUNS.id == bindparam("run"))
+"""The number of steps of the run `run`: no row where there is no such run."""
+POINTS_OF = _points_in(_POINTS, _LONG).union_all(_points_in(_STEPS, ~_LONG)).order_by("step")
+"""The points of the curve of the run `run` that end later than step `after` and not later than step `until`."""
+
+
+def curve_of(steps_total: int | None, points: Rows) -> Curve:
+    """Return the curve of a run of so many steps, with the points that `POINTS_OF` has found."""
+    columns = zip(*points, strict=True) if points else ([] for _ in range(4))
+    return Curve(width_of(steps_total), *(list(column) for column in columns))
 
 
 def thin(connection: Connection, number: int, after: int) -> None:
@@ -84,19 +107,22 @@ def thin(connection: Connection, number: int, after: int) -> None:
         connection.execute(_MAKE, {"run": number, "since": since, "width": width, "batch": batch})
 
 
-def incomplete(connection: Connection) -> list[int]:
-    """Return the numbers of the long runs whose curve does not reach to their last record."""
+def _incomplete() -> Select[Any]:
     records, points = (
         select(func.max(column.step)).where(column.number == _RUNS.number).scalar_subquery()
         for column in (_STEPS, _POINTS)
     )
     long = select(_RUNS.number).where(_RUNS.steps_total > POINTS, exists().where(_STEPS.number == _RUNS.number))
-    return list(connection.execute(long.where(records != func.coalesce(points, 0))).scalars())
+    return long.where(records != func.coalesce(points, 0))
+
+
+INCOMPLETE = _incomplete()
+"""The numbers of the long runs whose curve does not reach to their last record."""
 
 
 def complete(connection: Connection) -> None:
-    """Make every curve anew that is `incomplete`."""
-    for number in incomplete(connection):
+    """Make every curve anew that is `INCOMPLETE`."""
+    for number in connection.execute(INCOMPLETE).scalars().all():
         thin(connection, number, 0)
 
 

@@ -17,6 +17,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound
 
 from cnnlab.files import sqlite_copy
 from cnnlab.runs.errors import BusyStoreError, DamagedStoreError, StoreError
+from cnnlab.runs.reading import snapshot
+from cnnlab.runs.reading.snapshot import Question, Rows
+from cnnlab.runs.reading.soundness import DamagedError, sound
 from cnnlab.runs.store.migrations import migrate
 from cnnlab.runs.store.tables import SCHEMA_VERSION, metadata
 
@@ -30,21 +33,8 @@ _OF_VERSION = "cnnlab, format "
 """Beginning of the comment on a server's table of runs, which names the version of the tables."""
 
 
-class DamagedError(Exception):
-    """`DamagedError` says that the database does not hold what was put there. It never leaves `Database`."""
-
-
-@contextmanager
-def sound() -> Iterator[None]:
-    """Raise DamagedError where rows cannot be turned into objects inside the block."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError, OverflowError, OSError) as error:
-        raise DamagedError from error
-
-
 class Database:
-    """A `Database` runs short transactions from any thread: `reading()` and `writing()`."""
+    """A `Database` reads and writes from any thread: `read()` hands out rows, and `writing()` opens a transaction."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -70,11 +60,22 @@ class Database:
         """Return where the database is, in words and without any password."""
         return str(self._file or self._engine.url.render_as_string(hide_password=True))
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Open a transaction that sees one consistent state of the database. Raises StoreError."""
+    def read(self, *questions: Question, **given: Any) -> list[Rows]:
+        """Return the rows of each question, all of one state of the database. `given`: the values of their parameters.
+
+        Nothing waits for the reader any more once the rows are here. Make objects of them in `sound()`. Raises StoreError.
+        """
+        if self._file:
+            with self._faults():
+                return snapshot.ask(self._engine, self._file, questions, given, self._make_ready)
         with self._transaction("BEGIN", self._snapshots) as connection:
-            yield connection
+            return [connection.execute(question, given).all() for question in questions]
+
+    @contextmanager
+    def sound(self) -> Iterator[None]:
+        """Raise DamagedStoreError where rows cannot be turned into objects inside the block."""
+        with self._faults(), sound():
+            yield
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -90,19 +91,29 @@ class Database:
         """Return how often this process has written here: what it read before the last time it reads again."""
         return _changes.get(self._engine, 0)
 
+    def _make_ready(self) -> None:
+        with self._transaction("BEGIN", self._engine):
+            pass  # the tables are there now, and of today's form
+
     @contextmanager
     def _transaction(self, begin: str, engine: Engine) -> Iterator[Connection]:
-        try:
+        with self._faults():
             if self._file:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             elif self._engine not in _prepared:
                 self._make_tables()
             with engine.begin() as connection:
-                if self._sqlite:
+                if self._file:
                     self._prepare(connection)
                     connection.exec_driver_sql(begin)
-                    self._refuse_cut(connection)
+                    snapshot.refuse_cut(self._file, connection.exec_driver_sql(snapshot.BYTES).scalar_one())
                 yield connection
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Raise every fault inside the block as a StoreError."""
+        try:
+            yield
         except DBAPIError as error:
             raise self._error(str(error.orig)) from error
         except sqlite3.DatabaseError as error:
@@ -111,17 +122,6 @@ class Database:
             raise self._error("malformed") from error
         except OSError as error:
             raise StoreError(f"{error.filename or self.place} cannot be used: {error.strerror or error}.") from error
-
-    def _refuse_cut(self, connection: Connection) -> None:
-        """Raise DamagedError where the end of SQLite's file is missing: SQLite would read zeros without a word.
-
-        Called inside a transaction, so nobody writes meanwhile.
-        """
-        pages, size = (
-            connection.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")
-        )
-        if self._file and self._file.stat().st_size < pages * size:
-            raise DamagedError
 
     def _make_tables(self) -> None:
         """Make the tables on a server where there are none, or add what old tables lack."""
@@ -288,6 +288,7 @@ def _engine(url: str) -> Engine:
         connection.isolation_level = None  # BEGIN and COMMIT are said here, not guessed by the driver
         connection.execute(f"PRAGMA busy_timeout={round(1000 * BUSY_TIMEOUT_S)}")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA foreign_keys=ON")
 
     return engine

@@ -4,24 +4,47 @@ The row is the commit: a file counts once the store names it, and not before.
 """
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, insert, select, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from cnnlab import failpoints, logs
 from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs.patience import persistent
+from cnnlab.runs.reading.snapshot import Rows
+from cnnlab.runs.reading.soundness import sound
 from cnnlab.runs.retention import thin
 from cnnlab.runs.run import Checkpoint, CheckpointKind, Curve, epoch_of
 from cnnlab.runs.store import curves, tables
-from cnnlab.runs.store.database import sound
-from cnnlab.runs.store.transactions import RUNS, Connected, number_of, progress, refuse_nan
+from cnnlab.runs.store.transactions import NUMBER, RUNS, Connected, must_exist, progress, refuse_nan
 
 STATES_KEPT = 2
+STEPS_A_READING = 20_000
 
 _STEPS, _EPOCHS, _FILES = tables.steps.c, tables.epochs.c, tables.checkpoints.c
+_COLUMNS = ["name", "kind", "epoch", "step", "sha256", "bytes"]
+_OF_STEPS = list(StepRecord.model_fields)
+_THE_RUN = NUMBER.scalar_subquery()
+
+
+def _of(columns: ReadOnlyColumnCollection[str, Any], names: Sequence[str]) -> Select[Any]:
+    """Return the query for columns of the records of the run `run`."""
+    return select(*(columns[name] for name in names)).where(columns.number == _THE_RUN)
+
+
+_AFTER, _UNTIL = (bindparam(name, type_=BigInteger) for name in ("after", "until"))
+_LATER_STEPS = (
+    _of(_STEPS, _OF_STEPS)
+    .where(_STEPS.step > _AFTER, _STEPS.step <= _UNTIL)
+    .order_by(_STEPS.step)
+    .limit(bindparam("most"))
+)
+_EPOCHS_OF = _of(_EPOCHS, ["record"]).order_by(_EPOCHS.epoch)
+_FILES_OF = _of(_FILES, _COLUMNS).where(_FILES.kind == bindparam("kind")).order_by(_FILES.step, _FILES.epoch)
 
 
 class History(Connected):
@@ -125,35 +148,44 @@ class History(Connected):
 
         For a chart of a whole run there is `curve`.
         """
-        names = list(StepRecord.model_fields)
-        with self.database.reading() as connection:
-            within = [_STEPS.number == number_of(connection, id), _STEPS.step > after]
-            within += [] if until is None else [_STEPS.step <= until]
-            columns = select(*(_STEPS[name] for name in names))
-            rows = connection.execute(columns.where(*within).order_by(_STEPS.step)).all()
-            with sound():  # an older cnnlab left columns empty
-                values = [{n: v for n, v in zip(names, row, strict=True) if v is not None} for row in rows]
-                return [StepRecord(**read) for read in values]
+        records: list[StepRecord] = []
+        until = sys.maxsize if until is None else until
+        while (
+            True
+        ):  # in parts, so that no reading is long; a run that goes on from an earlier step takes the same steps
+            run, rows = self.database.read(NUMBER, _LATER_STEPS, run=id, after=after, until=until, most=STEPS_A_READING)
+            must_exist(run)
+            with self.database.sound():  # an older cnnlab left columns empty
+                values = [{n: v for n, v in zip(_OF_STEPS, row, strict=True) if v is not None} for row in rows]
+                records += [StepRecord(**read) for read in values]
+            if len(rows) < STEPS_A_READING:
+                return records
+            after = records[-1].step
 
     def curve(self, id: str, after: int = 0, until: int | None = None) -> Curve:
         """Return the points of a run's curve that end later than step `after`, up to step `until`.
 
         Of a long run a point stands for many records. All but the newest point stay as they are.
         """
-        with self.database.reading() as connection:
-            return curves.read(connection, number_of(connection, id), after, until)
+        until = sys.maxsize if until is None else until
+        run, points = self.database.read(curves.LENGTH, curves.POINTS_OF, run=id, after=after, until=until)
+        must_exist(run)
+        return curves.curve_of(run[0][0], points)
 
     @persistent
     def epochs(self, id: str) -> list[EpochRecord]:
         """Return a run's epoch records in order, from 1."""
-        with self.database.reading() as connection:
-            return _epochs(connection, number_of(connection, id))
+        run, rows = self.database.read(NUMBER, _EPOCHS_OF, run=id)
+        must_exist(run)
+        with self.database.sound():
+            return _epochs_of(rows)
 
     @persistent
     def checkpoints(self, id: str, kind: CheckpointKind) -> list[Checkpoint]:
         """Return a run's checkpoints of one kind, in the order of their steps."""
-        with self.database.reading() as connection:
-            return _files(connection, number_of(connection, id), kind, id)
+        run, rows = self.database.read(NUMBER, _FILES_OF, run=id, kind=kind)
+        must_exist(run)
+        return _files_of(rows, id)
 
     def weights(self, id: str) -> list[Checkpoint]:
         """Return a run's checkpoints to look inside, in the order of their epochs."""
@@ -169,9 +201,14 @@ def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dic
 
 
 def _epochs(connection: Connection, number: int) -> list[EpochRecord]:
-    rows = connection.execute(select(_EPOCHS.record).where(_EPOCHS.number == number).order_by(_EPOCHS.epoch))
+    mine = select(_EPOCHS.record).where(_EPOCHS.number == number).order_by(_EPOCHS.epoch)
+    rows = connection.execute(mine).all()
     with sound():
-        return [epoch_of(record) for record in rows.scalars()]
+        return _epochs_of(rows)
+
+
+def _epochs_of(rows: Rows) -> list[EpochRecord]:
+    return [epoch_of(record) for (record,) in rows]
 
 
 def judge(connection: Connection, number: int) -> int | None:
@@ -191,13 +228,14 @@ def _name_files(connection: Connection, number: int, files: Sequence[Checkpoint]
         connection.execute(insert(tables.checkpoints).values(row))
 
 
-_COLUMNS = ["name", "kind", "epoch", "step", "sha256", "bytes"]
-
-
-def _files(connection: Connection, number: int, kind: CheckpointKind, id: str = "") -> list[Checkpoint]:
+def _files(connection: Connection, number: int, kind: CheckpointKind) -> list[Checkpoint]:
     columns = [_FILES[name] for name in _COLUMNS]
     mine = select(*columns).where(_FILES.number == number, _FILES.kind == kind).order_by(_FILES.step, _FILES.epoch)
-    return [Checkpoint(run_id=id, **row) for row in connection.execute(mine).mappings()]
+    return _files_of(connection.execute(mine).all())
+
+
+def _files_of(rows: Rows, id: str = "") -> list[Checkpoint]:
+    return [Checkpoint(run_id=id, **dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
 def _drop_old(connection: Connection, number: int, best: int | None, budget_bytes: int) -> list[str]:

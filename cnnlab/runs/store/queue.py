@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, func, or_, select
 
 from cnnlab import logs
 from cnnlab.records import Results, RunStatus
@@ -16,17 +16,19 @@ from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.patience import persistent
 from cnnlab.runs.permissions import Actor, Waiting, refuse_too_many
+from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.transactions import (
+    NEWEST,
     RUNS,
     Connected,
     change,
-    clock,
+    later_than,
     progress,
     read_run,
-    read_runs,
     refuse_nan,
+    runs_of,
     select_runs,
 )
 
@@ -40,8 +42,7 @@ class Queue(Connected):
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
         waiting = connection.execute(_WAITING, {"owner": actor.id, "address": actor.address}).one()
         refuse_too_many(actor, n, Waiting(*waiting), self.app_config)
-        _, turns = _turns(connection, actor, n, now)
-        return turns
+        return _turns(connection.execute(_LAST_TURN, {"owner": actor.id}).all(), actor, n, now)
 
     def claim(self) -> Run | None:
         """Claim the run that has waited longest for this process and return it; None where none may start.
@@ -65,9 +66,8 @@ class Queue(Connected):
     @persistent
     def _oldest(self) -> str | None:
         """Return the id of the run that a worker could claim now; None where there is none."""
-        with self.database.reading() as connection:
-            oldest = connection.execute(_waiting.where(_running < self.app_config.slots).limit(1)).first()
-        return None if oldest is None else str(oldest.id)
+        [rows] = self.database.read(_FIRST, slots=self.app_config.slots)
+        return rows[0][0] if rows else None
 
     def _take(self, id: str, wanted: list[RunStatus], *conditions: ColumnElement[bool], **values: Any) -> bool:
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
@@ -137,14 +137,12 @@ class Queue(Connected):
 
     def command(self, id: str) -> str | None:
         """Return what the running process has been asked to do: "stop", "pause", MEASURE or None."""
-        with self.database.reading() as connection:
-            return connection.execute(select(RUNS.command).where(RUNS.id == id)).scalar_one_or_none()
+        return self.commands([id]).get(id)
 
     def commands(self, ids: Sequence[str]) -> dict[str, str]:
         """Return the `command` of each run, by the run's id; runs that were asked for nothing are left out."""
-        asked = select(RUNS.id, RUNS.command).where(RUNS.id.in_(ids), RUNS.command.is_not(None))
-        with self.database.reading() as connection:
-            return {row.id: row.command for row in connection.execute(asked)}
+        [rows] = self.database.read(_COMMANDS)
+        return {id: command for id, command in rows if id in ids}
 
     def queue_position(self, id: str) -> int | None:
         """Return the place of a run in the queue, 1 for the next to start; None for a run that is not waiting."""
@@ -153,17 +151,20 @@ class Queue(Connected):
 
     def ahead_of(self, id: str) -> list[Run]:
         """Return the runs that train, then those that wait before a run that waits, in the order of their turns."""
-        with self.database.reading() as connection:
-            runs = read_runs(connection, _in_turn)
+        [rows] = self.database.read(_in_turn)
+        with self.database.sound():
+            runs = runs_of(rows)
         places = [run.id for run in runs]
         return runs[: places.index(id)] if id in places else []
 
     def line_with(self, n: int) -> list[Run | None]:
         """Return the line as `ahead_of` does, to its end, with None where each of `n` new runs of this person would stand."""
-        with self.database.reading() as connection:
-            runs = read_runs(connection, _in_turn)
-            turns = {row.id: row.queued_at for row in connection.execute(_waiting)}
-            _, new = _turns(connection, self.who(), n, clock(connection))
+        actor = self.who()
+        rows, waiting, last, newest = self.database.read(_in_turn, _waiting, _LAST_TURN, NEWEST, owner=actor.id)
+        with self.database.sound():
+            runs = runs_of(rows)
+        turns = {id: queued_at for id, queued_at in waiting}
+        new = _turns(last, actor, n, later_than(newest))
         line = [*((turns.get(run.id, 0.0), run) for run in runs), *((turn, None) for turn in new)]
         return [run for _, run in sorted(line, key=itemgetter(0))]
 
@@ -176,30 +177,32 @@ class Queue(Connected):
 
     def training_pids(self) -> set[int]:
         """Return the ids of the processes that train, as each machine numbers them."""
-        with self.database.reading() as connection:
-            return set(connection.execute(_pids).scalars())
+        [rows] = self.database.read(_pids)
+        return {pid for (pid,) in rows}
 
 
-def _turns(connection: Connection, actor: Actor, n: int, now: float) -> tuple[int, list[float]]:
-    """Return how many runs of a person wait, and the times by which `n` more wait their turn.
+def _turns(found: Rows, actor: Actor, n: int, now: float) -> list[float]:
+    """Return the times by which `n` more runs of a person wait their turn, after the last one that `_LAST_TURN` found.
 
     Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
     waiting. What this machine itself asks for waits in the order of asking.
     """
     if actor.id is None:
-        return 0, [now] * n
-    mine = RUNS.owner == actor.id, RUNS.status == RunStatus.QUEUED
-    waiting, last = connection.execute(select(func.count(), func.max(RUNS.queued_at)).where(*mine)).one()
+        return [now] * n
+    [(last,)] = found
     first = now if last is None else max(now, last + TURN_S)
-    return waiting, [first + TURN_S * i for i in range(n)]
+    return [first + TURN_S * i for i in range(n)]
 
 
 _others = tables.runs.alias()
 _running = select(func.count()).select_from(_others).where(_others.c.status == RunStatus.RUNNING).scalar_subquery()
 _turn = (RUNS.queued_at, RUNS.number)
 _waiting = select(RUNS.id, RUNS.queued_at).where(RUNS.status == RunStatus.QUEUED).order_by(*_turn)
-_active = RUNS.status.in_([RunStatus.RUNNING, RunStatus.QUEUED])
+_active = or_(RUNS.status == RunStatus.RUNNING, RUNS.status == RunStatus.QUEUED)
 _in_turn = select_runs().where(_active).order_by(RUNS.status == RunStatus.QUEUED, *_turn)
+_FIRST = _waiting.where(_running < bindparam("slots", type_=Integer)).limit(1)
+_COMMANDS = select(RUNS.id, RUNS.command).where(RUNS.command.is_not(None))
+_LAST_TURN = select(func.max(RUNS.queued_at)).where(RUNS.owner == bindparam("owner"), RUNS.status == RunStatus.QUEUED)
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
 _WAITING = select(
     func.count(case((RUNS.owner == bindparam("owner"), 1))),

@@ -19,13 +19,16 @@ from cnnlab.runs.exit.reason import Death, epitaph
 from cnnlab.runs.patience import NOTE, persistent
 from cnnlab.runs.run import Run
 from cnnlab.runs.store import tables
-from cnnlab.runs.store.transactions import RUNS, Connected, change, number_of, read_run
+from cnnlab.runs.store.transactions import NUMBER, RUNS, Connected, change, must_exist, number_of, read_run
 
 RUN_FOLDER = re.compile(r"[0-9a-f]{32}")
 DELETED = "deleted"
 _CONTINUED = "continued"
 _KNOWN = {"lock", crash_note.NAME, NOTE, _CONTINUED}
 _FILES = tables.checkpoints.c
+_IDS = select(RUNS.id)
+_RUNNING = select(RUNS.id, RUNS.pid).where(RUNS.status == RunStatus.RUNNING)
+_NAMED = select(_FILES.name).where(_FILES.number == NUMBER.scalar_subquery())
 
 
 class Recovery(Connected):
@@ -39,10 +42,8 @@ class Recovery(Connected):
         but never named by the store.
         """
         seen = deaths or {}
-        with self.database.reading() as connection:
-            rows = connection.execute(select(RUNS.id, RUNS.pid).where(RUNS.status == RunStatus.RUNNING)).all()
-        dead = [row for row in rows if not locks.is_held(self.folder(row.id))]
-        known = [(row.id, seen.get(row.pid)) for row in dead]
+        [rows] = self.database.read(_RUNNING)
+        known = [(id, seen.get(pid)) for id, pid in rows if not locks.is_held(self.folder(id))]
         return [run for id, death in known if not _lives(death) and (run := self._interrupt(id, death))]
 
     def _interrupt(self, id: str, death: Death | None) -> Run | None:
@@ -73,8 +74,9 @@ class Recovery(Connected):
     @persistent
     def remove_unnamed(self, id: str) -> None:
         """Remove a run's files that were begun but never named by the store. Only for who holds the run's lock."""
-        with self.database.reading() as connection:
-            named = _named(connection, id)
+        run, names = self.database.read(NUMBER, _NAMED, run=id)
+        must_exist(run)
+        named = {name for (name,) in names}
         with suppress(OSError):  # a disk that refuses: they are in nobody's way
             for path in _begun(self.folder(id)):
                 if path.name not in named:
@@ -131,8 +133,8 @@ class Recovery(Connected):
             folders = [path for path in self.app_config.runs.iterdir() if RUN_FOLDER.fullmatch(path.name)]
         except OSError:
             return []
-        with self.database.reading() as connection:
-            known = set(connection.execute(select(RUNS.id)).scalars())
+        [rows] = self.database.read(_IDS)
+        known = {id for (id,) in rows}
         return [folder for folder in folders if folder.name not in known and folder.is_dir()]
 
 
@@ -149,8 +151,3 @@ def _begun(folder: Path) -> list[Path]:
     """Return the files in a run's folder that cnnlab wrote; what somebody else has put there is left alone."""
     paths = folder.iterdir() if folder.is_dir() else ()
     return [path for path in paths if path.suffix in (".safetensors", ".tmp") and path.is_file()]
-
-
-def _named(connection: Connection, id: str) -> set[str]:
-    rows = connection.execute(select(_FILES.name).where(_FILES.number == number_of(connection, id)))
-    return set(rows.scalars())

@@ -11,13 +11,14 @@ from cnnlab.runs import locks
 from cnnlab.runs.errors import NotYoursError, StoreError, UnknownRunError
 from cnnlab.runs.patience import persistent
 from cnnlab.runs.permissions import Actor, refuse
+from cnnlab.runs.reading import listing
 from cnnlab.runs.run import Checkpoint, Curve, Run
 from cnnlab.runs.store import tables
 from cnnlab.runs.store.creating import Creating
 from cnnlab.runs.store.history import History
 from cnnlab.runs.store.recovery import Recovery
 from cnnlab.runs.store.resuming import Resuming
-from cnnlab.runs.store.transactions import RUNS, read_run, read_runs, select_runs
+from cnnlab.runs.store.transactions import RUNS, read_run
 from cnnlab.runs.text_rules import clean_name, clean_note
 
 __all__ = ["Actor", "Checkpoint", "Curve", "NotYoursError", "Run", "Store", "StoreError", "UnknownRunError"]
@@ -69,13 +70,17 @@ class Store(Creating, Resuming, History, Recovery):
 
     def people(self) -> dict[str, str]:
         """Return the names of the people who have runs, by their ids; two people may have one name."""
-        owners = select(RUNS.owner, RUNS.owner_name).where(RUNS.owner.is_not(None)).order_by(RUNS.number)
-        with self.database.reading() as connection:
-            return {row.owner: row.owner_name or "" for row in connection.execute(owners)}
+        [rows] = self.database.read(_OWNERS)
+        return {owner: name or "" for owner, name in rows}
 
     @persistent
     def list(self, ids: Collection[str] | None = None) -> list[Run]:
-        """Return every run, or those of `ids` that are there, the newest first, in one query."""
-        found = select_runs() if ids is None else select_runs().where(RUNS.id.in_(ids))
-        with self.database.reading() as connection:
-            return read_runs(connection, found.order_by(RUNS.number.desc()))
+        """Return every run, or those of `ids` that are there, the newest first.
+
+        However many there are, only those are read that have changed since this process last asked.
+        """
+        runs = listing.of(self.app_config.database).read(self.database)
+        return runs if ids is None else [run for run in runs if run.id in ids]
+
+
+_OWNERS = select(RUNS.owner, RUNS.owner_name).where(RUNS.owner.is_not(None)).order_by(RUNS.number)

@@ -3,11 +3,43 @@
 A change here raises SCHEMA_VERSION and needs a step in migrations.py: old runs must open.
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+import time
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    case,
+    column,
+    func,
+    select,
+    table,
+)
 
 SCHEMA_VERSION = 6
 
 metadata = MetaData()
+
+
+def _next_revision() -> ColumnElement[int]:
+    """Return a number greater than any that a run has: the time in microseconds, or one more where a clock went back.
+
+    By the time, two stores that were one (a backup put back in its place) give no number to two different things.
+    """
+    others = table("runs", column("revision", BigInteger))
+    newest = select(func.coalesce(func.max(others.c.revision), 0)).scalar_subquery()
+    now = bindparam(None, callable_=lambda: time.time_ns() // 1_000, type_=BigInteger)
+    return case((newest < now, now), else_=newest + 1)
+
 
 runs = Table(
     "runs",
@@ -43,7 +75,11 @@ runs = Table(
     Column("announced_s", Float),  # seconds from asking to the result, as they were announced (since version 4)
     Column("waiting_since", Float),  # when it last entered the queue; empty for who never did (since version 5)
     Column("asked_from", Text),  # network address of who put it into the queue, while it waits there (since version 6)
+    Column(  # another at each change of the row or of its last epoch: what was read with it is still so (since version 6)
+        "revision", BigInteger, nullable=False, default=_next_revision(), onupdate=_next_revision()
+    ),
     Index("runs_by_status", "status", "queued_at"),
+    Index("runs_by_revision", "revision"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
 )
 

@@ -4,13 +4,13 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select, update
 
 from cnnlab.app_config import AppConfig
 from cnnlab.records import Record, RunStatus
@@ -18,11 +18,14 @@ from cnnlab.runs import doorbell, locks
 from cnnlab.runs.errors import StoreError, UnknownRunError
 from cnnlab.runs.patience import Patience, persistent
 from cnnlab.runs.permissions import Who, refuse, this_machine
+from cnnlab.runs.reading.snapshot import Rows
+from cnnlab.runs.reading.soundness import sound
 from cnnlab.runs.run import Run, run_of
 from cnnlab.runs.store import tables
-from cnnlab.runs.store.database import Database, sound
+from cnnlab.runs.store.database import Database
 
 RUNS = tables.runs.c
+T = TypeVar("T")
 
 
 class Connected:
@@ -94,8 +97,10 @@ class Connected:
     @persistent
     def get(self, id: str) -> Run:
         """Return the run with this id. Raises UnknownRunError."""
-        with self.database.reading() as connection:
-            return read_run(connection, id)
+        [rows] = self.database.read(_BY_ID, run=id)
+        with self.database.sound():
+            found = runs_of(rows)
+        return _one(found)
 
 
 def select_runs() -> Select[Any]:
@@ -105,33 +110,58 @@ def select_runs() -> Select[Any]:
     return select(tables.runs, epochs.record.label("last_record")).outerjoin(tables.epochs, last)
 
 
+COLUMNS = select_runs().selected_columns.keys()
+_BY_ID = select_runs().where(RUNS.id == bindparam("run"))
+NUMBER = select(RUNS.number).where(RUNS.id == bindparam("run"))
+"""The number of the run `run`: no row where there is no such run."""
+
+
+def runs_of(rows: Rows) -> list[Run]:
+    """Return the runs that a narrowed or ordered `select_runs()` has found. For the block of a `sound()`."""
+    return [run_of(dict(zip(COLUMNS, row, strict=True))) for row in rows]  # half the time of SQLAlchemy's mappings
+
+
+def must_exist(rows: Rows) -> None:
+    """Raise UnknownRunError where `NUMBER` has found no run."""
+    _one(rows)
+
+
+def _one(found: Sequence[T]) -> T:
+    if not found:
+        raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    return found[0]
+
+
 def read_runs(connection: Connection, statement: Select[Any]) -> list[Run]:
-    """Return the runs that a narrowed or ordered `select_runs()` finds."""
-    found = connection.execute(statement)
-    names = list(found.keys())
+    """Return the runs that a narrowed or ordered `select_runs()` finds, within the caller's transaction."""
+    rows = connection.execute(statement).all()
     with sound():
-        return [run_of(dict(zip(names, row, strict=True))) for row in found]  # half the time of SQLAlchemy's mappings
+        return runs_of(rows)
 
 
 def read_run(connection: Connection, id: str) -> Run:
     """Return the run with this id, within the caller's transaction. Raises UnknownRunError."""
-    for run in read_runs(connection, select_runs().where(RUNS.id == id)):
-        return run
-    raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    return _one(read_runs(connection, select_runs().where(RUNS.id == id)))
 
 
 def number_of(connection: Connection, id: str) -> int:
     """Return the number of the run with this id. Raises UnknownRunError."""
-    number: int | None = connection.execute(select(RUNS.number).where(RUNS.id == id)).scalar_one_or_none()
-    if number is None:
-        raise UnknownRunError("There is no such run; perhaps it was deleted.")
+    number: int = _one(connection.execute(NUMBER, {"run": id}).all())[0]
     return number
 
 
 def clock(connection: Connection) -> float:
     """Return the time, never earlier than the newest run's: a clock that is put back changes no order."""
-    newest = connection.execute(select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)).scalar()
-    return max(time.time(), (newest or 0.0) + 0.001)
+    return later_than(connection.execute(NEWEST).all())
+
+
+NEWEST = select(RUNS.created_at).order_by(RUNS.number.desc()).limit(1)
+
+
+def later_than(newest: Rows) -> float:
+    """Return the time, never earlier than that of the newest run, which `NEWEST` has found."""
+    times: list[float] = [created_at + 0.001 for (created_at,) in newest]
+    return max([time.time(), *times])
 
 
 def change(

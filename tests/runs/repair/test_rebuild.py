@@ -88,7 +88,7 @@ def smash(path: Path, offset: int, length: int = PAGE) -> None:
 def sound(store: Store) -> None:
     """The new store is whole, and takes new runs."""
     assert damage(store.app_config) is None
-    with store.database.reading() as connection:
+    with store.database.writing() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     assert store.create(TrainingConfig()).number > max(run.number for run in store.list()[1:] or [store.list()[0]]) - 1
 

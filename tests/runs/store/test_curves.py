@@ -45,7 +45,7 @@ def assert_alike(curve: Curve, other: Curve) -> None:
 
 def thinned(store: Store, run: Run) -> int:
     """Number of points that the store keeps of a run."""
-    with store.database.reading() as connection:
+    with store.database.writing() as connection:
         mine = select(func.count()).where(tables.curves.c.number == run.number)
         count: int = connection.execute(mine).scalar_one()
         return count

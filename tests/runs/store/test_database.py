@@ -35,7 +35,7 @@ def test_the_store_is_the_durable_kind(store: Store) -> None:
     """Rollback journal, full sync, foreign keys, a schema version: what the promises stand on."""
     store.list()
 
-    with store.database.reading() as connection:
+    with store.database.writing() as connection:
         values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "user_version")

@@ -21,10 +21,11 @@ pytestmark = pytest.mark.sqlite
 
 STORES = sorted((Path(__file__).parents[1] / "stores").glob("v*.db"))
 """One of each earlier version, written by that version. Never write one anew."""
-V1, V2, V3, V3_LONG, V4 = STORES
+V1, V2, V3, V3_LONG, V4, V5 = STORES
 """1: a finished run, a stopped one in its third epoch, a waiting one. 2: one of every status, a sweep, a damaged one.
 3: runs of two people, with label smoothing and a short last batch; and a stopped run of 2,400 steps, of which one is a
-spike. 4: an announced run, one that was measured where it stood, one that waits to be measured, one that trains."""
+spike. 4: an announced run, one that was measured where it stood, one that waits to be measured, one that trains.
+5: runs that know when they entered the queue, one of them continued, a sweep, weights from a file, one that trains."""
 
 
 @pytest.fixture
@@ -204,6 +205,25 @@ def test_when_a_run_of_version_4_was_queued_is_unknown(old: AppConfig) -> None:
     again = store.resume(measured.id)
     assert again.moments["Queued again"] > again.created_at
     assert store.create(TrainingConfig()).waiting_since is not None
+
+
+@pytest.mark.parametrize("kept", [V5], ids=["v5"])
+def test_a_store_of_version_5_tells_what_has_changed(old: AppConfig) -> None:
+    """Every run has a revision, found by its index, and another when it changes; what it knew of the queue stays."""
+    store = Store(old)
+    by_name = {run.name: run for run in store.list()}
+
+    assert list(by_name["Back in the queue"].moments) == ["Created", "Started", "Queued again"]
+    assert by_name["Größer, fünfte"].results is not None
+    assert by_name["Brought"].imported is not None
+    with sqlite3.connect(old.home / "runs.db") as connection:
+        revisions = {number for (number,) in connection.execute("SELECT revision FROM runs")}
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT number, revision FROM runs WHERE revision > 5").fetchall()
+    connection.close()
+    assert min(revisions) > 0
+    assert "runs_by_revision" in plan[0][-1]
+    store.rename(by_name["Paused"].id, "Renamed")
+    assert {run.name for run in store.list()} == {*by_name, "Renamed"} - {"Paused"}
 
 
 @pytest.mark.parametrize("kept", [V1, V2], ids=["v1", "v2"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url, select
 
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
@@ -88,18 +88,30 @@ def test_a_store_of_a_newer_cnnlab_is_left_alone(
             Store(app_config).list()
     else:
         assert len(Store(app_config).list()) == 1
-        with store.database.reading() as connection:
+        with store.database.writing() as connection:
             assert database._server_version(connection) == tables.SCHEMA_VERSION
 
 
-def test_a_reader_sees_one_state_and_no_writer_waits_for_it(store: Store) -> None:
-    """As with SQLite: what is committed meanwhile is seen by the next transaction."""
+def test_a_reading_with_several_questions_sees_one_state(store: Store) -> None:
+    """As with SQLite: what is committed meanwhile is seen by the next reading, and no writer waits."""
     store.create(TrainingConfig())
-    count = tables.runs.select()
-    with store.database.reading() as reader:
-        before = len(reader.execute(count).all())
-        store.create(TrainingConfig())
-        assert len(reader.execute(count).all()) == before == 1
+    count = select(tables.runs.c.number)
+    store.database.read(count)
+    meanwhile: list[object] = []
+
+    def commit_between(*_: object) -> None:
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(Store(store.app_config).create(TrainingConfig()))
+
+    event.listen(store.database._engine, "after_cursor_execute", commit_between)
+    try:
+        first, second = store.database.read(count, count)
+    finally:
+        event.remove(store.database._engine, "after_cursor_execute", commit_between)
+
+    assert len(meanwhile) == 2
+    assert len(first) == len(second) == 1
     assert len(store.list()) == 2
 
 

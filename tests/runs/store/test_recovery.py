@@ -222,7 +222,7 @@ def test_no_acknowledged_commit_is_lost_by_kill_9(store: Store, spawn: Spawn) ->
         assert {path.name for path in store.folder(run.id).iterdir()} == {"lock", *(file.name for file in files)}
         for file in files[-4:]:
             assert hashlib.sha256(store.path(file).read_bytes()).hexdigest() == file.sha256
-    with store.database.reading() as connection:
+    with store.database.writing() as connection:
         if connection.dialect.name == "sqlite":
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
     assert acknowledged >= 25
