@@ -5,6 +5,7 @@ Every accuracy on every screen is rounded here, so that one number is never two 
 
 from datetime import datetime, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from math import isfinite, isinf, isnan
 
 from cnnlab.records import FullScores, Score
@@ -35,6 +36,7 @@ def _rounded(value: float, digits: int, times: int = 1) -> str:
     return str(_round(value, digits, times)).replace("-", MINUS) if isfinite(value) else "not a number"
 
 
+@lru_cache(maxsize=65536)
 def tenths(share: float) -> float:
     """Return a share, 0 to 1, in percent, rounded as `percent` rounds it: for a table that sorts its numbers."""
     return float(_round(share, 1, times=100)) if isfinite(share) else share

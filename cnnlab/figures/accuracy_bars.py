@@ -42,40 +42,52 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
     Whiskers are the 95 % intervals of accuracies on pictures that were not trained on; the accuracy on those trained on
     has none, since it says nothing of other pictures. Bars lie, so that names and numbers can be read on a telephone as well.
     """
-    figure = go.Figure()
+    bars: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     ticks: dict[float, str] = {}
     row = 0.0
     for run in runs:
-        figure.add_annotation(
-            text=f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · {when_measured(run.scores)}',
-            **{"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128},
-        )
+        title = f'<span style="color:{run.colour}">●</span> <b>{plain(run.name)}</b> · {when_measured(run.scores)}'
+        place = {"x": 0, "y": row, "xref": "paper", "xanchor": "left", "showarrow": False, "xshift": -128}
+        notes.append({"text": title, **place})
         rows: dict[str, float] = {}
         for set_name, score in _sets(run.scores):
             row += 1
             rows[set_name] = row
             ticks[row] = f"{set_name} <b>{percent(score.accuracy)}</b>"
-            figure.add_trace(_bar(row, set_name, score, run.colour, PATTERN[set_name]))
-        _bracket(figure, rows, run.scores)
+            bars.append(_bar(row, set_name, score, run.colour, PATTERN[set_name]))
+        bracket, gap = _bracket(rows, run.scores)
+        lines += bracket
+        notes.append(gap)
         if augmented := run.scores.test_augmented:
             row += 1
             ticks[row] = f"{augmented_test(augmented)} <b>{percent(augmented.accuracy)}</b>"
-            figure.add_trace(_bar(row, "test", augmented, run.colour, AUGMENTED))
+            bars.append(_bar(row, "test", augmented, run.colour, AUGMENTED))
         row += 1.6
-    figure.update_layout(
-        template=TEMPLATE,
-        height=round(ROW_PX * row) + 60,
-        bargap=0.25,
-        showlegend=False,
-        margin={"l": 140, "r": 8, "t": 8, "b": 44},  # room for "test, 6 views 94.1 %"
-    )
-    figure.update_xaxes(
-        range=[0, 1.55], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=PERCENT_TICKS, title_text="accuracy"
-    )
-    figure.update_yaxes(
-        range=[row - 0.8, -0.6], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False, ticklen=6
-    )
-    return figure
+    layout = {
+        "template": TEMPLATE,
+        "height": round(ROW_PX * row) + 60,
+        "bargap": 0.25,
+        "showlegend": False,
+        "margin": {"l": 140, "r": 8, "t": 8, "b": 44},  # room for "test, 6 views 94.1 %"
+        "xaxis": {
+            "range": [0, 1.55],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "tickformat": PERCENT_TICKS,
+            "title": {"text": "accuracy"},
+        },
+        "yaxis": {
+            "range": [row - 0.8, -0.6],
+            "tickvals": list(ticks),
+            "ticktext": list(ticks.values()),
+            "showgrid": False,
+            "ticklen": 6,
+        },
+        "annotations": notes,
+        "shapes": lines,
+    }
+    return go.Figure(bars, layout)  # all at once: Plotly checks what is there again with each addition
 
 
 def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:
@@ -85,7 +97,7 @@ def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:
     yield "test", scores.test
 
 
-def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> go.Bar:
+def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> dict[str, Any]:
     said = f"{percent(score.accuracy)} of {count(score.n)} pictures"
     whisker: dict[str, Any] | None = None
     if set_name != "train":
@@ -100,7 +112,8 @@ def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> 
             "thickness": 1.5,
             "width": 5,
         }
-    return go.Bar(
+    return dict(
+        type="bar",
         x=[score.accuracy],
         y=[row],
         orientation="h",
@@ -116,16 +129,17 @@ def _bar(row: float, set_name: str, score: Score, colour: str, pattern: str) -> 
     )
 
 
-def _bracket(figure: go.Figure, rows: Mapping[str, float], scores: FullScores) -> None:
+def _bracket(rows: Mapping[str, float], scores: FullScores) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the lines of the bracket between the sets of a gap, and the gap in words beside it."""
     gap = gap_of(scores)
     first, last = rows["train"], rows[gap.other_set]
     x = max(interval95(s.accuracy, s.n)[1] for _, s in _sets(scores)) + 0.025
-    line: dict[str, Any] = {"type": "line", "line": {"color": INK, "width": 1.5}}
-    figure.add_shape(x0=x, x1=x, y0=first, y1=last, **line)
-    for y in (first, last):
-        figure.add_shape(x0=x - 0.012, x1=x, y0=y, y1=y, **line)
-    figure.add_annotation(
-        text=f"gap <b>{points(gap.value)}</b><br>{gap.sets}",
-        hovertext=f"95{NARROW}% interval {points_range(*gap.interval)}",
+    ends = [(x, x, first, last), *((x - 0.012, x, y, y) for y in (first, last))]
+    look = {"type": "line", "line": {"color": INK, "width": 1.5}}
+    lines = [{"x0": x0, "x1": x1, "y0": y0, "y1": y1, **look} for x0, x1, y0, y1 in ends]
+    note = {
+        "text": f"gap <b>{points(gap.value)}</b><br>{gap.sets}",
+        "hovertext": f"95{NARROW}% interval {points_range(*gap.interval)}",
         **{"x": x, "y": (first + last) / 2, "xanchor": "left", "showarrow": False, "align": "left"},
-    )
+    }
+    return lines, note

@@ -41,26 +41,31 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
 
     A star marks each run's best epoch.
     """
-    figure = go.Figure()
-    for number, run in enumerate(runs):
-        figure.add_traces(list(_traces(run, measure, number)))
-    figure.add_traces(list(_key(runs)))
-    legend_px = LEGEND_ROW_PX * max(0, len(runs) - 3)
-    figure.update_layout(template=TEMPLATE, height=height_px + legend_px, hovermode="closest")
-    figure.update_xaxes(title_text="epoch", rangemode="tozero", tickformat="d")
-    if measure == "accuracy":
-        figure.update_yaxes(tickformat=PERCENT_TICKS)
-    else:
-        figure.update_yaxes(exponentformat="power")  # by itself, Plotly writes 7e14 as 700T
-    figure.update_yaxes(title_text=f"{measure} of each set, evaluation mode")
+    traces = [trace for number, run in enumerate(runs) for trace in _traces(run, measure, number)]
+    x: dict[str, Any] = {"title": {"text": "epoch"}, "rangemode": "tozero", "tickformat": "d"}
+    y: dict[str, Any] = {"title": {"text": f"{measure} of each set, evaluation mode"}}
+    # By itself, Plotly writes 7e14 as 700T.
+    y |= {"tickformat": PERCENT_TICKS} if measure == "accuracy" else {"exponentformat": "power"}
+    notes = []
     if not any(run.epochs or run.results for run in runs):
-        figure.update_yaxes(range=(0, 1), showticklabels=False)  # by itself, Plotly would go from -100 % to 400 %
-        figure.update_xaxes(range=(0, 1), showticklabels=False)
-        figure.add_annotation(text="no epoch was measured", x=0.5, y=0.5, showarrow=False, font={"color": INK})
-    return figure
+        x |= {"range": (0, 1), "showticklabels": False}
+        y |= {"range": (0, 1), "showticklabels": False}  # by itself, Plotly would go from -100 % to 400 %
+        notes = [{"text": "no epoch was measured", "x": 0.5, "y": 0.5, "showarrow": False, "font": {"color": INK}}]
+    height = height_px + LEGEND_ROW_PX * max(0, len(runs) - 3)
+    layout = {
+        "template": TEMPLATE,
+        "height": height,
+        "hovermode": "closest",
+        "xaxis": x,
+        "yaxis": y,
+        "annotations": notes,
+    }
+    return go.Figure(
+        [*traces, *_key(runs)], layout
+    )  # all at once: Plotly checks what is there again with each addition
 
 
-def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[go.Scatter]:
+def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[dict[str, Any]]:
     colour = run.colour
     shared: dict[str, Any] = {"legendgroup": f"run {number}", "name": plain(run.name)}
     sets = {"train": "train sample", "validation": "validation"}
@@ -116,8 +121,9 @@ def _line(points: Sequence[Point], measure: Measure, words: str, shared: dict[st
     values = [score.accuracy if measure == "accuracy" else score.loss for _, _, score in points]
     text = [percent(value) if measure == "accuracy" else loss4(value) for value in values]
 
-    def trace(**style: Any) -> go.Scatter:
-        return go.Scatter(
+    def trace(**style: Any) -> dict[str, Any]:
+        return dict(
+            type="scatter",
             x=[place for place, _, _ in points],
             text=[when for _, when, _ in points],
             y=values,
@@ -130,13 +136,14 @@ def _line(points: Sequence[Point], measure: Measure, words: str, shared: dict[st
     return trace
 
 
-def _key(runs: Sequence[RunCurve]) -> Iterator[go.Scatter]:
+def _key(runs: Sequence[RunCurve]) -> Iterator[dict[str, Any]]:
     """Add what the dashes mean to the legend, in the legend's own grey."""
     names = {"train": "train sample", "validation": "validation", "test": "test"}
     if not any(run.results for run in runs):
         del names["test"]
     for set_name, words in names.items():
-        yield go.Scatter(
+        yield dict(
+            type="scatter",
             x=[None],
             y=[None],
             mode="lines+markers",

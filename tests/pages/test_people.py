@@ -66,12 +66,18 @@ def test_without_a_pass_no_page_shows_anything(enter: Enter, store: Store, name:
     assert not app.button
 
 
+def with_open_drawer(app: AppTest, run: Run) -> AppTest:
+    """Open the drawer in which a run is renamed, where there is one."""
+    app.session_state[f"describe_{run.id}"] = True
+    return app.run()
+
+
 def test_the_owner_has_all_buttons_and_others_none(enter: Enter, store: Store) -> None:
     """While it trains and while it rests; going on from it is for everybody."""
     training, resting = insert(store, "Ada", RunStatus.RUNNING), insert(store, "Ada", RunStatus.PAUSED)
     for name, may in (("Ada", True), ("Bob", False), ("Grace", True)):
         enter(name)
-        app = open_page_at("train", run=training.id)
+        app = with_open_drawer(open_page_at("train", run=training.id), training)
         assert not app.exception
         assert ({"Pause", "Stop", "Save"} <= labels(app)) == may, name
         assert may or not {"Pause", "Stop", "Save"} & labels(app)
@@ -156,7 +162,7 @@ def test_of_a_sweep_only_ones_own_runs_are_stopped(enter: Enter, store: Store) -
 def test_on_ones_own_machine_nothing_of_this_is_seen(store: Store, insert_run: RunMaker) -> None:
     """No owner, no switch, no name in the sidebar, and every button."""
     run = insert_run(RunStatus.RUNNING)
-    app = open_page_at("train", run=run.id)
+    app = with_open_drawer(open_page_at("train", run=run.id), run)
     assert {"Pause", "Stop", "Save"} <= labels(app)
     assert "Whose" not in open_page_at("compare").dataframe[0].value
     assert not app.get("bidi_component") or "cnnlab_sign_out" not in str(app.get("bidi_component"))

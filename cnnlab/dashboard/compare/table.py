@@ -36,7 +36,8 @@ def show(listing: Listing, colours: Colours) -> None:
     order = tuple(run.id for run in runs)
     st.session_state[_ORDER], st.session_state[_PICKED] = order, set(colours)
     st.session_state[_TABLE] = {"selection": {"rows": [i for i, id in enumerate(order) if id in colours]}}
-    shared = listing.once(("table", order, times.zone()), lambda: columns.kept(_shared_columns(runs)))
+    settings = listing.lasting.once(("settings", order), lambda: columns.kept(_settings(runs)))
+    shared = listing.once(("table", order, times.zone()), lambda: columns.kept(_shared_columns(runs, settings)))
     shown = [_dots(runs, colours), *shared[:_FIRST], *_whose(runs), *shared[_FIRST:]]
     st.dataframe(
         columns.frame(shown),
@@ -62,7 +63,7 @@ def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
 
 def table_of(runs: Sequence[Run], colours: Colours) -> list[Column]:
     """Return the columns of the table of runs, one row for each run. `colours`: of the chosen runs, by id."""
-    shared = _shared_columns(runs)
+    shared = _shared_columns(runs, _settings(runs))
     return [_dots(runs, colours), *shared[:_FIRST], *_whose(runs), *shared[_FIRST:]]
 
 
@@ -73,7 +74,12 @@ def _dots(runs: Sequence[Run], colours: Colours) -> Column:
     return Column("●", dots, st.column_config.ImageColumn("", help=help, width=36, pinned=True))
 
 
-def _shared_columns(runs: Sequence[Run]) -> list[Column]:
+def _settings(runs: Sequence[Run]) -> list[Column]:
+    """Return the columns of settings, which a run never changes."""
+    return [columns.setting_of_runs(setting, runs) for setting in settings_that_differ(runs)]
+
+
+def _shared_columns(runs: Sequence[Run], settings: Sequence[Column]) -> list[Column]:
     """Return the columns that are the same for every visitor in one time zone."""
     column = st.column_config
     return [
@@ -91,7 +97,7 @@ def _shared_columns(runs: Sequence[Run]) -> list[Column]:
         columns.status(runs),
         *_tagged(runs),
         *_accuracies(runs),
-        *(columns.setting_of_runs(setting, runs) for setting in settings_that_differ(runs)),
+        *settings,
         Column(
             "Best epoch",
             [run.best_epoch if run.config.validation_size else None for run in runs],

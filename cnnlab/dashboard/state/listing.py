@@ -24,8 +24,10 @@ class Listing(Shared):
     It stays the same object as long as no run has changed: what was derived from it, a table of 500 rows, is kept.
     """
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[Run], lasting: Shared) -> None:
         super().__init__()
+        self.lasting = lasting
+        """What was derived from what never changes of a run, or from one state of it: it outlives this listing."""
         self.runs: tuple[Run, ...] = tuple(runs)
         self.by_id: Mapping[str, Run] = {run.id: run for run in self.runs}
 
@@ -35,7 +37,6 @@ class _Latest:
 
     def __init__(self) -> None:
         self.lasting = Shared(most=128)
-        """What belongs to one state of one run, whatever the others do."""
         self._lock = threading.Lock()
         self._listing: Listing | None = None
         self._read_s, self._changes = 0.0, 0
@@ -47,7 +48,7 @@ class _Latest:
                 begun_s = monotonic()
                 runs = tuple(store.list())
                 if self._listing is None or self._listing.runs != runs:
-                    self._listing = Listing(runs)
+                    self._listing = Listing(runs, self.lasting)
                 self._read_s, self._changes = begun_s, changes
             return self._listing
 
