@@ -52,7 +52,7 @@ def started(app_config: AppConfig, at: Path = ROOT) -> tuple[subprocess.Popen[by
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"CNNLAB_HOME": str(app_config.home), "CNNLAB_DATA_DIR": str(app_config.data)}
+    environment = os.environ | {"CNNLAB_HOME": str(app_config.home), "CNNLAB_DATA_DIR": str(app_config.data.published)}
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
     log = (app_config.home / "server.log").open("wb")
     process = subprocess.Popen([*command, "--server.port", str(port)], cwd=at, env=environment, stdout=log, stderr=log)
