@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -160,7 +161,7 @@ def _in_file(header: Header, file_bytes: int) -> Iterable[tuple[str, TensorEntry
 class _Hashed:
     """A `_Hashed` is an open file that hashes whatever is read of it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedReader) -> None:
         self._file = file
         self._digest = hashlib.sha256()
 
@@ -176,7 +177,7 @@ class _Hashed:
         numbers = tensor.reshape(-1).view(torch.uint8).numpy().data
         for start in range(0, len(numbers), PIECE_BYTES):
             piece = numbers[start : start + PIECE_BYTES]
-            if self._file.readinto(piece) != len(piece):  # type: ignore[attr-defined]
+            if self._file.readinto(piece) != len(piece):
                 raise ValueError("the file ends within a tensor")
             self._digest.update(piece)
         return tensor

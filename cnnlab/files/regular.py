@@ -5,7 +5,6 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -30,7 +29,7 @@ def open_regular(path: Path) -> BufferedReader:
         raise
 
 
-def size_of(file: BinaryIO) -> int:
+def size_of(file: BufferedReader) -> int:
     """Return the number of bytes in an open file."""
     return os.fstat(file.fileno()).st_size
 
