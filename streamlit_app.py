@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from cnnlab.app_config import AppConfigError
 from cnnlab.dashboard.app import compression, config_watch, errors, examples, health, page_head, warmup
 from cnnlab.dashboard.auth import Gate
-from cnnlab.dashboard.guard.uploads import Uploads
+from cnnlab.dashboard.guard import Uploads, connections
 from cnnlab.dashboard.state import services
 from cnnlab.presets import PRESETS
 from cnnlab.runs import StoreError
@@ -30,6 +30,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
         await anyio.to_thread.run_sync(services.launcher().stop)
 
 
+connections.bound()  # before the server, which loads this file, begins to listen
 app = st.App(
     "cnnlab/dashboard/app/router.py",
     lifespan=lifespan,

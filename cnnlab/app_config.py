@@ -15,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cnnlab.data_folders import DataFolders
 
 PROJECT = Path(__file__).resolve().parents[1]
+SHOWN = 200
+"""Most characters of a wrong value that are shown."""
+MOST_THREADS = 512
+"""More than the largest machines have. Of 100,000 a process dies, and no run starts."""
 
 
 class AppConfigError(Exception):
@@ -46,7 +50,19 @@ class FromEnvironment(BaseSettings):
             "too_long": "at most {max_length} are allowed",
         }
         why = words.get(fault["type"], fault["msg"].removeprefix("Value error, ")).format(**bounds)
-        return f"CNNLAB_{name.upper()} cannot be {'what it is' if secret else repr(fault['input'])}: {why}."
+        given = str(fault["input"])
+        shown = "what it is" if secret else repr(given if len(given) <= SHOWN else f"{given[:SHOWN]}…")
+        return f"CNNLAB_{name.upper()} cannot be {shown}: {cls._range(name) or why}."
+
+    @classmethod
+    def _range(cls, name: str) -> str | None:
+        """Return in words which numbers a variable may be; None where it is no number."""
+        field = cls.model_fields[name]
+        bounds = {word: getattr(each, word) for each in field.metadata for word in ("ge", "le") if hasattr(each, word)}
+        if "ge" not in bounds or "le" not in bounds:
+            return None
+        kind = "a number" if field.annotation is float else "a whole number"
+        return f"it must be {kind} from {bounds['ge']} to {bounds['le']}"
 
 
 def _folder(path: Path) -> Path:
@@ -90,6 +106,7 @@ class AppConfig(FromEnvironment):
     run_budget_bytes: int = Field(
         2_000_000_000,
         ge=1_000_000,
+        le=1_000_000_000_000_000,
         description="Bytes of weights kept a run; older epochs are thinned evenly.",
     )
     most_waiting: int = Field(
@@ -98,8 +115,20 @@ class AppConfig(FromEnvironment):
         le=1_000_000,
         description="Runs a person may have waiting, where people sign in. Teachers: any number.",
     )
+    most_waiting_at_address: int = Field(
+        300,
+        ge=1,
+        le=1_000_000,
+        description="Runs that people at one network address, such as a school's, may have waiting together; when they "
+        "have as many, each may still have three.",
+    )
+    most_waiting_in_all: int = Field(
+        1_000, ge=1, le=1_000_000, description="Runs that all people together may have waiting, where people sign in."
+    )
     slots: int = Field(1, ge=1, le=64, description="Runs that train at the same time on this machine.")
-    threads: int | None = Field(None, ge=1, description="CPU threads of a run. Default: see cnnlab.training.")
+    threads: int | None = Field(
+        None, ge=1, le=MOST_THREADS, description="CPU threads of a run. Default: see cnnlab.training."
+    )
     hang_s: float = Field(
         900.0, ge=0.5, le=86_400, description="Seconds after which a run that does not get on at all is ended."
     )

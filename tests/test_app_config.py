@@ -67,8 +67,27 @@ def test_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
     """With what it was set to, and what it should be."""
     monkeypatch.setenv(f"CNNLAB_{name}", value)
 
-    with pytest.raises(AppConfigError, match=rf"^CNNLAB_{name} cannot be '{value}': Input should be .+\.$"):
+    with pytest.raises(
+        AppConfigError, match=rf"^CNNLAB_{name} cannot be '{value}': it must be a whole number from \d+ to \d+\.$"
+    ):
         AppConfig()
+
+
+NUMBERS = [name for name, field in AppConfig.model_fields.items() if field.annotation in (int, float, int | None)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "-inf", "inf", "nan", "1" + "0" * 30, "1e400", "9" * 5_000, "many", "1 2"]
+)
+def test_every_number_has_a_range(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A number of threads of which a process dies, no number at all: a sentence that says what it may be."""
+    assert len(NUMBERS) >= 5
+    monkeypatch.setenv(f"CNNLAB_{name.upper()}", value)
+
+    with pytest.raises(AppConfigError, match=r": it must be a (whole )?number from [\d.]+ to \d+\.$") as refused:
+        AppConfig()
+    assert len(str(refused.value)) < 400
 
 
 @pytest.mark.parametrize("name", ["a%25b", "50% off?", "#1 ü & +x"])

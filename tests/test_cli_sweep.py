@@ -298,15 +298,17 @@ def test_runs_lists_the_sweep_only_where_there_is_one(store: Store, capsys: Capt
 def test_two_people_may_call_their_sweeps_the_same(
     working: Callable[[Work], None], store: Store, capsys: Capture
 ) -> None:
-    """One is gone on with, and shown, at a time: the newer one, then the other."""
+    """One is gone on with, and shown: the one that is said, and none where it is not said whose."""
     seeds = {"Ann": [1, 2], "Ben": [3]}
     for name, its in seeds.items():
         own = store.acting_as(Actor(name, name))
         own.create_many([TrainingConfig(dataset="shapes", epochs=1, seed=seed) for seed in its], "Same")
     working(finish)
 
-    for left in (["queued", "queued", "finished"], ["finished"] * 3):
-        assert main(["sweep", "--resume", "Same"]) == 0
+    assert main(["sweep", "--resume", "Same"]) == Exit.NO_SUCH_RUN
+    assert "Several people have a sweep “Same”. Say which: Same · Ben; Same · Ann." in capsys.readouterr().err
+    for whose, left in (("Ben", ["queued", "queued", "finished"]), ("Ann", ["finished"] * 3)):
+        assert main(["sweep", "--resume", f"Same · {whose}"]) == 0
         assert [run.status for run in oldest_first(store)] == left
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == (1 + 1) + (1 + 2), "two tables, each of one person's runs below its header"

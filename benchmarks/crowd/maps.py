@@ -131,16 +131,19 @@ def vggish(store: Store) -> Run:
 async def hold(url: str, server: int, store: Store, large: Run, asked: argparse.Namespace) -> Measured:
     """Let the class come, press together, press alone, beside a run in training."""
     measured = Measured()
+    print("waiting for the run to train", flush=True)
     training = store.create(complete(TrainingConfig(epochs=1000, validation_size=0)))
     while not store.get(training.id).step:
         await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLED_S)
     measured.rest_mib = memory_mib(server)
+    print(f"{measured.rest_mib:.0f} MiB at rest; {asked.tabs} tabs come", flush=True)
     tabs = [Tab(url, *place(large, number, asked)) for number in range(asked.tabs)]
     sampling = asyncio.create_task(sample(measured, server))
     await asyncio.gather(*(tab.open() for tab in tabs))
     await answered(tabs, measured)
     measured.come_mib = memory_mib(server)
+    print(f"{measured.come_mib:.0f} MiB; they press", flush=True)
     begun, cpu, step = time.perf_counter(), cpu_s(server), store.get(training.id).step
     for _ in range(asked.rounds):
         for tab in tabs:

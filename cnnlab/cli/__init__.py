@@ -30,6 +30,7 @@ from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Measure, Resume, Train
 from cnnlab.cli._weights import Export, Import
+from cnnlab.files.descriptors import allow_many
 from cnnlab.runs import StoreError, UnknownRunError
 
 _HELP = """\
@@ -112,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code; say on stderr what is wrong."""
     given = sys.argv[1:] if arguments is None else arguments
     say(*misspelt(os.environ))
+    allow_many()
     code: int = Exit.DONE
     try:
         code = _run(given)

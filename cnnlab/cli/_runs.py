@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 
 from cnnlab.analysis.diagnosis import evidence_of
 from cnnlab.analysis.verdict import verdict
@@ -11,6 +12,7 @@ from cnnlab.formatting import loss4, moment
 from cnnlab.presets import PRESETS
 from cnnlab.records import EpochRecord, RunStatus
 from cnnlab.runs import Run, Store, doing
+from cnnlab.runs.naming import sweep_names
 from cnnlab.schema import SETTINGS
 
 
@@ -24,23 +26,23 @@ class Runs(Reporting):
             for run in runs:
                 print(json.dumps(run_json(run), ensure_ascii=False))
         elif runs:
-            swept = any(run.sweep for run in runs)
+            names = sweep_names(runs)
             scores = [Right("train (sample)"), Right("validation"), Right("test")]
             beside = [*scores, "created", "queued"]
-            header = [Right("run"), "name", *(["sweep"] if swept else []), "status", Right("epoch"), *beside]
-            print(table(header, (_row(run, swept) for run in runs)))
+            header = [Right("run"), "name", *(["sweep"] if names else []), "status", Right("epoch"), *beside]
+            print(table(header, (_row(run, names) for run in runs)))
         else:
             print(
                 f"There are no runs yet. Train one with: python -m cnnlab train --preset {shlex.quote(PRESETS[0].name)}"
             )
 
 
-def _row(run: Run, swept: bool) -> list[str]:
+def _row(run: Run, names: Mapping[str, str]) -> list[str]:
     last = run.last_epoch
     return [
         str(run.number),
         run.name,
-        *([run.sweep or ""] if swept else []),
+        *([names.get(run.sweep_id or "", "")] if names else []),
         run.status,
         "–" if run.imported else f"{last.epoch if last else 0}/{run.config.epochs}",
         percent(last.train_sample if last else None),

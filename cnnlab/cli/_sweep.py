@@ -19,6 +19,7 @@ from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.runs.expected_time import Announcement, came
+from cnnlab.runs.naming import sweep_names
 from cnnlab.runs.text_rules import clean_name
 from cnnlab.schema import TrainingConfig
 from cnnlab.sweeps import (
@@ -92,22 +93,31 @@ class SweepOptions(TrainOptions):
     def _resumed(self, store: Store) -> list[Run]:
         """Return the runs of an earlier sweep that can still be trained, in their order.
 
-        Of sweeps of two people that have the same name, the one whose run is the newest.
+        A sweep is said by its name, or where several people have used the name, by its name and its owner as it is shown:
+        "lr · Ada".
         """
-        sweep = [run for run in reversed(store.list()) if run.sweep == self.resume]
+        runs = store.list()
+        names = sweep_names(runs)
+        wanted = next((id for id, name in names.items() if name == self.resume), None)
+        sweep = [run for run in reversed(runs) if run.sweep_id and run.sweep_id == wanted]
         if not sweep:
-            known = list(dict.fromkeys(run.sweep for run in store.list() if run.sweep))
-            known_words = f" The sweeps are: {'; '.join(known)}." if known else " There is none yet."
-            raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known_words}")
+            several = dict.fromkeys(names[id] for run in runs if run.sweep == self.resume and (id := run.sweep_id))
+            if several:
+                which = "; ".join(several)
+                raise CommandError(
+                    Exit.NO_SUCH_RUN, f"Several people have a sweep “{self.resume}”. Say which: {which}."
+                )
+            known = f" The sweeps are: {'; '.join(names.values())}." if names else " There is none yet."
+            raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known}")
         left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
         if not left:
             raise CommandError(Exit.STORE, f"“{self.resume}” has no run left to train.")
-        return [run for run in left if run.owner == left[-1].owner]
+        return left
 
 
 def _whole(store: Store, one: Run) -> list[Run]:
-    """Return all runs of the sweep of this run, in their order: two people may have given theirs the same name."""
-    return [run for run in reversed(store.list()) if (run.sweep, run.owner) == (one.sweep, one.owner)]
+    """Return all runs of the sweep of this run, in their order."""
+    return [run for run in reversed(store.list()) if run.sweep_id == one.sweep_id]
 
 
 Sweep: type[BaseModel] = create_model("Sweep", __base__=(SweepOptions, Train), __doc__=SweepOptions.__doc__)
@@ -157,7 +167,8 @@ def _ready(configs: Sequence[TrainingConfig], store: Store) -> list[TrainingConf
 
 def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json: bool) -> None:
     """Train all runs of the sweep, to the table at the end and the exit code. `said`: what was announced."""
-    ids, sweep, began = [run.id for run in runs], runs[0].sweep, time.monotonic()
+    ids, began = [run.id for run in runs], time.monotonic()
+    sweep = sweep_names(store.list()).get(runs[0].sweep_id or "", "")
     say(f"“{sweep}”: {len(runs)} runs. Ctrl-C stops them all; the state of the run in training is saved.")
     try:
         with _interrupted() as interrupted:
@@ -170,7 +181,7 @@ def _train(store: Store, runs: Sequence[Run], said: Announcement | None, as_json
         if said and all(run.status is RunStatus.FINISHED for run in ended):
             say(came(len(ids), max(said.seconds), took_s))
     if any(run.status.resumable for run in ended):
-        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume {shlex.quote(sweep or '')}")
+        say(f"To continue the runs that are not finished: python -m cnnlab sweep --resume {shlex.quote(sweep)}")
     if any(run.status.active or run.status in ENDED_EARLY for run in ended):
         raise CommandError(Exit.ENDED_EARLY)
     if any(run.status is RunStatus.FAILED for run in ended):

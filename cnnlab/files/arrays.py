@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from cnnlab.files.atomic import atomic_write
+from cnnlab.files.regular import read_regular
 
 SUFFIX = ".arrays"
 DIGEST_BYTES = 32
@@ -29,15 +30,13 @@ def write(path: Path, arrays: Any) -> None:
         file.write(sha256(content).digest() + content)
 
 
-def read(path: Path, kind: type[A], most_bytes: int | None = None) -> A | None:
+def read(path: Path, kind: type[A], most_bytes: int) -> A | None:
     """Read the dataclass `kind` that `write` put at `path`; None where there is no file or the file is damaged.
 
-    A file of more than `most_bytes`, where that is given, is not read either.
+    What is no regular file, or one of more than `most_bytes`, is not read either.
     """
     try:
-        if not path.is_file() or (most_bytes is not None and path.stat().st_size > most_bytes):
-            return None  # a pipe would never end
-        digest, content = (whole := path.read_bytes())[:DIGEST_BYTES], whole[DIGEST_BYTES:]
+        digest, content = (whole := read_regular(path, most_bytes))[:DIGEST_BYTES], whole[DIGEST_BYTES:]
         if sha256(content).digest() != digest:
             return None
         found = load(content)

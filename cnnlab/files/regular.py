@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file to read its bytes; never waits, whatever lies there.
 
     Raises OSError where there is none, and where there is a link, a folder, a pipe, a socket or a device; nothing is read

@@ -174,8 +174,32 @@ def _training_left(run: Run) -> float:
     return max(0.0, 1 - run.step / run.steps_total) if run.steps_total else 1.0
 
 
+class _Same:
+    """A `_Same` is a tuple of runs that is equal to nothing but that very tuple, which never changes."""
+
+    def __init__(self, runs: tuple[Run, ...]) -> None:
+        self.runs = runs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.runs is other.runs
+
+    def __hash__(self) -> int:
+        return id(self.runs)
+
+
 def _earlier(runs: Sequence[Run]) -> Earlier:
-    """Return what earlier runs of this machine tell. `runs`: all runs, the newest first."""
+    """Return what earlier runs of this machine tell. `runs`: all runs, the newest first; of a tuple that is asked about
+    again, as a page does for every visitor, it is found once.
+    """
+    return _found_once(_Same(runs)) if isinstance(runs, tuple) else _find(runs)
+
+
+@lru_cache(maxsize=4)
+def _found_once(same: _Same) -> Earlier:
+    return _find(same.runs)
+
+
+def _find(runs: Sequence[Run]) -> Earlier:
     found: dict[TrainingConfig, list[Experience]] = {}
     for run in runs:
         if run.images_per_s:

@@ -1,5 +1,6 @@
 """This module defines what the store hands out: Run, Checkpoint, Curve."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Run:
     parent_id: str | None
     """Id of the run that this run was cloned from, which may be gone by now."""
     sweep: str | None
-    """Common name of the runs that were asked for together; None for a run of its own."""
+    """Common name of the runs that were asked for together; None for a run of its own. Two people may use one name."""
     owner: str | None
     """Id of the person who started the run; None where nobody had to sign in."""
     owner_name: str | None
@@ -92,6 +93,11 @@ class Run:
     def steps_per_epoch(self) -> float | None:
         """Return the number of optimizer steps in an epoch; None before the run starts."""
         return self.steps_total / self.config.epochs if self.steps_total else None
+
+    @property
+    def sweep_id(self) -> str | None:
+        """Return what all runs of the sweep have in common and no other run has; None for a run of its own."""
+        return None if self.sweep is None else sweep_id(self.sweep, self.owner)
 
     @property
     def moments(self) -> dict[str, datetime]:
@@ -222,6 +228,15 @@ def run_of(row: Mapping[str, Any]) -> Run:
         command=row["command"],
         fault=fault,
     )
+
+
+@lru_cache(maxsize=4096)
+def sweep_id(name: str, owner: str | None) -> str:
+    """Return the id of the sweep that this person has given this name: 12 letters and digits, always the same.
+
+    It is made of both, so that runs of an older cnnlab have one too, and no name can be chosen that is another's id.
+    """
+    return hashlib.sha256(f"{owner or ''}\0{name}".encode()).hexdigest()[:12]
 
 
 # The parsed objects are frozen, so one may serve every reader; parsing is most of the cost of a long list.

@@ -46,11 +46,7 @@ def companions(store: Store, run: Run) -> list[Run]:
     config = _completed(run.config)
     if run.sweep is None or run.steps_total is not None or config is None or pick_device(config.device).type != "cuda":
         return []
-    waiting = [
-        other
-        for other in reversed(store.list())
-        if (other.sweep, other.owner) == (run.sweep, run.owner) and _is_fresh(other)
-    ]
+    waiting = [other for other in reversed(store.list()) if other.sweep_id == run.sweep_id and _is_fresh(other)]
     return [other for other in waiting if (c := _completed(other.config)) and not why_not([config, c])][: MOST - 1]
 
 

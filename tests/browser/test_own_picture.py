@@ -74,3 +74,13 @@ def test_what_is_too_large_is_said_on_the_page(page: Page, server: Server, sent:
         timeout=SLOW_MS
     )
     assert sent == []
+
+
+def test_a_server_without_room_is_said_on_the_page(page: Page, server: Server, sent: list[int]) -> None:
+    """All that the server keeps for uploads is taken up by others: a sentence, and nothing is sent."""
+    page.route(re.compile(r"/_stcore/upload_file/\d+$"), lambda route: route.fulfill(json={"room": False}))
+    open_drawer(page, server)
+    choose(page, "small.png", b"\x89PNG" + bytes(1_000))
+
+    expect(page.get_by_text("Uploaded files take up all the room")).to_be_visible(timeout=SLOW_MS)
+    assert sent == []

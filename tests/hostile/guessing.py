@@ -13,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlencode
 
+import psutil
+
 from tests.streamlit_server import Server
 
 CODE, TEACHER_CODE = "k3x9-q2mv-7hd3", "w8ru-4nzc-e6tb"
@@ -78,6 +80,9 @@ async def arrive(server: Server, address: str, seconds: float) -> list[tuple[int
 async def codes(server: Server, addresses: int, connections: int, seconds: float) -> None:
     """The attack on the codes; prints its row."""
     heard: Counter[int] = Counter()
+    assert server.process
+    cpu = psutil.Process(server.process.pid)
+    before_s = sum(cpu.cpu_times()[:2])
     until = time.monotonic() + seconds
     attack = [
         guess(server, f"127.0.1.{n + 1}", until, {"code": "wrong-#", "name": "Eve"}, heard)
@@ -88,7 +93,8 @@ async def codes(server: Server, addresses: int, connections: int, seconds: float
     let_in = [took for status, took in people if status == 303]
     rate = heard[403] / seconds
     print(f"{addresses} x {connections} connections: {rate:.1f} codes heard a second, {rate * DAY_S:,.0f} a day")
-    print(f"    answers: {statuses(heard)}")
+    cost_ms = 1000 * (sum(cpu.cpu_times()[:2]) - before_s) / max(1, heard[403])
+    print(f"    answers: {statuses(heard)}; {cost_ms:.2f} ms of the server's CPU each, all else that it does included")
     print(f"    right codes let in: {len(let_in)} of {len(people)}, the slowest after {max(let_in, default=0):.1f} s")
 
 
@@ -123,7 +129,7 @@ def main() -> None:
     """Start a server and attack it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--connections", type=int, default=30)
+    parser.add_argument("--connections", type=int, default=30, help="of one address; of each of twenty, half as many")
     asked = parser.parse_args()
     for attack in (codes, words):
         for addresses in (1, 20):

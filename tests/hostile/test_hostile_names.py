@@ -157,12 +157,12 @@ def _labels(app: AppTest) -> list[str]:
 def test_no_formula_in_a_table_that_can_be_downloaded(first: str, insert_run: Any) -> None:
     """Streamlit's own download writes cells as they are: what a spreadsheet would compute stands behind a joiner."""
     run = insert_run(name=f"{first}cmd|'/c calc'!A1")
-    cell = columns.frame(table.table_of([run], [], {})).data["Run"][0]
+    cell = columns.frame(table.table_of([run], {}))["Run"][0].as_py()
     assert cell[0] == "\N{WORD JOINER}"
     assert cell[1:] == run.name
     insert_run.store.rename(run.id, "plain = name")
-    renamed = table.table_of([insert_run.store.get(run.id)], [], {})
-    assert columns.frame(renamed).data["Run"][0] == "plain = name"
+    renamed = table.table_of([insert_run.store.get(run.id)], {})
+    assert columns.frame(renamed)["Run"][0].as_py() == "plain = name"
 
 
 def test_our_own_csv_holds_numbers_alone(insert_run: Any) -> None:

@@ -147,6 +147,8 @@ def test_the_weights_of_a_run_can_be_carried_away(open_page: OpenPage, insert_ru
     """On the card of a run: the file that comes is read back with every setting."""
     run = insert_run(weights=True, dataset="shapes", lr=0.02)
     app = open_page("compare", runs=run.id)
+    app.session_state[f"download_{run.id}"] = True
+    app.run()
     assert not app.exception
     assert any("Weights, epoch" in button.label for button in app.get("download_button"))
 

@@ -13,6 +13,7 @@ from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets.component import STATIC
 from cnnlab.records import RunStatus
 from cnnlab.runs import NOBODY, Actor, NotYoursError, Run, Store
+from cnnlab.runs.run import sweep_id
 from tests.factories import shapes_config
 from tests.page_driver import behind_router, click, fill, labels, open_page_at, words
 from tests.pages.conftest import RunMaker
@@ -35,6 +36,7 @@ def enter(store: Store, monkeypatch: pytest.MonkeyPatch) -> Enter:
         monkeypatch.setattr(current_user, "pass_cookie", lambda: text)
 
     come_in(None)
+    monkeypatch.setattr(current_user, "address", lambda: None)
     return come_in
 
 
@@ -142,13 +144,13 @@ def test_of_a_sweep_only_ones_own_runs_are_stopped(enter: Enter, store: Store) -
     for name in ("Ada", "Bob"):
         store.acting_as(actor(name)).create_many([TrainingConfig(dataset="shapes", seed=s) for s in (1, 2)], "Rates")
     enter("Ada")
-    app = open_page_at("compare", sweep="Rates")
+    app = open_page_at("compare", sweep=sweep_of("Ada"))
     click(app, "sweep_stop")
 
     assert not app.toast
     assert {(run.owner_name, run.status) for run in store.list()} == {("Ada", "stopped"), ("Bob", "queued")}
     enter("Carl")
-    assert not {"Stop all", "Continue 2", "Delete"} & labels(open_page_at("compare", sweep="Rates"))
+    assert not {"Stop all", "Continue 2", "Delete"} & labels(open_page_at("compare", sweep=sweep_of("Bob")))
 
 
 def test_on_ones_own_machine_nothing_of_this_is_seen(store: Store, insert_run: RunMaker) -> None:
@@ -175,6 +177,28 @@ def test_a_hostile_name_stays_text(enter: Enter, store: Store) -> None:
         assert not any(HOSTILE in text or "![x](" in text for text in everything)
 
 
+def test_the_address_of_who_asks_counts(enter: Enter, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is told it by the page, where a pupil asks; a teacher may have any number, and has none."""
+    for name, address, told in (
+        ("Ada", "192.168.1.7", "192.168.1.7"),
+        ("Ada", "2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("Ada", None, None),
+        ("Grace", "192.168.1.7", None),
+    ):
+        monkeypatch.setattr(current_user, "address", lambda found=address: found)
+        enter(name)
+        assert current_user.who().address == told
+        assert current_user.who() == actor(name)
+    monkeypatch.setenv("CNNLAB_MOST_WAITING_AT_ADDRESS", "1")
+    monkeypatch.setattr(current_user, "address", lambda: "192.168.1.7")
+    store.acting_as(Actor("bob", "Bob", address="192.168.1.7")).create_many([shapes_config()] * 3)
+    enter("Ada")
+    app = open_page_at("train")
+    fill(app, sweep_settings=["lr", "momentum"])
+    click(app, "sweep_train")
+    assert "At most 1 runs of people at one network address may wait here" in app.error[0].value
+
+
 ADA = {"is_logged_in": True, "email": "Ada@School.example", "name": "Ada L.", "iss": "https://id.example", "sub": "1"}
 PROVIDER = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://id.example", "client_kwargs": {}}
 
@@ -185,6 +209,7 @@ def openid(store: Store, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setattr(policy, "openid_configured", lambda: True)
     monkeypatch.setattr(policy.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(current_user, "provider_cookie", lambda: "signed-by-streamlit")
+    monkeypatch.setattr(current_user, "address", lambda: "192.168.1.7")
     monkeypatch.setenv("CNNLAB_PEOPLE", "@school.example, guest@elsewhere.example")
     monkeypatch.setenv("CNNLAB_TEACHERS", "grace@school.example")
     policy._door.cache_clear()
@@ -272,20 +297,69 @@ def test_with_openid_too_runs_have_owners(openid: pytest.MonkeyPatch, store: Sto
         assert ("Stop" in labels(app)) == (who in ("Ada", "Grace")), who
 
 
+def sweep_of(name: str, called: str = "Rates") -> str:
+    """What the address of that person's sweep has."""
+    return sweep_id(called, actor(name).id)
+
+
 def test_two_people_may_call_a_sweep_alike(enter: Enter, store: Store) -> None:
-    """Each is its own, whose runs alone are shown, stopped and deleted; a link with the mere name leads to one's own."""
+    """Each is its own, whose runs alone are shown, judged and stopped, and whose name stands on it, whoever opens it."""
     for name in ("Ada", "Bob"):
         store.acting_as(actor(name)).create_many([shapes_config(lr=lr) for lr in (0.1, 0.2)], "Rates")
     store.create_many([shapes_config(lr=0.3)], "Alone")
     enter("Ada")
-    app = open_page_at("compare", sweep="Rates")
+    app = open_page_at("compare", sweep=sweep_of("Ada"))
     [box] = [box for box in app.selectbox if box.key == "compare_sweep"]
-    assert set(box.options) == {"Rates · 2 runs · yours", "Rates · 2 runs · Bob's", "Alone · 1 runs"}
-    assert len(app.dataframe[0].value) == 2
+    assert set(box.options) == {"Rates · Ada · 2 runs", "Rates · Bob · 2 runs", "Alone · 1 run"}
+    assert "**Rates · Ada** · 2 runs" in words(app)
+    assert sorted(app.dataframe[0].value["Run"]) == sorted(of("Ada", store))
     click(app, "sweep_stop")
     assert {run.owner_name for run in store.list() if run.status is RunStatus.STOPPED} == {"Ada"}
 
-    bobs = open_page_at("compare", sweep=f"{actor('Bob').id}/Rates")
-    assert "2 waiting" in words(bobs)
+    bobs = open_page_at("compare", sweep=sweep_of("Bob"))
+    assert "**Rates · Bob** · 2 runs: :gray[●] 2 waiting" in words(bobs)
     assert not [button for button in bobs.button if button.key == "sweep_stop"]
-    assert "1 runs" in words(open_page_at("compare", sweep="Alone"))
+
+
+def of(name: str, store: Store) -> list[int]:
+    """The numbers of that person's runs."""
+    return [run.number for run in store.list() if run.owner_name == name]
+
+
+def test_an_address_of_old_with_a_mere_name_shows_nobody_elses_sweep(enter: Enter, store: Store) -> None:
+    """It is the sweep of that name where there is one; of two the page asks, and takes neither for the other."""
+    for name in ("Ada", "Bob"):
+        store.acting_as(actor(name)).create_many([shapes_config(lr=lr) for lr in (0.1, 0.2)], "Rates")
+    store.acting_as(actor("Bob")).create_many([shapes_config(lr=0.3)], "Alone")
+    enter("Ada")
+
+    app = open_page_at("compare", sweep="Rates")
+    assert app.warning[0].value == "2 people have a sweep “Rates”: choose whose you want to see."
+    assert not [button for button in app.button if button.key == "sweep_stop"]
+    app = open_page_at("compare", sweep="Alone")
+    assert "**Alone** · 1 runs" in words(app)
+    assert app.query_params["sweep"] == sweep_of("Bob", "Alone")
+
+
+def test_no_name_of_a_sweep_is_taken_for_anothers(enter: Enter, store: Store) -> None:
+    """Bob calls his what an address once called Ada's, and what its id is; hers stays to be found."""
+    store.acting_as(actor("Ada")).create_many([shapes_config(lr=0.1)], "Rates")
+    store.acting_as(actor("Bob")).create_many([shapes_config(lr=0.2)], f"{actor('Ada').id}/Rates")
+    store.acting_as(actor("Bob")).create_many([shapes_config(lr=0.2)], sweep_of("Ada"))
+    enter("Bob")
+    app = open_page_at("compare", sweep=sweep_of("Ada"))
+
+    assert list(app.dataframe[0].value["Run"]) == of("Ada", store)
+    assert len(next(box for box in app.selectbox if box.key == "compare_sweep").options) == 3
+
+
+def test_two_people_of_one_name_who_call_a_sweep_alike(enter: Enter, store: Store) -> None:
+    """The page stands, for everybody, and tells the two apart by their first runs."""
+    for id in ("1" * 32, "2" * 32):
+        store.acting_as(Actor(id, "Ada")).create_many([shapes_config(lr=0.1)], "Rates")
+    enter("Bob")
+    app = open_page_at("compare")
+
+    assert not app.exception
+    [box] = [box for box in app.selectbox if box.key == "compare_sweep"]
+    assert set(box.options) == {"Rates · Ada · from run 1 · 1 run", "Rates · Ada · from run 2 · 1 run"}

@@ -31,7 +31,7 @@ def test_the_first_sight_can_be_sent(open_page: OpenPage, store: Store) -> None:
     click(app, "sweep_train")
     assert oldest_first(store) == [complete(TrainingConfig(lr=lr)) for lr in (0.0001, 0.001, 0.01)]
     assert [run.name for run in store.list()] == ["lr 0.01", "lr 0.001", "lr 0.0001"]
-    assert app.query_params["sweep"] == "Sweep 1"
+    assert app.query_params["sweep"] == store.list()[0].sweep_id
     assert "Sweep 1 · 3 runs: :gray[●] 3 waiting" in words(app).replace("*", "")
 
 

@@ -55,8 +55,9 @@ def test_a_sweep_is_chosen_and_left(open_page: OpenPage, store: Store) -> None:
     sweep(store, "B", [0.5, 0.6, 0.7], *rates(0.1, 0.2, 0.3))
     app = open_page("compare")
     assert len(app.dataframe[0].value) == 5
-    fill(app, compare_sweep="B")
-    assert app.query_params["sweep"] == "B"
+    [id] = {run.sweep_id for run in store.list() if run.sweep == "B"}
+    fill(app, compare_sweep=id)
+    assert app.query_params["sweep"] == id
     assert len(app.dataframe[0].value) == 3
     fill(app, compare_sweep=None)
     assert "sweep" not in app.query_params

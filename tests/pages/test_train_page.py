@@ -205,11 +205,16 @@ def test_a_run_is_renamed_and_hostile_names_stay_text(open_page: OpenPage, inser
     run: Run = insert_run()
     app = open_page("train", run=run.id)
     hostile = "<img src=x onerror=alert(1)> **b** :red[r] $x$"
+    assert not app.text_input, "shut, the drawer costs nothing"
+    app.session_state[f"describe_{run.id}"] = True
+    app.run()
     app.text_input(key=f"name_{run.id}").set_value(hostile)
     click(app, f"save_{run.id}")
     assert insert_run.store.get(run.id).name == hostile
     assert not app.exception
     assert app.header[0].value == escape(hostile)
+    app.session_state[f"describe_{run.id}"] = True
+    app.run()
     app.text_input(key=f"name_{run.id}").set_value("  ")
     click(app, f"save_{run.id}")
     assert "at least one character" in words(app)

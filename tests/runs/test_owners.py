@@ -212,6 +212,69 @@ def test_one_person_does_not_fill_the_queue(store: Store) -> None:
     assert len(list(few.app_config.runs.iterdir())) == 15
 
 
+def asked_from(store: Store) -> list[str | None]:
+    """The addresses that the store knows, in the order of the runs."""
+    from sqlalchemy import select
+
+    from cnnlab.runs.store import tables
+
+    [rows] = store.database.read(select(tables.runs.c.asked_from).order_by(tables.runs.c.number))
+    return [address for (address,) in rows]
+
+
+def pupil(store: Store, name: str, address: str | None = "192.168.1.7") -> Store:
+    """The store in the hands of somebody at a school's address."""
+    return store.acting_as(Actor(name, name, address=address))
+
+
+def test_who_signs_in_again_does_not_fill_the_queue(store: Store) -> None:
+    """As three people at one address: together they have what one address may have, and each of the class still three."""
+    few = Store(store.app_config.model_copy(update={"most_waiting": 5, "most_waiting_at_address": 8}))
+    pupil(few, "Bob").create_many([TrainingConfig()] * 5)
+    pupil(few, "Bob again").create_many([TrainingConfig()] * 3)
+    with pytest.raises(
+        StoreError,
+        match=r"^At most 8 runs of people at one network address may wait here\. From yours 8 are waiting, so 4 more are "
+        r"too many\. You may still have 3 waiting\.$",
+    ):
+        pupil(few, "Bob once more").create_many([TrainingConfig()] * 4)
+    pupil(few, "Ada").create_many([TrainingConfig()] * 3)
+    with pytest.raises(StoreError, match="1 more is too many"):
+        pupil(few, "Ada").create(TrainingConfig())
+
+    pupil(few, "Carl", "10.0.0.1").create_many([TrainingConfig()] * 5)
+    pupil(few, "Dora", None).create_many([TrainingConfig()] * 5)
+    few.acting_as(TEACHER).create_many([TrainingConfig()] * 9)
+    few.create_many([TrainingConfig()] * 9)
+
+
+def test_all_people_together_do_not_fill_the_queue(store: Store) -> None:
+    """From wherever; what this machine itself asks for does not count, and a teacher is not refused."""
+    few = Store(store.app_config.model_copy(update={"most_waiting_in_all": 4}))
+    few.create_many([TrainingConfig()] * 9)
+    pupil(few, "Ada", "10.0.0.1").create_many([TrainingConfig()] * 2)
+    pupil(few, "Bob", "10.0.0.2").create_many([TrainingConfig()] * 2)
+
+    with pytest.raises(
+        StoreError, match=r"At most 4 runs of all people may wait here\. 4 are waiting, so 1 more is too"
+    ):
+        pupil(few, "Carl", "10.0.0.3").create(TrainingConfig())
+    few.acting_as(TEACHER).create(TrainingConfig())
+
+
+def test_an_address_is_forgotten_when_the_run_waits_no_more(store: Store) -> None:
+    """It is there to be counted, and for nothing else: gone once the run is stopped, or begins."""
+    ada = pupil(store, "Ada")
+    stopped, claimed, _ = (ada.create(TrainingConfig()) for _ in range(3))
+    assert asked_from(store) == ["192.168.1.7"] * 3
+    ada.request(stopped.id, "stop")
+    store.take(claimed.id)
+    assert asked_from(store) == [None, None, "192.168.1.7"]
+    store.finish(claimed.id, RunStatus.PAUSED, "Paused.")
+    ada.resume(claimed.id)
+    assert asked_from(store) == [None, "192.168.1.7", "192.168.1.7"]
+
+
 def test_a_sweep_lets_others_pass(store: Store) -> None:
     """Ada's first run, then Bob's who comes after her twenty; each one's own in the order they were asked for."""
     ada = [run.id for run in store.acting_as(ADA).create_many([TrainingConfig()] * 3)]

@@ -18,11 +18,20 @@ def devices() -> tuple[str, ...]:
 
 
 def load_torch() -> None:
-    """Load torch, and what the pages make of it, in the background: so that the first visitor need not wait for it."""
+    """Load torch, and what the pages make of it, in the background: so that the first visitor need not wait for it.
+
+    In this process torch computes with one thread: a picture's way through a network takes no longer for that, and the
+    other cores are those of the run that trains.
+    """
 
     def load() -> None:
-        from cnnlab.training.devices import available, describe, pick_device
+        import torch
 
+        from cnnlab.training.devices import available, describe, pick_device
+        from cnnlab.training.engine.malloc import give_back_freed_memory
+
+        torch.set_num_threads(1)
+        give_back_freed_memory()
         _devices.extend(["auto", *filter(available, ("cpu", "cuda", "mps"))])
         _device.append(describe(pick_device("auto")))
         for page in ("train.network_preview", "run.live_view", "inspect.page"):

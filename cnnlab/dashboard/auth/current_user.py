@@ -1,9 +1,11 @@
 """This module tells who the visitor of a page is, shows the visitor's name, and tells whose a run is."""
 
 import hashlib
+from dataclasses import replace
 
 import streamlit as st
 
+from cnnlab.dashboard.auth.origin import network_of, sender_of
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door, door, invited
 from cnnlab.dashboard.auth.sessions import COOKIE, Pass
 from cnnlab.dashboard.widgets.markdown import escape
@@ -42,8 +44,19 @@ def who() -> Actor:
         return THIS_MACHINE
     if here.passes:
         given = _pass()
-        return given.actor if given else NOBODY
-    return _signed_in_at_provider(here) if here.kind == "openid" else NOBODY
+        return _at_address(given.actor) if given else NOBODY
+    return _at_address(_signed_in_at_provider(here)) if here.kind == "openid" else NOBODY
+
+
+def _at_address(actor: Actor) -> Actor:
+    """Return the actor with the address they are at, where runs are counted by it: a teacher may have any number."""
+    at = None if actor.teacher or actor == NOBODY else address()
+    return replace(actor, address=network_of(at)) if at else actor
+
+
+def address() -> str | None:
+    """Return the address from which the visitor's browser has connected; None for this machine's own."""
+    return sender_of(st.context.headers, st.context.ip_address) or None
 
 
 def _pass() -> Pass | None:

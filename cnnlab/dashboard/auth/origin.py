@@ -35,15 +35,20 @@ def from_this_machine(scope: Scope) -> bool:
 
 
 def sender(scope: Scope) -> str:
-    """Return the address that sent a request, for counting what it does.
+    """Return the address that sent a request, for counting what it does."""
+    client = scope.get("client")
+    return sender_of(Headers(scope=scope), str(client[0]) if client else None)
+
+
+def sender_of(headers: Iterable[str], client: str | None) -> str:
+    """Return the address behind a connection from `client` whose request had headers of these names; "" for none.
 
     uvicorn has put the address from X-Forwarded-For in place of a proxy's own, unasked where the proxy runs on this machine.
     But anybody can write that header. So it counts only where the proxy is named; all others who send it count as one.
     """
-    if forwarded(Headers(scope=scope)) and os.environ.get(PROXIES, "*").strip() in ("", "*"):
+    if forwarded(headers) and os.environ.get(PROXIES, "*").strip() in ("", "*"):
         return UNNAMED_PROXY
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+    return client or ""
 
 
 def forwarded(names: Iterable[str]) -> bool:
@@ -97,3 +102,17 @@ def urlsplit_netloc(url: str) -> str | None:
         return urlsplit(url).netloc.lower() or None
     except ValueError:
         return None
+
+
+def network_of(address: str) -> str:
+    """Return the name under which an address is counted: an IPv6 address counts as its network.
+
+    Everybody at home has 2⁶⁴ IPv6 addresses.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False))

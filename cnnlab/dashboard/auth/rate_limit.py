@@ -3,10 +3,11 @@
 So many wrong ones are free at once, then one each few seconds: by place, and all places together.
 """
 
-import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from cnnlab.dashboard.auth.origin import network_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Guesses:
     def wait_s(self, place: str) -> float:
         """Return the seconds until one more guess from this place is free; 0 where it is free now."""
         now = self._clock()
-        one = self._one.get(_network(place))
+        one = self._one.get(network_of(place))
         buckets = [self._all, *([one] if one else [])]
         return max((1 - bucket.at(now)) * bucket.pace.refill_s if bucket.at(now) < 1 else 0.0 for bucket in buckets)
 
@@ -61,8 +62,8 @@ class Guesses:
         now = self._clock()
         self._one = {name: bucket for name, bucket in self._one.items() if bucket.at(now) < bucket.pace.free}
         if self._all.at(now) >= 1:
-            self._one.setdefault(_network(place), _Bucket(self._from_one, now))
-        for bucket in (self._all, self._one.get(_network(place))):
+            self._one.setdefault(network_of(place), _Bucket(self._from_one, now))
+        for bucket in (self._all, self._one.get(network_of(place))):
             if bucket:
                 bucket.left = max(0.0, bucket.at(now) - 1)
 
@@ -83,17 +84,3 @@ class WordGuesses:
         """Return the count of the wrong words for one name."""
         self._of = {name: guesses for name, guesses in self._of.items() if not guesses.forgotten}
         return self._of.setdefault(whose, Guesses(WORDS_FROM_ONE, WORDS_FROM_ALL, self._clock))
-
-
-def _network(place: str) -> str:
-    """Return the name under which a place is counted: an IPv6 address counts as its network.
-
-    Everybody at home has 2⁶⁴ IPv6 addresses.
-    """
-    try:
-        ip = ipaddress.ip_address(place)
-    except ValueError:
-        return place
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip
-    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((int(ip), 64), strict=False))

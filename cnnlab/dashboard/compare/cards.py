@@ -1,6 +1,6 @@
 """This module draws a card for each chosen run: what the run shows, where to go with it, and what may be done to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -16,7 +16,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store
 
 
-def show(store: Store, chosen: Sequence[Run], colours: Colours, parents: dict[str, Run]) -> None:
+def show(store: Store, chosen: Sequence[Run], colours: Colours, parents: Mapping[str, Run]) -> None:
     """Draw the cards of the chosen runs side by side, as many as there is room for."""
     with st.grid(2, min_column_width=340):
         for run in chosen:

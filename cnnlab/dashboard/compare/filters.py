@@ -4,14 +4,16 @@ A tag is a word with # before it in the note of a run. Runs tagged #pinned stand
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from functools import lru_cache
 
 import streamlit as st
 
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs import Actor, Run, Store, StoreError
+from cnnlab.runs.naming import told_apart
 
 PINNED = "pinned"
 WIDTH_PX = 165
@@ -23,31 +25,46 @@ _GROUPS = ("person", "tag", "sweep", "architecture", "dataset")
 
 def tags(run: Run) -> list[str]:
     """Return the tags in the run's note, each once, in lower case."""
-    return list(dict.fromkeys(tag.casefold() for tag in _TAG.findall(run.note)))
+    return list(_tags_of(run.note))
 
 
-def narrowed(runs: Sequence[Run], chosen: Collection[str]) -> list[Run]:
+@lru_cache(maxsize=4096)
+def _tags_of(note: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag.casefold() for tag in _TAG.findall(note)))
+
+
+def narrowed(listing: Listing, chosen: Collection[str]) -> Sequence[Run]:
     """Draw the filters that make a difference here, and return the runs that pass them, with those of `chosen`.
 
     The pinned runs come first, then one group after the other, the newest first.
     """
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        mine = _mine(runs)
-        people = _people(runs)
-        wanted = _tags(runs)
-        group = _group(runs)
     me = current_user.who()
-    passing = [
-        run
-        for run in runs
-        if run.id in chosen
-        or (
-            (not mine or current_user.is_mine(run, me))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        mine = me if _mine(listing, me) else None
+        people = frozenset(_people(listing))
+        wanted = frozenset(_tags(listing))
+        group = _group(listing)
+    always = frozenset(chosen) if mine or people or wanted else frozenset()
+    return listing.once(
+        ("narrowed", mine, people, wanted, group, always),
+        lambda: _sorted(_passing(listing.runs, mine, people, wanted, always), group),
+    )
+
+
+def _passing(
+    runs: Sequence[Run], mine: Actor | None, people: Collection[str], wanted: Set[str], always: Collection[str]
+) -> Iterator[Run]:
+    for run in runs:
+        if run.id in always or (
+            (mine is None or current_user.is_mine(run, mine))
             and (not people or run.owner in people)
-            and wanted.issubset(tags(run))
-        )
-    ]
-    return sorted(passing, key=lambda run: (PINNED not in tags(run), group and _group_of(run, group), -run.number))
+            and wanted <= set(tags(run))
+        ):
+            yield run
+
+
+def _sorted(runs: Iterable[Run], group: str | None) -> list[Run]:
+    return sorted(runs, key=lambda run: (PINNED not in tags(run), group and _group_of(run, group), -run.number))
 
 
 def pin(store: Store, run: Run) -> None:
@@ -77,28 +94,31 @@ def _turn(store: Store, run_id: str, pinned: bool) -> None:
         st.toast(escape(str(error)), icon=":material/error:")
 
 
-def _mine(runs: Sequence[Run]) -> bool:
-    me = current_user.who()
-    own = sum(current_user.is_mine(run, me) for run in runs)
-    if own in (0, len(runs)):
+def _mine(listing: Listing, me: Actor) -> bool:
+    own = listing.once(("own", me.id), lambda: sum(current_user.is_mine(run, me) for run in listing.runs))
+    if own in (0, len(listing.runs)):
         return False
     return st.toggle("Only my runs", key="compare_mine", persist_state="session")
 
 
-def _people(runs: Sequence[Run]) -> list[str]:
-    first = {run.owner: run for run in reversed(runs) if run.owner}
-    names = run_labels.told_apart(
-        {owner: run.owner_name or "somebody" for owner, run in first.items()},
-        lambda owner: f"first run {first[owner].number}",
-    )
+def _people(listing: Listing) -> list[str]:
+    names = listing.once("people", lambda: _names(listing.runs))
     if len(names) < 2:
         return []
     return _several("People", names, "Everybody", "compare_people")
 
 
-def _tags(runs: Sequence[Run]) -> set[str]:
-    known = {tag: f"#{tag}" for tag in sorted({tag for run in runs for tag in tags(run)})}
-    return set(_several("Tags", known, "All tags", "compare_tags")) if known else set()
+def _names(runs: Sequence[Run]) -> dict[str, str]:
+    first = {run.owner: run for run in reversed(runs) if run.owner}
+    return told_apart(
+        {owner: run.owner_name or "somebody" for owner, run in first.items()},
+        lambda owner: f"first run {first[owner].number}",
+    )
+
+
+def _tags(listing: Listing) -> list[str]:
+    known = listing.once("tags", lambda: sorted({tag for run in listing.runs for tag in tags(run)}))
+    return _several("Tags", {tag: f"#{tag}" for tag in known}, "All tags", "compare_tags") if known else []
 
 
 def _several(label: str, words: dict[str, str], nothing: str, key: str) -> list[str]:
@@ -115,8 +135,8 @@ def _several(label: str, words: dict[str, str], nothing: str, key: str) -> list[
     return [option for option in chosen if option in words]
 
 
-def _group(runs: Sequence[Run]) -> str | None:
-    offered = [group for group in _GROUPS if len({_group_of(run, group) for run in runs}) > 1]
+def _group(listing: Listing) -> str | None:
+    offered = listing.once("groups", lambda: _offered(listing.runs))
     if not offered:
         return None
     return st.selectbox(
@@ -132,12 +152,16 @@ def _group(runs: Sequence[Run]) -> str | None:
     )
 
 
+def _offered(runs: Sequence[Run]) -> list[str]:
+    return [group for group in _GROUPS if len({_group_of(run, group) for run in runs}) > 1]
+
+
 def _group_of(run: Run, group: str) -> tuple[bool, str]:
     """Return what a run is sorted by; runs that belong to no group come last."""
     value = {
         "person": f"{run.owner_name}\0{run.owner}" if run.owner else None,
         "tag": next((tag for tag in tags(run) if tag != PINNED), None),
-        "sweep": run.sweep,
+        "sweep": f"{run.sweep}\0{run.sweep_id}" if run.sweep else None,
         "architecture": run.config.architecture,
         "dataset": run.config.dataset,
     }[group]

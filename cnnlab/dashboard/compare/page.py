@@ -12,7 +12,8 @@ from cnnlab.dashboard.widgets import run_labels
 def show() -> None:
     """Draw the page that compares runs."""
     store = services.store()
-    runs = store.list()
+    listing = services.all_runs(store)
+    runs = listing.runs
     beside_title = run_labels.page_header(
         "Which run is better, and does it overfit?",
         "Choose up to eight runs. A network overfits when it knows its training pictures better than new ones.",
@@ -24,16 +25,16 @@ def show() -> None:
                 demo.begin_and_watch()
         return
     if sweep := results.choose(runs):
-        results.show(store, sweep)
+        results.show(store, *sweep)
         return
 
     chosen, colours = pick.chosen_runs(runs)
     with beside_title:
         by_name.draw(runs, colours)
-    table.show(runs, colours)
+    table.show(listing, colours)
     if chosen:
         charts.show(store, chosen, colours)
         charts.differences_table(chosen)
-        cards.show(store, chosen, colours, parents={run.id: run for run in runs})
+        cards.show(store, chosen, colours, listing.by_id)
     else:
         st.caption("Choose a run in the table: click the box at the left of its row.")

@@ -1,6 +1,7 @@
 """This module draws all runs as a table, of which a person picks up to eight."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from urllib.parse import quote
 
 import streamlit as st
@@ -9,6 +10,7 @@ from cnnlab.analysis.gap import gap_of
 from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare import filters, pick
 from cnnlab.dashboard.compare.pick import MOST, Colours
+from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.widgets import columns, times
 from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.dashboard.widgets.markdown import cell
@@ -22,21 +24,26 @@ _ORDER = "compare_order"
 _PICKED = "compare_picked"
 _UNKNOWN = object()
 
+_FIRST = 3
+"""Columns that stand before the one that says whose a run is."""
+
 WHEN = "After the last epoch, or at the step where the run was stopped."
 
 
-def show(runs: Sequence[Run], colours: Colours) -> None:
+def show(listing: Listing, colours: Colours) -> None:
     """Draw the table of runs; touching a row adds the run to the pick or takes it out."""
-    runs = filters.narrowed(runs, colours)
-    st.session_state[_ORDER], st.session_state[_PICKED] = [run.id for run in runs], set(colours)
-    st.session_state[_TABLE] = {"selection": {"rows": [i for i, run in enumerate(runs) if run.id in colours]}}
-    shown = table_of(runs, settings_that_differ(runs), colours)
+    runs = filters.narrowed(listing, colours)
+    order = tuple(run.id for run in runs)
+    st.session_state[_ORDER], st.session_state[_PICKED] = order, set(colours)
+    st.session_state[_TABLE] = {"selection": {"rows": [i for i, id in enumerate(order) if id in colours]}}
+    shared = listing.once(("table", order, times.zone()), lambda: columns.kept(_shared_columns(runs)))
+    shown = [_dots(runs, colours), *shared[:_FIRST], *_whose(runs), *shared[_FIRST:]]
     st.dataframe(
         columns.frame(shown),
         key=_TABLE,
         hide_index=True,
         height=38 + 35 * min(8, len(runs)),
-        placeholder="–",
+        placeholder=columns.EMPTY,
         on_select=_pick,
         selection_mode="multi-row",
         column_config=columns.configs(shown),
@@ -53,12 +60,23 @@ def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
     ]
 
 
-def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours) -> list[Column]:
+def table_of(runs: Sequence[Run], colours: Colours) -> list[Column]:
     """Return the columns of the table of runs, one row for each run. `colours`: of the chosen runs, by id."""
-    column = st.column_config
+    shared = _shared_columns(runs)
+    return [_dots(runs, colours), *shared[:_FIRST], *_whose(runs), *shared[_FIRST:]]
+
+
+def _dots(runs: Sequence[Run], colours: Colours) -> Column:
+    """Return the column with the colour of each chosen run."""
+    help = "The run's colour in the figures below."
     dots = [dot(colours[run.id]) if run.id in colours else NO_DOT for run in runs]
+    return Column("●", dots, st.column_config.ImageColumn("", help=help, width=36, pinned=True))
+
+
+def _shared_columns(runs: Sequence[Run]) -> list[Column]:
+    """Return the columns that are the same for every visitor in one time zone."""
+    column = st.column_config
     return [
-        Column("●", dots, column.ImageColumn("", help="The run's colour in the figures below.", width=36, pinned=True)),
         Column(
             "No.",
             [run.number for run in runs],
@@ -71,10 +89,9 @@ def table_of(runs: Sequence[Run], differing: Sequence[Setting], colours: Colours
         ),
         Column("Run", [cell(run.name) for run in runs], column.TextColumn(pinned=True, width=200)),
         columns.status(runs),
-        *_whose(runs),
         *_tagged(runs),
         *_accuracies(runs),
-        *(columns.setting_of_runs(setting, runs) for setting in differing),
+        *(columns.setting_of_runs(setting, runs) for setting in settings_that_differ(runs)),
         Column(
             "Best epoch",
             [run.best_epoch if run.config.validation_size else None for run in runs],
@@ -133,6 +150,7 @@ def _validation(run: Run) -> Score | None:
     return run.last_epoch.validation if run.last_epoch else None
 
 
+@cache
 def dot(colour: str) -> str:
     """Return a disc of that colour, as the source of a picture."""
     circle = f'<circle cx="10" cy="10" r="7" fill="{colour}"/>'

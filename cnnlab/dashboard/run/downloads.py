@@ -10,13 +10,15 @@ from cnnlab.runs import Run, Store
 
 
 def popover(store: Store, run: Run) -> None:
-    """Draw a drawer with every download of the run, looked up anew at each opening.
+    """Draw a drawer with every download of the run, looked up anew at each opening and not before.
 
     A run in training has more from epoch to epoch.
     """
     with st.popover(
         "Download", icon=":material/download:", type="tertiary", key=f"download_{run.id}", on_change="rerun"
-    ):
+    ) as drawer:
+        if not drawer.open:
+            return
         source = Source(store, run)
         offered = [export for export in EXPORTS if export.missing(source) is None]
         for export in offered:

@@ -58,11 +58,16 @@ def owner(run: Run) -> None:
 
 
 def describe(store: Store, run: Run) -> None:
-    """Draw a drawer in which those who may change the run edit its name and note; saving shuts it."""
+    """Draw a drawer in which those who may change the run edit its name and note; saving shuts it.
+
+    Its fields are made only while it is open: Compare has a drawer for each of eight runs.
+    """
     if not current_user.may_change(run):
         return
     drawer = f"describe_{run.id}"
-    with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun"):
+    with st.popover("Rename", icon=":material/edit:", type="tertiary", key=drawer, on_change="rerun") as opened:
+        if not opened.open:
+            return
         # No max_chars: a browser would drop a longer paste without a word; the store says what is too long.
         st.text_input("Name", run.name, key=f"name_{run.id}")
         st.text_area(
@@ -105,19 +110,25 @@ def _delete(store: Store, run_id: str, leave: Callable[[], None]) -> None:
 
 def settings(run: Run) -> None:
     """Draw every setting of the run that is known, folded away, in the groups of the form."""
+    _settings(f"{run.id} {run.config!r}", run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _settings(run: str, _run: Run) -> None:
+    """Draw the settings; Streamlit keeps what this draws, and sends it to the next visitor."""
     with st.expander("Settings of this run", icon=":material/tune:"), st.grid(3, min_column_width=240):
-        if run.imported:
-            stated = run.imported.stated
+        if _run.imported:
+            stated = _run.imported.stated
             st.caption(
                 "These settings are written in the file." if stated else "The file says nothing about other settings."
             )
         for group, heading in GROUPS.items():
-            if not any(setting.group == group and run.knows(setting.name) for setting in SETTINGS.values()):
+            if not any(setting.group == group and _run.knows(setting.name) for setting in SETTINGS.values()):
                 continue
             rows = [
-                (setting.label, escape(run_labels.setting_value(setting, getattr(run.config, setting.name))))
+                (setting.label, escape(run_labels.setting_value(setting, getattr(_run.config, setting.name))))
                 for setting in SETTINGS.values()
-                if setting.group == group and run.knows(setting.name)
+                if setting.group == group and _run.knows(setting.name)
             ]
             st.table(dict([(f"**{heading}**", ""), *rows]), border="horizontal", alt=f"Settings: {heading}")
 

@@ -51,7 +51,8 @@ def pace_s(run: Run) -> float | None:
     if not run.status.active:
         return None
     age_s = (datetime.now(UTC) - run.created_at).total_seconds()
-    return EAGER_S if run.step == 0 and age_s < EAGER_FOR_S else STEADY_S
+    young = 0 <= age_s < EAGER_FOR_S  # a run from the future, where a clock was put back, would be young for a day
+    return EAGER_S if run.step == 0 and young else STEADY_S
 
 
 def show(store: Store, run: Run, parent: Run | None) -> None:

@@ -2,27 +2,34 @@
 address names.
 """
 
+import os
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
-from time import monotonic
 from typing import NoReturn
 
 import streamlit as st
 
 from cnnlab.app_config import AppConfig, AppConfigError
 from cnnlab.dashboard.auth import current_user
-from cnnlab.dashboard.state import query_params, store_repair
+from cnnlab.dashboard.state import listing, query_params, store_repair
+from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.runs import Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.process.launcher import Launcher
 
-LISTING_FRESH_S = 1.0
-
 
 def app_config() -> AppConfig:
-    """Return the app_config, read afresh: it is cheap, and every test and every server has its own."""
+    """Return the app_config of now: every test and every server has its own. Raises AppConfigError.
+
+    It is made anew only where a variable is another: to make one takes 6 ms, and a page asks for it again and again.
+    """
+    return _app_config(tuple(sorted(item for item in os.environ.items() if item[0].upper().startswith("CNNLAB_"))))
+
+
+@lru_cache(maxsize=64)
+def _app_config(variables: tuple[tuple[str, str], ...]) -> AppConfig:
     return AppConfig()
 
 
@@ -31,7 +38,7 @@ def store() -> Store:
     try:
         here = app_config()
         store = _store(here)
-        _runs(here.model_dump_json(), store)
+        listing.of(store)
     except AppConfigError as error:
         st.error(escape(str(error)), icon=":material/settings:")
         st.stop()
@@ -41,20 +48,25 @@ def store() -> Store:
     return store
 
 
-def runs(store: Store) -> list[Run]:
-    """Return all runs, the newest first, at most a second old: one reading serves every visitor."""
+def all_runs(store: Store) -> Listing:
+    """Return the listing of all runs that visitors share. Where the store cannot be read, the page says so, and ends."""
     try:
-        return list(_runs(store.app_config.model_dump_json(), store).runs)
+        return listing.of(store)
     except StoreError as error:
         _give_up(error)
 
 
+def runs(store: Store) -> Sequence[Run]:
+    """Return all runs, the newest first, at most a second old: one reading serves every visitor."""
+    return all_runs(store).runs
+
+
 def notice(store: Store, run: Run) -> None:
     """Have all runs read afresh where the newest reading of them does not know `run` as it is now, waiting or training."""
-    here = store.app_config.model_dump_json()
     with suppress(StoreError):  # the next one who needs the runs says so
-        if all((known.id, known.status) != (run.id, run.status) for known in _runs(here, store).runs):
-            _runs.clear(here)
+        known = listing.of(store).by_id.get(run.id)
+        if known is None or known.status is not run.status:
+            listing.renew(store)
 
 
 def _give_up(error: StoreError) -> NoReturn:
@@ -67,24 +79,6 @@ def _give_up(error: StoreError) -> NoReturn:
 def _store(app_config: AppConfig) -> Store:
     """Return the one store of all visitors: it asks at each change who it is that changes something."""
     return Store(app_config, current_user.who)
-
-
-@dataclass(frozen=True)
-class _Listing:
-    runs: tuple[Run, ...]
-    made_s: float
-
-    def is_fresh(self) -> bool:
-        """Return True while the listing is young enough. Takes the place of Streamlit's ttl: see
-        `run_snapshot.is_fresh`.
-        """
-        return monotonic() - self.made_s <= LISTING_FRESH_S
-
-
-@st.cache_resource(show_spinner=False, max_entries=8, validate=_Listing.is_fresh)
-def _runs(app_config: str, _store: Store) -> _Listing:
-    made_s = monotonic()
-    return _Listing(tuple(_store.list()), made_s)
 
 
 def run_from_url(store: Store) -> Run | None:

@@ -80,7 +80,7 @@ def show(typed: Mapping[str, Any], runs: Sequence[Run]) -> None:
             "Name",
             key="sweep_name",
             placeholder="If empty: Sweep and a number",
-            help="One name for all these runs, shown in the table and in the address.",
+            help="One name for all these runs, by which you find them on the page Compare.",
             persist_state="session",
         ).strip()
         _click(asked, name, runs)
@@ -252,8 +252,7 @@ def _begin(configs: list[TrainingConfig], name: str, runs: Sequence[Run]) -> Non
         said = _announced(configs, runs)
         seconds = said.seconds if said else None
         try:
-            made = services.store().create_many(configs, name or None, names(configs), seconds)
-            sweep = made[0].sweep
+            sweep = services.store().create_many(configs, name or None, names(configs), seconds)[0].sweep_id
         except StoreError as error:
             st.error(escape(str(error)), icon=":material/error:")
             return

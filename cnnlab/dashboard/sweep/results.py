@@ -1,7 +1,6 @@
 """This module draws one sweep: how far it is, which of its runs is best, and which of its settings matters."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from statistics import mean
 
@@ -13,9 +12,8 @@ from cnnlab.analysis.significance.conclusion import conclude
 from cnnlab.analysis.significance.effects import Verdict, to_choose
 from cnnlab.analysis.significance.sentences import Sentence
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.auth import current_user
 from cnnlab.dashboard.compare.charts import QUIET, pace_s
-from cnnlab.dashboard.state import query_params
+from cnnlab.dashboard.state import listing, query_params, services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.sweep import actions, groups_table, table
 from cnnlab.dashboard.widgets import run_labels
@@ -24,6 +22,7 @@ from cnnlab.figures.sweeps import heat_map, over_setting
 from cnnlab.formatting import NARROW, percent
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, expected_time
+from cnnlab.runs.naming import sweep_names
 from cnnlab.schema import Setting, TrainingConfig
 from cnnlab.sweeps import is_grid, varied
 
@@ -35,54 +34,57 @@ BEST = 3
 _CHOICE = "compare_sweep"
 
 
-def choose(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs of the sweep that `?sweep=` names, and draw a way to another; none for all runs."""
+def choose(runs: Sequence[Run]) -> tuple[str, list[Run]] | None:
+    """Return name and runs of the sweep whose id is `?sweep=`, and draw a way to another; None for all runs."""
     known = sweeps_of(runs)
     asked = st.query_params.get("sweep")
-    wanted = find(asked, known) if asked else None
-    if asked and wanted is None:
-        st.warning(f"There is no sweep “{escape(asked)}” any more.", icon=":material/link_off:")
-        query_params.set_url(sweep=None)
+    wanted = _wanted(asked, known) if asked else None
     if not known:
-        return []
-    labels = run_labels.told_apart({key: f"{its[0].sweep} · {len(its)} runs" for key, its in known.items()}, _by(known))
+        return None
+    names = sweep_names(runs)
+    labels = {id: f"{names[id]} · {len(its)} run{'s' if len(its) > 1 else ''}" for id, its in known.items()}
     st.session_state[_CHOICE] = wanted
     st.selectbox(
         "Sweep",
         list(known),
         index=None,
-        format_func=lambda key: labels.get(key, ""),
+        format_func=lambda id: labels.get(id, ""),
         key=_CHOICE,
         placeholder="All runs, or choose a sweep",
         label_visibility="collapsed",
         on_change=_take_choice,
         args=(frozenset(known),),
     )
-    return known[wanted] if wanted else []
+    return (names[wanted], known[wanted]) if wanted else None
 
 
 def sweeps_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Return the runs of each sweep by what an address calls it: its name, after its owner where others have one of that
-    name.
-    """
-    found: dict[tuple[str, str | None], list[Run]] = {}
+    """Return the runs of each sweep by the sweep's id."""
+    found: dict[str, list[Run]] = {}
     for run in runs:
-        if run.sweep:
-            found.setdefault((run.sweep, run.owner), []).append(run)
-    names = Counter(name for name, _ in found)
-    return {name if names[name] == 1 else f"{owner or 'nobody'}/{name}": its for (name, owner), its in found.items()}
+        if run.sweep_id:
+            found.setdefault(run.sweep_id, []).append(run)
+    return found
 
 
-def find(asked: str, known: Mapping[str, Sequence[Run]]) -> str | None:
-    """Return the sweep that an address means: of several with a mere name this visitor's own, else the newest."""
-    if asked in known:
-        return asked
-    named = [key for key, runs in known.items() if runs[0].sweep == asked or key == asked.partition("/")[2]]
-    return next((key for key in named if current_user.is_mine(known[key][0])), named[0] if named else None)
+def _wanted(asked: str, known: Mapping[str, Sequence[Run]]) -> str | None:
+    """Return the id of the sweep that an address asks for; where it asks for none, or for one of several, say so.
 
-
-def _by(known: Mapping[str, Sequence[Run]]) -> Callable[[str], str]:
-    return lambda key: current_user.whose(known[key][0]) or "nobody's"
+    The addresses of an older cnnlab have the mere name.
+    """
+    named = [asked] if asked in known else [id for id, its in known.items() if its[0].sweep == asked]
+    if len(named) == 1:
+        query_params.set_url(sweep=named[0])
+        return named[0]
+    if named:
+        st.warning(
+            f"{len(named)} people have a sweep “{escape(asked)}”: choose whose you want to see.",
+            icon=":material/group:",
+        )
+    else:
+        st.warning(f"There is no sweep “{escape(asked)}” any more.", icon=":material/link_off:")
+    query_params.set_url(sweep=None)
+    return None
 
 
 def _take_choice(known: Collection[str]) -> None:
@@ -93,12 +95,12 @@ def _take_choice(known: Collection[str]) -> None:
         query_params.set_url(sweep=chosen, runs=None)
 
 
-def show(store: Store, runs: Sequence[Run]) -> None:
+def show(store: Store, name: str, runs: Sequence[Run]) -> None:
     """Draw the sweep of these runs, again and again while one of them waits or trains."""
-    name, owner = runs[0].sweep or "", runs[0].owner
+    wanted = runs[0].sweep_id
 
     def read() -> list[Run]:
-        return [run for run in store.list()[::-1] if (run.sweep, run.owner) == (name, owner)]
+        return [run for run in services.runs(store)[::-1] if run.sweep_id == wanted]
 
     poll(read, partial(_show, store, name), list(reversed(runs)), every_s=pace_s, outside=len, key="sweep")
 
@@ -106,7 +108,9 @@ def show(store: Store, runs: Sequence[Run]) -> None:
 def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
     configs = [run.config for run in runs]
     judged_by, axes = judge(configs), varied(configs)
-    rated = [(run, outcome(run.config, run.best_epoch, store.epochs(run.id), run.results, judged_by)) for run in runs]
+    rated = [
+        (run, outcome(run.config, run.best_epoch, listing.epochs(store, run), run.results, judged_by)) for run in runs
+    ]
     rated.sort(key=lambda pair: -pair[1].judged.accuracy if pair[1] else 1.0)
     over = not any(run.status.active for run in runs)
     _standing(store, sweep, runs)
@@ -130,7 +134,7 @@ def _show(store: Store, sweep: str, runs: Sequence[Run]) -> None:
 
 def _finished(store: Store) -> Iterator[tuple[TrainingConfig, Results | None]]:
     """Return the settings and the results of all finished runs of the store: they may show how much luck does."""
-    return ((run.config, run.results) for run in store.list() if run.status is RunStatus.FINISHED)
+    return ((run.config, run.results) for run in services.runs(store) if run.status is RunStatus.FINISHED)
 
 
 def _nothing_yet(judged_by: Judge, over: bool) -> str:

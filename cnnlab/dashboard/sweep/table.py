@@ -26,7 +26,7 @@ def show(rated: Sequence[tuple[Run, Outcome | None]], axes: Sequence[Setting], j
         key="sweep_table_" + "-".join(str(run.number) for run, _ in rated),  # marks belong to rows, and rows move
         hide_index=True,
         height="content" if len(rated) <= MOST_ROWS else 35 * MOST_ROWS,
-        placeholder="–",
+        placeholder=columns.EMPTY,
         on_select="rerun",
         selection_mode="multi-row",
         column_config=columns.configs(shown),

@@ -1,5 +1,7 @@
 """This module draws the page that trains: the form of a new run, or the run that the address names."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from cnnlab.dashboard.run import header, live_view
@@ -30,7 +32,7 @@ def show() -> None:
         header.settings(run)
 
 
-def _new_run(store: Store, runs: list[Run]) -> None:
+def _new_run(store: Store, runs: Sequence[Run]) -> None:
     """Draw the form of a new run, and beside it the network that the form describes."""
     parent = start.parent_from_url(store)
     checked = form.check(form.typed())

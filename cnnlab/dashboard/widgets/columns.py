@@ -3,21 +3,22 @@
 A number stays a number and a time a time: Streamlit sorts what it is given, and "10" comes before "9" as text.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
-from pandas.io.formats.style import Styler
 
 from cnnlab.analysis.gap import Gap
 from cnnlab.dashboard.widgets.markdown import cell
 from cnnlab.dashboard.widgets.run_labels import look_of, setting_value, training_pictures
-from cnnlab.formatting import NARROW, count, tenths
+from cnnlab.formatting import NARROW, tenths
 from cnnlab.runs import Run
 from cnnlab.schema import Setting, TrainingConfig
 
+SPAN, MOMENT = pa.duration("us"), pa.timestamp("us", "UTC")
 EMPTY = "–"
 """Stands in a cell without a value."""
 
@@ -30,16 +31,25 @@ class Column:
     cells: Sequence[Any]
     config: Any = None
     """Column configuration from `st.column_config`; None: as Streamlit shows such cells by itself."""
-    words: Callable[[Any], str] | None = None
-    """Writes a cell that stays a number for sorting, in place of a `format` in `config`; None: as `config` says."""
+    type: pa.DataType | None = None
+    """Type of the cells, also where each is empty; None: as the cells show it."""
 
 
-def frame(columns: Sequence[Column]) -> Styler:
-    """Return the table as a data frame with the words of its numbers, without the configuration of its columns."""
-    cells = pd.DataFrame({place: column.cells for place, column in enumerate(columns)})
-    named = cells.set_axis([column.heading for column in columns], axis="columns")
-    words = dict((column.heading, column.words) for column in columns if column.words)
-    return named.style.format(words, na_rep=EMPTY)
+def frame(columns: Sequence[Column]) -> pa.Table:
+    """Return the table's cells as Streamlit sends them to a browser.
+
+    A data frame with a Styler would be asked for the words of each cell at each look: a fifth of a second for 500 rows.
+    """
+    return pa.Table.from_arrays([_array(column) for column in columns], names=[column.heading for column in columns])
+
+
+def kept(columns: Iterable[Column]) -> list[Column]:
+    """Return the columns with their cells as the browser gets them, to be drawn again and again."""
+    return [replace(column, cells=_array(column)) for column in columns]
+
+
+def _array(column: Column) -> pa.Array:
+    return column.cells if isinstance(column.cells, pa.Array) else pa.array(column.cells, column.type)
 
 
 def configs(columns: Sequence[Column]) -> Mapping[str, Any]:
@@ -67,7 +77,7 @@ def accuracy(heading: str, percents: Sequence[float | None], help: str, width: i
 
 def counts(heading: str, numbers: Sequence[int | None], help: str) -> Column:
     """Return a column of whole numbers, written as everywhere and not as the browser's language has it."""
-    return Column(heading, numbers, st.column_config.NumberColumn(help=help), lambda number: count(int(number)))
+    return Column(heading, numbers, st.column_config.NumberColumn(help=help, format="%,d"))
 
 
 def gaps(gaps: Sequence[Gap | None], when: str) -> Iterator[Column]:
@@ -100,7 +110,6 @@ def setting_of_runs(setting: Setting, runs: Sequence[Run]) -> Column:
 
 def training_time(runs: Sequence[Run]) -> Column:
     """Return the column of how long each run has trained; empty before its first step."""
-    seconds = [round(run.elapsed_s, run.elapsed_s < 1) if run.step else None for run in runs]
-    spans = pd.to_timedelta(pd.Series(seconds, dtype="float64"), unit="s")
+    spans = [timedelta(seconds=round(run.elapsed_s, run.elapsed_s < 1)) if run.step else None for run in runs]
     help = "How long it has trained, without waiting and measuring."
-    return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"))
+    return Column("Training time", spans, st.column_config.NumberColumn(help=help, format="localized"), SPAN)

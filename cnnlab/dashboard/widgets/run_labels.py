@@ -1,7 +1,6 @@
 """This module writes runs and their settings as people read them: name, status, difference from another run."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,6 +11,7 @@ from cnnlab.data import DATASETS
 from cnnlab.formatting import count
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
+from cnnlab.runs.naming import told_apart
 from cnnlab.schema import Setting, TrainingConfig, differences
 
 
@@ -89,14 +89,6 @@ def names(runs: Iterable[Run], words: Callable[[Run], str] = lambda run: run.nam
     """
     by_id = {run.id: run for run in runs}
     return told_apart({id: words(run) for id, run in by_id.items()}, lambda id: f"run {by_id[id].number}")
-
-
-def told_apart(words: Mapping[str, str], mark: Callable[[str], str]) -> dict[str, str]:
-    """Return the words of each id, followed by its mark as often as they are another's words too."""
-    said = dict(words)
-    while alike := {text for text, times in Counter(said.values()).items() if times > 1}:
-        said = {id: f"{text} · {mark(id)}" if text in alike else text for id, text in said.items()}
-    return said
 
 
 def status_dot(status: RunStatus) -> str:

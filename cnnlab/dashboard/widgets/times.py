@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from cnnlab import formatting
-from cnnlab.dashboard.widgets.columns import Column
+from cnnlab.dashboard.widgets.columns import MOMENT, Column
 from cnnlab.runs import Run
 
 UTC = ZoneInfo("UTC")
@@ -37,4 +37,4 @@ def column(heading: str, moments: Sequence[datetime | None], help: str) -> Colum
     config = st.column_config.DatetimeColumn(
         help=f"{help} Time zone: {here}.", format="D MMM YYYY, HH:mm", timezone=here
     )
-    return Column(heading, moments, config)
+    return Column(heading, moments, config, MOMENT)

@@ -1,7 +1,8 @@
 """This module draws an uploader that says on the page why it takes no file, and makes pictures small before they travel.
 
-Streamlit's own marks a file that is too large with an icon, whose reason a telephone cannot show. A script of ours looks
-at the file first: a picture that the browser can read is drawn smaller there, and its place and camera stay at home.
+Streamlit's own marks a file that is refused with an icon, whose reason a telephone cannot show. A script of ours looks
+at the file first, and asks the server whether there is room: a picture that the browser can read is drawn smaller there,
+and its place and camera stay at home.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from cnnlab.dashboard.guard.uploads import FULL
 from cnnlab.dashboard.widgets.component import component
 from cnnlab.dashboard.widgets.markdown import escape
 
@@ -36,7 +38,9 @@ def uploader(
         data={"key": key, "mostBytes": most_mb * 1_000_000, "shrinkPx": shrink_px},
         on_refused_change=_nothing,
     )
-    if answer.refused is not None:
+    if answer.refused == "full":
+        st.error(escape(FULL))
+    elif answer.refused is not None:
         size_mb = float(answer.refused) / 1e6
         st.error(escape(f"This file has {size_mb:.1f} MB, and at most {most_mb} can be sent. {way_out}"))
     return file

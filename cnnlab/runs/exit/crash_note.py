@@ -11,10 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnlab.files.regular import read_regular
 from cnnlab.records import RunStatus
 
 NAME = "last_words"
 ROOM_BYTES = 4_096
+MOST_BYTES = 1 << 20
+"""Size of the longest note that is read: the stacks of hundreds of threads."""
 
 _BY_FAULTHANDLER = ("Fatal Python error", "Current thread 0x", "Thread 0x", "Timeout (")
 
@@ -50,7 +53,7 @@ class LastWords:
 def read(folder: Path) -> LastWords | None:
     """Return the last words in a run's folder; None where there are none, or none that can be read."""
     try:
-        text = (folder / NAME).read_bytes().decode(errors="replace").strip()
+        text = read_regular(folder / NAME, MOST_BYTES).decode(errors="replace").strip()
     except OSError:
         return None
     if text.startswith(_BY_FAULTHANDLER):

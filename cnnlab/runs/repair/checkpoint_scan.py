@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnlab.files import safetensors_header
+from cnnlab.files.regular import open_regular, size_of
 from cnnlab.runs.run import Checkpoint
 
 
@@ -50,8 +50,8 @@ def checkpoints_in(folder: Path) -> list[Found]:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of all bytes of a file, in hexadecimal digits. Raises OSError."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of all bytes of a file, in hexadecimal digits. Raises OSError, also where there is no regular file."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -60,8 +60,8 @@ def _read(path: Path) -> tuple[dict[str, Any], int]:
 
     Raises ValueError where the file is longer or shorter than its header says.
     """
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with open_regular(path) as file:
+        size = size_of(file)
         header = safetensors_header.read(file, min(size, safetensors_header.MOST_BYTES))
     if header.file_bytes != size:
         raise ValueError("the file is not as long as its tensors")

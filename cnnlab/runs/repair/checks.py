@@ -119,7 +119,7 @@ def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:
 
 def _sound(path: Path, file: Checkpoint, *, deep: bool) -> bool:
     try:
-        return path.stat().st_size == file.bytes and (not deep or sha256_of(path) == file.sha256)
+        return path.lstat().st_size == file.bytes and (not deep or sha256_of(path) == file.sha256)
     except OSError:
         return False
 

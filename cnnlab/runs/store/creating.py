@@ -141,6 +141,7 @@ class Creating(Queue):
             waits = status is RunStatus.QUEUED
             times = {"created_at": now, "waiting_since": now if waits else None}
             times |= {"started_at": now if status is RunStatus.RUNNING else None}
+            values = values | {"asked_from": actor.address if waits else None}
             turns = self._next_turns(connection, actor, n, now) if waits else [now] * n
             for (id, config), name, turn in zip(configs.items(), names, turns, strict=True):
                 row = {"id": id, "name": name or "", "config": config.model_dump_json(), "queued_at": turn}

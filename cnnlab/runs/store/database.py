@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoResultFound
@@ -84,6 +84,12 @@ class Database:
             if not self._sqlite:
                 _become_the_writer(connection)
             yield connection
+        _changes[self._engine] = self.changes + 1
+
+    @property
+    def changes(self) -> int:
+        """Return how often this process has written here: what it read before the last time it reads again."""
+        return _changes.get(self._engine, 0)
 
     def _make_ready(self) -> None:
         with self._transaction("BEGIN", self._engine):
@@ -176,6 +182,9 @@ class Database:
 
 _prepared: "WeakSet[Engine]" = WeakSet()
 """Engines whose server has been found to hold the tables: a process looks once, not with each new `Database`."""
+
+_changes: "WeakKeyDictionary[Engine, int]" = WeakKeyDictionary()
+"""How often this process has written, by engine, which all `Database` objects of one address share."""
 
 _Faults = tuple[tuple[tuple[str, ...], type[StoreError], str], ...]
 _FAULTS: _Faults = (

@@ -22,8 +22,8 @@ def migrate(connection: Connection) -> None:
     curves.complete(connection)
     # 4 to 5: when a run entered the queue; of old runs nobody knows
     _add(connection, "runs", waiting_since="DOUBLE PRECISION")
-    # 5 to 6: what has changed since it was last read
-    _add(connection, "runs", revision="BIGINT NOT NULL DEFAULT 0")
+    # 5 to 6: from where a run was put into the queue, as long as it waits; what has changed since it was last read
+    _add(connection, "runs", asked_from="TEXT", revision="BIGINT NOT NULL DEFAULT 0")
     connection.execute(update(runs).where(runs.c.revision == 0).values(name=runs.c.name))  # which gives it a revision
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS runs_by_revision ON runs (revision)")
 

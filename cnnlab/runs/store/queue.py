@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, func, or_, select
 
 from cnnlab import logs
 from cnnlab.records import Results, RunStatus
@@ -15,7 +15,7 @@ from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError
 from cnnlab.runs.exit import crash_note
 from cnnlab.runs.patience import persistent
-from cnnlab.runs.permissions import Actor
+from cnnlab.runs.permissions import Actor, Waiting, refuse_too_many
 from cnnlab.runs.reading.snapshot import Rows
 from cnnlab.runs.run import ASKED_FOR, Run
 from cnnlab.runs.store import tables
@@ -40,14 +40,9 @@ class Queue(Connected):
 
     def _next_turns(self, connection: Connection, actor: Actor, n: int, now: float) -> list[float]:
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
-        mine = connection.execute(_MINE, {"owner": actor.id}).all()
-        waiting, turns = _turns(mine, actor, n, now)
-        most = self.app_config.most_waiting
-        if not actor.teacher and waiting + n > most:
-            raise StoreError(
-                f"At most {most} runs of one person may wait here. You have {waiting} waiting, so {n} more "
-                f"{'is' if n == 1 else 'are'} too many: let some train first, or stop some."
-            )
+        waiting = connection.execute(_WAITING, {"owner": actor.id, "address": actor.address}).one()
+        refuse_too_many(actor, n, Waiting(*waiting), self.app_config)
+        _, turns = _turns(connection.execute(_MINE, {"owner": actor.id}).all(), actor, n, now)
         return turns
 
     def claim(self) -> Run | None:
@@ -79,7 +74,7 @@ class Queue(Connected):
         """Take the run's lock, then set its row to running, and to `values`; return whether both succeeded."""
         if not self.take_lock(id):
             return False
-        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None}
+        values |= {"status": RunStatus.RUNNING, "message": None, "finished_at": None, "phase": None, "asked_from": None}
         values |= {"pid": os.getpid(), "started_at": func.coalesce(RUNS.started_at, time.time())}
         taken = False
         try:
@@ -131,7 +126,8 @@ class Queue(Connected):
     def request(self, id: str, what: Literal["stop", "pause"]) -> Run:
         """Ask a running run to stop or pause, or end a waiting one. Raises StoreError where the run has ended."""
         status = ASKED_FOR[what]
-        ended = {"status": status, "message": f"{status.capitalize()} while it waited in the queue.", "command": None}
+        ended: dict[str, Any] = {"status": status, "message": f"{status.capitalize()} while it waited in the queue."}
+        ended |= {"command": None, "asked_from": None}
         logs.event("asked", run=id, what=what)
         with self.changing(id, what) as (connection, _):
             running = change(connection, id, [RunStatus.RUNNING], command=what)
@@ -211,3 +207,9 @@ _MINE = select(func.count(), func.max(RUNS.queued_at)).where(
     RUNS.owner == bindparam("owner"), RUNS.status == RunStatus.QUEUED
 )
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
+_WAITING = select(
+    func.count(case((RUNS.owner == bindparam("owner"), 1))),
+    func.count(case((RUNS.asked_from == bindparam("address"), 1))),
+    func.count(),
+).where(RUNS.status == RunStatus.QUEUED, RUNS.owner.is_not(None))
+"""How many runs of people wait: of the person `owner`, from `address`, and all."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from cnnlab import logs
+from cnnlab.files.regular import read_regular
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.errors import StoreError
@@ -101,7 +102,7 @@ class Recovery(Connected):
         """
         folder, done = self.folder(run.id), run.last_epoch.epoch if run.last_epoch else 0
         with suppress(OSError, ValueError):
-            if int((folder / _CONTINUED).read_text()) >= done:
+            if int(read_regular(folder / _CONTINUED, most_bytes=100)) >= done:
                 return False
         if run.status is not RunStatus.INTERRUPTED or not done:
             return False

@@ -64,8 +64,10 @@ class Resuming(Queue):
         with self.changing(id, verb) as (connection, run):
             _refuse(run, command)
             now = clock(connection)
-            [turn] = self._next_turns(connection, self.who(), 1, now)
+            actor = self.who()
+            [turn] = self._next_turns(connection, actor, 1, now)
             values = {"status": RunStatus.QUEUED, "command": command, "queued_at": turn, "waiting_since": now}
+            values |= {"asked_from": actor.address}
             values |= _AFRESH | _without_scores(command)
             if not change(connection, id, wanted, **values):
                 raise StoreError(f"“{run.name}” cannot be {done}: it is {run.status}.")

@@ -77,6 +77,7 @@ runs = Table(
     Column(  # another at each change of the row or of its last epoch: what was read with it is still so (since version 6)
         "revision", BigInteger, nullable=False, default=_next_revision(), onupdate=_next_revision()
     ),
+    Column("asked_from", Text),  # network address of who put it into the queue, while it waits there (since version 6)
     Index("runs_by_status", "status", "queued_at"),
     Index("runs_by_revision", "revision"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again

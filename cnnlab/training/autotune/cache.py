@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from cnnlab.data.tensors import Data
 from cnnlab.files import atomic_write
 from cnnlab.files.locking import lock
+from cnnlab.files.regular import read_regular
 from cnnlab.records import Plan, Record
 from cnnlab.schema import TrainingConfig, names_affecting
 from cnnlab.training.autotune.memory import Need
@@ -29,6 +30,8 @@ ENGINE = 1
 """Version of how cnnlab computes and races plans: raise it when either changes, and every plan is found anew."""
 MOST_KEPT = 2_000
 """Most results that the file keeps, about a kilobyte each; the oldest are dropped first."""
+_MOST_BYTES = 100_000_000
+"""Size of the largest file that is read: many times that of so many results."""
 
 
 class Measured(Record):
@@ -114,6 +117,6 @@ def remember(file: Path, key: str, measured: Measured) -> Measured:
 
 def _read(file: Path) -> _File:
     try:
-        return _File.model_validate_json(file.read_bytes())
+        return _File.model_validate_json(read_regular(file, _MOST_BYTES))
     except (OSError, ValidationError):  # missing, torn, or of another cnnlab: as if nothing were known
         return _File()

@@ -1,4 +1,4 @@
-"""This module makes the C library (glibc) keep memory that tensors have freed, so that the next step can use it.
+"""This module makes the C library (glibc) keep memory that tensors have freed for the next step, or give it back at once.
 
 Every step makes and frees the same tensors. glibc gives the large ones back to the system, which hands them out again
 page by page, each zeroed first: on the CPU a quarter to a third of VGGishCNN's time went there (docs/performance.md).
@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -3, -4, -8
 """Numbers of mallopt(3)'s options, as in malloc.h."""
 USUAL = {M_TRIM_THRESHOLD: 128 << 10, M_TOP_PAD: 128 << 10, M_MMAP_MAX: 65_536}
 """Default values of mallopt(3)'s options."""
 ROOM_BYTES = 64 << 20
 """Bytes that the heap asks of the system at once where it has to grow inside the block."""
+
+ARENAS = 2
+"""Number of heaps for all threads of a server: Python's own lock lets few of them ask for memory at the same time."""
+MAP_BYTES = 128 << 10
+"""Bytes from which a piece of memory of a server is a map of its own; a feature map of VGGishCNN has 256 KiB."""
 
 
 @contextmanager
@@ -39,6 +44,18 @@ def keeping_freed_memory() -> Iterator[None]:
         for option, value in USUAL.items():
             library.mallopt(option, value)
         library.malloc_trim(0)
+
+
+def give_back_freed_memory() -> None:
+    """Have this process give freed memory back to the system, for as long as it lives: a server with many threads.
+
+    Left alone, glibc gives up to eight heaps a core to the threads of a process, each of which keeps the most that was ever
+    in use of it; and it raises the size from which a piece of memory is a map of its own, and goes back as it is freed,
+    to 32 MB. The same as MALLOC_ARENA_MAX=2 and MALLOC_MMAP_THRESHOLD_, which the processes of runs would inherit.
+    """
+    if library := _glibc():
+        library.mallopt(M_ARENA_MAX, ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, MAP_BYTES)
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ const guards = new Map(); // by the element Streamlit gives us
 export function render({ data, parentElement, setTriggerValue }) {
   let guard = guards.get(parentElement);
   if (!guard) guards.set(parentElement, (guard = new Guard()));
-  Object.assign(guard, { data, refuse: (bytes) => setTriggerValue("refused", bytes) });
+  Object.assign(guard, { data, refuse: (why) => setTriggerValue("refused", why) }); // a size in bytes, or "full"
 }
 
 export function unmount(parentElement) {
@@ -34,6 +34,7 @@ class Guard {
     if (event.type === "drop") event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true }));
     const file = shrinkPx ? await shrunk(given, shrinkPx).catch(() => given) : given;
     if (file.size > mostBytes) this.refuse(file.size);
+    else if (!(await hasRoomFor(file.size))) this.refuse("full");
     else this.pass(file, place.querySelector("input[type=file]"));
   }
 
@@ -46,6 +47,12 @@ class Guard {
     input.dispatchEvent(new Event("change", { bubbles: true }));
     this.passing = false;
   }
+}
+
+/** Whether the server takes a file of that size just now. Where it does not answer, sending the file will show why. */
+async function hasRoomFor(bytes) {
+  const asked = new URL(`_stcore/upload_file/${bytes}`, window.__streamlit?.BACKEND_BASE_URL ?? document.baseURI);
+  return fetch(asked).then(async (answer) => !answer.ok || (await answer.json()).room).catch(() => true);
 }
 
 /** The picture with `shortest` pixels on its shortest side, as PNG: nothing is lost by it, transparency neither. */
