@@ -42,8 +42,7 @@ class Queue(Connected):
         """Return the times by which `n` more runs of this person wait their turn. Raises StoreError for too many."""
         waiting = connection.execute(_WAITING, {"owner": actor.id, "address": actor.address}).one()
         refuse_too_many(actor, n, Waiting(*waiting), self.app_config)
-        _, turns = _turns(connection.execute(_MINE, {"owner": actor.id}).all(), actor, n, now)
-        return turns
+        return _turns(connection.execute(_LAST_TURN, {"owner": actor.id}).all(), actor, n, now)
 
     def claim(self) -> Run | None:
         """Claim the run that has waited longest for this process and return it; None where none may start.
@@ -161,11 +160,11 @@ class Queue(Connected):
     def line_with(self, n: int) -> list[Run | None]:
         """Return the line as `ahead_of` does, to its end, with None where each of `n` new runs of this person would stand."""
         actor = self.who()
-        rows, waiting, mine, newest = self.database.read(_in_turn, _waiting, _MINE, NEWEST, owner=actor.id)
+        rows, waiting, last, newest = self.database.read(_in_turn, _waiting, _LAST_TURN, NEWEST, owner=actor.id)
         with self.database.sound():
             runs = runs_of(rows)
         turns = {id: queued_at for id, queued_at in waiting}
-        _, new = _turns(mine, actor, n, later_than(newest))
+        new = _turns(last, actor, n, later_than(newest))
         line = [*((turns.get(run.id, 0.0), run) for run in runs), *((turn, None) for turn in new)]
         return [run for _, run in sorted(line, key=itemgetter(0))]
 
@@ -182,17 +181,17 @@ class Queue(Connected):
         return {pid for (pid,) in rows}
 
 
-def _turns(mine: Rows, actor: Actor, n: int, now: float) -> tuple[int, list[float]]:
-    """Return how many runs of a person wait, as `_MINE` has found them, and the times by which `n` more wait their turn.
+def _turns(found: Rows, actor: Actor, n: int, now: float) -> list[float]:
+    """Return the times by which `n` more runs of a person wait their turn, after the last one that `_LAST_TURN` found.
 
     Each run a person has waiting lets others pass who come within `TURN_S`: one pupil's sweep does not keep a class
     waiting. What this machine itself asks for waits in the order of asking.
     """
     if actor.id is None:
-        return 0, [now] * n
-    [(waiting, last)] = mine
+        return [now] * n
+    [(last,)] = found
     first = now if last is None else max(now, last + TURN_S)
-    return waiting, [first + TURN_S * i for i in range(n)]
+    return [first + TURN_S * i for i in range(n)]
 
 
 _others = tables.runs.alias()
@@ -203,9 +202,7 @@ _active = or_(RUNS.status == RunStatus.RUNNING, RUNS.status == RunStatus.QUEUED)
 _in_turn = select_runs().where(_active).order_by(RUNS.status == RunStatus.QUEUED, *_turn)
 _FIRST = _waiting.where(_running < bindparam("slots", type_=Integer)).limit(1)
 _COMMANDS = select(RUNS.id, RUNS.command).where(RUNS.command.is_not(None))
-_MINE = select(func.count(), func.max(RUNS.queued_at)).where(
-    RUNS.owner == bindparam("owner"), RUNS.status == RunStatus.QUEUED
-)
+_LAST_TURN = select(func.max(RUNS.queued_at)).where(RUNS.owner == bindparam("owner"), RUNS.status == RunStatus.QUEUED)
 _pids = select(RUNS.pid).where(RUNS.status == RunStatus.RUNNING, RUNS.pid.is_not(None))
 _WAITING = select(
     func.count(case((RUNS.owner == bindparam("owner"), 1))),

@@ -74,10 +74,10 @@ runs = Table(
     Column("phase", Text),  # what a running run is doing, and when its result is expected: JSON (since version 4)
     Column("announced_s", Float),  # seconds from asking to the result, as they were announced (since version 4)
     Column("waiting_since", Float),  # when it last entered the queue; empty for who never did (since version 5)
+    Column("asked_from", Text),  # network address of who put it into the queue, while it waits there (since version 6)
     Column(  # another at each change of the row or of its last epoch: what was read with it is still so (since version 6)
         "revision", BigInteger, nullable=False, default=_next_revision(), onupdate=_next_revision()
     ),
-    Column("asked_from", Text),  # network address of who put it into the queue, while it waits there (since version 6)
     Index("runs_by_status", "status", "queued_at"),
     Index("runs_by_revision", "revision"),
     sqlite_autoincrement=True,  # the number of a deleted run is not given again
