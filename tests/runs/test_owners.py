@@ -218,8 +218,8 @@ def asked_from(store: Store) -> list[str | None]:
 
     from cnnlab.runs.store import tables
 
-    with store.database.reading() as connection:
-        return list(connection.execute(select(tables.runs.c.asked_from).order_by(tables.runs.c.number)).scalars())
+    [rows] = store.database.read(select(tables.runs.c.asked_from).order_by(tables.runs.c.number))
+    return [address for (address,) in rows]
 
 
 def pupil(store: Store, name: str, address: str | None = "192.168.1.7") -> Store:
