@@ -18,20 +18,18 @@ import socket
 import tempfile
 import time
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-try:
-    import pysqlite3 as sqlite3
-except ImportError:
-    import sqlite3
-
+sqlite3: Any = import_module("pysqlite3" if find_spec("pysqlite3") else "sqlite3")
 MODES = ("delete", "wal", "one writer")
 BUSY_S = 5.0
 PAUSE_S = 0.02
-_spawn = multiprocessing.get_context("spawn")
+_fork = multiprocessing.get_context("fork")
 
 
 def connect(file: Path) -> Any:
@@ -101,9 +99,10 @@ class Client:
         return True
 
 
-def write(file: Path, address: str | None, run: int, over: Event, told: Any) -> None:
+def write(file: Path, address: str | None, run: int, begin: Any, over: Event, told: Any) -> None:
     """Commit until it is over, and tell the seconds that each took; then how often it was busy."""
     client, took, busy, step = Client(file, address), list[float](), 0, 0
+    begin.wait()
     while not over.is_set():
         began = time.perf_counter()
         busy += not client.commit(run, step)
@@ -113,9 +112,10 @@ def write(file: Path, address: str | None, run: int, over: Event, told: Any) -> 
     told.put((took, busy))
 
 
-def read(file: Path, over: Event, told: Any) -> None:
+def read(file: Path, begin: Any, over: Event, told: Any) -> None:
     """List all runs until it is over, and tell how often it did and how often it was refused."""
     done = refused = 0
+    begin.wait()
     while not over.is_set():
         connection = connect(file)
         try:
@@ -145,18 +145,19 @@ def until_killed(file: Path, address: str | None, told: Any) -> None:
 
 def under_load(file: Path, mode: str, seconds: float, readers: int) -> str:
     """Return the cells of a mode: commits, p50, p99, longest, busy; reads and refused reads."""
-    over, told = _spawn.Event(), _spawn.Queue()
+    over, told, begin = _fork.Event(), _fork.Queue(), _fork.Barrier(readers + 3)
     address = f"{file}.socket" if mode == "one writer" else None
-    server = _spawn.Process(target=serve, args=(file, address), daemon=True) if address else None
+    server = _fork.Process(target=serve, args=(file, address), daemon=True) if address else None
     if server:
         server.start()
         while not Path(str(address)).exists():
             time.sleep(0.01)
-    heard = _spawn.Queue()
-    writing = [_spawn.Process(target=write, args=(file, address, run, over, told)) for run in (1, 2)]
-    reading = [_spawn.Process(target=read, args=(file, over, heard)) for _ in range(readers)]
+    heard = _fork.Queue()
+    writing = [_fork.Process(target=write, args=(file, address, run, begin, over, told)) for run in (1, 2)]
+    reading = [_fork.Process(target=read, args=(file, begin, over, heard)) for _ in range(readers)]
     for process in (*reading, *writing):
         process.start()
+    begin.wait()
     time.sleep(seconds)
     over.set()
     wrote, saw = [told.get() for _ in writing], [heard.get() for _ in reading]
@@ -176,13 +177,13 @@ def killed(file: Path, mode: str, kills: int, chance: random.Random) -> str:
     lost = damaged = answered = 0
     for turn in range(kills):
         address = f"{file}.{turn}" if mode == "one writer" else None
-        server = _spawn.Process(target=serve, args=(file, address), daemon=True) if address else None
+        server = _fork.Process(target=serve, args=(file, address), daemon=True) if address else None
         if server:
             server.start()
             while not Path(str(address)).exists():
                 time.sleep(0.01)
-        ours, theirs = _spawn.Pipe()
-        process = _spawn.Process(target=until_killed, args=(file, address, theirs))
+        ours, theirs = _fork.Pipe()
+        process = _fork.Process(target=until_killed, args=(file, address, theirs))
         process.start()
         last = ours.recv()
         time.sleep(chance.uniform(0, 0.3))
