@@ -89,7 +89,7 @@ class OfRun(Waiting):
     def lasts(self, error: BusyStoreError, waited_s: float) -> bool:
         """Return whether the run is still wanted, after a pause; leave a note once it has waited for long."""
         if not self._threads:
-            logs.event("the store is busy", run=self._folder.name, error=error)
+            logs.event("the store is busy", run=self._folder.name, reason=str(error))
         self._threads.add(threading.get_ident())
         self._moved()
         if waited_s >= SAID_AFTER_S and not self._noted:

@@ -32,6 +32,10 @@ WAYS = {"nobody reads or writes": "BEGIN EXCLUSIVE", "nobody writes": "BEGIN IMM
 """How another process holds the store's file; a backup is such a reader."""
 
 
+LONG_S = 900.0
+"""A machine that is busy with other work may take so long to start a worker."""
+
+
 @contextmanager
 def held(file: Path, begin: str) -> Iterator[None]:
     """Another process holds the store's file within the block."""
@@ -76,14 +80,14 @@ def restarted(
     store, counted = Store(app_config.model_copy(update={"database_url": server.url})), Counter[str]()
     run = store.create(recipe("adam", epochs))
     worker = workers.start(store.app_config)
-    eventually(lambda: store.epochs(run.id))
+    eventually(lambda: store.epochs(run.id), LONG_S)
     for turn in range(times):
         shown = store.epochs(run.id)
         counted["while it trained"] += store.get(run.id).status is RunStatus.RUNNING
         server.stop(("fast", "immediate")[turn % 2])
         time.sleep(chance.uniform(0, 3))
         server.start()
-        eventually(partial(_got_on, store, run, len(shown)))
+        eventually(partial(_got_on, store, run, len(shown)), LONG_S)
         assert store.epochs(run.id)[: len(shown)] == shown
         counted["epochs shown before a restart, none lost"] = len(shown)
         time.sleep(chance.uniform(0, 1))

@@ -51,7 +51,7 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
             epoch=epochs[-1].epoch if epochs else base.epoch,
         )
     )
-    return {
+    said: ChartData = {
         "run_id": run.id,
         "first": base.settled,
         "curve": curve,
@@ -62,6 +62,14 @@ def chart_data(store: Store | Reading, run: Run, *, key: str) -> ChartData:
         "ended": not (run.status.active or run.status.resumable),
         "steps_per_point": max(curve.width, steps_per_record(run)),
     }
+    st.session_state[_said(key)] = said
+    return said
+
+
+def again(key: str) -> ChartData:
+    """Return what the chart `key` was told last, for a moment in which nothing newer can be read."""
+    said: ChartData = st.session_state[_said(key)]
+    return said
 
 
 def has_points(run: Run, *, key: str) -> bool:
@@ -97,3 +105,7 @@ class _Sent:
 
 def _memory(key: str) -> str:
     return f"_sent_{key}"
+
+
+def _said(key: str) -> str:
+    return f"_said_{key}"

@@ -19,10 +19,10 @@ from cnnlab.dashboard.widgets import live_chart, run_labels, times
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import duration
 from cnnlab.records import RunStatus
-from cnnlab.runs import Run, Store, StoreError
+from cnnlab.runs import Run, Store, StoreError, patience
 
-Look = tuple[Run, Reading | StoreError | None]
-"""A run, and what was read of it or why nothing was."""
+Look = tuple[Run, Reading | None, StoreError | None]
+"""A run, what was last read of it, and why nothing newer was."""
 
 EAGER_S = 0.15
 """Between two looks at a run from which the first step is awaited."""
@@ -32,6 +32,11 @@ STEADY_S = 1.0
 EAGER_FOR_S = 10.0
 """A run that takes longer to begin waits for others, or for its pictures; a steady look is enough."""
 
+OLD = "What is shown here is older than that. This page goes on by itself."
+BUSY = (
+    "The run store has been busy for {time}: what is shown here is older than that. The run goes on, and what it reports "
+    "waits in memory until it can be written."
+)
 SETS_ALIKE = (
     "After each epoch both sets are measured in the same way, without dropout or augmentation. Where train still rises "
     "and validation does not, the network overfits."
@@ -59,41 +64,64 @@ def show(store: Store, run: Run, parent: Run | None) -> None:
     """Draw the run, alive."""
     run_snapshot.renew(store, run.id)  # who opens the page, or has just done something on it, sees what is
     services.notice(store, run)  # the sidebar counts what trains
-    rhythm_s = pace_s(run)
+    live = _Live(store, run, parent)
+    poll(live.read, live.draw, live.first, every_s=live.every_s, outside=_outside, key="run")
 
-    def read() -> Look:
+
+def _outside(look: Look) -> tuple[object, ...]:
+    return look[0].name, look[0].status, st.query_params.get("run")
+
+
+class _Live:
+    """A `_Live` reads and draws one run again and again; where the store cannot be read, what it drew last stays."""
+
+    def __init__(self, store: Store, run: Run, parent: Run | None) -> None:
+        self._store, self._run, self._parent = store, run, parent
+        self._rhythm_s = pace_s(run)
+        self._drawn: Reading | None = None
+        self.first: Look = (run, None, None)
+
+    def read(self) -> Look:
+        """Return the run as it stands, or as it was last drawn with the reason why nothing newer was read."""
+        fresh_s = self._rhythm_s / 2 if self._rhythm_s else run_snapshot.FRESH_S
         try:
-            reading = run_snapshot.of(store, run.id, rhythm_s / 2 if rhythm_s else run_snapshot.FRESH_S)
+            reading = run_snapshot.of(self._store, self._run.id, fresh_s)
         except StoreError as error:  # it may pass, as a busy disk does
-            return run, error
-        if reading.run.status is not run.status:
-            services.notice(store, reading.run)
-        return reading.run, reading
+            return self._drawn.run if self._drawn else self._run, self._drawn, error
+        if reading.run.status is not self._run.status:
+            services.notice(self._store, reading.run)
+        return reading.run, reading, None
 
-    def every_s(look: Look) -> float | None:
-        now, found = look
+    def every_s(self, look: Look) -> float | None:
+        """Return the seconds until the next look."""
+        now, _, fault = look
         first_point = now.step > 0 and not curve_feed.has_points(now, key="run_chart")  # it does not wait for a rerun
-        return rhythm_s if first_point or isinstance(found, StoreError) else pace_s(now)
+        return self._rhythm_s if first_point or fault else pace_s(now)
 
-    def outside(look: Look) -> tuple[object, ...]:
-        return look[0].name, look[0].status, st.query_params.get("run")
+    def draw(self, look: Look) -> None:
+        """Draw what was read."""
+        run, reading, fault = look
+        if fault:
+            st.warning(f"{escape(str(fault))} {OLD}", icon=":material/link_off:")
+        if reading is None:
+            return
+        try:
+            _show(self._store, self._parent, run, reading, old=fault is not None)
+        except StoreError as error:  # it became busy meanwhile; the next look draws what was drawn before
+            st.warning(escape(str(error)), icon=":material/link_off:")
+        else:
+            self._drawn = reading
 
-    first: Look = (run, None)
-    poll(read, partial(_show, store, parent), first, every_s=every_s, outside=outside, key="run")
 
-
-def _show(store: Store, parent: Run | None, look: Look) -> None:
-    run, reading = look
-    if not isinstance(reading, Reading):
-        st.warning(escape(str(reading)), icon=":material/link_off:")
-        return
-    _head(store, run, parent)
+def _show(store: Store, parent: Run | None, run: Run, reading: Reading, *, old: bool = False) -> None:
+    """Draw a reading of the run; an `old` one, which was drawn before, without asking the store for anything."""
+    _head(store, run, parent, old=old)
     if run.imported:
         first_kernels.show(reading, run)
         st.caption(times.moments(run))
         return
     scores.tiles(run)
-    chart = curve_feed.chart_data(reading, run, key="run_chart")
+    chart = curve_feed.again("run_chart") if old else curve_feed.chart_data(reading, run, key="run_chart")
     with st.container(key="room_curves"):
         live_chart.live_chart(key="run_chart", **chart, on_resync=partial(curve_feed.forget, "run_chart"))
     st.caption(
@@ -113,7 +141,7 @@ def _smoothing(reading: Reading, run: Run) -> str:
     return SMOOTHED_STEPS if first and first[0].objective is None else SMOOTHED
 
 
-def _head(store: Store, run: Run, parent: Run | None) -> None:
+def _head(store: Store, run: Run, parent: Run | None, *, old: bool) -> None:
     with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.header(escape(run.name), anchor=False, width="content")
@@ -129,7 +157,10 @@ def _head(store: Store, run: Run, parent: Run | None) -> None:
         if not run.imported:
             with st.container(key="frame_progress"):
                 st.progress(1.0 if run.status is RunStatus.FINISHED else min(1.0, done))
-        st.markdown(pace.line(store, run) if run.status.active else _ending(run))
+        if not old:  # else the line would count on by a clock that nobody knows to be right
+            st.markdown(pace.line(store, run) if run.status.active else _ending(run))
+        if run.status is RunStatus.RUNNING and (seconds := patience.busy_for_s(store.folder(run.id))) is not None:
+            st.caption(f":material/hourglass: {BUSY.format(time=duration(seconds))}")
 
 
 def _ending(run: Run) -> str:

@@ -16,8 +16,11 @@ from cnnlab.dashboard.state import listing, query_params, store_repair
 from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.runs import Run, Store, StoreError, UnknownRunError
+from cnnlab.runs import BusyStoreError, Run, Store, StoreError, UnknownRunError
 from cnnlab.runs.process.launcher import Launcher
+
+LOOK_AGAIN_S = 3.0
+"""Seconds between two looks of a page whether a busy store answers again."""
 
 
 def app_config() -> AppConfig:
@@ -71,8 +74,19 @@ def notice(store: Store, run: Run) -> None:
 
 def _give_up(error: StoreError) -> NoReturn:
     st.error(escape(str(error)), icon=":material/database_off:")
+    if isinstance(error, BusyStoreError):
+        st.fragment(_look_again, run_every=LOOK_AGAIN_S, key="look_again")()
     store_repair.offer(app_config())
     st.stop()
+
+
+def _look_again() -> None:
+    """Run the whole page again once the store answers."""
+    try:
+        Store(app_config()).training_pids()
+    except StoreError:
+        return
+    st.rerun()
 
 
 @one_a_server

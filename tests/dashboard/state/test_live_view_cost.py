@@ -18,7 +18,7 @@ def test_a_look_at_a_run_reads_no_other_run(store: Store, monkeypatch: pytest.Mo
     listed = store.list
     monkeypatch.setattr(store, "list", lambda *ids: (asked.update(["list"]), listed(*ids))[1])
     monkeypatch.setattr(listing, "FRESH_S", -1.0)  # each reading of all runs is too old at once
-    monkeypatch.setattr(live_view, "_show", lambda *arguments: None)
+    monkeypatch.setattr(live_view, "_show", lambda *arguments, **named: None)
     monkeypatch.setattr(live_view, "st", SimpleNamespace(query_params={}))
     monkeypatch.setattr(live_view.run_snapshot, "of", lambda store, id, fresh_s: SimpleNamespace(run=store.get(id)))
     looks = Looks(monkeypatch)

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from cnnlab.app_config import PROJECT, AppConfig
+from cnnlab.dashboard.app import health
 from cnnlab.runs import Store, StoreError
+from cnnlab.runs.process.launcher import Launcher
+from cnnlab.runs.repair import rebuild
 from cnnlab.runs.store import database, tables
 from cnnlab.schema import TrainingConfig
 
@@ -124,3 +127,23 @@ def test_a_store_that_is_busy_for_long_says_so(
 
     other.close()
     assert list(app_config.runs.iterdir()) == [], "the folder of a run that was not created is gone again"
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "1", ""])
+def test_an_address_that_cannot_be_read_is_no_traceback(
+    app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    """Wherever a process begins: the server's start, what a page offers instead, and the worker end in a sentence."""
+    monkeypatch.setenv("CNNLAB_DATABASE_URL", f"postgresql://me:secret@127.0.0.1:{port}/runs")
+
+    assert len(health.complaints()) == 1
+    assert rebuild.damage(AppConfig()) is None
+    with pytest.raises(StoreError):
+        Launcher(AppConfig())._store.training_pids()
+    if port == "abc":  # a server that does not answer is waited for
+        worker = subprocess.run(
+            [sys.executable, "-m", "cnnlab", "worker"], cwd=PROJECT, capture_output=True, text=True, check=False
+        )
+        assert worker.returncode == 1
+        assert worker.stderr.splitlines()[-1] == "CNNLAB_DATABASE_URL cannot be read as the address of a database."
+        assert "Traceback" not in worker.stderr

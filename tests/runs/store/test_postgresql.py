@@ -1,5 +1,6 @@
 """The store on a PostgreSQL server: addresses that lead nowhere, several who open it at once, readers beside a writer."""
 
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -134,3 +135,19 @@ def test_a_process_prepares_a_server_once(app_config: AppConfig, monkeypatch: py
         assert Store(app_config).list() == []
 
     assert len(looked) == 1
+
+
+def test_processes_that_open_an_empty_store_at_once(
+    app_config: AppConfig, spawn: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    """Three of them, whose first call makes the tables: each has its answer."""
+    processes = [spawn("print('ready', flush=True); sys.stdin.readline(); print(len(store.list()))") for _ in range(3)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+    assert [process.communicate(timeout=120) for process in processes] == [("0\n", "")] * 3

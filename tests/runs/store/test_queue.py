@@ -242,3 +242,35 @@ def test_each_run_starts_once_however_many_try(
     assert set(starts.values()) == {1}
     assert max(training for _, training in lines) <= slots
     assert all(run.status is RunStatus.FINISHED for run in store.list())
+
+
+ASK_FOR_RUNS = """
+from cnnlab.schema import TrainingConfig
+ada = store.acting_as(Actor("a", "Ada"))
+ada.list()
+print("ready", flush=True)
+sys.stdin.readline()
+for seed in range(6):
+    try:
+        ada.create(TrainingConfig(seed=seed))
+    except StoreError as error:
+        print(error, flush=True)
+"""
+
+
+def test_the_limit_of_waiting_runs_is_exact(store: Store, spawn: Spawn) -> None:
+    """Three processes ask for runs of one person at the same moment: as many wait as may, and not one more."""
+    store.list()
+    asking = [spawn(ASK_FOR_RUNS, CNNLAB_MOST_WAITING="10") for _ in range(3)]
+    for process in asking:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in asking:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120)[0].splitlines() for process in asking]
+
+    assert len(store.list()) == 10
+    assert sum(map(len, said)) == 8
+    assert all("At most 10 runs" in line for lines in said for line in lines)
