@@ -69,10 +69,9 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
     return SlowDisk(monkeypatch)
 
 
-def test_a_run_s_first_step_is_kept_at_once(store: Store, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_s_first_step_is_kept_at_once(store: Store, run: Run) -> None:
     """Somebody waits for it; the next ones come in batches."""
-    monkeypatch.setattr(writer, "FLUSH_S", 3600.0)
-    with writing(store, run) as thread:
+    with Writer(store, run.id, run.config, flush_s=3600.0) as thread:
         thread.add_step(step_record(1), 10.0)
         eventually(lambda: store.steps(run.id) == [step_record(1)])
         thread.add_step(step_record(2), 10.0)
