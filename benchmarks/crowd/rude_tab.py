@@ -1,6 +1,6 @@
 """What a tab costs the others that says what no page says, or asks without rest: reruns of another tab, with and without.
 
-`python -m benchmarks.dashboard.rude_tab` starts a dashboard of its own on an empty home and prints, for each kind of rude
+`python -m benchmarks.crowd.rude_tab` starts a dashboard of its own on an empty home and prints, for each kind of rude
 tab, how long another tab's page takes to be drawn anew: alone, then beside it, in turns.
 """
 
