@@ -90,6 +90,7 @@ def restarted(
         eventually(partial(_got_on, store, run, len(shown)), LONG_S)
         assert store.epochs(run.id)[: len(shown)] == shown
         counted["epochs shown before a restart, none lost"] = len(shown)
+        print(f"{turn + 1} restarts, {len(shown)} epochs", flush=True)
         time.sleep(chance.uniform(0, 1))
     assert worker.end().code == 0
     run = store.get(run.id)
