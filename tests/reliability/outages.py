@@ -77,7 +77,9 @@ def restarted(
 
     The run ends with the records of the same run that was left alone.
     """
-    store, counted = Store(app_config.model_copy(update={"database_url": server.url})), Counter[str]()
+    # made anew, because a copy would remember where the database of `app_config` was
+    here = AppConfig(home=app_config.home, data_dir=app_config.data.published, database_url=server.url)
+    store, counted = Store(here), Counter[str]()
     run = store.create(recipe("adam", epochs))
     worker = workers.start(store.app_config)
     eventually(lambda: store.epochs(run.id), LONG_S)
