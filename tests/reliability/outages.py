@@ -55,8 +55,11 @@ def locked(
 ) -> None:
     """Lock the store for so long at a random moment of a run: it ends as the run that was left alone."""
     run, worker = store.create(whole.run.config), workers.start(store.app_config)
-    time.sleep(chance.uniform(0, whole.seconds))
-    shown, how = store.epochs(run.id), chance.choice(list(WAYS))
+    how = chance.choice(list(WAYS))
+    eventually(lambda: store.epochs(run.id), LONG_S)
+    time.sleep(chance.uniform(0, 0.3 * whole.seconds))
+    shown = store.epochs(run.id)
+    counted["while it trained"] += store.get(run.id).status is RunStatus.RUNNING
     with held(store.app_config.home / "runs.db", WAYS[how]):
         time.sleep(seconds)
         counted["said in the run's folder"] += patience.busy_for_s(store.folder(run.id)) is not None
