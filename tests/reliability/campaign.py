@@ -131,7 +131,7 @@ def database_restarts(store: Store, chance: random.Random, n: int) -> None:
     programs = postgresql.programs()
     assert programs, "PostgreSQL is not installed here"
     with postgresql.running(programs) as server, Workers() as workers:
-        counted = outages.restarted(workers, store.app_config, server, chance, n, epochs=max(60, 20 * n))
+        counted = outages.restarted(workers, store.app_config, server, chance, n, epochs=max(60, 10 * n))
     table(f"{n} restarts of PostgreSQL in one run, which finished with the records of the run left alone", counted)
 
 

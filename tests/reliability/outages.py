@@ -55,8 +55,11 @@ def locked(
 ) -> None:
     """Lock the store for so long at a random moment of a run: it ends as the run that was left alone."""
     run, worker = store.create(whole.run.config), workers.start(store.app_config)
-    time.sleep(chance.uniform(0, whole.seconds))
-    shown, how = store.epochs(run.id), chance.choice(list(WAYS))
+    how = chance.choice(list(WAYS))
+    eventually(lambda: store.epochs(run.id), LONG_S)
+    time.sleep(chance.uniform(0, 0.3 * whole.seconds))
+    shown = store.epochs(run.id)
+    counted["while it trained"] += store.get(run.id).status is RunStatus.RUNNING
     with held(store.app_config.home / "runs.db", WAYS[how]):
         time.sleep(seconds)
         counted["said in the run's folder"] += patience.busy_for_s(store.folder(run.id)) is not None
@@ -77,7 +80,9 @@ def restarted(
 
     The run ends with the records of the same run that was left alone.
     """
-    store, counted = Store(app_config.model_copy(update={"database_url": server.url})), Counter[str]()
+    # made anew, because a copy would remember where the database of `app_config` was
+    here = AppConfig(home=app_config.home, data_dir=app_config.data.published, database_url=server.url)
+    store, counted = Store(here), Counter[str]()
     run = store.create(recipe("adam", epochs))
     worker = workers.start(store.app_config)
     eventually(lambda: store.epochs(run.id), LONG_S)
@@ -90,6 +95,7 @@ def restarted(
         eventually(partial(_got_on, store, run, len(shown)), LONG_S)
         assert store.epochs(run.id)[: len(shown)] == shown
         counted["epochs shown before a restart, none lost"] = len(shown)
+        print(f"{turn + 1} restarts, {len(shown)} epochs", flush=True)
         time.sleep(chance.uniform(0, 1))
     assert worker.end().code == 0
     run = store.get(run.id)

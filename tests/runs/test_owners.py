@@ -56,7 +56,7 @@ READING: dict[str, Callable[[Store, str], Any]] = {
     "may_continue": lambda store, id: store.may_continue(store.get(id)),
     "orphans": lambda store, id: store.orphans(),
 }
-BUILDING = {"acting_as", "changing"}
+BUILDING = {"acting_as", "with_patience", "changing"}
 
 
 def owned(store: Store, owner: Actor, make_run: MakeRun, status: RunStatus) -> Run:
