@@ -22,8 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from streamlit.proto.Delta_pb2 import Delta
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets import InvalidHandshake
 
 from benchmarks.crowd import filled
@@ -44,8 +42,6 @@ from cnnlab.schema import TrainingConfig
 BARS_MS = {"train": 250, "compare": 250, "maps": 1_000}
 SLOWED_BAR, MEMORY_BAR_MIB = 0.10, 400
 CLICK_S = 3.0, 9.0
-NEXT = "-picture_on"
-"""How the id of the button Next ends."""
 SETTLED_S = 20.0
 """After its start the server loads torch and the pages; at rest it is after so long."""
 MOST_WORDS = 8_000
@@ -55,20 +51,15 @@ class Visitor(Tab):
     """A tab in which a person clicks now and then."""
 
     def __init__(self, url: str, kind: str, page: str, queries: Sequence[str]) -> None:
-        super().__init__(url, page, queries[0], self._look)
+        super().__init__(url, page, queries[0])
         self.kind, self._queries = kind, queries
-        self._next = ""
         self._clicks = 0
-
-    def _look(self, delta: Delta) -> None:
-        if delta.new_element.WhichOneof("type") == "button" and delta.new_element.button.id.endswith(NEXT):
-            self._next = delta.new_element.button.id
 
     def click(self) -> None:
         """Do what a person does on this page."""
         self._clicks += 1
         if self.kind == "maps":
-            self.ask("", [WidgetState(id=self._next, trigger_value=True)])
+            self.press("Next")
         else:
             self.query = self._queries[self._clicks % len(self._queries)]
             self.ask()

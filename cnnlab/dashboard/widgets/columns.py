@@ -76,8 +76,8 @@ def accuracy(heading: str, percents: Sequence[float | None], help: str, width: i
 
 
 def counts(heading: str, numbers: Sequence[int | None], help: str) -> Column:
-    """Return a column of whole numbers, written as everywhere and not as the browser's language has it."""
-    return Column(heading, numbers, st.column_config.NumberColumn(help=help, format="%,d"))
+    """Return a column of whole numbers without separators: a comma between thousands is a decimal point to many."""
+    return Column(heading, numbers, st.column_config.NumberColumn(help=help, format="%d"))
 
 
 def gaps(gaps: Sequence[Gap | None], when: str) -> Iterator[Column]:

@@ -8,7 +8,7 @@ def test_whole_numbers_are_sorted_as_numbers_and_written_in_one_way() -> None:
     column = columns.counts("Pictures", [247_897, None, 5], "How many.")
 
     assert columns.frame([column])["Pictures"].to_pylist() == [247_897, None, 5]
-    assert column.config["type_config"]["format"] == "%,d"
+    assert column.config["type_config"]["format"] == "%d"
 
 
 def test_cells_that_are_kept_are_drawn_as_they_are() -> None:
