@@ -27,9 +27,8 @@ def ended(store: Store, number: int, *, whole: bool) -> Run:
     """Add a finished run of the tutorial's network."""
     config = complete(TrainingConfig(seed=number, lr=0.0001 * (1 + number % 9), dropout=0.1 * (number % 4)))
     run = begun(store, config)
-    records = [step(number) for number in range(1, EPOCHS * STEPS + 1)]
-    store.add_steps(run.id, records if whole else records[STEPS - 1 :: STEPS])
-    store.commit(run.id, [epoch(at, records[at * STEPS - 1]) for at in range(1, EPOCHS + 1)], [])
+    store.add_steps(run.id, RECORDS if whole else RECORDS[STEPS - 1 :: STEPS])
+    store.commit(run.id, [epoch(at, RECORDS[at * STEPS - 1]) for at in range(1, EPOCHS + 1)], [])
     accuracy = 0.6 + 0.0002 * (number % 500)
     final = FullScores(
         epoch=EPOCHS,
@@ -77,3 +76,6 @@ def epoch(at: int, last: StepRecord) -> EpochRecord:
     score = Score(loss=1.5 / at, accuracy=0.06 * at, n=5_000)
     at_last = {"step": last.step, "elapsed_s": last.elapsed_s}
     return EpochRecord(epoch=at, running_loss=1.0, train_sample=score, validation=score, **at_last)
+
+
+RECORDS = [step(number) for number in range(1, EPOCHS * STEPS + 1)]

@@ -58,8 +58,11 @@ class Visitor(Tab):
     def click(self) -> None:
         """Do what a person does on this page."""
         self._clicks += 1
-        if self.kind == "maps":
+        if self.kind == "maps" and "Next" in self.buttons:
             self.press("Next")
+        elif self.kind == "maps":
+            self.errors.append("there is no button Next")
+            self.ask()
         else:
             self.query = self._queries[self._clicks % len(self._queries)]
             self.ask()
@@ -165,14 +168,14 @@ async def hold(lesson: Lesson, store: Store, run: Run, asked: argparse.Namespace
 async def arrive(tab: Visitor) -> None:
     """Open the page, at a moment of its own, and wait for it."""
     await asyncio.sleep(random.uniform(0, ARRIVE_WITHIN_S))
-    known = len(tab.answers)
+    known = sum(not answer.fragment for answer in tab.answers)
     try:
         await tab.open()
     except (OSError, TimeoutError, InvalidHandshake) as error:
         tab.errors.append(f"could not connect: {error}")
         return
     deadline = time.perf_counter() + 6 * PATIENCE_S
-    while len(tab.answers) <= known and time.perf_counter() < deadline:
+    while sum(not answer.fragment for answer in tab.answers) <= known and time.perf_counter() < deadline:
         await asyncio.sleep(0.1)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cnnlab.analysis.diagnosis import evidence_of
 from cnnlab.analysis.verdict import verdict
-from cnnlab.cli._common import OneRun, Reporting, Right, loss, open_store, percent, table
+from cnnlab.cli._common import CommandError, Exit, OneRun, Reporting, Right, loss, open_store, percent, table
 from cnnlab.cli._reports import results_table, run_json
 from cnnlab.formatting import loss4, moment
 from cnnlab.presets import PRESETS
@@ -158,3 +158,26 @@ class Delete(OneRun):
         run = self.found(store)
         store.delete(run.id)
         print(f"Run {run.number}, “{run.name}”, is deleted.")
+
+
+def unfinished(store: Store, called: str) -> list[Run]:
+    """Return the runs of the sweep `called` so that can still be trained, in their order. Raises CommandError for none.
+
+    A sweep is said by its name, or where several people have used the name, by its name and its owner as it is shown:
+    "lr · Ada".
+    """
+    runs = store.list()
+    names = sweep_names(runs)
+    wanted = next((id for id, name in names.items() if name == called), None)
+    sweep = [run for run in reversed(runs) if run.sweep_id and run.sweep_id == wanted]
+    if not sweep:
+        several = dict.fromkeys(names[id] for run in runs if run.sweep == called and (id := run.sweep_id))
+        if several:
+            which = "; ".join(several)
+            raise CommandError(Exit.NO_SUCH_RUN, f"Several people have a sweep “{called}”. Say which: {which}.")
+        known = f" The sweeps are: {'; '.join(names.values())}." if names else " There is none yet."
+        raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{called}”.{known}")
+    left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
+    if not left:
+        raise CommandError(Exit.STORE, f"“{called}” has no run left to train.")
+    return left

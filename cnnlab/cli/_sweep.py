@@ -15,6 +15,7 @@ from cnnlab.analysis.significance.conclusion import conclude
 from cnnlab.cli._common import LEFT_OUT, CommandError, Exit, Right, open_store, percent, say, table
 from cnnlab.cli._data import prepare
 from cnnlab.cli._reports import JsonReport, Report, SweptReport, announce, announce_again
+from cnnlab.cli._runs import unfinished
 from cnnlab.cli._train import Train, TrainOptions
 from cnnlab.records import Results, RunStatus
 from cnnlab.runs import Run, Store, StoreError
@@ -71,7 +72,7 @@ class SweepOptions(TrainOptions):
 
     def _sweep(self, store: Store) -> None:
         name = clean_name(self.name) if "name" in self.model_fields_set else None
-        resumed = self._resumed(store) if "resume" in self.model_fields_set else None
+        resumed = unfinished(store, self.resume) if "resume" in self.model_fields_set else None
         configs = [run.config for run in resumed] if resumed else self._configs()
         configs = _ready(configs, store)
         if resumed is None:
@@ -89,30 +90,6 @@ class SweepOptions(TrainOptions):
                 self._config(), axes, _count("random", self.random), _count("random-seed", self.random_seed)
             )
         return grid(self._config(), axes)
-
-    def _resumed(self, store: Store) -> list[Run]:
-        """Return the runs of an earlier sweep that can still be trained, in their order.
-
-        A sweep is said by its name, or where several people have used the name, by its name and its owner as it is shown:
-        "lr · Ada".
-        """
-        runs = store.list()
-        names = sweep_names(runs)
-        wanted = next((id for id, name in names.items() if name == self.resume), None)
-        sweep = [run for run in reversed(runs) if run.sweep_id and run.sweep_id == wanted]
-        if not sweep:
-            several = dict.fromkeys(names[id] for run in runs if run.sweep == self.resume and (id := run.sweep_id))
-            if several:
-                which = "; ".join(several)
-                raise CommandError(
-                    Exit.NO_SUCH_RUN, f"Several people have a sweep “{self.resume}”. Say which: {which}."
-                )
-            known = f" The sweeps are: {'; '.join(names.values())}." if names else " There is none yet."
-            raise CommandError(Exit.NO_SUCH_RUN, f"There is no sweep “{self.resume}”.{known}")
-        left = [run for run in sweep if not run.fault and (run.status.resumable or run.status is RunStatus.QUEUED)]
-        if not left:
-            raise CommandError(Exit.STORE, f"“{self.resume}” has no run left to train.")
-        return left
 
 
 def _whole(store: Store, one: Run) -> list[Run]:

@@ -273,7 +273,8 @@ class Job:
     def _end_if_asked(self) -> None:
         if self.asked is None and time.monotonic() - self._listened >= LISTEN_S:
             self._listened = time.monotonic()
-            self.asked = COMMANDS.get(self.patience.once(self.command) or "")
+            if command := COMMANDS.get(self.patience.once(self.command) or ""):
+                self.asked = command  # and nothing otherwise: a signal may have asked meanwhile
         if self.asked:
             raise AskedToEnd
 

@@ -119,6 +119,9 @@ def test_buttons_stand_where_there_are_files(
 ) -> None:
     """Of every export, on the run's own page and on its card in Compare: one where it has a file, else none."""
     app = open_page(place, **{"runs" if place == "compare" else "run": run.id})
+    assert not app.get("download_button"), "the drawer is filled when it is opened"
+    app.session_state[f"download_{run.id}"] = True
+    app.run()
 
     assert not app.exception
     buttons = {button.proto.id.rpartition("-")[2]: button.label for button in app.get("download_button")}

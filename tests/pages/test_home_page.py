@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.app import examples, navigation, warmup
 from cnnlab.dashboard.app.examples import read_examples
-from cnnlab.dashboard.state import services, store_repair
+from cnnlab.dashboard.state import listing, services, store_repair
 from cnnlab.data import DATASETS
 from cnnlab.models import complete
 from cnnlab.presets import PRESETS
@@ -177,7 +177,7 @@ def test_the_sidebar_counts_what_trains_and_what_waits(
     insert_run(RunStatus.QUEUED)
     monkeypatch.setattr(warmup, "_device", ["NVIDIA H200"])
     monkeypatch.setattr(Launcher, "problem", "The training worker ends as soon as it starts: out of memory.")
-    services._runs.clear()
+    listing.renew(Store(AppConfig()))
 
     app = open_page("train")
     assert "1 training · 2 waiting" in app.sidebar.caption[0].value

@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store, StoreError
-from cnnlab.runs.store import queue
+from cnnlab.runs.store import creating
 from cnnlab.schema import TrainingConfig
 
 CONFIGS = [TrainingConfig(lr=lr) for lr in (0.1, 0.01, 0.001)]
@@ -76,7 +76,7 @@ def test_a_row_that_cannot_be_written_undoes_those_before_it(store: Store) -> No
 def test_a_folder_that_cannot_be_made_undoes_those_before_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """All or none, on the disk too."""
     ids = iter(["one", "two", "one"])
-    monkeypatch.setattr(queue.uuid, "uuid4", lambda: SimpleNamespace(hex=next(ids)))
+    monkeypatch.setattr(creating.uuid, "uuid4", lambda: SimpleNamespace(hex=next(ids)))
 
     with pytest.raises(StoreError, match="cannot be made"):
         store.create_many(CONFIGS, "Rates")

@@ -82,10 +82,15 @@ def test_a_server_that_restarts_in_a_run_costs_nothing(app_config: AppConfig) ->
         store = Store(app_config.model_copy(update={"database_url": server.url}))
         whole = train(store, small())
 
+        starting: list[threading.Timer] = []
+
         def restart(record: object) -> None:
             if isinstance(record, StepRecord) and record.step in (3, 7):
+                for timer in starting:
+                    timer.join()  # training has not waited for the server
                 server.stop("fast" if record.step == 3 else "immediate")
-                threading.Timer(0.5, server.start).start()
+                starting.append(threading.Timer(0.5, server.start))
+                starting[-1].start()
 
         run = train(store, small(), restart)
 

@@ -28,7 +28,7 @@ from cnnlab.training import full_scores
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.worker import final_scores as scores_module
 from cnnlab.worker import job
-from cnnlab.worker.exit_status import Asked
+from cnnlab.worker.exit_status import Asked, AskedToEnd
 from tests.worker.helpers import asking, facts, files_of, named_by, resume, scores, small, train
 
 
@@ -320,10 +320,23 @@ def test_a_run_from_before_there_were_plans_goes_on(store: Store, odd: dict[str,
 def test_what_is_asked_first_is_remembered(store: Store) -> None:
     """`ask` tells a second Ctrl-C from the first."""
     run = store.create(small())
-    asked = job.Job(store, store.app_config, run, lambda record: None, Watch(store.folder(run.id), 60.0))
+    asked = job.Job(store, store.app_config, run, Watch(store.folder(run.id), 60.0))
     words: list[Asked] = ["stop", "terminate"]
 
     assert [asked.ask(what) for what in words] == [True, False]
+
+
+def test_a_signal_that_comes_while_the_store_is_asked_is_heard(store: Store) -> None:
+    """The store says that nobody asks for anything: that is no reason to forget who has just asked."""
+    run = store.create(small())
+
+    def nothing() -> None:
+        trained.ask("stop")
+
+    trained = job.Job(store, store.app_config, run, Watch(store.folder(run.id), 60.0), command=nothing)
+
+    with pytest.raises(AskedToEnd):
+        trained._end_if_asked()
 
 
 @pytest.mark.usefixtures("hearing")

@@ -43,7 +43,7 @@ class _Latest:
 
     def listing(self, store: Store) -> Listing:
         with self._lock:  # one reads, the others wait for it
-            changes = store.database.changes  # what a person does on a page, this very process writes
+            changes = store.changes  # what a person does on a page, this very process writes
             if self._listing is None or changes != self._changes or monotonic() - self._read_s > FRESH_S:
                 begun_s = monotonic()
                 runs = tuple(store.list())

@@ -51,7 +51,7 @@ def ask(
     try:
         found = _snapshot(engine, questions, given)
     except sqlite3.OperationalError as error:
-        if file.exists() and "no such" not in str(error):
+        if file.exists() and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # which it says of a table that is missing
             raise
         found = None
     if found is None or found.version != SCHEMA_VERSION:

@@ -46,6 +46,11 @@ class Connected:
         patient.patience = patience
         return patient
 
+    @property
+    def changes(self) -> int:
+        """Return how often this process has written here: what it read before the last time it reads again."""
+        return self.database.changes
+
     def folder(self, id: str) -> Path:
         """Return the folder with the checkpoints of a run."""
         return self.app_config.runs / id
