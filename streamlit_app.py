@@ -8,7 +8,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from cnnlab.app_config import AppConfigError
-from cnnlab.dashboard.app import compression, config_watch, errors, examples, health, page_head, warmup
+from cnnlab.dashboard.app import compression, errors, examples, health, page_head, streamlit_tuning, warmup
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.guard import Uploads, connections
 from cnnlab.dashboard.state import services
@@ -19,7 +19,7 @@ from cnnlab.runs import StoreError
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the launcher with the server and stop it with the server; a run that trains outlives both."""
-    config_watch.slow_down()
+    streamlit_tuning.tune()
     warmup.load_torch()
     errors.tell(*await anyio.to_thread.run_sync(health.complaints))
     with suppress(AppConfigError, StoreError):  # the server still comes up, and every page says what is wrong

@@ -30,26 +30,31 @@ def probability_bars(
     shown = np.sort(likely)
     said = int(values.argmax())
     names = [plain(classes[i]) + (" ✓" if i == true else "") for i in shown]
-    figure = go.Figure(
-        go.Bar(
-            x=values[shown],
-            y=list(range(len(shown))),
-            orientation="h",
-            marker={"color": [SAID if i == said else OTHER for i in shown], "cornerradius": 3},
-            text=[percent(values[i]) for i in shown],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[[plain(classes[i]), percent(values[i])] for i in shown],
-            hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        template=TEMPLATE, height=26 * len(shown) + 20, bargap=0.3, margin={"l": 8, "r": 8, "t": 4, "b": 8}
-    )
     ticks = [f"<b>{name}</b>" if i in (said, true) else name for i, name in zip(shown, names, strict=True)]
-    figure.update_xaxes(range=[0, 1.22], visible=False)
-    figure.update_yaxes(
-        autorange="reversed", tickvals=list(range(len(shown))), ticktext=ticks, showgrid=False, automargin=True
+    bars = go.Bar(
+        x=values[shown],
+        y=list(range(len(shown))),
+        orientation="h",
+        marker={"color": [SAID if i == said else OTHER for i in shown], "cornerradius": 3},
+        text=[percent(values[i]) for i in shown],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[[plain(classes[i]), percent(values[i])] for i in shown],
+        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
     )
-    figure.update_layout(font_color=INK)
-    return figure
+    layout = {
+        "template": TEMPLATE,
+        "height": 26 * len(shown) + 20,
+        "bargap": 0.3,
+        "margin": {"l": 8, "r": 8, "t": 4, "b": 8},
+        "font": {"color": INK},
+        "xaxis": {"range": [0, 1.22], "visible": False},
+        "yaxis": {
+            "autorange": "reversed",
+            "tickvals": list(range(len(shown))),
+            "ticktext": ticks,
+            "showgrid": False,
+            "automargin": True,
+        },
+    }
+    return go.Figure(bars, layout)  # all at once: Plotly checks what is there again with each addition
