@@ -29,9 +29,9 @@ def tune() -> None:
     sys.setswitchinterval(TURN_S)
 
 
-def _fill_theme_again(message: CustomThemeConfig, section: str = "theme") -> None:
+def _fill_theme_again(msg: CustomThemeConfig, section: str = "theme") -> None:
     """Take the place of Streamlit's own function, which writes the options of a section of the theme into a message."""
-    message.MergeFromString(_theme(section))
+    msg.MergeFromString(_theme(section))
 
 
 @lru_cache
