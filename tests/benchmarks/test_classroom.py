@@ -16,6 +16,7 @@ from cnnlab.models import complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
+from tests import own_loop
 
 CLASS, GONE = 5, 2
 EPOCHS = 8
@@ -46,7 +47,7 @@ def test_a_class_sees_a_run_to_its_end(app_config: AppConfig, server: tuple[str,
     """Five stay and two vanish without goodbye; the five have every new number and the end, and the server is sound."""
     url, process = server
     store = Store(app_config)
-    tabs, run = asyncio.run(lesson(url, store))
+    tabs, run = own_loop.run(lesson(url, store))
 
     for tab in tabs:
         assert tab.errors == []
@@ -55,7 +56,7 @@ def test_a_class_sees_a_run_to_its_end(app_config: AppConfig, server: tuple[str,
         assert tab.said_step > 0
         assert all(answer.seconds > 0 for answer in tab.answers)
     assert store.get(run.id).status is RunStatus.FINISHED
-    assert any("There is no such run" in error for error in asyncio.run(stranger(url)))
+    assert any("There is no such run" in error for error in own_loop.run(stranger(url)))
     with urllib.request.urlopen(f"{url}/_stcore/health", timeout=30) as answer:
         assert answer.read() == b"ok"
     assert "Traceback" not in (app_config.home / "server.log").read_text()

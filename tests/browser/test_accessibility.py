@@ -58,6 +58,9 @@ def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     for folded in page.locator("details:not([open]) > summary").element_handles():
         folded.click()
+    page.add_style_tag(
+        content="[data-stale] { opacity: 1 !important }"
+    )  # of a live page on a busy machine: half-way to new
     page.wait_for_timeout(500)  # colours fade in
     violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return {it["id"]: [node["html"] for node in it["nodes"]] for it in violations}

@@ -13,6 +13,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets import ConnectionClosed
 
 from benchmarks.dashboard.streamlit_client import Tab
+from tests import own_loop
 from tests.streamlit_server import Server
 
 N = 828
@@ -125,6 +126,6 @@ async def attack(server: Server) -> None:
 @pytest.mark.slow
 def test_garbage_fails_the_page_that_sends_it_and_no_other(server: Server) -> None:
     """Noise, messages cut short, wrong widgets, values, pages and fragments: the server stays, and so does every other tab."""
-    asyncio.run(attack(server))
+    own_loop.run(attack(server))
     assert server.process
     assert server.process.poll() is None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -16,6 +15,7 @@ from cnnlab.app_config import AccessConfig
 from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.auth.policy import Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
+from tests import own_loop
 
 CODE, TEACHER_CODE = "four-random-words", "another-four-words"
 HERE = {"client": "127.0.0.1", "server": "127.0.0.1", "host": "localhost:8501"}
@@ -120,8 +120,7 @@ class Browser:
                 case "websocket.close":
                     answer.closed = message["code"]
 
-        with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
-            elsewhere.submit(lambda: asyncio.run(self.gate(scope, receive, send))).result()
+        own_loop.run(self.gate(scope, receive, send))
         return answer
 
 

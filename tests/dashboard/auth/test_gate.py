@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message
@@ -13,6 +12,7 @@ from cnnlab.dashboard.auth import sessions as passes_module
 from cnnlab.dashboard.auth.policy import PROVIDER_COOKIE, Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.websocket import open_page
+from tests import own_loop
 from tests.dashboard.auth.conftest import AWAY, HERE, HTML, Browser, app
 
 PATHS = [
@@ -222,8 +222,7 @@ def test_a_page_that_says_nothing_ends_with_its_pass(passes: Passes, monkeypatch
         sent.append(message)
 
     receive, _ = open_page.while_it_holds(passes, given, nothing, send)
-    with ThreadPoolExecutor(1) as elsewhere:
-        heard = elsewhere.submit(lambda: asyncio.run(receive())).result()
+    heard = own_loop.run(receive())
 
     assert heard["type"] == "websocket.disconnect"
     assert [message["type"] for message in sent] == ["websocket.send", "websocket.close"]

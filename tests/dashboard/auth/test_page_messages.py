@@ -1,8 +1,6 @@
 """What a page may say over its websocket: the types our pages send, of their size, at their pace."""
 
-import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -15,6 +13,7 @@ from cnnlab.dashboard.auth import Gate
 from cnnlab.dashboard.auth.policy import Door
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.websocket import page_messages
+from tests import own_loop
 from tests.dashboard.auth.conftest import AWAY, HERE, rerun
 
 HEARD = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
@@ -63,8 +62,7 @@ def heard_by(said: Iterable[Message], wrap: Callable[[Receive], Receive] = page_
             found.append(message.get("bytes", message.get("text")))
         return found
 
-    with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
-        return elsewhere.submit(lambda: asyncio.run(listen())).result()
+    return own_loop.run(listen())
 
 
 def receives(*contents: bytes) -> list[Message]:

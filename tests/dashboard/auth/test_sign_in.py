@@ -1,9 +1,7 @@
 """Signing in and out: what is typed, what comes of it, and where it leads."""
 
-import asyncio
 import html
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from cnnlab.dashboard.auth.policy import Door
 from cnnlab.dashboard.auth.rate_limit import CODES_FROM_ALL, CODES_FROM_ONE, WORDS_FROM_ALL, WORDS_FROM_ONE, Guesses
 from cnnlab.dashboard.auth.sessions import COOKIE, Passes
 from cnnlab.dashboard.auth.sign_in import KEPT_DAYS, SignIn, local_path
+from tests import own_loop
 from tests.dashboard.auth.conftest import AWAY, CODE, HTML, TEACHER_CODE, Answer, Browser, app
 
 BACKSLASH = "\\"
@@ -279,8 +278,7 @@ def test_who_does_not_wait_is_not_heard(passes: Passes, waits: list[float]) -> N
     headers = [(b"host", b"x"), (b"content-type", b"application/x-www-form-urlencoded")]
     scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": headers}
     scope |= {"client": (AWAY["client"], 1), "server": ("x", 1), "scheme": "http"}
-    with ThreadPoolExecutor(1) as elsewhere:  # a browser's test may have left its event loop in this thread
-        elsewhere.submit(lambda: asyncio.run(gate(scope, receive, send))).result()
+    own_loop.run(gate(scope, receive, send))
 
     assert heard == []
 
