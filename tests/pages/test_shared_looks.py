@@ -9,6 +9,7 @@ from cnnlab.dashboard.compare import charts, table
 from cnnlab.dashboard.state import listing
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
+from tests.counting import count
 from tests.page_driver import OpenPage, words
 
 COMPUTED = ((charts, "curves"), (charts, "accuracy_bars"), (charts, "comparison"), (table, "settings_that_differ"))
@@ -20,16 +21,8 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(listing, "FRESH_S", 60.0)
     computed: Counter[str] = Counter()
     for owner, name in (*COMPUTED, (Store, "list")):
-        monkeypatch.setattr(owner, name, _counted(name, getattr(owner, name), computed))
+        count(monkeypatch, owner, name, computed)
     return computed
-
-
-def _counted(name: str, function: Any, computed: Counter[str]) -> Any:
-    def counted(*arguments: Any, **named: Any) -> Any:
-        computed[name] += 1
-        return function(*arguments, **named)
-
-    return counted
 
 
 def test_a_second_visitor_never_pays_again(open_page: OpenPage, insert_run: Any, computed: Counter[str]) -> None:

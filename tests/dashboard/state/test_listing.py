@@ -4,7 +4,6 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from cnnlab.app_config import PROJECT
 from cnnlab.dashboard.state import listing
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
+from tests.counting import count
 from tests.factories import epoch_record, started_run, step_records
 
 READS = ("list", "epochs")
@@ -23,16 +23,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(listing, "FRESH_S", 60.0)
     asked: Counter[str] = Counter()
     for name in READS:
-        monkeypatch.setattr(Store, name, _counted(name, getattr(Store, name), asked))
+        count(monkeypatch, Store, name, asked)
     return asked
-
-
-def _counted(name: str, method: Any, asked: Counter[str]) -> Any:
-    def counted(*arguments: Any, **named: Any) -> Any:
-        asked[name] += 1
-        return method(*arguments, **named)
-
-    return counted
 
 
 def test_thirty_visitors_ask_once(store: Store, asked: Counter[str]) -> None:

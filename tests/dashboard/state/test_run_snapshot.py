@@ -13,6 +13,7 @@ from cnnlab.app_config import PROJECT, AppConfig
 from cnnlab.dashboard.state import run_snapshot
 from cnnlab.runs import Run, Store, StoreError
 from cnnlab.schema import TrainingConfig
+from tests.counting import count
 from tests.factories import epoch_record, started_run, step_records
 
 READS = ("get", "curve", "epochs", "weights")
@@ -23,16 +24,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the store was asked for what."""
     asked: Counter[str] = Counter()
     for name in READS:
-        monkeypatch.setattr(Store, name, _counted(name, getattr(Store, name), asked))
+        count(monkeypatch, Store, name, asked)
     return asked
-
-
-def _counted(name: str, method: Any, asked: Counter[str]) -> Any:
-    def counted(*arguments: Any, **named: Any) -> Any:
-        asked[name] += 1
-        return method(*arguments, **named)
-
-    return counted
 
 
 @pytest.fixture
