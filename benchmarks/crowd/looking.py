@@ -54,6 +54,13 @@ class Visitor(Tab):
         super().__init__(url, page, queries[0])
         self.kind, self._queries = kind, queries
         self._clicks = 0
+        self.arrivals_s: list[float] = []
+        """From opening the page until it was drawn, for each coming of the class."""
+
+    def drawn(self, known: int) -> bool:
+        """Return whether the whole page came after the first `known` answers, and shows what is to be clicked."""
+        whole = any(not answer.fragment for answer in self.answers[known:])
+        return whole and (self.kind != "maps" or "Next" in self.buttons)
 
     def click(self) -> None:
         """Do what a person does on this page."""
@@ -166,17 +173,20 @@ async def hold(lesson: Lesson, store: Store, run: Run, asked: argparse.Namespace
 
 
 async def arrive(tab: Visitor) -> None:
-    """Open the page, at a moment of its own, and wait for it."""
+    """Open the page, at a moment of its own, and wait until it is drawn, with what it is to be clicked on."""
     await asyncio.sleep(random.uniform(0, ARRIVE_WITHIN_S))
-    known = sum(not answer.fragment for answer in tab.answers)
+    begun, known = time.perf_counter(), len(tab.answers)
     try:
         await tab.open()
     except (OSError, TimeoutError, InvalidHandshake) as error:
         tab.errors.append(f"could not connect: {error}")
         return
-    deadline = time.perf_counter() + 6 * PATIENCE_S
-    while sum(not answer.fragment for answer in tab.answers) <= known and time.perf_counter() < deadline:
+    while not tab.drawn(known) and time.perf_counter() < begun + 6 * PATIENCE_S:
         await asyncio.sleep(0.1)
+    if tab.drawn(known):
+        tab.arrivals_s.append(time.perf_counter() - begun)
+    else:
+        tab.errors.append("the page was not drawn in a minute")
 
 
 async def phase(lesson: Lesson, store: Store, run: Run, watched: bool, seconds: float) -> None:
@@ -184,8 +194,8 @@ async def phase(lesson: Lesson, store: Store, run: Run, watched: bool, seconds: 
     epoch, _ = await asyncio.to_thread(until, store, run.id, 0)
     first, begun = await asyncio.to_thread(until, store, run.id, epoch + 1)
     cpu = cpu_s(lesson.server), cpu_s(os.getpid())
-    doing = [asyncio.create_task(sample(lesson)), *(asyncio.create_task(clicks(tab)) for tab in lesson.tabs)]
-    doing = doing if watched else []
+    present = [sample(lesson), *map(clicks, lesson.tabs)] if watched else []
+    doing = [asyncio.create_task(one) for one in present]
     last, ended = first, begun
     while ended - begun < seconds:
         last, ended = await asyncio.to_thread(until, store, run.id, last + 1)
@@ -237,6 +247,7 @@ def same_bits(store: Store, one: Run, other: Run) -> bool:
 def report(lesson: Lesson, store: Store, run: Run, twin: Run | None, asked: argparse.Namespace) -> None:
     """Print the table, with the bars."""
     looked_s = sum(ended - begun for begun, ended in lesson.windows)
+    arrivals = [seconds for tab in lesson.tabs for seconds in tab.arrivals_s]
     slower = compare(lesson.alone, lesson.watched)
     slowed = max(1 - slower.best, 1 - slower.median)
     errors = lesson.all_errors()
@@ -247,6 +258,7 @@ def report(lesson: Lesson, store: Store, run: Run, twin: Run | None, asked: argp
     print(f"{looked_s / 60:.1f} min; a click every {CLICK_S[0]:.0f} to {CLICK_S[1]:.0f} s")
     for name, times in (("alone", lesson.alone), ("class", lesson.watched)):
         print(f"{name} pictures/s, each of {len(times)} phases: {' '.join(f'{1 / s:,.0f}' for s in times)}")
+    print(f"until a page was drawn for one who came: median {np.median(arrivals):.1f} s, worst {max(arrivals):.1f} s")
     print(f"CPU while the class looks: server {lesson.server_cpu_s / looked_s:.0%} of a core, ", end="")
     print(f"the tabs themselves {lesson.own_cpu_s / looked_s:.0%}")
     rows = [("errors", f"{len(errors)}", "0", not errors)]
