@@ -230,6 +230,10 @@ class View(Generic[A]):
     shows: frozenset[Need] = frozenset()
     """Choices on the page that only matter to `draw`: the arrays do not depend on them."""
     layers: LayerChoice = field(default=LayerChoice())
+    kept: Callable[[Subject], A | None] = field(default=lambda subject: None)
+    """Function that reads the arrays where the run itself has kept them when it measured; None where it has not."""
+    shared: str = ""
+    """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 
     @property
     def chooses(self) -> frozenset[Need]:
@@ -251,7 +255,8 @@ class Screen:
     controls: DeltaGenerator
     """Container of the choosers' line, where a view adds choosers of its own."""
     arrays_at: Callable[[Checkpoint], Any]
-    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises."""
+    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises; None
+    where the arrays are of a whole dataset and nobody has measured them there."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
 
