@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect import bar, choosers, epochs, measured
+from cnnlab.dashboard.inspect import choosers, measured
+from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.picture import choose_picture
 from cnnlab.dashboard.inspect.selection import Selection
