@@ -60,7 +60,7 @@ def draw(screen: Screen, seen: Attribution, draw_map: Callable[[Attribution], No
 def _asked(rows: list[LayerRow]) -> LayerRow | None:
     """Return the layer down to which the address wants fresh weights; None where it wants none."""
     asked = url.asked("random")
-    found = next((row for row in rows if row.label == asked), None)
+    found = next((row for row in rows if asked in (row.label, row.name)), None)
     if asked and found is None and url.from_outside("random"):
         complain(f"This network has no layer with weights “{asked}”. Its own weights stay.")
     return found
