@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnlab.registry import UnknownNameError
+
 SEED = 0
 
 
@@ -142,3 +144,20 @@ CHANGES = (
         strengths=(0, 1, 2, 4, 8, 12, 16, 32),
     ),
 )
+
+
+def change_of(name: str) -> Change:
+    """Return the change of that name. Raises UnknownNameError, whose text lists the known names."""
+    found = {change.name: change for change in CHANGES}
+    if name not in found:
+        raise UnknownNameError(f"There is no change {name!r}. Choose one of: {', '.join(found)}.")
+    return found[name]
+
+
+def strength_of(change: Change, asked: str | int | None) -> int:
+    """Return a strength as a number; None is 0. Raises UnknownNameError for what the change's slider does not have."""
+    if asked is None:
+        return 0
+    if not isinstance(asked, int) or not 0 <= asked <= change.most:
+        raise UnknownNameError(f"{change.title} goes from 0 to {change.most}, not {asked}.")
+    return asked

@@ -14,7 +14,7 @@ from cnnlab.figures.class_probabilities import probability_bars
 from cnnlab.formatting import percent
 from cnnlab.inspection.kernels import symmetric_limit
 from cnnlab.inspection.robustness import looks
-from cnnlab.inspection.robustness.changes import CHANGES, Change
+from cnnlab.inspection.robustness.changes import CHANGES, Change, strength_of
 from cnnlab.inspection.robustness.looks import Look, Looks
 
 MOST_MAPS = 16
@@ -25,7 +25,7 @@ def compute(subject: Subject) -> Looks:
     """Compute what the network makes of the picture as it is and as the sliders change it, at the chosen layer."""
     if subject.picture is None or subject.layer is None:
         raise TypeError("A look at a changed picture is that of one picture at one layer.")
-    strengths = {name: int(subject.option(name) or 0) for name in _NAMES}
+    strengths = {change.name: strength_of(change, subject.option(change.name)) for change in CHANGES}
     label = subject.option("label")
     with subject.network() as network:
         return looks.compute(

@@ -11,7 +11,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.robustness import robustness_curve
 from cnnlab.formatting import NARROW, count, percent, percent_range, points, tenths
 from cnnlab.inspection.robustness import curve
-from cnnlab.inspection.robustness.changes import CHANGES, Change
+from cnnlab.inspection.robustness.changes import CHANGES, Change, change_of
 from cnnlab.inspection.robustness.curve import Curve
 
 _BY_NAME = {change.name: change for change in CHANGES}
@@ -46,7 +46,7 @@ def choose(screen: Screen) -> Options:
         )
     st.caption(f"{chosen.how} Measured at {', '.join(chosen.words(strength) for strength in chosen.strengths)}.")
     screen.address["change"] = None if chosen is CHANGES[0] else chosen.name
-    return (("change", chosen.name),)
+    return () if chosen is CHANGES[0] else (("change", chosen.name),)
 
 
 def draw(screen: Screen, measured: Curve) -> None:
@@ -97,7 +97,7 @@ def _sentence(
 
 
 def _change(subject: Subject) -> Change:
-    return _BY_NAME[str(subject.option("change") or CHANGES[0].name)]
+    return change_of(str(subject.option("change") or CHANGES[0].name))
 
 
 ROBUST_CURVE = register(

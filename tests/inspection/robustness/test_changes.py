@@ -5,7 +5,17 @@ import pytest
 import torch
 from scipy import ndimage
 
-from cnnlab.inspection.robustness.changes import CHANGES, FUNCTIONS, blur, noise, rotate, shift
+from cnnlab.inspection.robustness.changes import (
+    CHANGES,
+    FUNCTIONS,
+    blur,
+    change_of,
+    noise,
+    rotate,
+    shift,
+    strength_of,
+)
+from cnnlab.registry import UnknownNameError
 
 
 @pytest.fixture(params=[3, 1], ids=["colour", "grey"])
@@ -64,6 +74,17 @@ def test_noise() -> None:
     assert not torch.equal(changed, noise(grey, 20, seed=1))
     assert int(noise(torch.zeros_like(grey), 64).min()) == 0
     assert int(noise(torch.full_like(grey, 255), 64).max()) == 255
+
+
+def test_what_there_is_not() -> None:
+    """A sentence that says what there is: the command line hands on what was typed."""
+    with pytest.raises(UnknownNameError, match=r"no change 'melt'.*shift, rotate"):
+        change_of("melt")
+    assert strength_of(change_of("blur"), None) == 0
+    assert strength_of(change_of("blur"), 30) == 30
+    for asked in (31, -1, "much"):
+        with pytest.raises(UnknownNameError, match=f"Blur goes from 0 to 30, not {asked}"):
+            strength_of(change_of("blur"), asked)
 
 
 def test_the_strengths_of_a_curve() -> None:
