@@ -33,11 +33,13 @@ def main() -> None:
         from benchmarks.machine import machine
 
         print(f"{machine()}; {asked.runs} runs in the store; n = {asked.n} reruns a page")
-        print(f"{'page':28}{'first':>10}{'median':>10}{'worst':>10}")
+        print(f"{'page':32}{'first':>10}{'median':>10}{'worst':>10}")
         for page in PAGES:
             report(page, {}, asked.n)
         for page in ("train", "kernels", "feature_maps"):
             report(page, {"run": newest}, asked.n)
+        for view in ("confusion", "each_class", "mistakes", "over_epochs", "reliability"):
+            report("predictions", {"run": newest, "view": view}, asked.n)
 
 
 def fill(runs: int) -> str:
@@ -72,8 +74,8 @@ def report(page: str, query: dict[str, str], n: int) -> None:
         times.append(1000 * (time.perf_counter() - started))
         assert not app.exception, app.exception
     first, *rest = times
-    name = f"{page}{' ?run=' if query else ''}"
-    print(f"{name:28}{first:7.0f} ms{statistics.median(rest):7.0f} ms{max(rest):7.0f} ms", flush=True)
+    name = f"{page}{' ?run=' if query else ''}{' ' + query['view'] if 'view' in query else ''}"
+    print(f"{name:32}{first:7.0f} ms{statistics.median(rest):7.0f} ms{max(rest):7.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

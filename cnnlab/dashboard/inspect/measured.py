@@ -42,13 +42,15 @@ def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
     the dataclass.
     """
     kept = [field.name for field in fields(kind_of(view))]
-    key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
-    return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{arrays.SUFFIX}"
+    name = view.shared or view.name
+    key = json.dumps([name, view.version, kept, subject.only(view.needs).key])
+    return app_config.home / "views" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{arrays.SUFFIX}"
 
 
 def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:
-    """Return the view's arrays for `subject` if a process has written them before; else None."""
-    return kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
+    """Return the view's arrays for `subject` if the run or a process beside a page has written them before; else None."""
+    found = view.kept(subject.only(view.needs))
+    return found if found is not None else kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
 
 
 def arrays_of(view: View[A], screen: Screen) -> A | None:

@@ -94,13 +94,18 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         above=above,
         controls=controls,
         address=address,
-        arrays_at=lambda weights: arrays_of(view, subject(weights)),
+        arrays_at=lambda weights: _arrays_at(view, subject(weights)),
         arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
     )
     if view.choose is None:
         return screen
     chosen["options"] = view.choose(screen)
     return replace(screen, subject=subject(selection.weights))
+
+
+def _arrays_at(view: View[Any], subject: Subject) -> Any:
+    """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
+    return measured.find(services.app_config(), view, subject) if view.cost == "dataset" else arrays_of(view, subject)
 
 
 def _choose_set_and_class(

@@ -218,6 +218,10 @@ class View(Generic[A]):
     """Question that several views of a page answer, each in its own way: they share one button, and have a line of theirs."""
     choose: "Callable[[Screen], Options] | None" = None
     """Function that draws the view's own choosers and returns what was chosen, for `Subject.options`."""
+    kept: Callable[[Subject], A | None] = field(default=lambda subject: None)
+    """Function that reads the arrays where the run itself has kept them when it measured; None where it has not."""
+    shared: str = ""
+    """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 
     @property
     def chooses(self) -> frozenset[Need]:
@@ -239,7 +243,8 @@ class Screen:
     controls: DeltaGenerator
     """Container of the choosers' line, where a view adds choosers of its own."""
     arrays_at: Callable[[Checkpoint], Any]
-    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises."""
+    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises; None
+    where the arrays are of a whole dataset and nobody has measured them there."""
     arrays_with: Callable[..., Any]
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]

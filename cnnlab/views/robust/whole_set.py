@@ -8,7 +8,7 @@ from cnnlab.dashboard.inspect.selection import complain, set_widget, take
 from cnnlab.dashboard.inspect.view import HELD_OUT, Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.figures.robustness import robustness_curve
+from cnnlab.figures.predictions.robustness import robustness_curve
 from cnnlab.formatting import NARROW, count, percent, percent_range, points, tenths
 from cnnlab.inspection.robustness import curve
 from cnnlab.inspection.robustness.changes import CHANGES, Change, change_of

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, TEMPLATE, TEST, TRAIN, VALIDATION
+from cnnlab.figures.predictions.set_style import line_of
+from cnnlab.figures.style import INK, PERCENT_TICKS, TEMPLATE
 from cnnlab.formatting import NARROW, percent, percent_range
-
-_SETS = {"train sample": ("train", TRAIN), "validation": ("validation", VALIDATION), "test": ("test", TEST)}
 
 
 def robustness_curve(
@@ -24,7 +23,6 @@ def robustness_curve(
     `strengths` [S] on the axis, `words` [S] the same with their unit, `shares` [S] the accuracies, 0 to 1. `chance`: the
     accuracy of guessing.
     """
-    style, colour = _SETS[set_name]
     text = [f"{word}: {percent(share)}" for word, share in zip(words, shares, strict=True)]
     whiskers = None
     if intervals is not None:
@@ -42,9 +40,8 @@ def robustness_curve(
         y=list(shares),
         mode="lines+markers",
         name=set_name,
-        line={"color": colour, "dash": DASH[style], "width": 2},
-        marker={"symbol": SYMBOL[style], "size": 9},
         error_y=whiskers,
+        **line_of(set_name),
         customdata=text,
         hovertemplate="%{customdata}<extra></extra>",
     )
