@@ -70,7 +70,7 @@ def test_the_shares_add_up_to_the_rise_of_the_logit(baseline: str) -> None:
 
 def test_no_such_baseline() -> None:
     """A sentence that says which there are."""
-    with pytest.raises(UnknownNameError, match="no baseline 'pink'.*black, grey, white"):
+    with pytest.raises(UnknownNameError, match=r"no baseline 'pink'.*black, grey, white"):
         integrated_gradients.compute(linear(), picture(), *NORMALISATION, 2, "pink")
 
 
