@@ -77,7 +77,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
             key="measured_ask",
             icon=":material/play_arrow:",
             type="primary",
-            help="A process beside this page shows every picture to the network once. The result is kept for everybody.",
+            help="A process beside this page shows the pictures to the network. The result is kept for everybody.",
             on_click=_ask,
             args=(view, screen.subject),
         )

@@ -1,5 +1,6 @@
 """This module draws the frame of every page that looks inside a network: the bar, the choosers, then the view."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,14 +30,13 @@ def show(page: str, title: str, sentence: str) -> None:
     selection = bar.looking(beside_title)
     if selection is None:
         return
-    choosers.choose_way(view, views)
-    _draw(view, selection, None if view is views[0] else view.name)
+    _draw(view, views, selection)
     epochs.seen(selection)
 
 
-def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
-    """Draw the choosers and the view, or why that is not possible; `name`: of the view in the address."""
-    screen = _screen(view, selection)
+def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
+    """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
+    screen = _screen(view, views, selection)
     if screen is None:
         return
     try:
@@ -54,10 +54,10 @@ def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=name, **screen.address)
+    selection.keep(view=None if view is views[0] else view.name, **screen.address)
 
 
-def _screen(view: View[Any], selection: Selection) -> Screen | None:
+def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
     """Draw the choosers of the view and return what was chosen; None where the page has said why nothing was."""
     run = selection.run
     info = DATASETS.get(run.config.dataset).info
@@ -72,12 +72,13 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
     above = st.container()
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers")
     with controls:
+        choosers.choose_way(view, views)
+        _choose_set_and_class(view, selection, chosen, address)
         if "layer" in view.chooses:
             row = choosers.choose_layer(selection, view.layers)
             if row is None:
                 return None
             chosen["layer"], address["layer"] = row.name, row.label
-        _choose_set_and_class(view, selection, chosen, address)
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
 
