@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         channel=options.channel,
         set=options.set,
         class_index=options.class_index,
+        options=tuple((name, value) for name, value in json.loads(options.options)),
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
@@ -66,6 +67,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--channel", type=int)
     parser.add_argument("--set", choices=["train sample", "validation", "test"])
     parser.add_argument("--class-index", type=int)
+    parser.add_argument("--options", default="[]", help="what the view's own choosers say, as JSON")
     return parser.parse_args(arguments)
 
 

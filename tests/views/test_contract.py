@@ -140,6 +140,7 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "channel": {"channel": 5},
         "set": {"set": "test"},
         "class": {"class_index": 2},
+        "options": {"options": (("random", "base.conv1"),)},
     }
     for need, change in others.items():
         changed = dataclasses.replace(whole, **change).only(view.needs)

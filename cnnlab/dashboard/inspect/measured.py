@@ -108,6 +108,7 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
         "channel": subject.channel,
         "set": subject.set,
         "class-index": subject.class_index,
+        "options": json.dumps(subject.options) if subject.options else None,
     }
     return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
 

@@ -1,5 +1,6 @@
 """This module draws the frame of every page that looks inside a network: the bar, the choosers, then the view."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -27,6 +28,7 @@ def show(page: str, title: str, sentence: str) -> None:
     selection = bar.looking(beside_title)
     if selection is None:
         return
+    choosers.choose_way(view, views)
     _draw(view, selection, None if view is views[0] else view.name)
     epochs.seen(selection)
 
@@ -83,7 +85,7 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         path = here.runs / weights.run_id / weights.name
         return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen)
 
-    return Screen(
+    screen = Screen(
         selection=selection,
         subject=subject(selection.weights),
         picture=picture,
@@ -92,7 +94,12 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         controls=controls,
         address=address,
         arrays_at=lambda weights: _arrays_at(view, subject(weights)),
+        arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
     )
+    if view.choose is None:
+        return screen
+    chosen["options"] = view.choose(screen)
+    return replace(screen, subject=subject(selection.weights))
 
 
 def _arrays_at(view: View[Any], subject: Subject) -> Any:

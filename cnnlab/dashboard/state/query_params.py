@@ -9,7 +9,21 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "since")
+NAMES = (
+    "run",
+    "epoch",
+    "view",
+    "layer",
+    "channel",
+    "input",
+    "picture",
+    "set",
+    "class",
+    "cell",
+    "random",
+    "baseline",
+    "since",
+)
 _LONGEST = 200
 _MEMORY = "looking"
 
