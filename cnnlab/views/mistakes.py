@@ -18,7 +18,7 @@ from cnnlab.dashboard.inspect.whole_set import (
     shown,
 )
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import percent, tenths
+from cnnlab.formatting import tenths
 
 
 def draw(screen: Screen, said: Predictions) -> None:
@@ -36,10 +36,11 @@ def _draw_confident(screen: Screen, said: Predictions) -> None:
         return
     members = wrong[np.argsort(-said.probability[wrong], kind="stable")][:MOST_PICTURES]
     says, sure = said.predicted[members], said.probability[members]
-    _draw(screen, said, members, says, sure, "mistakes_confident", "Wrong answers that the network is surest of.")
+    names = [screen.subject.info.classes[answer] for answer in says]
+    draw_pictures(screen, said, members, names, "mistakes_confident", "Wrong answers that the network is surest of.")
     st.caption(
-        f"{_few(len(members), len(wrong), 'wrong answer')}, the surest first. Below each: what it is → what the network "
-        "says. Click one to see its feature maps."
+        f"{_few(len(members), len(wrong), 'wrong answer')}, the surest first. Below each: what the network says. Click "
+        "one to see its feature maps."
     )
     _table(screen, said, members, {"It says": says, "Sure, %": sure})
 
@@ -69,11 +70,11 @@ def _draw_suspects(screen: Screen, said: Predictions) -> None:
         f"a few may be wrong labels.{_caution(screen)}"
     )
     members = found.picture[:MOST_PICTURES]
-    says, sure = found.instead[: len(members)], found.belief[: len(members)]
-    _draw(screen, said, members, says, sure, "mistakes_suspects", "Pictures whose label may be wrong.")
+    names = [screen.subject.info.classes[label] for label in said.labels[members]]
+    draw_pictures(screen, said, members, names, "mistakes_suspects", "Pictures whose label may be wrong.")
     st.caption(
-        f"{_few(len(members), len(found), 'picture')}, the strongest disagreement first. Below each: its label → what the "
-        "epochs say. Click one to see its feature maps."
+        f"{_few(len(members), len(found), 'picture')}, the strongest disagreement first. Below each: its label. Is that "
+        "what you see? Click one to see its feature maps."
     )
     _suspects_table(screen, said, found, members)
 
@@ -93,24 +94,6 @@ def _caution(screen: Screen) -> str:
 
 def _few(shown_number: int, number: int, what: str) -> str:
     return f"{shown(number, what)}" if shown_number == number else f"{shown_number} of {shown(number, what)}"
-
-
-def _draw(
-    screen: Screen,
-    said: Predictions,
-    members: npt.NDArray[np.int64],
-    says: npt.NDArray[np.int64],
-    sure: npt.NDArray[np.floating],
-    key: str,
-    description: str,
-) -> None:
-    """Draw pictures under each of which stands its class, what the network says instead, and how sure it is."""
-    classes = screen.subject.info.classes
-    labels = [
-        f"{classes[said.labels[member]]} → {classes[answer]} {percent(float(share))}"
-        for member, answer, share in zip(members, says, sure, strict=True)
-    ]
-    draw_pictures(screen, said, members, labels, key, description)
 
 
 def _table(

@@ -22,7 +22,7 @@ from cnnlab.dashboard.inspect.whole_set import (
 )
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.figures.predictions.learnt_since import learnt_since
-from cnnlab.formatting import count, percent
+from cnnlab.formatting import count
 
 MOST_EPOCHS = 60
 """Number of epochs that are compared at most: they are spread evenly over those that are kept."""
@@ -43,7 +43,7 @@ def draw(screen: Screen, said: Predictions) -> None:
     _draw_picked(screen, course)
     left, right = st.columns([5, 4], gap="medium")
     with left:
-        _draw_chart(screen, course, len(until))
+        _draw_chart(screen, course, _left_out(len(until) - len(asked), len(asked) - len(known)))
     with right:
         _draw_group(screen, said, course)
 
@@ -64,7 +64,14 @@ def _draw_picked(screen: Screen, course: Course) -> None:
     st.markdown(f"The chosen picture, {str(key).replace(':', ' ')}: **{words}**. By epoch: {marks}.")
 
 
-def _draw_chart(screen: Screen, course: Course, kept: int) -> None:
+def _left_out(between: int, unmeasured: int) -> str:
+    """Return a sentence on the kept epochs that are not compared; empty where there is none."""
+    parts = [f"{count(between)} in between"] if between else []
+    parts += [f"{count(unmeasured)} that nobody has measured on these pictures"] if unmeasured else []
+    return f" Kept epochs left out: {', '.join(parts)}." if parts else ""
+
+
+def _draw_chart(screen: Screen, course: Course, left_out: str) -> None:
     since = course.since
     lost, never = int((since == LOST).sum()), int((since == NEVER).sum())
     st.header("Since which epoch is it right?", anchor=False)
@@ -76,13 +83,10 @@ def _draw_chart(screen: Screen, course: Course, kept: int) -> None:
         config={"displayModeBar": False, "scrollZoom": False},
         alt="Number of pictures that are right since each epoch; the list beside it holds the same numbers",
     )
-    missing = (
-        "" if len(course.epochs) == kept else f" {count(kept - len(course.epochs))} other kept epochs are left out."
-    )
     forgotten = int((course.forgotten > 0).sum())
     st.caption(
-        f"Compared: {count(len(course.epochs))} epochs, {course.epochs[0]} to {course.epochs[-1]}.{missing} A picture "
-        "counts where its last wrong answer has just passed. Lost: right at an earlier epoch, wrong at this one. "
+        f"Compared: {count(len(course.epochs))} epochs, {course.epochs[0]} to {course.epochs[-1]}.{left_out} A picture counts "
+        "once: at the first epoch since which all its answers are right. Lost: right at an earlier epoch, wrong at this one. "
         f"{shown(forgotten)} of {count(len(since))} were right at one epoch and wrong at the next at least once."
     )
 
@@ -122,10 +126,10 @@ def _draw_group(screen: Screen, said: Predictions, course: Course) -> None:
 def _draw_members(screen: Screen, said: Predictions, members: npt.NDArray[np.int64], words: str) -> None:
     classes, number = screen.subject.info.classes, len(members)
     members = members[np.argsort(-said.probability[members], kind="stable")][:MOST_PICTURES]
-    labels = [f"{classes[said.predicted[one]]} {percent(float(said.probability[one]))}" for one in members]
+    labels = [classes[said.predicted[one]] for one in members]
     draw_pictures(screen, said, members, labels, "over_epochs_pictures", f"{words}.")
     few = f"The {len(members)} it is surest of. " if number > len(members) else ""
-    st.caption(f"{few}Below each: what the network says now, and how sure it is. Click one to see its feature maps.")
+    st.caption(f"{few}Below each: what the network says now. Click one to see its feature maps.")
 
 
 def _pick_bar(epochs: Sequence[int]) -> None:

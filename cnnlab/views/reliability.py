@@ -30,14 +30,14 @@ def draw(screen: Screen, said: Predictions) -> None:
 
 def _draw_words(screen: Screen, found: Calibration) -> None:
     st.header("Is it as often right as it is sure?", anchor=False)
-    surer = "surer than right" if found.excess > 0 else "more modest than need be"
+    surer = "too sure" if found.excess > 0 else "too modest"
     st.markdown(
         f"**Expected calibration error {points(found.error)}**: {BINS} bins of equal width, n = {count(found.n)}, "
         f"{screen.subject.set}. A network whose every probability is true would show about {points(found.by_luck)} "
-        "by luck with so many pictures."
+        f"by luck with so many pictures, and seldom more than {points(found.seldom_more)}."
     )
-    if found.error <= 2 * found.by_luck:
-        st.markdown("That is little more than luck: it knows well how sure it may be.")
+    if found.error <= found.seldom_more:
+        st.markdown("So luck explains it: as far as these pictures tell, it knows how sure it may be.")
     else:
         st.markdown(
             f"On average it is {percent(found.confidence)} sure and {percent(found.accuracy)} right: {surer} by "

@@ -46,6 +46,8 @@ class Calibration:
     """Expected calibration error, 0 to 1: mean over the pictures of |accuracy - confidence| of their bin."""
     by_luck: float
     """The error to expect of a network whose every probability is true, with so many pictures: luck alone."""
+    seldom_more: float
+    """What luck alone seldom exceeds: two standard deviations above `by_luck`."""
     confidence: float
     """Mean probability of the class that the network says, 0 to 1."""
     accuracy: float
@@ -60,17 +62,20 @@ def calibration(said: Predictions, bins: int = BINS) -> Calibration:
     """Sort the pictures into `bins` of equal width by how sure the network is of its answer, and compare.
 
     Source: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks" (ICML 2017), equations 2, 3 and 5.
-    By luck alone, the accuracy of a bin differs from its confidence by sqrt(2 / pi) standard deviations on average.
+    By luck alone, the accuracy of a bin is normally distributed about its confidence: |difference| is sqrt(2 / pi) standard
+    deviations on average, and has a variance of 1 - 2 / pi of theirs.
     """
     sure = said.probability.astype(np.float64)
     number = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
-    filled, luck = [], 0.0
+    filled, deviations = [], []
     for place in np.unique(number).tolist():
         members = number == place
         filled.append(_bin(place, bins, sure[members], said.right[members]))
-        luck += sqrt(2 / pi) * sqrt(float((sure[members] * (1 - sure[members])).sum())) / len(said)
+        deviations.append(sqrt(float((sure[members] * (1 - sure[members])).sum())) / len(said))
     error = sum(one.n * abs(one.accuracy - one.confidence) for one in filled) / len(said)
-    return Calibration(tuple(filled), len(said), error, luck, float(sure.mean()), said.accuracy)
+    luck = sqrt(2 / pi) * sum(deviations)
+    most = luck + 2 * sqrt((1 - 2 / pi) * sum(deviation**2 for deviation in deviations))
+    return Calibration(tuple(filled), len(said), error, luck, most, float(sure.mean()), said.accuracy)
 
 
 def _bin(place: int, bins: int, sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> Bin:

@@ -21,6 +21,8 @@ from cnnlab.runs import Checkpoint
 
 MOST_PICTURES = 24
 """Number of pictures that are drawn at a time."""
+LETTERS = 10
+"""Number of letters that a label below a picture has room for; a longer name is cut."""
 _DEVICES = {"cpu": "the CPU", "cuda": "the GPU", "mps": "the GPU"}
 
 
@@ -113,7 +115,7 @@ def draw_pictures(
         values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
         limits=(0.0, 255.0),
         palette="viridis",
-        labels=labels,
+        labels=[label if len(label) <= LETTERS else f"{label[: LETTERS - 1]}…" for label in labels],
         tile_px=72,
         hint="",
         description=description,

@@ -59,7 +59,11 @@ def test_an_honest_network_errs_as_much_as_luck_says() -> None:
     mean = np.mean([one.error for one in honest])
 
     assert mean == pytest.approx(np.mean([one.by_luck for one in honest]), rel=0.1)
-    assert calibration(drawn(1_000, 3, honest=False)).error > 5 * mean
+    deviation = np.std([one.error for one in honest])
+    assert honest[0].seldom_more - honest[0].by_luck == pytest.approx(2 * deviation, rel=0.35)
+    assert sum(one.error > one.seldom_more for one in honest) <= 4
+    liar = calibration(drawn(1_000, 3, honest=False))
+    assert liar.error > max(5 * mean, liar.seldom_more)
 
 
 def test_the_ends_of_the_scale() -> None:
@@ -67,4 +71,4 @@ def test_the_ends_of_the_scale() -> None:
     found = calibration(Predictions.of(np.array([1]), np.array([[-200.0, 200.0]], np.float32)))
 
     assert [(one.high, one.n, one.right, one.confidence) for one in found.bins] == [(1.0, 1, 1, 1.0)]
-    assert (found.error, found.by_luck) == (0.0, 0.0)
+    assert (found.error, found.by_luck, found.seldom_more) == (0.0, 0.0, 0.0)
