@@ -8,7 +8,7 @@ from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import bar, choosers, epochs, measured
 from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets import run_labels
@@ -37,7 +37,8 @@ def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
     if screen is None:
         return
     try:
-        arrays = measured.arrays_of(view, screen) if view.cost == "dataset" else arrays_of(view, screen.subject)
+        here = view.in_a_page(screen.subject)
+        arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
         if arrays is not None:
             view.draw(screen, arrays)
     except CheckpointError as error:
@@ -75,13 +76,21 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
                 return None
             chosen["layer"], address["layer"] = row.name, row.label
         _choose_set_and_class(view, selection, chosen, address)
+        if view.option:
+            chosen["option"] = address[view.option.name] = view.option.choose(selection, row)
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
 
+    here = services.app_config()
+    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    others: dict[str, Any] = {
+        "history": history,
+        "start": history[0] if history[0].epoch == 0 and not run.imported else None,
+    }
+
     def subject(weights: Checkpoint) -> Subject:
-        here = services.app_config()
         path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen)
+        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     return Screen(
         selection=selection,

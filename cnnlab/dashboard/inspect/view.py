@@ -1,7 +1,7 @@
 """This module defines `View`, one thing to look at inside a network; VIEWS holds all, one a file in cnnlab/views/."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.delta_generator import DeltaGenerator
 
-from cnnlab.analysis.layers import LayerRow, Part
+from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
+from cnnlab.dashboard.inspect.layer_choice import LayerChoice, spatial
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
@@ -27,7 +28,9 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class"]
+__all__ = ["KeptWeights", "LayerChoice", "Screen", "Subject", "View", "register", "spatial"]
+
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "option", "start", "history"]
 SetName = Literal["train sample", "validation", "test"]
 HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
@@ -39,6 +42,9 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "picture": ("picture",),
     "set": ("set",),
     "class": ("class_index",),
+    "option": ("option",),
+    "start": ("start",),
+    "history": ("history",),
 }
 """The fields of a Subject that belong to each need."""
 
@@ -98,6 +104,12 @@ class Subject:
     set: SetName | None = None
     class_index: int | None = None
     """Index of the class to explain; None: the class with the largest logit."""
+    option: str | None = None
+    """What the view's own chooser says (`View.option`)."""
+    start: KeptWeights | None = None
+    """Checkpoint of epoch 0; None also where it is not kept."""
+    history: tuple[KeptWeights, ...] | None = None
+    """All kept checkpoints, in the order of their epochs."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
     waiting: Callable[[], None] = field(default=_nothing)
@@ -112,7 +124,9 @@ class Subject:
     def key(self) -> str:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
-        return json.dumps([self.config.model_dump_json(), *named])
+        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *(self.history or ())) if kept]
+        more = [self.option, others] if self.option or others else []  # else the key is the one it always was
+        return json.dumps([self.config.model_dump_json(), *named, *more])
 
     @property
     def row(self) -> LayerRow:
@@ -175,32 +189,14 @@ class Subject:
         return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
 
 
-def shapes(rows: Sequence[LayerRow]) -> list[str]:
-    """Return the text of each layer's button, in the order of `rows`.
-
-    A strip of more than eight layers leaves out the shapes.
-    """
-    words = [row.label for row in rows]
-    if len(rows) <= 8:
-        words = [f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows]
-    return [text if number == 0 else f"▸ {text}" for number, text in enumerate(words)]
-
-
-def spatial(row: LayerRow) -> bool:
-    """Return whether `row` is a layer of the base whose output is feature maps: (channels, height, width)."""
-    return row.part is Part.BASE and len(row.output_shape) == 3
-
-
 @dataclass(frozen=True)
-class LayerChoice:
-    """A `LayerChoice` says which layers a view can show, and how the strip of buttons names them."""
+class Option:
+    """An `Option` is a chooser of a view's own, whose answer the arrays depend on."""
 
-    label: str = "Layer"
-    among: Callable[[LayerRow], bool] = spatial
-    words: Callable[[Sequence[LayerRow]], list[str]] = shapes
-    """Function that gives the text of each layer's button."""
-    none: str = "No layer of this network's base makes feature maps."
-    """Sentence of the page for a network that has no such layer."""
+    name: str
+    """Name of the answer in the address, one of `query_params.NAMES`."""
+    choose: Callable[[Selection, LayerRow | None], str]
+    """Function that draws the chooser and returns the answer."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +226,16 @@ class View(Generic[A]):
     shows: frozenset[Need] = frozenset()
     """Choices on the page that only matter to `draw`: the arrays do not depend on them."""
     layers: LayerChoice = field(default=LayerChoice())
+    option: Option | None = None
+    """Chooser of the view's own; with it the view needs "option"."""
+    counts: str = "pictures"
+    """What `Subject.progress` counts."""
+    small: Callable[[Subject], bool] = field(default=lambda subject: False)
+    """Function that says of a view of cost "dataset" where it is so little work that a page may compute it all the same."""
+
+    def in_a_page(self, subject: Subject) -> bool:
+        """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
+        return self.cost != "dataset" or self.small(subject)
 
     @property
     def chooses(self) -> frozenset[Need]:

@@ -31,7 +31,9 @@ def cut_at(network: Network, layer: str) -> Cut:
     part, _, rest = layer.partition(".")
     name = f"{part}.{rest.partition('.')[0]}"
     stages = {
-        f"{part}.{child}": module for part in ("base", "head") for child, module in getattr(network, part).named_children()
+        f"{part}.{child}": module
+        for part in ("base", "head")
+        for child, module in getattr(network, part).named_children()
     }
     if name not in stages:
         raise LookupError(f"There is no layer {layer!r}. The stages are: {', '.join(stages)}.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.inspection.kernels import by_output
@@ -17,7 +18,8 @@ Floats = npt.NDArray[np.float32]
 def kernels_in(network: Network, layer: LayerRow) -> Floats:
     """Return the kernels of a layer of `network`, float32 [out, ...]: one an output channel, a copy."""
     weight = network.get_submodule(layer.name).weight
-    return np.array(by_output(weight.detach().cpu().float().numpy(), layer))  # type: ignore[union-attr, operator]
+    assert isinstance(weight, Tensor)
+    return np.array(by_output(weight.detach().cpu().float().numpy(), layer))
 
 
 def cosines(kernels: Floats) -> Floats:
@@ -25,7 +27,8 @@ def cosines(kernels: Floats) -> Floats:
     rows = kernels.reshape(len(kernels), -1).astype(np.float64)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-    return np.clip(unit @ unit.T, -1, 1).astype(np.float32)
+    found: Floats = np.clip(unit @ unit.T, -1, 1).astype(np.float32)
+    return found
 
 
 def nearest(likeness: Floats) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -6,6 +6,7 @@ pictures. After Zeiler and Fergus, Visualizing and Understanding Convolutional N
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,8 @@ class _Ends:
     def add(self, maps: Tensor, first: int) -> None:
         """Take in the maps [N, channels, height, width] of the pictures that begin with number `first`."""
         flat, self._width = maps.flatten(2), maps.shape[3]
-        value, picture, place = (np.stack(both) for both in zip(_best(flat), _best(-flat), strict=True))
+        ends = _best(flat), _best(-flat)
+        value, picture, place = (np.stack([end[part] for end in ends]) for part in range(3))
         value[LEAST] *= -1
         positive = (flat.amax(dim=2) > 0).sum(dim=0).cpu().numpy()
         if not self._value.shape[1]:
@@ -107,14 +109,14 @@ class _Ends:
         )
         self._value = np.take_along_axis(value, order, axis=2)
 
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def arrays(self) -> dict[str, Any]:
         """Return the fields of a `TopActivations` that are about places."""
         row, column = np.divmod(self._place, self._width)
         named = {"value": self._value, "picture": self._picture, "row": row, "column": column}
         return {**named, "positive": self._positive}
 
 
-def _best(flat: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _best(flat: Tensor) -> tuple[npt.NDArray[Any], ...]:
     """Return of [N, channels, places] the largest values, and their pictures and places, each [channels, kept]."""
     value = flat.amax(dim=2).T  # [channels, N]: of each picture only its best place
     best, picture = value.topk(min(KEPT, value.shape[1]), dim=1)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -126,65 +126,77 @@ def test_where_a_channels_answer_is_read() -> None:
     assert relu_behind(rows["SpeedNet"], "base.conv1") is None
 
 
+Layers = list[tuple[str, int, int, int, int]]
+SIZE = 24
+
+
+def chain(layers: Layers) -> Network:
+    """Convolutions and poolings, one after another: kind, kernel, stride, padding, dilation."""
+    modules: list[nn.Module] = []
+    channels = 1
+    for kind, kernel, stride, padding, dilation in layers:
+        if kind == "conv":
+            modules.append(nn.Conv2d(channels, 2, kernel, stride, padding, dilation))
+            channels = 2
+        else:
+            modules.append(nn.AvgPool2d(kernel, stride, min(padding, kernel // 2)))
+    return Network(nn.Sequential(*modules), nn.Sequential())
+
+
+def last_of(layers: Layers) -> tuple[list[LayerRow], LayerRow]:
+    """The layers of such a chain, and its last one; the example is left out where its maps have become too small."""
+    try:
+        rows = rows_of(lambda: chain(layers), (1, SIZE, SIZE))
+    except RuntimeError:
+        reject()
+    assume(min(rows[-1].output_shape) >= 1)
+    return rows, rows[-1]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["conv", "pool"]), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2)
+            st.sampled_from(["conv", "pool"]),
+            st.integers(1, 4),
+            st.integers(1, 3),
+            st.integers(0, 2),
+            st.integers(1, 2),
         ),
         min_size=1,
         max_size=4,
     ),
     st.integers(0, 10_000),
 )
-def test_pixels_outside_the_box_change_nothing(layers: list[tuple[str, int, int, int, int]], seed: int) -> None:
+def test_pixels_outside_the_box_change_nothing(layers: Layers, seed: int) -> None:
     """And each side of the box holds a pixel that does, where all weights are positive: it is no larger than needed."""
-    size = 24
-
-    def make() -> Network:
-        modules: list[nn.Module] = []
-        channels = 1
-        for kind, kernel, stride, padding, dilation in layers:
-            if kind == "conv":
-                modules.append(nn.Conv2d(channels, 2, kernel, stride, padding, dilation))
-                channels = 2
-            else:
-                modules.append(nn.AvgPool2d(kernel, stride, min(padding, kernel // 2)))
-        return Network(nn.Sequential(*modules), nn.Sequential())
-
-    try:
-        rows = rows_of(make, (1, size, size))
-    except RuntimeError:
-        return  # the maps have become too small for another kernel
-    row = rows[-1]
-    if min(row.output_shape) < 1:
-        return
+    rows, row = last_of(layers)
     torch.manual_seed(seed)
-    network = make().double()
+    network = chain(layers).double()
     for parameter in network.parameters():
         nn.init.uniform_(parameter, 0.1, 1)
     random = np.random.default_rng(seed)
     y, x = (int(random.integers(0, side)) for side in row.output_shape[1:])
-    found = box_of(rows, row.name, (y, x), (size, size))
+    found = box_of(rows, row.name, (y, x), (SIZE, SIZE))
     assert not isinstance(found, Sees)
-    picture = torch.rand(1, 1, size, size, dtype=torch.float64)
-    outside = torch.rand_like(picture)
-    with torch.no_grad():
-        before = network(picture)[0, 0, y, x]
-        if found is None:
-            assert network(outside)[0, 0, y, x] == before  # nothing but padding: it depends on no pixel
-            return
-        (top, bottom), (left, right) = found
-        outside[:, :, top : bottom + 1, left : right + 1] = picture[:, :, top : bottom + 1, left : right + 1]
-        assert abs(network(outside)[0, 0, y, x] - before) < 1e-12
-        for part in ((top, slice(left, right + 1)), (bottom, slice(left, right + 1))):
-            changed = picture.clone()
-            changed[0, 0, part[0], part[1]] += 1
-            assert network(changed)[0, 0, y, x] > before + 1e-9
-        for column in (left, right):
-            changed = picture.clone()
-            changed[0, 0, top : bottom + 1, column] += 1
-            assert network(changed)[0, 0, y, x] > before + 1e-9
+    picture, outside = torch.rand(2, 1, 1, SIZE, SIZE, dtype=torch.float64)
+
+    def answer(to: torch.Tensor) -> float:
+        with torch.no_grad():
+            return float(network(to)[0, 0, y, x])
+
+    before = answer(picture)
+    if found is None:
+        assert answer(outside) == before  # nothing but padding: it depends on no pixel
+        return
+    (top, bottom), (left, right) = found
+    down, across = slice(top, bottom + 1), slice(left, right + 1)
+    outside[:, :, down, across] = picture[:, :, down, across]
+    assert abs(answer(outside) - before) < 1e-12
+    for side in ((top, across), (bottom, across), (down, left), (down, right)):
+        changed = picture.clone()
+        changed[(0, 0, *side)] += 1
+        assert answer(changed) > before + 1e-9
 
 
 @pytest.mark.parametrize("architecture", architectures("VGGishCNN"))
