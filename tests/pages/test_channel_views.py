@@ -138,8 +138,12 @@ def test_made_pictures_beside_real_ones(
     """Before the real ones are measured that is said; afterwards their largest answer stands beside."""
     monkeypatch.setattr(climbing, "STEPS", 5)
     made = measure(store, run, "activation_maximisation", channel=1)
-    app = open_page("kernels", run=run.id, view="activation_maximisation", channel="1")
+    app = open_page("kernels", run=run.id, view="activation_maximisation")
     assert not app.exception
+    assert "This has not been measured yet at epoch 3." in words(app)
+    app.number_input(key="looking_channel").set_value(1).run()
+    assert not app.exception
+    assert app.query_params["channel"] == "1"
     np.testing.assert_array_equal(drawn["made_pictures"]["values"], made.pictures)
     assert "has not been measured yet on the validation pictures" in words(app)
     found = measure(store, run, "top_activations")

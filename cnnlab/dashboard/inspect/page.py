@@ -3,7 +3,9 @@
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import bar, choosers, epochs, measured
 from cnnlab.dashboard.inspect.cache import arrays_of
@@ -79,7 +81,7 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         if view.option:
             chosen["option"] = address[view.option.name] = view.option.choose(selection, row)
     if "channel" in view.chooses and row:
-        chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
+        chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
     here = services.app_config()
     history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
@@ -102,6 +104,14 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         address=address,
         arrays_at=lambda weights: arrays_of(view, subject(weights)),
     )
+
+
+def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:
+    """Return the channel of the address; with a box for its number where the arrays are those of one channel."""
+    if "channel" not in view.needs:
+        return choosers.choose_channel(row.output_shape[0])
+    with controls:
+        return choosers.pick_channel(row.output_shape[0], "Channel" if row.has_kernels else "Unit")
 
 
 def _choose_set_and_class(

@@ -25,7 +25,7 @@ STEPS = 160
 STEP = 0.06
 """Length of the first step, as a share of the range from black to white, on the pixels that the channel depends on (root
 mean square); it falls to 0 along a straight line."""
-DECAY = 0.02
+DECAY = 0.01
 """Share of its distance from mid-grey that each pixel loses at each step (L2 decay)."""
 BLUR_EVERY, BLUR_PX = 4, 0.5
 """A Gaussian blur of that standard deviation follows every so many steps."""
