@@ -46,22 +46,22 @@ def rows_of(make: Callable[[], nn.Module], picture: tuple[int, int, int]) -> lis
     leaves, real = leaves_of(network), _Real(make)
     rows: list[LayerRow] = []
 
-    def describe(name: str, layer: nn.Module, *inputs: _Value) -> _Value:
+    def describe(name: str, layer: nn.Module, *inputs: Value) -> Value:
         alike = len({value.shape for value in inputs}) == 1
         formula = formula_of(layer, inputs[0].shape) if alike else None
-        output = _after(name, formula, real.shape_after(name, inputs) if formula is None else None, inputs)
+        output = value_after(name, formula, real.shape_after(name, inputs) if formula is None else None, inputs)
         rows.append(_row(layer, formula, inputs, output))
         return output
 
     for name, layer in leaves.items():
         layer.forward = partial(describe, name, layer)
-    network(_Value("", picture, (PICTURE, PICTURE)))
+    network(Value("", picture, (PICTURE, PICTURE)))
     return _with_shortcuts(rows)
 
 
 @dataclass(frozen=True)
-class _Value:
-    """A `_Value` flows through the network in place of a tensor, and notes its shape and its receptive field."""
+class Value:
+    """A `Value` flows through the network in place of a tensor, and notes its shape and its receptive field."""
 
     made_by: str
     """Full name of the layer whose output this is; "" for the picture."""
@@ -76,7 +76,7 @@ class _Real:
         self._make = make
         self._network: nn.Module | None = None
 
-    def shape_after(self, name: str, inputs: tuple[_Value, ...]) -> tuple[int, ...]:
+    def shape_after(self, name: str, inputs: tuple[Value, ...]) -> tuple[int, ...]:
         """Return the shape of the output of the layer `name` for one picture (no batch)."""
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self._network = self._network or self._make().eval()
@@ -84,20 +84,20 @@ class _Real:
         return tuple(output.shape[1:])
 
 
-def _after(name: str, formula: Formula | None, shape: tuple[int, ...] | None, inputs: tuple[_Value, ...]) -> _Value:
+def value_after(name: str, formula: Formula | None, shape: tuple[int, ...] | None, inputs: tuple[Value, ...]) -> Value:
     """Return what the layer `name` makes of `inputs`; a layer with several (a sum) sees as far as all of them."""
     if formula is None:
         assert shape is not None
-        return _Value(name, shape, Sees.NO_FORMULA)
+        return Value(name, shape, Sees.NO_FORMULA)
     seen = inputs[0].fields
     for other in inputs[1:]:
         seen = _beside(seen, other.fields, inputs[0].shape)
     if seen is Sees.NO_FORMULA or isinstance(formula.sources, Sees):
-        return _Value(name, formula.output_shape, seen if seen is Sees.NO_FORMULA else formula.sources)  # type: ignore[arg-type]
+        return Value(name, formula.output_shape, seen if seen is Sees.NO_FORMULA else formula.sources)  # type: ignore[arg-type]
     if isinstance(seen, Sees):
-        return _Value(name, formula.output_shape, seen)
+        return Value(name, formula.output_shape, seen)
     down, across = (mine.through(sources) for mine, sources in zip(seen, formula.sources, strict=True))
-    return _Value(name, formula.output_shape, (down, across))
+    return Value(name, formula.output_shape, (down, across))
 
 
 def _beside(one: Fields, other: Fields, shape: tuple[int, ...]) -> Fields:
@@ -110,7 +110,7 @@ def _beside(one: Fields, other: Fields, shape: tuple[int, ...]) -> Fields:
     return (down, across) if down and across else Sees.NO_FORMULA
 
 
-def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[_Value, ...], output: _Value) -> LayerRow:
+def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[Value, ...], output: Value) -> LayerRow:
     return LayerRow(
         name=output.made_by,
         label=label_of(output.made_by),
@@ -130,7 +130,7 @@ def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[_Value, ...], 
     )
 
 
-def _extent(value: _Value) -> Pair | Sees:
+def _extent(value: Value) -> Pair | Sees:
     if isinstance(value.fields, Sees):
         return value.fields
     down, across = value.fields

@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         channel=options.channel,
         set=options.set,
         class_index=options.class_index,
-        option=options.option,
-        start=next(iter(measured.from_text(options.start)), None),
-        history=measured.from_text(options.history) or None,
+        options=tuple((name, value) for name, value in json.loads(options.options)),
+        start=next(iter(measured.from_rows(json.loads(options.start))), None),
+        history=measured.from_rows(json.loads(options.history)),
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
@@ -69,9 +69,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--channel", type=int)
     parser.add_argument("--set", choices=["train sample", "validation", "test"])
     parser.add_argument("--class-index", type=int)
-    parser.add_argument("--option", help="what the view's own chooser says")
-    parser.add_argument("--start", help="the checkpoint of epoch 0, as `measured.as_text` writes it")
-    parser.add_argument("--history", help="all kept checkpoints, the same way")
+    parser.add_argument("--options", default="[]", help="what the view's own choosers say, as JSON")
+    parser.add_argument("--start", default="[]", help="the checkpoint of epoch 0, as JSON rows")
+    parser.add_argument("--history", default="[]", help="all kept checkpoints, the same way")
     return parser.parse_args(arguments)
 
 

@@ -19,7 +19,7 @@ from cnnlab.inspection.kernels import kernels_of, moved
 from cnnlab.inspection.summary import summarise
 from cnnlab.runs import Run, Store
 from cnnlab.views import __main__ as process
-from cnnlab.views import activation_maximisation, top_activations
+from cnnlab.views.channels import activation_maximisation, top_activations
 from tests.page_driver import words
 
 OpenPage = Callable[..., AppTest]
@@ -174,7 +174,7 @@ def test_a_run_with_one_epoch_cannot_tell(open_page: OpenPage, insert_run: Calla
 
 def test_the_ranking(open_page: OpenPage, store: Store, run: Run) -> None:
     """Each channel silenced in turn, the most damage first; the chosen one's classes beside; a click chooses another."""
-    damage = measure(store, run, "lesions", option="silence:each")
+    damage = measure(store, run, "lesions", options=(("lesion", "silence:each"),))
     app = open_page("kernels", run=run.id, view="lesions", channel="4")
     assert not app.exception
     ranked = effects(damage.labels, damage.before, damage.after)
@@ -212,7 +212,7 @@ def test_one_lesion_by_its_widgets(open_page: OpenPage, store: Store, run: Run) 
     app.multiselect(key="lesion_channels").set_value([5, 1]).run()
     assert not app.exception
     assert app.query_params["lesion"] == "scale:1,5:-1.25"
-    damage = measure(store, run, "lesions", option="scale:1,5:-1.25")
+    damage = measure(store, run, "lesions", options=(("lesion", "scale:1,5:-1.25"),))
     app = open_page("kernels", run=run.id, view="lesions", lesion="scale:1,5:-1.25")
     assert app.number_input(key="lesion_factor").value == -1.25
     (effect,) = effects(damage.labels, damage.before, damage.after)
@@ -222,7 +222,7 @@ def test_one_lesion_by_its_widgets(open_page: OpenPage, store: Store, run: Run) 
 
 def test_back_at_epoch_0(open_page: OpenPage, store: Store, run: Run) -> None:
     """Offered where epoch 0 is kept; where it is not, a link to it gets a sentence and the ranking."""
-    damage = measure(store, run, "lesions", option="start:0,1,2,3,4,5")
+    damage = measure(store, run, "lesions", options=(("lesion", "start:0,1,2,3,4,5"),))
     app = open_page("kernels", run=run.id, view="lesions", lesion="start:0,1,2,3,4,5")
     assert not app.exception
     assert "back at epoch 0" in words(app)

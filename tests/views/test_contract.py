@@ -47,7 +47,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     picture = np.array(DATASETS.get("shapes").load(data).test_images[0])
     return Subject(
         config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
-        channel=0, picture=picture, set="validation", class_index=4, option="silence:0",
+        channel=0, picture=picture, set="validation", class_index=4, options=(("lesion", "silence:0"),),
         start=KeptWeights(0, path, file), history=(KeptWeights(0, path, file), KeptWeights(3, path, file)),
     )  # fmt: skip
 
@@ -135,7 +135,6 @@ def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch
 
 def large(subject: Subject) -> Subject:
     """The same, of a run whose kept checkpoints are said to be large: no view may call that little work."""
-    assert subject.history
     kept = (one._replace(file=dataclasses.replace(one.file, bytes=1 << 30)) for one in subject.history)
     return dataclasses.replace(subject, history=tuple(kept))
 
@@ -161,7 +160,7 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "channel": {"channel": 5},
         "set": {"set": "test"},
         "class": {"class_index": 2},
-        "option": {"option": "silence:1"},
+        "options": {"options": (("random", "base.conv1"),)},
         "start": {"start": None},
         "history": {"history": ()},
     }

@@ -44,13 +44,15 @@ def path_of(app_config: AppConfig, view: View[Any], subject: Subject) -> Path:
     the dataclass.
     """
     kept = [field.name for field in fields(kind_of(view))]
-    key = json.dumps([view.name, view.version, kept, subject.only(view.needs).key])
-    return app_config.home / "views" / f"{view.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{arrays.SUFFIX}"
+    name = view.shared or view.name
+    key = json.dumps([name, view.version, kept, subject.only(view.needs).key])
+    return app_config.home / "views" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{arrays.SUFFIX}"
 
 
 def find(app_config: AppConfig, view: View[A], subject: Subject) -> A | None:
-    """Return the view's arrays for `subject` if a process has written them before; else None."""
-    return kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
+    """Return the view's arrays for `subject` if the run or a process beside a page has written them before; else None."""
+    found = view.kept(subject.only(view.needs))
+    return found if found is not None else kept_arrays.read(path_of(app_config, view, subject), kind_of(view))
 
 
 def arrays_of(view: View[A], screen: Screen) -> A | None:
@@ -73,20 +75,17 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
         when = "" if screen.selection.run.imported or "epoch" not in view.needs else f" {screen.selection.when}"
         on = f", on the **{name}** pictures" if pictures else ""
         st.markdown(f"This has not been measured yet{when}{on}.")
+        does = "shows the pictures to the network" if pictures else "computes it"
         st.button(
             f"Measure: {count(pictures)} pictures" if pictures else "Measure",
             key="measured_ask",
             icon=":material/play_arrow:",
             type="primary",
-            help=f"A process beside this page {_doing(pictures)}. The result is kept for everybody.",
+            help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
             args=(view, screen.subject),
         )
     return None
-
-
-def _doing(pictures: int) -> str:
-    return "shows the pictures to the network" if pictures else "computes it"
 
 
 def _ask(view: View[Any], subject: Subject) -> None:
@@ -114,21 +113,20 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
         "channel": subject.channel,
         "set": subject.set,
         "class-index": subject.class_index,
-        "option": subject.option,
-        "start": subject.start and as_text([subject.start]),
-        "history": subject.history and as_text(subject.history),
+        "options": json.dumps(subject.options) if subject.options else None,
+        "start": _as_rows([subject.start]) if subject.start else None,
+        "history": _as_rows(subject.history) if subject.history else None,
     }
     return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
 
 
-def as_text(kept: Sequence[KeptWeights]) -> str:
-    """Return checkpoints as one argument of a command line, which `from_text` reads."""
+def _as_rows(kept: Sequence[KeptWeights]) -> str:
+    """Return checkpoints as an argument of a command line, which `from_rows` understands once it is read as JSON."""
     return json.dumps([[one.epoch, str(one.path), one.file.sha256, one.file.bytes] for one in kept])
 
 
-def from_text(text: str | None) -> tuple[KeptWeights, ...]:
-    """Return the checkpoints that `as_text` has written; none where there is no text."""
-    rows = json.loads(text or "[]")
+def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, ...]:
+    """Return checkpoints given as epoch, path of the file, and its SHA-256 and size."""
     return tuple(
         KeptWeights(epoch, Path(path), WrittenFile(Path(path).name, sha256, size)) for epoch, path, sha256, size in rows
     )

@@ -1,5 +1,6 @@
 """This module draws the frame of every page that looks inside a network: the bar, the choosers, then the view."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -29,6 +30,7 @@ def show(page: str, title: str, sentence: str) -> None:
     selection = bar.looking(beside_title)
     if selection is None:
         return
+    choosers.choose_way(view, views)
     _draw(view, selection, None if view is views[0] else view.name)
     epochs.seen(selection)
 
@@ -78,8 +80,6 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
                 return None
             chosen["layer"], address["layer"] = row.name, row.label
         _choose_set_and_class(view, selection, chosen, address)
-        if view.option:
-            chosen["option"] = address[view.option.name] = view.option.choose(selection, row)
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
@@ -94,7 +94,7 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         path = here.runs / weights.run_id / weights.name
         return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
-    return Screen(
+    screen = Screen(
         selection=selection,
         subject=subject(selection.weights),
         picture=picture,
@@ -102,8 +102,18 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
         above=above,
         controls=controls,
         address=address,
-        arrays_at=lambda weights: arrays_of(view, subject(weights)),
+        arrays_at=lambda weights: _arrays_at(view, subject(weights)),
+        arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
     )
+    if view.choose is None:
+        return screen
+    chosen["options"] = view.choose(screen)
+    return replace(screen, subject=subject(selection.weights))
+
+
+def _arrays_at(view: View[Any], subject: Subject) -> Any:
+    """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
+    return arrays_of(view, subject) if view.in_a_page(subject) else measured.find(services.app_config(), view, subject)
 
 
 def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:

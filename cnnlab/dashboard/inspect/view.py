@@ -14,13 +14,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
-from cnnlab.dashboard.inspect.layer_choice import LayerChoice, spatial
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.kernels import kernels_of
+from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.inspection.networks import InTurn, load_network
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
@@ -28,13 +28,13 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-__all__ = ["KeptWeights", "LayerChoice", "Screen", "Subject", "View", "register", "spatial"]
-
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "option", "start", "history"]
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
 SetName = Literal["train sample", "validation", "test"]
 HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
+Options = tuple[tuple[str, str | int], ...]
+"""Names and values of what only one view has choosers for."""
 _FIELDS: dict[Need, tuple[str, ...]] = {
     "epoch": ("epoch", "weights", "file"),
     "layer": ("layer",),
@@ -42,7 +42,7 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "picture": ("picture",),
     "set": ("set",),
     "class": ("class_index",),
-    "option": ("option",),
+    "options": ("options",),
     "start": ("start",),
     "history": ("history",),
 }
@@ -104,11 +104,11 @@ class Subject:
     set: SetName | None = None
     class_index: int | None = None
     """Index of the class to explain; None: the class with the largest logit."""
-    option: str | None = None
-    """What the view's own chooser says (`View.option`)."""
+    options: Options = ()
+    """What was chosen in the view's own choosers."""
     start: KeptWeights | None = None
     """Checkpoint of epoch 0; None also where it is not kept."""
-    history: tuple[KeptWeights, ...] | None = None
+    history: tuple[KeptWeights, ...] = ()
     """All kept checkpoints, in the order of their epochs."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
@@ -116,17 +116,22 @@ class Subject:
     """Function that is called again and again while others have their turn; what it raises ends the wait."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
-        """Return the same subject with None in the fields that belong to no need in `needs`."""
-        blank: dict[str, Any] = {name: None for need, names in _FIELDS.items() if need not in needs for name in names}
+        """Return the same subject with nothing (None, no options) in the fields that belong to no need in `needs`."""
+        without = Subject(self.config, self.info, self.folders, None, None)
+        gone = [name for need, names in _FIELDS.items() if need not in needs for name in names]
+        blank: dict[str, Any] = {name: getattr(without, name) for name in gone}
         return replace(self, **blank)
 
     @property
     def key(self) -> str:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
-        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *(self.history or ())) if kept]
-        more = [self.option, others] if self.option or others else []  # else the key is the one it always was
-        return json.dumps([self.config.model_dump_json(), *named, *more])
+        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
+
+    def option(self, name: str) -> str | int | None:
+        """Return the value of the view's own option `name`; None where nothing was chosen."""
+        return dict(self.options).get(name)
 
     @property
     def row(self) -> LayerRow:
@@ -190,16 +195,6 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Option:
-    """An `Option` is a chooser of a view's own, whose answer the arrays depend on."""
-
-    name: str
-    """Name of the answer in the address, one of `query_params.NAMES`."""
-    choose: Callable[[Selection, LayerRow | None], str]
-    """Function that draws the chooser and returns the answer."""
-
-
-@dataclass(frozen=True)
 class View(Generic[A]):
     """A `View` is one thing to look at: `compute` makes arrays of a Subject, and `draw` shows the arrays.
 
@@ -226,12 +221,18 @@ class View(Generic[A]):
     shows: frozenset[Need] = frozenset()
     """Choices on the page that only matter to `draw`: the arrays do not depend on them."""
     layers: LayerChoice = field(default=LayerChoice())
-    option: Option | None = None
-    """Chooser of the view's own; with it the view needs "option"."""
+    family: str = ""
+    """Question that several views of a page answer, each in its own way: they share one button, and have a line of theirs."""
+    choose: "Callable[[Screen], Options] | None" = None
+    """Function that draws the view's own choosers and returns what was chosen, for `Subject.options`."""
+    kept: Callable[[Subject], A | None] = field(default=lambda subject: None)
+    """Function that reads the arrays where the run itself has kept them when it measured; None where it has not."""
     counts: str = "pictures"
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
-    """Function that says of a view of cost "dataset" where it is so little work that a page may compute it all the same."""
+    """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    shared: str = ""
+    """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 
     def in_a_page(self, subject: Subject) -> bool:
         """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
@@ -257,7 +258,10 @@ class Screen:
     controls: DeltaGenerator
     """Container of the choosers' line, where a view adds choosers of its own."""
     arrays_at: Callable[[Checkpoint], Any]
-    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises."""
+    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises; None
+    where the arrays are of a whole dataset and nobody has measured them there."""
+    arrays_with: Callable[..., Any]
+    """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
 
@@ -281,7 +285,7 @@ class Screen:
         return self.picture
 
 
-VIEWS: Registry[View[Any]] = Registry("view", "cnnlab.views")
+VIEWS: Registry[View[Any]] = Registry("view", "cnnlab.views", nested=True)
 
 
 def register(view: View[A]) -> View[A]:

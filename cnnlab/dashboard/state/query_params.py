@@ -9,7 +9,22 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion")
+NAMES = (
+    "run",
+    "epoch",
+    "view",
+    "layer",
+    "channel",
+    "input",
+    "picture",
+    "set",
+    "class",
+    "cell",
+    "lesion",
+    "random",
+    "baseline",
+    "since",
+)
 _LONGEST = 200
 _MEMORY = "looking"
 

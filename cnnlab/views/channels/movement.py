@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cnnlab.dashboard.inspect.layer_choice import KERNELS_ONLY
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.figures.kernel_movement import movement_figure
@@ -14,6 +13,7 @@ from cnnlab.formatting import NARROW
 from cnnlab.inspection.channels import movement
 from cnnlab.inspection.channels.movement import Floats, Movement, moved_most
 from cnnlab.inspection.kernels import kernels_of
+from cnnlab.inspection.layer_choice import KERNELS_ONLY
 
 MOST_BYTES_IN_A_PAGE = 24_000_000
 """Size of all checkpoints up to which they are read at once, in well under a second."""

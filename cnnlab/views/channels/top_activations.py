@@ -10,7 +10,6 @@ import streamlit as st
 from cnnlab.analysis.layers import LayerRow, Sees, box_of, heard_at, relu_behind
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.layer_choice import WITH_CHANNELS
 from cnnlab.dashboard.inspect.view import PictureSet, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import short
@@ -19,6 +18,7 @@ from cnnlab.formatting import count
 from cnnlab.inspection.channels import top_activations
 from cnnlab.inspection.channels.duplicates import NEARLY_THE_SAME, nearest
 from cnnlab.inspection.channels.top_activations import LEAST, MOST, TopActivations
+from cnnlab.inspection.layer_choice import WITH_CHANNELS
 from cnnlab.inspection.summary import summarise
 
 MOST_TILES = 64

@@ -7,16 +7,16 @@ import streamlit as st
 from cnnlab import checkpoints
 from cnnlab.analysis.layers import LayerRow, heard_at
 from cnnlab.analysis.significance.lesions import Effect, by_class, effects
-from cnnlab.dashboard.inspect.layer_choice import WITH_CHANNELS
-from cnnlab.dashboard.inspect.view import Option, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.lesion_damage import damage_figure
 from cnnlab.formatting import count, percent, points, points_range, tenths
 from cnnlab.inspection.channels import lesions
 from cnnlab.inspection.channels.lesions import Damage, Lesion
+from cnnlab.inspection.layer_choice import WITH_CHANNELS
 from cnnlab.inspection.summary import summarise
-from cnnlab.views._lesion_choice import chosen_lesion
+from cnnlab.views.channels._lesion_choice import chosen_lesion
 
 MOST_MACS = 2e13
 """Multiply-adds of a ranking: minutes on two cores. Where all pictures would take more, evenly spread ones are taken."""
@@ -30,7 +30,7 @@ def compute(subject: Subject) -> Damage:
     rows, pictures = summarise(subject.config, subject.info), subject.pictures()
     layer = next(row for row in rows if row.name == subject.layer)
     heard = heard_at(rows, layer.name)
-    lesion = _lesion(subject.option, layer)
+    lesion = _lesion(subject, layer)
     asked = lesion.one_by_one(layer.output_shape[0])
     start = None
     if lesion.kind == "start" and subject.start:
@@ -53,13 +53,13 @@ def most_pictures(rows: list[LayerRow], layer: LayerRow, asked: int) -> int | No
     return max(FEWEST, int(MOST_MACS / (asked * max(1, behind))))
 
 
-def _lesion(text: str | None, layer: LayerRow) -> Lesion:
-    return lesions.parse(text or "", layer.output_shape[0]) or Lesion("silence")
+def _lesion(subject: Subject, layer: LayerRow) -> Lesion:
+    return lesions.parse(str(subject.option("lesion")), layer.output_shape[0]) or Lesion("silence")
 
 
 def draw(screen: Screen, damage: Damage) -> None:
     """Draw what the lesion does to the accuracy and to that of each class; for each channel in turn, a ranking first."""
-    layer, lesion = screen.layer, _lesion(screen.subject.option, screen.layer)
+    layer, lesion = screen.layer, _lesion(screen.subject, screen.layer)
     all_of_them = effects(damage.labels, damage.before, damage.after)
     chosen = screen.channel if lesion.channels is None else 0
     st.header(heading(layer, lesion), anchor=False)
@@ -220,7 +220,7 @@ LESIONS = register(
         page="kernels",
         compute=compute,
         draw=draw,
-        needs=frozenset({"epoch", "layer", "set", "option", "start"}),
+        needs=frozenset({"epoch", "layer", "set", "options", "start"}),
         shows=frozenset({"channel"}),
         cost="dataset",
         source="Silencing units one at a time: Morcos, Barrett, Rabinowitz and Botvinick, *On the importance of single "
@@ -228,6 +228,6 @@ LESIONS = register(
         "with and without the lesion, so only those count whose answer turns right or wrong: intervals by Tango (1998), chance "
         "band by McNemar (1947), widened for the number of channels (Bonferroni).",
         layers=WITH_CHANNELS,
-        option=Option("lesion", chosen_lesion),
+        choose=chosen_lesion,
     )
 )

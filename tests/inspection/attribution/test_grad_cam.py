@@ -9,7 +9,8 @@ from cnnlab.analysis.layers import Part
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection import summary
-from cnnlab.inspection.grad_cam import compute, stretched
+from cnnlab.inspection.attribution.answer import stretched
+from cnnlab.inspection.attribution.grad_cam import compute
 from cnnlab.models import Network, build, complete
 from cnnlab.schema import TrainingConfig
 from tests.factories import architectures
@@ -49,9 +50,9 @@ def test_a_network_with_a_closed_form() -> None:
         alpha = linear.weight[7] / (28 * 28)
         expected = torch.einsum("k,khw->hw", alpha, maps).clamp(min=0)
     np.testing.assert_allclose(seen.weights, alpha.numpy(), rtol=1e-5)
-    np.testing.assert_allclose(seen.cam, expected.numpy(), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(seen.map, expected.numpy(), rtol=1e-4, atol=1e-7)
     assert seen.class_index == 7
-    assert 0 < (seen.cam == 0).mean() < 1
+    assert 0 < (seen.map == 0).mean() < 1
 
 
 @pytest.mark.parametrize("architecture", architectures("VGGishCNN"))
@@ -67,8 +68,8 @@ def test_against_numeric_differences_on_every_architecture(architecture: str) ->
         alpha, maps = numeric(network, x, name, answer.class_index)
         np.testing.assert_allclose(answer.weights[:3], alpha, rtol=1e-3, atol=1e-5 * np.abs(answer.weights).max())
         expected = np.maximum(0, np.einsum("k,khw->hw", answer.weights.astype(np.float64), maps))
-        np.testing.assert_allclose(answer.cam, expected, rtol=1e-3, atol=1e-4 * (expected.max() or 1.0))
-        assert answer.cam.shape == maps.shape[1:]
+        np.testing.assert_allclose(answer.map, expected, rtol=1e-3, atol=1e-4 * (expected.max() or 1.0))
+        assert answer.map.shape == maps.shape[1:]
 
 
 def numeric(network: nn.Module, x: torch.Tensor, name: str, class_index: int) -> tuple[np.ndarray, np.ndarray]:

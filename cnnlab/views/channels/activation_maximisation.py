@@ -6,7 +6,6 @@ import streamlit as st
 from cnnlab.analysis.layers import heard_at
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import measured
-from cnnlab.dashboard.inspect.layer_choice import WITH_CHANNELS
 from cnnlab.dashboard.inspect.view import VIEWS, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
@@ -15,6 +14,7 @@ from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import NARROW, count
 from cnnlab.inspection.channels import activation_maximisation as climbing
 from cnnlab.inspection.channels.activation_maximisation import REGULARISED, Maximised
+from cnnlab.inspection.layer_choice import WITH_CHANNELS
 from cnnlab.inspection.summary import summarise
 
 _REAL = "top_activations"

@@ -1,4 +1,4 @@
-"""This module says which layers of a network a view can show, and how the strip of buttons names them."""
+"""This module says which layers a view can show, and how the strip of buttons names them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

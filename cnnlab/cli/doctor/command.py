@@ -8,7 +8,7 @@ from pydantic_settings import CliToggleFlag
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
 from cnnlab.cli._common import CommandError, Exit, Reporting
-from cnnlab.cli._doctor_checks import findings
+from cnnlab.cli.doctor.checks import findings
 from cnnlab.runs import StoreError
 from cnnlab.runs.repair.checks import Finding, run_findings, store_findings
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget
+from cnnlab.dashboard.inspect.view import Options, Screen
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.inspection.channels.lesions import MOST_FACTOR, Lesion, parse
 
@@ -14,10 +15,15 @@ HALF = 0.5
 """Factor that a kernel is scaled by where nobody has said another."""
 
 
-def chosen_lesion(selection: Selection, layer: LayerRow | None) -> str:
+def chosen_lesion(screen: Screen) -> Options:
     """Draw the chooser and return the lesion of the address as text; each channel silenced in turn where it has none."""
-    if layer is None:
-        raise TypeError("A lesion is that of a layer.")
+    with screen.controls:
+        lesion = _chosen(screen.selection, screen.layer)
+    screen.address["lesion"] = lesion.text
+    return (("lesion", lesion.text),)
+
+
+def _chosen(selection: Selection, layer: LayerRow) -> Lesion:
     channels = layer.output_shape[0]
     kinds = [kind for kind in KINDS if kind != "start" or (selection.epochs[0] == 0 and not selection.run.imported)]
     asked = url.asked("lesion")
@@ -44,7 +50,7 @@ def chosen_lesion(selection: Selection, layer: LayerRow | None) -> str:
         st.multiselect(
             "Channels" if layer.has_kernels else "Units", list(range(channels)), key=_SOME, on_change=_take, width=260
         )
-    return lesion.text
+    return lesion
 
 
 def _take() -> None:
