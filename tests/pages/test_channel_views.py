@@ -9,12 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab.analysis.significance.lesions import effects
+from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import measured
 from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.view import VIEWS, Subject
 from cnnlab.data import DATASETS
 from cnnlab.formatting import percent, points, tenths
 from cnnlab.inspection.channels import activation_maximisation as climbing
+from cnnlab.inspection.channels.top_activations import TopActivations
 from cnnlab.inspection.kernels import kernels_of, moved
 from cnnlab.inspection.summary import summarise
 from cnnlab.runs import Run, Store
@@ -216,7 +218,7 @@ def test_one_lesion_by_its_widgets(open_page: OpenPage, store: Store, run: Run) 
     app = open_page("kernels", run=run.id, view="lesions", lesion="scale:1,5:-1.25")
     assert app.number_input(key="lesion_factor").value == -1.25
     (effect,) = effects(damage.labels, damage.before, damage.after)
-    assert "conv1: channels 1, 5 scaled by -1.25" in words(app)
+    assert "conv1: channels 1, 5 scaled by \N{MINUS SIGN}1.25" in words(app)
     assert f"**{percent(effect.after)}**" in percent_plain(words(app))
 
 
@@ -229,3 +231,29 @@ def test_back_at_epoch_0(open_page: OpenPage, store: Store, run: Run) -> None:
     assert (damage.after[0] != damage.before).any()
     text = words(open_page("kernels", run=run.id, view="lesions", lesion="start:99"))
     assert "Nobody can do “start:99” to conv1" in text
+
+
+def test_dead_channels_and_near_duplicates_are_named() -> None:
+    """Those that never pass the ReLU, and each pair once; a long list is cut short and says so."""
+    likeness = np.eye(20, dtype=np.float32)
+    likeness[3, 7] = likeness[7, 3] = 0.96
+    shape = (2, 20, 1)
+    positive = np.array([0, 4, *[0] * 18])
+    places = (np.zeros(shape, np.int64),) * 3
+    found = TopActivations(np.zeros(shape, np.float32), *places, positive, likeness, likeness)
+    text = top_activations.in_all(found, has_relu=True)
+    assert "ReLU on these pictures): 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 7 more." in text
+    assert "0.95 or more): 3 and 7." in text
+    assert "Never above zero" in top_activations.in_all(found, has_relu=False)
+
+
+def test_epoch_0_that_is_not_kept_is_a_sentence(store: Store, run: Run) -> None:
+    """Where somebody asks for it all the same, by the command inspect."""
+    weights = store.weights(run.id)[-1]
+    info = DATASETS.get(run.config.dataset).info
+    subject = Subject(
+        run.config, info, store.app_config.data, store.path(weights), weights, 3,
+        layer="base.conv1", set="validation", options=(("lesion", "start:1"),),
+    )  # fmt: skip
+    with pytest.raises(CheckpointError, match="epoch 0 are not kept"):
+        VIEWS.get("lesions").compute(subject)

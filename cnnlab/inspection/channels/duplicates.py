@@ -31,6 +31,12 @@ def cosines(kernels: Floats) -> Floats:
     return found
 
 
+def near_duplicates(correlation: Floats) -> list[tuple[int, int]]:
+    """Return the pairs of channels whose answers correlate with NEARLY_THE_SAME or more, each pair once."""
+    first, second = np.nonzero(np.triu(correlation >= NEARLY_THE_SAME, k=1))
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
 def nearest(likeness: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     """Return for each channel the other one that is most like it, and how much: both [channels].
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection.capture import capture
-from cnnlab.inspection.channels._stages import Cut, batches, cut_at, device_of, run
+from cnnlab.inspection.channels._stages import batches, cut_at, device_of, run
 from cnnlab.models import Network
 
 BATCH = 250
@@ -171,15 +171,23 @@ def compute(
     after: list[list[Tensor]] = []
     silence = all(lesion.kind == "silence" for lesion in lesions)
     cut = cut_at(network, heard.name if silence else layer.name)
+    behind = silence and cut.stage is network.get_submodule(
+        heard.name
+    )  # then the layer itself is run once for all, too
+    first_part, rest = (cut.until, cut.after) if behind else (cut.before, (cut.stage, *cut.after))
     with capture(network, []):
         for first, last in batches(len(number), BATCH):
             pixels = torch.from_numpy(np.ascontiguousarray(images[places[number[first:last]]])).to(device_of(network))
-            reached = run(cut.before, to_network(pixels, mean, std))
-            before.append(_said(run((cut.stage, *cut.after), reached)))
-            answers = []
-            for place, lesion in enumerate(_answers(network, layer, heard, lesions, cut, reached, start)):
-                answers.append(lesion)
-                progress(first + (last - first) * (place + 1) // len(lesions), len(number))
+            reached = run(first_part, to_network(pixels, mean, std))
+            before.append(_said(run(rest, reached)))
+            answers: list[Tensor] = []
+            for lesion in lesions:
+                if behind:
+                    answers.append(_said(run(rest, _silenced(reached, list(lesion.channels or ())))))
+                else:
+                    with lesioned(network, layer.name, heard.name, lesion, start):
+                        answers.append(_said(run(rest, reached)))
+                progress(first + (last - first) * len(answers) // len(lesions), len(number))
             after.append(answers)
     return Damage(
         number,
@@ -187,28 +195,6 @@ def compute(
         torch.cat(before).numpy(),
         torch.stack([torch.cat(parts) for parts in zip(*after, strict=True)]).numpy(),
     )
-
-
-def _answers(
-    network: Network,
-    layer: LayerRow,
-    heard: LayerRow,
-    lesions: Sequence[Lesion],
-    cut: Cut,
-    reached: Tensor,
-    start: Mapping[str, Tensor] | None,
-) -> Iterator[Tensor]:
-    """Return the answers with each lesion, given what reaches the stage of the changed layer."""
-    alone = cut.stage is network.get_submodule(heard.name)
-    if alone and all(lesion.kind == "silence" for lesion in lesions):  # the layer itself is run once for all
-        whole = cut.stage(reached)
-        for lesion in lesions:
-            yield _said(run(cut.after, _silenced(whole, list(lesion.channels or ()))))
-        return
-    for lesion in lesions:
-        with lesioned(network, layer.name, heard.name, lesion, start):
-            said = _said(run((cut.stage, *cut.after), reached))
-        yield said
 
 
 def _said(logits: Tensor) -> Tensor:

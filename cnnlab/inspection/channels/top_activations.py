@@ -112,7 +112,7 @@ class _Ends:
     def arrays(self) -> dict[str, Any]:
         """Return the fields of a `TopActivations` that are about places."""
         row, column = np.divmod(self._place, self._width)
-        named = {"value": self._value, "picture": self._picture, "row": row, "column": column}
+        named = {"value": self._value + np.float32(0), "picture": self._picture, "row": row, "column": column}
         return {**named, "positive": self._positive}
 
 

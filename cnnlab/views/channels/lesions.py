@@ -3,15 +3,18 @@
 import numpy as np
 import pandas as pd
 import streamlit as st
+from torch import Tensor
 
 from cnnlab import checkpoints
 from cnnlab.analysis.layers import LayerRow, heard_at
 from cnnlab.analysis.significance.lesions import Effect, by_class, effects
+from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.lesion_damage import damage_figure
-from cnnlab.formatting import count, percent, points, points_range, tenths
+from cnnlab.formatting import NARROW, count, percent, points, points_range, tenths
 from cnnlab.inspection.channels import lesions
 from cnnlab.inspection.channels.lesions import Damage, Lesion
 from cnnlab.inspection.layer_choice import WITH_CHANNELS
@@ -32,17 +35,22 @@ def compute(subject: Subject) -> Damage:
     heard = heard_at(rows, layer.name)
     lesion = _lesion(subject, layer)
     asked = lesion.one_by_one(layer.output_shape[0])
-    start = None
-    if lesion.kind == "start" and subject.start:
-        wanted = {f"{layer.name}.{name}" for name in ("weight", "bias")}
-        found, _ = checkpoints.read(subject.start.path, subject.start.file, wanted)
-        start = {name.removeprefix(f"{layer.name}."): tensor for name, tensor in found.items()}
+    start = _at_epoch_0(subject, layer) if lesion.kind == "start" else None
     where = pictures.images, pictures.places, pictures.labels
     with subject.network() as network:
         return lesions.compute(
             network, layer, heard, asked, *where, *subject.normalisation, subject.progress, start,
             most_pictures(rows, layer, len(asked)),
         )  # fmt: skip
+
+
+def _at_epoch_0(subject: Subject, layer: LayerRow) -> dict[str, Tensor]:
+    """Read the layer's weight and bias at epoch 0, by those names. Raises CheckpointError."""
+    if subject.start is None:
+        raise CheckpointError("The weights of epoch 0 are not kept for this run, so nothing can be put back to them.")
+    wanted = {f"{layer.name}.{name}" for name in ("weight", "bias")}
+    found, _ = checkpoints.read(subject.start.path, subject.start.file, wanted)
+    return {name.removeprefix(f"{layer.name}."): tensor for name, tensor in found.items()}
 
 
 def most_pictures(rows: list[LayerRow], layer: LayerRow, asked: int) -> int | None:
@@ -97,7 +105,7 @@ def heading(layer: LayerRow, lesion: Lesion) -> str:
     else:
         names = ", ".join(map(str, lesion.channels))
         who = f"{word}{'' if len(lesion.channels) == 1 else 's'} {names}"
-    done = {"silence": "silenced", "scale": f"scaled by {lesion.factor:g}", "start": "back at epoch 0"}[lesion.kind]
+    done = {"silence": "silenced", "scale": f"scaled by {short(lesion.factor)}", "start": "back at epoch 0"}[lesion.kind]
     return f"{layer.label}: {who} {done}"
 
 
@@ -116,7 +124,7 @@ def baseline(screen: Screen, damage: Damage) -> str:
 
 def verdict(effect: Effect, together: int) -> str:
     """Return what a lesion does to the accuracy, and whether the pictures show a difference at all."""
-    interval = f"95 % interval {points_range(effect.low, effect.high)}"
+    interval = f"95{NARROW}% interval {points_range(effect.low, effect.high)}"
     holds = f", for all {together} together" if together > 1 else ""
     change = f"With it: **{percent(effect.after)}**, {points(effect.change)} ({interval}{holds})."
     if effect.shown:
@@ -198,7 +206,7 @@ def _draw_classes(screen: Screen, damage: Damage, lesion: int) -> None:
     )
     shown = [escape(name) for name, effect in zip(classes, found, strict=True) if effect.shown]
     which = f"A difference is shown for: {', '.join(shown)}." if shown else "No class shows a difference."
-    st.caption(f"{which} The intervals hold at 95 % for all classes together, each on the pictures that belong to it.")
+    st.caption(f"{which} The intervals hold at 95{NARROW}% for all classes together, each on the pictures that belong to it.")
 
 
 def _pick_row(order: list[int]) -> None:

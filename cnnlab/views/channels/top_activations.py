@@ -16,13 +16,15 @@ from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import count
 from cnnlab.inspection.channels import top_activations
-from cnnlab.inspection.channels.duplicates import NEARLY_THE_SAME, nearest
+from cnnlab.inspection.channels.duplicates import NEARLY_THE_SAME, near_duplicates, nearest
 from cnnlab.inspection.channels.top_activations import LEAST, MOST, TopActivations
 from cnnlab.inspection.layer_choice import WITH_CHANNELS
 from cnnlab.inspection.summary import summarise
 
 MOST_TILES = 64
 """Most channels of which the first crop is drawn at once."""
+MOST_NAMED = 12
+"""Most dead channels, and most pairs of near-duplicates, that are named in a sentence."""
 _TABLE = "top_channels"
 _GREY, _DIM = 127.5, 0.35
 """Grey stands beyond the edge of the picture; what a value does not depend on is drawn at that share of its brightness."""
@@ -173,12 +175,21 @@ def draw_table(screen: Screen, found: TopActivations) -> None:
         },
         alt=f"All channels of {screen.layer.label}: their largest and smallest answer, and the channel most like each",
     )
-    near = int((likeness >= NEARLY_THE_SAME).sum())
-    dead = int((found.positive == 0).sum())
-    st.caption(
-        f"{dead} of {len(twin)} never above zero on these pictures; {near} with another whose answers correlate with "
-        f"{NEARLY_THE_SAME} or more."
-    )
+    st.caption(in_all(found, relu_behind(screen.selection.layers, screen.layer.name) is not None))
+
+
+def in_all(found: TopActivations, has_relu: bool) -> str:
+    """Return which channels of the layer are dead, and which are near-duplicates, in words."""
+    dead = np.flatnonzero(found.positive == 0).tolist()
+    pairs = [f"{one} and {other}" for one, other in near_duplicates(found.correlation)]
+    word = "Dead (never past the ReLU on these pictures)" if has_relu else "Never above zero on these pictures"
+    return f"{word}: {_some(dead)}. Near-duplicates (correlation of the answers {NEARLY_THE_SAME} or more): {_some(pairs)}."
+
+
+def _some(things: Sequence[object]) -> str:
+    shown = ", ".join(map(str, things[:MOST_NAMED]))
+    more = len(things) - MOST_NAMED
+    return f"{shown} and {more} more" if more > 0 else shown or "none"
 
 
 def _pick_row() -> None:

@@ -106,6 +106,7 @@ def test_twins_are_found() -> None:
         assert (other[1], other[4]) == (4, 1)
         assert size[1] == pytest.approx(1, abs=1e-5)
         assert size[1] >= duplicates.NEARLY_THE_SAME
+        assert duplicates.near_duplicates(likeness) == [(1, 4)]
     assert duplicates.nearest(np.ones((1, 1), np.float32))[1] == 0
     kernels = duplicates.kernels_in(network, rows[0]).reshape(6, -1)
     np.testing.assert_allclose(
