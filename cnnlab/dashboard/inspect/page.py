@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import choosers, measured
 from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets import run_labels
@@ -40,7 +42,8 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
     if screen is None:
         return
     try:
-        arrays = measured.arrays_of(view, screen) if view.cost == "dataset" else arrays_of(view, screen.subject)
+        here = view.in_a_page(screen.subject)
+        arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
         if arrays is not None:
             view.draw(screen, arrays)
     except CheckpointError as error:
@@ -80,12 +83,18 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
                 return None
             chosen["layer"], address["layer"] = row.name, row.label
     if "channel" in view.chooses and row:
-        chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
+        chosen["channel"] = address["channel"] = _channel(view, row, controls)
+
+    here = services.app_config()
+    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    others: dict[str, Any] = {
+        "history": history,
+        "start": history[0] if history[0].epoch == 0 and not run.imported else None,
+    }
 
     def subject(weights: Checkpoint) -> Subject:
-        here = services.app_config()
         path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen)
+        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     screen = Screen(
         selection=selection,
@@ -106,7 +115,15 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
 
 def _arrays_at(view: View[Any], subject: Subject) -> Any:
     """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
-    return measured.find(services.app_config(), view, subject) if view.cost == "dataset" else arrays_of(view, subject)
+    return arrays_of(view, subject) if view.in_a_page(subject) else measured.find(services.app_config(), view, subject)
+
+
+def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:
+    """Return the channel of the address; with a box for its number where the arrays are those of one channel."""
+    if "channel" not in view.needs:
+        return choosers.choose_channel(row.output_shape[0])
+    with controls:
+        return choosers.pick_channel(row.output_shape[0], "Channel" if row.has_kernels else "Unit")
 
 
 def _choose_set_and_class(

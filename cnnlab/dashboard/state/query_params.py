@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
-    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "since"),
+    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
     *("random", "baseline", "change", "shift", "rotate", "blur", "noise", "fgsm"),
 )
 _LONGEST = 200
