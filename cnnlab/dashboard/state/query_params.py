@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell")
+NAMES = ("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "row", "column")
 _LONGEST = 200
 _MEMORY = "looking"
 

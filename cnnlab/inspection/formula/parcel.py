@@ -120,11 +120,11 @@ def _goes_on(following: Call, call: Call) -> bool:
 
 def _probability(logits: Call, channel: int) -> Recipe:
     """Return the recipe of the softmax that turns the network's last numbers into probabilities."""
-    values = logits.output[0].double().softmax(dim=0)
+    values = logits.output[0].softmax(dim=0)
     return Recipe(
         layer="softmax",
         kind=LayerKind.OTHER,
-        output=values[channel].float().cpu().numpy().reshape(1, 1),
+        output=values[channel].cpu().numpy().reshape(1, 1),
         sources=(logits.name,),
         **single.softmax_of(logits.output, channel),
     )
