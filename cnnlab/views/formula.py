@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -145,7 +146,7 @@ def message(
     """Return what travels to the browser, once a map: at most 300 kB."""
     shown = parcel.units if parcel.units.shape else parcel.stages[0].output
     limits, palette = colours(_array(parcel, shown))
-    described = asdict(parcel)
+    described = _finite(asdict(parcel))
     del described["numbers"]
     return {
         "key": key,
@@ -165,7 +166,7 @@ def message(
     }
 
 
-def colours(values: npt.NDArray[np.float32]) -> tuple[Place | tuple[float, float], str]:
+def colours(values: npt.NDArray[np.float32]) -> tuple[tuple[float, float], str]:
     """Return the ends of the colours, and the palette: about zero where there are values below it, else from zero."""
     size = symmetric_limit(values)
     return ((-size, size), "diverging") if (values < 0).any() else ((0.0, size), "viridis")
@@ -212,6 +213,15 @@ def _picked() -> None:
         url.keep(row=whole["row"], column=whole["column"])
     elif "channel" in whole:
         url.keep(channel=whole["channel"])
+
+
+def _finite(described: Any) -> Any:
+    """Return the same with None in place of every number that JSON cannot carry: a diverged network has some."""
+    if isinstance(described, dict):
+        return {name: _finite(value) for name, value in described.items()}
+    if isinstance(described, tuple):
+        return tuple(_finite(value) for value in described)
+    return None if isinstance(described, float) and not math.isfinite(described) else described
 
 
 def _array(parcel: Parcel, block: Block) -> npt.NDArray[np.float32]:

@@ -30,7 +30,7 @@ COMPUTE = """async ([parcel, numbers, places]) => {
     return places.map(([row, column]) => {
         const { terms, value, tensor } = explain(stage, row, column);
         const shares = terms.map(({ channel, share }) => [channel, share]);
-        return { terms: shares, value: Number.isNaN(value) ? null : value, tensor };
+        return { terms: shares, value, tensor };
     });
 }"""
 

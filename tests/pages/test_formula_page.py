@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
+import torch
 from streamlit.dataframe_util import convert_anything_to_arrow_bytes
 from streamlit.testing.v1 import AppTest
 
+from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.inspection.formula import explain
 from cnnlab.inspection.networks import load_network
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.views import formula
 from tests.page_driver import words
@@ -103,6 +107,24 @@ def test_a_layer_of_an_unknown_kind(open_page: OpenPage, insert_run: Callable[..
     (stage, *_) = sent[-1]["parcel"]["stages"]
     assert stage["rule"] == "unknown"
     assert "no formula here" in stage["sentence"]
+
+
+def test_a_network_that_overflowed(
+    open_page: OpenPage, store: Store, insert_run: Callable[..., Run], sent: Sent
+) -> None:
+    """What JSON cannot carry travels as null, and the page stands."""
+    run = insert_run(RunStatus.RUNNING, epochs=1, weights=True)
+    newest = store.weights(run.id)[-1]
+    tensors, meta = checkpoints.read(store.path(newest), newest)
+    file = checkpoints.write(
+        store.path(newest), {name: torch.full_like(one, torch.nan) for name, one in tensors.items()}, meta
+    )
+    store.commit(run.id, [], [replace(newest, sha256=file.sha256)])
+    app = open_page("feature_maps", run=run.id, view="formula", layer="conv1", epoch="1")
+    assert not app.exception
+    described = {name: value for name, value in sent[-1].items() if name != "numbers"}
+    assert "NaN" not in json.dumps(described)
+    assert sent[-1]["parcel"]["stages"][0]["bias"] is None
 
 
 @pytest.mark.parametrize("place", [{"row": "99", "column": "0"}, {"row": "x", "column": "1"}, {"row": "3"}])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cnnlab.analysis.layers import LayerKind, Sees
 from cnnlab.analysis.receptive_field import Field
@@ -193,7 +194,7 @@ class _Box:
         self._begins: dict[bytes, int] = {}
         self._size = 0
 
-    def put(self, array: np.ndarray) -> Block:
+    def put(self, array: npt.NDArray[np.floating]) -> Block:
         """Add an array and return where it lies."""
         flat = np.ascontiguousarray(array, dtype=np.float32).ravel()
         key = flat.tobytes()

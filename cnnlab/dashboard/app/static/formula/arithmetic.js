@@ -13,7 +13,8 @@ export function stagesOf(parcel, numbers) {
     kernel: array(stage.kernel),
     output: array(stage.output),
     rest: array(stage.rest),
-    named: Object.fromEntries(stage.numbers),
+    bias: stage.bias ?? NaN, // JSON has no word for what is not a number
+    named: Object.fromEntries(stage.numbers.map(([name, value]) => [name, value ?? NaN])),
   }));
 }
 
@@ -35,17 +36,21 @@ export function windowOf(stage, k, row, column) {
   return window;
 }
 
-/** What input `k` adds to the value at that place. */
-export function shareOf(stage, k, row, column) {
-  const [, height, width] = stage.shape.inputs;
-  const [, kernelHeight, kernelWidth] = stage.shape.kernel;
+/** What input `k` adds to the value at that place. Plain loops: a map's bars need it for every value of the map. */
+export function shareOf({ inputs, kernel, shape, rows, columns }, k, row, column) {
+  const [, height, width] = shape.inputs;
+  const [, kernelHeight, kernelWidth] = shape.kernel;
+  const [down, across] = [rows[row], columns[column]];
   let share = 0;
-  for (const [y, i, down] of stage.rows[row]) {
+  for (let r = 0; r < down.length; r++) {
+    const y = down[r][0];
     if (y < 0 || y >= height) continue;
-    for (const [x, j, across] of stage.columns[column]) {
+    const line = (k * height + y) * width;
+    const weights = (k * kernelHeight + down[r][1]) * kernelWidth;
+    for (let c = 0; c < across.length; c++) {
+      const x = across[c][0];
       if (x < 0 || x >= width) continue;
-      const weight = stage.kernel ? stage.kernel[(k * kernelHeight + i) * kernelWidth + j] : 1;
-      share += stage.inputs[(k * height + y) * width + x] * weight * down * across;
+      share += inputs[line + x] * (kernel ? kernel[weights + across[c][1]] : 1) * down[r][2] * across[c][2];
     }
   }
   return share;
@@ -55,7 +60,7 @@ export function shareOf(stage, k, row, column) {
 export function explain(stage, row, column) {
   const at = row * stage.shape.output[1] + column;
   const tensor = stage.output[at];
-  if (stage.rule === "unknown") return { terms: [], bias: 0, rest: 0, value: NaN, tensor };
+  if (stage.rule === "unknown") return { terms: [], bias: 0, rest: 0, value: null, tensor };
   const terms = stage.channels.map((channel, k) => ({ k, channel, share: shareOf(stage, k, row, column) }));
   terms.sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
   const rest = stage.rest ? stage.rest[at] : 0;

@@ -135,10 +135,11 @@ class View {
 
   /** The story of the value: its own layer, then each that follows as long as a window holds it. */
   tell(place) {
-    let at = place;
+    let [at, before] = [place, null];
     this.cards.forEach((card, n) => {
       if (n > 0 && at) at = this.stages[n].rule === "softmax" ? [0, 0] : onwards(this.stages[n], at);
-      const parts = card.show(at);
+      const parts = card.show(at, before);
+      before = parts && parts.tensor;
       if (n === 0) this.parts = parts;
     });
   }

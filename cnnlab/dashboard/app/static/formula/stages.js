@@ -23,8 +23,8 @@ export class Card {
     if (!stage.kernel && stage.rule !== "unknown") this.root.append(line);
   }
 
-  /** Show the value at that place; returns its parts. */
-  show(place) {
+  /** Show the value at that place, which the value `before` in this layer's input has led to; returns its parts. */
+  show(place, before = null) {
     if (place === null) {
       put(this.equal, "");
       put(this.line, "No window holds this place: the layer leaves it out.");
@@ -36,7 +36,7 @@ export class Card {
       this.table.root.style.visibility = "";
       this.table.show(...place, parts);
     }
-    put(this.line, lineOf(this.stage, parts, place));
+    put(this.line, lineOf(this.stage, before === null ? parts : { ...parts, wins: before === parts.value }, place));
     put(this.equal, equality(parts));
     return parts;
   }
@@ -44,7 +44,7 @@ export class Card {
 
 /** Both numbers, and how far apart they are. */
 export function equality({ value, tensor }) {
-  if (Number.isNaN(value)) return `the tensor says ${text(tensor)}`;
+  if (value === null) return `the tensor says ${text(tensor)}`;
   const apart = Math.abs(value - tensor);
   return `= ${text(value)} \u00b7 the tensor says ${text(tensor)}${apart > 1e-4 ? ` \u00b7 ${text(apart)} apart` : ""}`;
 }
@@ -59,7 +59,10 @@ function lineOf(stage, parts, [row, column]) {
 }
 
 const LINES = {
-  largest: (stage, { value }) => `${text(value)} is the largest`,
+  largest(stage, { value, wins }) {
+    const which = wins === undefined ? "" : wins ? ": the value above wins" : ": the value above is smaller, and is lost here";
+    return `${text(value)} is the largest${which}`;
+  },
   norm(stage, { x }) {
     const { mean, variance, eps, scale, shift } = stage.named;
     return `(${text(x)} \u2212 ${bracketed(mean)}) / \u221a(${text(variance)} + ${String(Number(eps.toPrecision(3)))}) \u00b7 ${bracketed(scale)} + ${bracketed(shift)}`;
