@@ -33,6 +33,8 @@ class LayerChoice:
     among: Callable[[LayerRow], bool] = spatial
     words: Callable[[Sequence[LayerRow]], list[str]] = shapes
     """Function that gives the text of each layer's button."""
+    most_buttons: int = 99
+    """Number of layers up to which each has a button; more are a list to choose from, one line high."""
     none: str = "No layer of this network's base makes feature maps."
     """Sentence of the page for a network that has no such layer."""
 

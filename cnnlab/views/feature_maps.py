@@ -114,6 +114,12 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
     )
     draw_statistics(layer.maps[chosen])
     url.link(
+        navigation.feature_maps(),
+        "How each value comes about",
+        icon=":material/function:",
+        **(url.view() | {"view": "formula", "layer": layer.label, "channel": str(chosen)}),
+    )
+    url.link(
         navigation.kernels(),
         "The kernel behind it",
         icon=":material/grid_view:",

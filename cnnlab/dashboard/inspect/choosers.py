@@ -79,17 +79,17 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
     key = f"looking_layer_of_{len(layers)}"
     set_widget(key, chosen.label)  # the label is unique within a network; the address uses it too
     words = dict(zip((row.label for row in layers), choice.words(layers), strict=True))
-    st.segmented_control(
-        choice.label,
-        list(words),
-        key=key,
-        format_func=words.__getitem__,
-        required=True,
-        on_change=take,
-        args=("layer", key),
-        label_visibility="collapsed",
-        wrap=True,
-    )
+    arguments: dict[str, Any] = {
+        "key": key,
+        "format_func": words.__getitem__,
+        "on_change": take,
+        "args": ("layer", key),
+        "label_visibility": "collapsed",
+    }
+    if len(layers) > choice.most_buttons:
+        st.selectbox(choice.label, list(words), width=260, **arguments)
+    else:
+        st.segmented_control(choice.label, list(words), required=True, wrap=True, **arguments)
     return chosen
 
 
