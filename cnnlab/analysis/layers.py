@@ -98,6 +98,8 @@ class LayerRow:
     out_channels: int | None = None
     bias: bool | None = None
     """Whether the layer adds trained numbers to its outputs."""
+    rectifies: bool = False
+    """Whether the layer sets what is below zero to zero and leaves the rest (ReLU)."""
     on_shortcut: bool = False
     """Whether the layer stands on a path beside the main one, in a residual block."""
     skips_from: str | None = None
@@ -137,7 +139,7 @@ def relu_behind(rows: Iterable[LayerRow], name: str) -> LayerRow | None:
     """Return the ReLU that takes the answers of the channels of layer `name`; None where another layer takes them."""
     known = list(rows)
     after = _only_next(known, heard_at(known, name))
-    return after if after and after.word == "relu" else None
+    return after if after and after.rectifies else None
 
 
 def _only_next(rows: list[LayerRow], row: LayerRow) -> LayerRow | None:
