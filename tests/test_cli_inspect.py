@@ -93,7 +93,7 @@ def test_a_whole_set_is_measured_once_and_kept(run: Run, app_config: AppConfig, 
     asked = ["inspect", "Mine", "--view", "confusion", "--set", "test"]
     assert main(asked) == 0
     first = capsys.readouterr().out
-    assert list((app_config.home / "views").glob("confusion-*"))
+    assert list((app_config.home / "views").glob("predictions-*")), "under the name that all views of the page share"
     monkeypatch.setattr(_print.kept_arrays, "write", None)  # a second time nothing is computed or written
     assert main(asked) == 0
     assert capsys.readouterr().out == first

@@ -1,5 +1,8 @@
 """This module is the view of single mistakes: those a network is surest of, and pictures whose label may be wrong."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -97,7 +100,7 @@ def _few(shown_number: int, number: int, what: str) -> str:
 
 
 def _table(
-    screen: Screen, said: Predictions, members: npt.NDArray[np.int64], columns: dict[str, npt.NDArray[np.generic]]
+    screen: Screen, said: Predictions, members: npt.NDArray[np.int64], columns: Mapping[str, npt.NDArray[Any]]
 ) -> None:
     """Draw the same pictures as a table: their place in the dataset's file, their class, and `columns`."""
     pictures, classes = screen.subject.pictures(), screen.subject.info.classes
@@ -107,9 +110,9 @@ def _table(
     }
     for name, values in columns.items():
         if np.issubdtype(values.dtype, np.floating):
-            cells[name] = [tenths(float(value)) for value in values]  # type: ignore[arg-type]
+            cells[name] = [tenths(float(value)) for value in values]
         else:
-            cells[name] = [classes[int(value)] for value in values]  # type: ignore[call-overload]
+            cells[name] = [classes[int(value)] for value in values]
     with st.expander("The same as a table", icon=":material/table:"):
         numbers = {name: st.column_config.NumberColumn(format="%.1f") for name in cells if name.endswith("%")}
         st.dataframe(pd.DataFrame(cells), hide_index=True, column_config=numbers, alt="The pictures above, as numbers")

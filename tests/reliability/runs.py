@@ -6,6 +6,7 @@ from unittest import mock
 import torch
 
 from cnnlab import checkpoints, worker
+from cnnlab.analysis.predictions import kept
 from cnnlab.records import EpochRecord, Plan
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
@@ -59,8 +60,12 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     assert run.last_epoch == (epochs[-1] if epochs else None)
     assert run.step >= (epochs[-1].step if epochs else 0)
     begun = {path.name for path in store.folder(run.id).iterdir() if path.suffix in (".safetensors", ".tmp")}
+    said = {path.name: kept.owner_of(path) for path in store.folder(run.id).iterdir() if kept.owner_of(path)}
     assert answers_of(run) <= files_of(store, run), "scores without the answers that they count"
-    assert begun | answers_of(run) == named_by(store, run), "a file that no row names, or a row without its file"
+    named = named_by(store, run)
+    assert begun | answers_of(run) == named - set(said), "a file that no row names, or a row without its file"
+    assert set(said.values()) <= named, "what a network says that no row names"
+    assert {name for name in named if name.startswith("predictions-")} <= set(said), "what a network says is lost"
     states = store.checkpoints(run.id, "state")
     for file in [*store.weights(run.id), *states]:
         checkpoints.verified(store.path(file), file)

@@ -16,7 +16,6 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.run import Checkpoint
 from cnnlab.training import evaluation
-from cnnlab.worker import writer
 from tests.worker.helpers import asking, resume, small, train
 
 
@@ -109,7 +108,7 @@ def test_a_disk_that_refuses_them_costs_no_epoch(store: Store, monkeypatch: pyte
     def refuse(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer.kept, "write", refuse)
+    monkeypatch.setattr(kept, "write", refuse)
     run = train(store, small())
     assert run.status is RunStatus.FINISHED
     assert [file.epoch for file in store.weights(run.id)] == [0, 1, 2, 3]

@@ -42,7 +42,8 @@ def thresholds(labels: npt.NDArray[np.integer], shares: npt.NDArray[np.floating]
     classes = shares.shape[1]
     sums = np.bincount(labels, shares[np.arange(len(labels)), labels].astype(np.float64), classes)
     numbers = np.bincount(labels, minlength=classes)
-    return np.divide(sums, numbers, out=np.full(classes, np.inf), where=numbers > 0)
+    means: npt.NDArray[np.float64] = np.divide(sums, numbers, out=np.full(classes, np.inf), where=numbers > 0)
+    return means
 
 
 def confident(labels: npt.NDArray[np.integer], shares: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:

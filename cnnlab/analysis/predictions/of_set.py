@@ -53,7 +53,8 @@ class Predictions:
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
         """Return the class of the largest logit of each picture, the first of equals: int64 [N]."""
-        return self.logits.argmax(axis=1)
+        largest: npt.NDArray[np.int64] = self.logits.argmax(axis=1)
+        return largest
 
     @cached_property
     def right(self) -> npt.NDArray[np.bool_]:

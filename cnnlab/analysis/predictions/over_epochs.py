@@ -38,12 +38,14 @@ class Course:
 
         Source: Toneva et al., "An empirical study of example forgetting during deep neural network learning" (2019).
         """
-        return (self.right[:-1] & ~self.right[1:]).sum(axis=0)
+        times: npt.NDArray[np.int64] = (self.right[:-1] & ~self.right[1:]).sum(axis=0)
+        return times
 
     def learnt(self) -> list[int]:
         """Return how many pictures are right since each of the epochs, in their order."""
         since = self.since
-        return np.bincount(since[since >= 0], minlength=len(self.epochs)).tolist()
+        numbers: list[int] = np.bincount(since[since >= 0], minlength=len(self.epochs)).tolist()
+        return numbers
 
 
 def course_of(epochs: Sequence[int], said: Sequence[Predictions]) -> Course:

@@ -92,8 +92,7 @@ def measured_at(screen: Screen, saved: Sequence[Checkpoint]) -> dict[int, Predic
     """
     found = {weights.epoch: screen.arrays_at(weights) for weights in saved}
     known = {epoch: said for epoch, said in found.items() if said is not None}
-    newest = known[max(known)].labels if known else None
-    return {epoch: said for epoch, said in known.items() if np.array_equal(said.labels, newest)}
+    return {epoch: said for epoch, said in known.items() if np.array_equal(said.labels, known[max(known)].labels)}
 
 
 def draw_pictures(
