@@ -105,7 +105,9 @@ def heading(layer: LayerRow, lesion: Lesion) -> str:
     else:
         names = ", ".join(map(str, lesion.channels))
         who = f"{word}{'' if len(lesion.channels) == 1 else 's'} {names}"
-    done = {"silence": "silenced", "scale": f"scaled by {short(lesion.factor)}", "start": "back at epoch 0"}[lesion.kind]
+    done = {"silence": "silenced", "scale": f"scaled by {short(lesion.factor)}", "start": "back at epoch 0"}[
+        lesion.kind
+    ]
     return f"{layer.label}: {who} {done}"
 
 
@@ -206,7 +208,9 @@ def _draw_classes(screen: Screen, damage: Damage, lesion: int) -> None:
     )
     shown = [escape(name) for name, effect in zip(classes, found, strict=True) if effect.shown]
     which = f"A difference is shown for: {', '.join(shown)}." if shown else "No class shows a difference."
-    st.caption(f"{which} The intervals hold at 95{NARROW}% for all classes together, each on the pictures that belong to it.")
+    st.caption(
+        f"{which} The intervals hold at 95{NARROW}% for all classes together, each on the pictures that belong to it."
+    )
 
 
 def _pick_row(order: list[int]) -> None:
