@@ -131,7 +131,7 @@ def test_runs_without_weights_and_unknown_runs(app_config: AppConfig, capsys) ->
 @pytest.mark.usefixtures("here")
 def test_lesions_and_movement(run: Run, capsys) -> None:
     """A view's own choice, and all kept checkpoints, reach the view."""
-    asked = ["--view", "lesions", "--set", "validation", "--option", "lesion=start:0,1"]
+    asked = ["--view", "lesions", "--set", "validation", "--option", "lesion=start:0.1"]
     assert main(["inspect", "Mine", "--json", *asked]) == 0
     facts = {it["name"]: it for it in map(json.loads, capsys.readouterr().out.splitlines())}
     assert facts["after"]["shape"] == [1, run.config.validation_size]

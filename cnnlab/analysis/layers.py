@@ -98,12 +98,11 @@ class LayerRow:
     out_channels: int | None = None
     bias: bool | None = None
     """Whether the layer adds trained numbers to its outputs."""
-    rectifies: bool = False
-    """Whether the layer sets what is below zero to zero and leaves the rest (ReLU)."""
     on_shortcut: bool = False
     """Whether the layer stands on a path beside the main one, in a residual block."""
     skips_from: str | None = None
     """Full name of the layer where the paths that this layer joins parted, "" for the picture; None without paths."""
+    is_relu: bool = False
     sources: tuple[Sources, Sources] | Sees = Sees.NO_FORMULA
     """Input positions that make each output value, down and across."""
 
@@ -139,7 +138,7 @@ def relu_behind(rows: Iterable[LayerRow], name: str) -> LayerRow | None:
     """Return the ReLU that takes the answers of the channels of layer `name`; None where another layer takes them."""
     known = list(rows)
     after = _only_next(known, heard_at(known, name))
-    return after if after and after.rectifies else None
+    return after if after and after.is_relu else None
 
 
 def _only_next(rows: list[LayerRow], row: LayerRow) -> LayerRow | None:

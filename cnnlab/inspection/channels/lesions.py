@@ -38,8 +38,8 @@ class Lesion:
 
     @property
     def text(self) -> str:
-        """Return the lesion as an address holds it, which `parse` reads: "silence:each", "scale:3:0.5", "start:1,4"."""
-        which = EACH if self.channels is None else ",".join(map(str, self.channels))
+        """Return the lesion as an address holds it, which `parse` reads: "silence:each", "scale:3:0.5", "start:1.4"."""
+        which = EACH if self.channels is None else ".".join(map(str, self.channels))
         return f"{self.kind}:{which}" + (f":{self.factor:g}" if self.kind == "scale" else "")
 
     def one_by_one(self, channels: int) -> "list[Lesion]":
@@ -58,7 +58,7 @@ def parse(text: str, channels: int) -> Lesion | None:
         return None
     if which == EACH:
         return Lesion(kind, None, size)  # type: ignore[arg-type]
-    chosen = [int(part) if part.isascii() and part.isdecimal() and len(part) < 7 else -1 for part in which.split(",")]
+    chosen = [int(part) if part.isascii() and part.isdecimal() and len(part) < 7 else -1 for part in which.split(".")]
     if not all(0 <= channel < channels for channel in chosen):
         return None
     return Lesion(kind, tuple(sorted(set(chosen))), size)  # type: ignore[arg-type]

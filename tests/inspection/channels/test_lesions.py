@@ -205,7 +205,7 @@ def test_fewer_pictures_are_spread_evenly() -> None:
     ("text", "lesion"),
     [
         ("silence:each", Lesion("silence")),
-        ("silence:5,2,2", Lesion("silence", (2, 5))),
+        ("silence:5.2.2", Lesion("silence", (2, 5))),
         ("scale:3:0.5", Lesion("scale", (3,), 0.5)),
         ("scale:each:-1", Lesion("scale", None, -1.0)),
         ("start:0", Lesion("start", (0,))),
@@ -220,7 +220,7 @@ def test_text_of_a_lesion(text: str, lesion: Lesion) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "silence", "silence:", "silence:6", "silence:-1", "silence:1:2", "scale:1", "scale:1:", "scale:1:x", "start:²",
-     "scale:1:nan", "scale:1:1e9", "burn:1", "silence:each,1", "silence:1,,2"],
+     "scale:1:nan", "scale:1:1e9", "burn:1", "silence:each.1", "silence:1..2"],
 )  # fmt: skip
 def test_text_that_means_no_lesion(text: str) -> None:
     """Nothing is guessed."""
