@@ -16,16 +16,17 @@ T = TypeVar("T")
 
 class Registry(Generic[T]):
     """A `Registry` maps names to things. Each module of `package` may register some, but for its helpers and modules
-    that begin with `_`.
+    that begin with `_`. With `nested`, so may those of its folders.
 
     The modules are imported at the first question, not when the package is, so that naming a registry
     costs nothing.
     """
 
-    def __init__(self, kind: str, package: str, helpers: Collection[str] = ()) -> None:
+    def __init__(self, kind: str, package: str, helpers: Collection[str] = (), nested: bool = False) -> None:
         self.kind = kind
         self.package = package
         self.helpers = helpers
+        self.nested = nested
         self._things: dict[str, T] = {}
         self._discovered = False
         self._lock = threading.RLock()  # a server asks from many threads at once
@@ -60,8 +61,15 @@ class Registry(Generic[T]):
         with self._lock:
             if self._discovered:
                 return
-            package = importlib.import_module(self.package)
-            for module in pkgutil.iter_modules(package.__path__):
-                if not module.name.startswith("_") and module.name not in self.helpers:
-                    importlib.import_module(f"{self.package}.{module.name}")
+            self._import_all(self.package)
             self._discovered = True
+
+    def _import_all(self, name: str) -> None:
+        package = importlib.import_module(name)
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name.startswith("_") or module.name in self.helpers:
+                continue
+            if module.ispkg and self.nested:
+                self._import_all(f"{name}.{module.name}")
+            else:
+                importlib.import_module(f"{name}.{module.name}")

@@ -14,7 +14,8 @@ from sqlalchemy import update
 
 from cnnlab import logs
 from cnnlab.app_config import AppConfig
-from cnnlab.cli import _doctor_checks, main
+from cnnlab.cli import main
+from cnnlab.cli.doctor import checks as doctor_checks
 from cnnlab.data import DATASETS
 from cnnlab.data_folders import DataFolders
 from cnnlab.records import Plan, RunStatus
@@ -33,9 +34,9 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def store(app_config: AppConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     """A store with a stopped run, on a machine of which nothing is looked at that takes seconds."""
-    monkeypatch.setattr(_doctor_checks, "_programs", lambda app_config: iter(()))
-    monkeypatch.setattr(_doctor_checks, "_device", lambda app_config: iter(()))
-    monkeypatch.setattr(_doctor_checks, "_datasets", lambda app_config: iter(()))
+    monkeypatch.setattr(doctor_checks, "_programs", lambda app_config: iter(()))
+    monkeypatch.setattr(doctor_checks, "_device", lambda app_config: iter(()))
+    monkeypatch.setattr(doctor_checks, "_datasets", lambda app_config: iter(()))
     store = Store(app_config)
     trained(store, steps=5)
     return store
@@ -228,12 +229,12 @@ def test_a_config_that_was_opened_is_said(
 ) -> None:
     """Each line by its name."""
     (tmp_path / ".streamlit").mkdir()
-    text = (_doctor_checks.PROJECT / ".streamlit" / "config.toml").read_text()
+    text = (doctor_checks.PROJECT / ".streamlit" / "config.toml").read_text()
     text = text.replace("enableXsrfProtection = true", "enableXsrfProtection = false").replace(
         "maxUploadSize = 25", "maxUploadSize = 200"
     )
     (tmp_path / ".streamlit" / "config.toml").write_text(text)
-    monkeypatch.setattr(_doctor_checks, "PROJECT", tmp_path)
+    monkeypatch.setattr(doctor_checks, "PROJECT", tmp_path)
     code, found = doctor()
 
     assert code == 1
@@ -250,7 +251,7 @@ def test_a_port_in_use_and_large_logs_are_said(
         monkeypatch.setenv("STREAMLIT_SERVER_PORT", str(server.getsockname()[1]))
         assert main(["doctor"]) == 0
     assert "is in use" in capsys.readouterr().out
-    monkeypatch.setattr(_doctor_checks, "MUCH_LOG_BYTES", 10)
+    monkeypatch.setattr(doctor_checks, "MUCH_LOG_BYTES", 10)
     (app_config.home / "logs").mkdir(exist_ok=True)
     (app_config.home / "logs" / "worker-1.log").write_text("x" * 100)
     assert main(["doctor"]) == 1
@@ -319,7 +320,7 @@ def test_a_damaged_dataset_is_said(
     monkeypatch.setenv("CNNLAB_DATA_DIR", str(data))
     monkeypatch.setenv("CNNLAB_CONVERTED_DIR", str(converted))
     for name in ("_programs", "_device"):
-        monkeypatch.setattr(_doctor_checks, name, lambda app_config: iter(()))
+        monkeypatch.setattr(doctor_checks, name, lambda app_config: iter(()))
 
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
@@ -346,16 +347,16 @@ def run_log(store: Store) -> Run:
 
 def test_the_plans_that_stay_are_counted_and_their_file_named(app_config: AppConfig) -> None:
     """Found on a busy machine, they would stay as well: it is said how they are found anew."""
-    assert list(_doctor_checks._plans(app_config)) == []
+    assert list(doctor_checks._plans(app_config)) == []
     plan = Plan(threads=1, memory_format="contiguous", precision="float32", steps_per_record=1)
     need = Need(training=1, augmenting=0, measuring=1, kept=1)
     found = Measured(plan=plan, step_s=(1.0, 2.0), picture_s=0.0, steps=3, need=need)
     for key in ("one", "another"):
         remember(plans_file(app_config), key, found)
 
-    (finding,) = _doctor_checks._plans(app_config)
+    (finding,) = doctor_checks._plans(app_config)
     assert finding.well
     assert "For 2 kinds of run cnnlab has measured" in finding.says
     plans_file(app_config).unlink()
     assert str(plans_file(app_config)) in finding.says
-    assert list(_doctor_checks._plans(app_config)) == []
+    assert list(doctor_checks._plans(app_config)) == []

@@ -40,19 +40,19 @@ def ended(store: Store, number: int, *, whole: bool) -> Run:
 
 
 def untrained(store: Store, architecture: str, epochs: int = 2) -> Run:
-    """Add a stopped run with the weights of so many epochs, drawn at random: enough to look inside."""
+    """Add a stopped run with the weights of epoch 0 and of so many more, drawn at random: enough to look inside."""
     config = complete(TrainingConfig(architecture=architecture))
     run = begun(store, config)
-    for at in range(1, epochs + 1):
+    for at in range(epochs + 1):
         torch.manual_seed(at)
-        record = step(at * STEPS)
-        store.add_steps(run.id, [record])
+        records = [step(at * STEPS)] if at else []
+        store.add_steps(run.id, records)
         network = build(config, DATASETS.get(config.dataset).info)
-        meta = {"place": {"epoch": at, "step": record.step}, "config": config.model_dump(mode="json")}
+        meta = {"place": {"epoch": at, "step": at * STEPS}, "config": config.model_dump(mode="json")}
         path = store.folder(run.id) / f"weights-{at:04d}.safetensors"
         written = checkpoints.write(path, network.state_dict(), meta)
-        file = Checkpoint(run_id=run.id, kind="weights", epoch=at, step=record.step, **vars(written))
-        store.commit(run.id, [epoch(at, record)], [file])
+        file = Checkpoint(run_id=run.id, kind="weights", epoch=at, step=at * STEPS, **vars(written))
+        store.commit(run.id, [epoch(at, record) for record in records], [file])
     return store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
 
 

@@ -5,8 +5,8 @@ by the dashboard's own worker. Thirty tabs, shared out over the pages, speak Str
 Compare with the run and an old one, Feature maps of an untrained VGGishCNN (every other tab: of a SimpleCNN). Each tab
 polls as its page tells it, and a person clicks in it every 3 to 9 seconds: a reload, another old run, the next picture.
 
-In turns the class looks and nobody does, in phases of whole epochs. The same run was trained before with nobody there, and
-is compared to the last bit. All runs on this machine, the tabs as well, which in a class are other people's machines.
+In turns the class looks and nobody does, in phases of whole epochs. Afterwards the same run is trained with nobody there, and
+compared to the last bit. All runs on this machine, the tabs as well, which in a class are other people's machines.
 """
 
 import argparse
@@ -111,8 +111,8 @@ def main() -> None:
     parser.add_argument("--pages", default="train,compare,maps")
     parser.add_argument("--tabs", type=int, default=30)
     parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--epochs", type=int, default=100, help="of the run, and of the same run before")
-    parser.add_argument("--no-twin", action="store_true", help="do not train the same run before, alone")
+    parser.add_argument("--epochs", type=int, default=100, help="of the run, and of its twin")
+    parser.add_argument("--no-twin", action="store_true", help="do not train the same run again, alone")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         app_config = AppConfig(home=Path(home), **shared_data())
@@ -124,13 +124,13 @@ def main() -> None:
         try:
             time.sleep(SETTLED_S)
             rest_mib = memory_mib(server.pid)
-            config = complete(TrainingConfig(epochs=asked.epochs, validation_size=0))
-            twin = None if asked.no_twin else ended(store, store.create(config).id)
-            run = store.create(config)
+            run = store.create(complete(TrainingConfig(epochs=asked.epochs, validation_size=0)))
             tabs = [visitor(url, kind, run, old, inside) for kind in spread(asked.pages.split(","), asked.tabs)]
             lesson = Lesson(tabs, server.pid, rest_mib)
             asyncio.run(hold(lesson, store, run, asked))
             run = ended(store, run.id)
+            print("the class has gone", flush=True)
+            twin = None if asked.no_twin else ended(store, store.create(run.config).id)
         finally:
             server.terminate()
             server.wait(60)

@@ -20,20 +20,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from benchmarks.crowd import filled
 from benchmarks.dashboard.classroom import WHOLE_PAGE, cpu_s, memory_mib
 from benchmarks.dashboard.first_point import ROOT, started
 from benchmarks.dashboard.streamlit_client import Tab
 from benchmarks.datasets import shared_data
 from benchmarks.machine import machine
-from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
-from cnnlab.data import DATASETS
-from cnnlab.models import build, complete
-from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
+from cnnlab.models import complete
+from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.runs.run import Checkpoint
 from cnnlab.schema import TrainingConfig
 
 P95_BAR_S, MEMORY_BAR_MIB = 1.0, 400
@@ -41,7 +38,7 @@ SETTLED_S = 12.0
 """After which a server has loaded torch and its first worker waits."""
 PATIENCE_S = 120.0
 SAMPLE_S = 0.1
-STEPS_AN_EPOCH, EPOCHS, BATCH = 782, 3, 64
+EPOCHS, BATCH = 3, 64
 PAUSE_S = (3.0, 9.0)
 APART = 100
 """Test pictures between the first ones of two tabs."""
@@ -82,8 +79,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         app_config = AppConfig(home=Path(home), **shared_data())
         store = Store(app_config)
-        fill(store, asked.runs)
-        large = vggish(store)
+        filled.fill(store, asked.runs, with_steps=0)
+        large = filled.untrained(store, "VGGishCNN", EPOCHS)
         server, url = started(app_config, asked.at)
         try:
             measured = asyncio.run(hold(url, server.pid, store, large, asked))
@@ -93,39 +90,6 @@ def main() -> None:
         report(measured, asked)
         if measured.errors:
             print(f"\nThe server's last words:\n{(Path(home) / 'server.log').read_text()[-8_000:]}")
-
-
-def fill(store: Store, runs: int) -> None:
-    """Create that many runs that were stopped before their first step."""
-    for number in range(runs):
-        run = store.create(complete(TrainingConfig(seed=number, lr=0.0001 * (1 + number % 9))), mine=True)
-        store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
-
-
-def vggish(store: Store) -> Run:
-    """Create a run of VGGishCNN with the weights of EPOCHS epochs."""
-    config = complete(TrainingConfig(architecture="VGGishCNN", epochs=EPOCHS))
-    run = store.create(config, mine=True)
-    store.start(run.id, "cpu", {}, EPOCHS * STEPS_AN_EPOCH)
-    for epoch in range(EPOCHS + 1):
-        torch.manual_seed(epoch)
-        weights = build(config, DATASETS.get(config.dataset).info).state_dict()
-        file = checkpoints.write(store.folder(run.id) / f"weights-{epoch:04}.safetensors", weights, {"epoch": epoch})
-        step = epoch * STEPS_AN_EPOCH
-        kept = Checkpoint(run_id=run.id, kind="weights", epoch=epoch, step=step, **vars(file))
-        score = Score(loss=2.3, accuracy=0.1, n=5000)
-        records = []
-        if epoch:
-            store.add_steps(
-                run.id, [StepRecord(step=step, epoch=epoch, loss=2.3, accuracy=0.1, lr=0.1, elapsed_s=step)]
-            )
-            records.append(
-                EpochRecord(
-                    epoch=epoch, step=step, running_loss=2.3, train_sample=score, validation=score, elapsed_s=step
-                )
-            )
-        store.commit(run.id, records, [kept])
-    return store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
 
 
 async def hold(url: str, server: int, store: Store, large: Run, asked: argparse.Namespace) -> Measured:

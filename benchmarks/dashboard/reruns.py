@@ -33,47 +33,26 @@ def main() -> None:
         from benchmarks.machine import machine
 
         print(f"{machine()}; {asked.runs} runs in the store; n = {asked.n} reruns a page")
-        print(f"{'page':28}{'first':>10}{'median':>10}{'worst':>10}")
+        print(f"{'page':32}{'first':>10}{'median':>10}{'worst':>10}")
         for page in PAGES:
             report(page, {}, asked.n)
         for page in ("train", "kernels", "feature_maps"):
             report(page, {"run": newest}, asked.n)
+        for view in ("confusion", "each_class", "mistakes", "over_epochs", "reliability"):
+            report("predictions", {"run": newest, "view": view}, asked.n)
 
 
 def fill(runs: int) -> str:
     """That many runs; returns the id of the newest."""
+    from benchmarks.crowd import filled
     from cnnlab import worker
     from cnnlab.app_config import AppConfig
     from cnnlab.models import complete
-    from cnnlab.records import EpochRecord, RunStatus, Score, StepRecord
     from cnnlab.runs import Store
     from cnnlab.schema import TrainingConfig
 
     store = Store(AppConfig())
-    for number in range(runs - 1):
-        store.create(complete(TrainingConfig(seed=number, lr=0.0001 * (1 + number % 9))))
-        run = store.claim()
-        assert run is not None
-        store.start(run.id, "cpu", {}, 7820)
-        for epoch in range(1, 11):
-            steps = range((epoch - 1) * 782 + 1, epoch * 782 + 1)
-            records = [
-                StepRecord(step=s, epoch=epoch, loss=2.3 / s**0.1, accuracy=0.5, lr=0.001, elapsed_s=s / 99)
-                for s in steps
-            ]
-            store.add_steps(run.id, records if runs - number <= WITH_STEPS else records[-1:])
-            score = Score(loss=1.5 / epoch, accuracy=0.06 * epoch, n=5000)
-            last = records[-1]
-            epoch_record = EpochRecord(
-                epoch=epoch,
-                step=last.step,
-                running_loss=1.0,
-                train_sample=score,
-                validation=score,
-                elapsed_s=last.elapsed_s,
-            )
-            store.commit(run.id, [epoch_record], [])
-        store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
+    filled.fill(store, runs - 1, WITH_STEPS)
     store.create(complete(TrainingConfig(dataset="shapes", epochs=3, train_subset=3000, validation_size=500)))
     run = store.claim()
     assert run is not None
@@ -95,8 +74,8 @@ def report(page: str, query: dict[str, str], n: int) -> None:
         times.append(1000 * (time.perf_counter() - started))
         assert not app.exception, app.exception
     first, *rest = times
-    name = f"{page}{' ?run=' if query else ''}"
-    print(f"{name:28}{first:7.0f} ms{statistics.median(rest):7.0f} ms{max(rest):7.0f} ms", flush=True)
+    name = f"{page}{' ?run=' if query else ''}{' ' + query['view'] if 'view' in query else ''}"
+    print(f"{name:32}{first:7.0f} ms{statistics.median(rest):7.0f} ms{max(rest):7.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

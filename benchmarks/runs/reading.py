@@ -70,14 +70,17 @@ def main() -> None:
         print(f"{machine()}; SQLite {sqlite3.sqlite_version}; {asked.runs} runs; n = {asked.n}")
         with locked_ms() as locked:
             cpu = [spent_ms(store.list)]
+            pieces = len(locked)
             for _ in range(asked.n):
                 store.tell(f"{asked.runs:032x}", Phase(doing="training", step=1, due_at=time.time()))
                 cpu.append(spent_ms(store.list))
         tell("processor time of a list", cpu[1:])
-        tell("file locked", locked[1:])
-        print(f"  the first list of a process: {cpu[0]:.1f} ms, file locked {locked[0]:.1f} ms")
+        tell("file locked", locked[pieces:])
         print(
-            f"bar {BAR_MS} ms: {'reached' if max(map(statistics.median, (cpu[1:], locked[1:]))) <= BAR_MS else 'MISSED'}"
+            f"  the first list of a process: {cpu[0]:.1f} ms, file locked {pieces} times, {max(locked[:pieces]):.1f} ms at most"
+        )
+        print(
+            f"bar {BAR_MS} ms: {'reached' if max(map(statistics.median, (cpu[1:], locked[pieces:]))) <= BAR_MS else 'MISSED'}"
         )
         taken = beside_busy_threads(store, asked.busy)
         waits = [1e3 * float(seconds) for seconds in taken if seconds != "refused"]

@@ -23,13 +23,14 @@ from pydantic_settings import (
 from cnnlab.app_config import AppConfig, AppConfigError, misspelt
 from cnnlab.cli._common import CommandError, Exit, say
 from cnnlab.cli._data import Data
-from cnnlab.cli._doctor import Doctor
+from cnnlab.cli._inspect import Inspect
 from cnnlab.cli._logs import Logs
 from cnnlab.cli._probe import LrRangeCommand, PreflightCommand
 from cnnlab.cli._runs import Delete, Pause, Runs, Show, Stop
 from cnnlab.cli._sweep import Sweep
 from cnnlab.cli._train import Measure, Resume, Train
 from cnnlab.cli._weights import Export, Import
+from cnnlab.cli.doctor.command import Doctor
 from cnnlab.files.descriptors import allow_many
 from cnnlab.runs import StoreError, UnknownRunError
 
@@ -79,6 +80,7 @@ class Cnnlab(BaseSettings):
     lr_range: CliSubCommand[LrRangeCommand] = Field(description="find a good learning rate by a short test")
     runs: CliSubCommand[Runs] = Field(description="list all runs")
     show: CliSubCommand[Show] = Field(description="show one run")
+    inspect: CliSubCommand[Inspect] = Field(description="look inside a run's network: print what a view computes")
     stop: CliSubCommand[Stop] = Field(description="stop a run that trains or waits")
     pause: CliSubCommand[Pause] = Field(description="pause a run that trains or waits")
     delete: CliSubCommand[Delete] = Field(description="delete a run")

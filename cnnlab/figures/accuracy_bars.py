@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from cnnlab.analysis.gap import gap_of
 from cnnlab.analysis.intervals import interval95
-from cnnlab.figures.style import INK, PATTERN, PERCENT_TICKS, TEMPLATE, plain
+from cnnlab.figures.style import INK, PATTERN, PERCENT_TICKS, figure, plain
 from cnnlab.formatting import (
     NARROW,
     augmented_test,
@@ -66,7 +66,6 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
             bars.append(_bar(row, "test", augmented, run.colour, AUGMENTED))
         row += 1.6
     layout = {
-        "template": TEMPLATE,
         "height": round(ROW_PX * row) + 60,
         "bargap": 0.25,
         "showlegend": False,
@@ -87,7 +86,7 @@ def accuracy_bars(runs: Sequence[RunScores]) -> go.Figure:
         "annotations": notes,
         "shapes": lines,
     }
-    return go.Figure(bars, layout)  # all at once: Plotly checks what is there again with each addition
+    return figure(bars, layout)
 
 
 def _sets(scores: FullScores) -> Iterator[tuple[str, Score]]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from cnnlab.figures.style import INK, TEMPLATE, plain
+from cnnlab.figures.style import INK, figure, plain
 from cnnlab.formatting import percent
 
 MOST = 10
@@ -31,8 +31,9 @@ def probability_bars(
     said = int(values.argmax())
     names = [plain(classes[i]) + (" ✓" if i == true else "") for i in shown]
     ticks = [f"<b>{name}</b>" if i in (said, true) else name for i, name in zip(shown, names, strict=True)]
-    bars = go.Bar(
-        x=values[shown],
+    bars = dict(
+        type="bar",
+        x=values[shown].tolist(),
         y=list(range(len(shown))),
         orientation="h",
         marker={"color": [SAID if i == said else OTHER for i in shown], "cornerradius": 3},
@@ -43,7 +44,6 @@ def probability_bars(
         hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
     )
     layout = {
-        "template": TEMPLATE,
         "height": 26 * len(shown) + 20,
         "bargap": 0.3,
         "margin": {"l": 8, "r": 8, "t": 4, "b": 8},
@@ -57,4 +57,4 @@ def probability_bars(
             "automargin": True,
         },
     }
-    return go.Figure(bars, layout)  # all at once: Plotly checks what is there again with each addition
+    return figure([bars], layout)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, TEMPLATE, plain
+from cnnlab.figures.style import DASH, INK, PERCENT_TICKS, SYMBOL, figure, plain
 from cnnlab.formatting import loss4, percent, when_measured
 from cnnlab.records import EpochRecord, FullScores, Results, Score
 
@@ -48,21 +48,18 @@ def curves(runs: Sequence[RunCurve], measure: Measure, *, height_px: int = 400) 
     y |= {"tickformat": PERCENT_TICKS} if measure == "accuracy" else {"exponentformat": "power"}
     notes = []
     if not any(run.epochs or run.results for run in runs):
-        x |= {"range": (0, 1), "showticklabels": False}
-        y |= {"range": (0, 1), "showticklabels": False}  # by itself, Plotly would go from -100 % to 400 %
+        x |= {"range": [0, 1], "showticklabels": False}
+        y |= {"range": [0, 1], "showticklabels": False}  # by itself, Plotly would go from -100 % to 400 %
         notes = [{"text": "no epoch was measured", "x": 0.5, "y": 0.5, "showarrow": False, "font": {"color": INK}}]
     height = height_px + LEGEND_ROW_PX * max(0, len(runs) - 3)
     layout = {
-        "template": TEMPLATE,
         "height": height,
         "hovermode": "closest",
         "xaxis": x,
         "yaxis": y,
         "annotations": notes,
     }
-    return go.Figure(
-        [*traces, *_key(runs)], layout
-    )  # all at once: Plotly checks what is there again with each addition
+    return figure([*traces, *_key(runs)], layout)
 
 
 def _traces(run: RunCurve, measure: Measure, number: int) -> Iterator[dict[str, Any]]:

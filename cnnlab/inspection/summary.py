@@ -116,6 +116,7 @@ def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[Value, ...], o
         label=label_of(output.made_by),
         kind=kind_of(layer),
         word=word_of(layer),
+        rectifies=isinstance(layer, nn.ReLU),
         part=part_of(output.made_by),
         output_shape=output.shape,
         receptive_field_px=_extent(output),
@@ -125,6 +126,7 @@ def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[Value, ...], o
         terms=terms_of(layer),
         inputs=tuple(value.made_by for value in inputs),
         window=_window(formula),
+        sources=Sees.NO_FORMULA if formula is None else formula.sources,
         **numbers_of(layer),
     )
 

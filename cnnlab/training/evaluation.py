@@ -4,7 +4,7 @@ Pictures are not augmented, unless a caller asks for test-time augmentation by n
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.analysis.significance.answers import Answers
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.records import FullScores, Score
@@ -28,10 +29,11 @@ It is told of 0 pictures first, and of all once their answers are there: on a GP
 
 
 class Measured(NamedTuple):
-    """A `Measured` holds a network's scores on the whole of each set, and its answer to each test picture."""
+    """A `Measured` holds a network's scores on the whole of each set, and what it says of each test picture."""
 
     scores: FullScores
     answers: Answers
+    test: Predictions
 
 
 def evaluate(
@@ -51,6 +53,19 @@ def evaluate(
     return _evaluated(model, images, mean, std, precision, views, tell)[0]
 
 
+def answered(
+    model: nn.Module,
+    images: ImageSet,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    precision: PrecisionName = "float32",
+    tell: Tell = lambda *_: None,
+) -> tuple[Score, Predictions]:
+    """Return the score that `evaluate` returns, and what `model` says of each picture, of one and the same pass."""
+    score, logits = _evaluated(model, images, mean, std, precision, "none", tell)
+    return score, _predictions(images, logits, precision)
+
+
 @torch.no_grad()
 def _evaluated(
     model: nn.Module,
@@ -60,8 +75,8 @@ def _evaluated(
     precision: PrecisionName,
     views: ViewsName,
     tell: Tell,
-) -> tuple[Score, Sequence[Tensor]]:
-    """Return the score that `evaluate` returns, and the logits [n, classes] of each batch, on the device."""
+) -> tuple[Score, Tensor]:
+    """Return the score that `evaluate` returns, and the logits [N, classes], on the device."""
     was_training = model.training
     model.eval()
     try:
@@ -87,7 +102,7 @@ def _evaluated(
         n=len(images),
         views=VIEWS[views],
     )
-    return score, said
+    return score, torch.cat(said)
 
 
 def views_of(pictures: Tensor, views: ViewsName) -> Iterator[tuple[float, Tensor]]:
@@ -118,9 +133,9 @@ def full_scores(
     views: ViewsName = "none",
     tell: Tell = lambda *_: None,
 ) -> Measured:
-    """Return the scores of `model` on the whole of the training, validation and test set, and its test answers.
+    """Return the scores of `model` on the whole of the training, validation and test set, and what it says of the test.
 
-    With `views`, the test set is measured once more with that test-time augmentation; the answers are without.
+    With `views`, the test set is measured once more with that test-time augmentation; what it says is without.
     """
 
     def score(images: ImageSet) -> Score:
@@ -129,18 +144,18 @@ def full_scores(
     augmented = evaluate(model, data.test, data.mean, data.std, precision, views, tell) if views != "none" else None
 
     train, validation = score(data.train), score(data.validation) if data.validation else None
-    test, said = _evaluated(model, data.test, data.mean, data.std, precision, "none", tell)
+    test, said = answered(model, data.test, data.mean, data.std, precision, tell)
     scores = FullScores(epoch=epoch, train=train, validation=validation, test=test, test_augmented=augmented)
-    return Measured(scores, _answers(data.test, torch.cat(list(said))))
-
-
-def _answers(images: ImageSet, logits: Tensor) -> Answers:
-    """Return the answers to `images` that these logits [N, classes] are."""
-    predicted = logits.argmax(1)
-    probability = logits.softmax(1).gather(1, predicted[:, None])[:, 0]
-    return Answers(
-        labels=images.labels.to(torch.int16).cpu().numpy(),
-        predicted=predicted.to(torch.int16).cpu().numpy(),
-        probability=probability.cpu().numpy(),
-        pictures=np.frombuffer(images.sha256, dtype=np.uint8),
+    answers = Answers(
+        labels=said.labels,
+        predicted=said.predicted.astype(np.int16),
+        probability=said.probability,
+        pictures=np.frombuffer(data.test.sha256, dtype=np.uint8),
     )
+    return Measured(scores, answers, said)
+
+
+def _predictions(images: ImageSet, logits: Tensor, precision: PrecisionName) -> Predictions:
+    """Return what a run says of `images` with these logits [N, classes]."""
+    labels = images.labels.to(torch.int16).cpu().numpy()
+    return Predictions.of(labels, logits.cpu().numpy(), precision, logits.device.type, by_run=True)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.data.tensors import Data, ImageSet, to_network
 from cnnlab.formatting import count
 from cnnlab.models import Network, build
@@ -22,7 +23,7 @@ from cnnlab.schema import TrainingConfig
 from cnnlab.training.engine.default_plan import default_plan
 from cnnlab.training.engine.graphed_steps import make_steps
 from cnnlab.training.engine.steps import MEMORY_FORMATS, Steps
-from cnnlab.training.evaluation import Tell, evaluate
+from cnnlab.training.evaluation import Tell, answered
 from cnnlab.training.optim.factory import make_optimizer
 from cnnlab.training.optim.schedules import lr_at
 from cnnlab.training.seeding import random_state, restore_random_state, seed_everything
@@ -105,6 +106,8 @@ class Fit:
         self.place = _Place()
         self.tell: Tell = lambda *_: None
         """Is told how far each measuring of the network is."""
+        self.said: dict[str, Predictions] = {}
+        """What the network says of each set's pictures, by the set's name, as the end of the last epoch has measured it."""
         if state is not None:
             self._restore(state)
         self.steps: Steps
@@ -189,8 +192,10 @@ class Fit:
         The run's place moves on only after measuring: where measuring is given up, the epoch's end is still to come.
         """
         place = self.place
-        train_sample = self._score(self.data.train_sample)
-        validation = self._score(self.data.validation) if self.data.validation else None
+        said: dict[str, Predictions] = {}
+        train_sample = self._score(self.data.train_sample, said)
+        validation = self._score(self.data.validation, said) if self.data.validation else None
+        self.said = said
         running_loss, total = place.loss_sum / self.steps_per_epoch, place.picture_loss_sum
         place.epoch += 1
         place.step_in_epoch, place.order_seed, place.loss_sum, place.picture_loss_sum = 0, None, 0.0, None
@@ -204,8 +209,9 @@ class Fit:
             training_loss=None if total is None else total / len(self.data.train),
         )
 
-    def _score(self, images: ImageSet) -> Score:
-        score = evaluate(self.model, images, self.data.mean, self.data.std, self.plan.precision, tell=self.tell)
+    def _score(self, images: ImageSet, said: dict[str, Predictions]) -> Score:
+        data, precision = self.data, self.plan.precision
+        score, said[images.name] = answered(self.model, images, data.mean, data.std, precision, self.tell)
         self.check(score.loss)
         return score
 

@@ -1,61 +1,40 @@
 """This module is the confusion matrix view: which classes a network takes for which, over a whole set of pictures."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from cnnlab.analysis.intervals import interval95
-from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.view import HELD_OUT, Screen, Subject, View, register
+from cnnlab.analysis.predictions.by_class import Counts, confused_pairs, confusion_matrix
+from cnnlab.analysis.predictions.of_set import Predictions
+from cnnlab.dashboard.inspect.view import Screen, register
+from cnnlab.dashboard.inspect.whole_set import MOST_PICTURES, draw_pictures, headline, set_view, shown
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DatasetInfo
 from cnnlab.figures.confusion_matrix import confusion_figure
-from cnnlab.formatting import NARROW, count, percent, percent_range, tenths
-from cnnlab.inspection.predictions import Predictions, confusion_matrix, predict
+from cnnlab.formatting import NARROW, percent, tenths
 
-Counts = npt.NDArray[np.int64]
-
-MOST_PICTURES = 24
-MOST_MISTAKES = 50
 _MATRIX, _MISTAKES = "confusion_matrix", "confusion_mistakes"
 
 
-def compute(subject: Subject) -> Predictions:
-    """Compute the network's answer to every picture of the chosen set."""
-    pictures = subject.pictures()
-    where = pictures.images, pictures.places, pictures.labels
-    with subject.network() as network:
-        return predict(network, *where, *subject.normalisation, progress=subject.progress)
-
-
 def draw(screen: Screen, said: Predictions) -> None:
-    """Draw the confusion matrix, each class's accuracy, the most frequent mistakes, and a chosen cell's pictures."""
+    """Draw the confusion matrix, the most frequent mistakes, and a chosen cell's pictures."""
     info = screen.subject.info
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
-    new = screen.subject.set in HELD_OUT
-    interval = f"; 95{NARROW}% interval {percent_range(*interval95(said.accuracy, len(said.labels)))}" if new else ""
-    st.markdown(
-        f"**{escape((screen.subject.set or '').capitalize())} accuracy {percent(said.accuracy)}**: {count(said.right)} of "
-        f"{count(len(said.labels))} right, {screen.selection.when}{interval}. "
-        "Each picture once, as it is: eval mode, float32 on the CPU, no augmentation."
-    )
+    st.markdown(headline(screen, said))
     cell = _cell(len(info.classes))
     left, right = st.columns([5, 4], gap="medium")
     with left:
         _draw_matrix(counts, info)
     with right:
         _draw_mistakes(counts, info, cell)
-        _draw_classes(counts, info, new)
     screen.address["cell"] = None if cell is None else f"{cell[0]}.{cell[1]}"
-    if cell is None:
-        st.caption("Pick a cell of the matrix, or a row of the mistakes, to see its pictures.")
-    else:
-        _draw_pictures(screen, said, counts, cell)
+    with right:
+        if cell is None:
+            st.caption("Pick a cell of the matrix, or a row of the mistakes, to see its pictures.")
+        else:
+            _draw_pictures(screen, said, counts, cell)
 
 
 def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
@@ -81,7 +60,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
 def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
     """Draw the table of the most frequent mistakes: true class, predicted class and number of pictures."""
     st.header("Most frequent mistakes", anchor=False)
-    cells = mistakes(counts)
+    cells = confused_pairs(counts)
     if not len(cells):
         st.markdown("None: every picture is right.")
         return
@@ -113,65 +92,22 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | No
     )
 
 
-def mistakes(counts: Counts) -> npt.NDArray[np.int64]:
-    """Return the cells of wrong answers, int64 [n, 2] (truth, said), the largest first, at most MOST_MISTAKES."""
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[: min(MOST_MISTAKES, int((wrong > 0).sum()))]
-    return np.stack(np.unravel_index(order, wrong.shape), axis=1)
-
-
-def _draw_classes(counts: Counts, info: DatasetInfo, new: bool) -> None:
-    """Draw the table of each class's accuracy, the worst class first, and its 95 % interval on pictures that are `new`."""
-    st.header("Accuracy of each class", anchor=False)
-    total, right = counts.sum(axis=1), counts.diagonal()
-    rows: list[dict[str, Any]] = []
-    for name, n, hits in zip(info.classes, total.tolist(), right.tolist(), strict=True):
-        share = hits / n if n else 0.0
-        interval = {"Interval": percent_range(*interval95(share, n))} if new else {}
-        rows.append({"Class": name, "Right": tenths(share) if n else None, **interval, "Pictures": n})
-    st.dataframe(
-        pd.DataFrame(rows).sort_values("Right", kind="stable"),
-        hide_index=True,
-        height=250,
-        column_config={
-            "Class": st.column_config.TextColumn(width=90),
-            "Right": st.column_config.NumberColumn("Right, %", width=60, format="%.1f"),
-            "Interval": st.column_config.TextColumn(f"95{NARROW}% interval", width=90),
-            "Pictures": st.column_config.NumberColumn(width=60),
-        },
-        alt="Share of right answers for each true class, the worst first",
-    )
-
-
 def _draw_pictures(screen: Screen, said: Predictions, counts: Counts, cell: tuple[int, int]) -> None:
     """Draw the pictures of one cell of the confusion matrix, first those of which the network was surest."""
     truth, answer = cell
     info, number = screen.subject.info, int(counts[cell])
     names = escape(info.classes[truth]), escape(info.classes[answer])
     head = f"{names[0]}, and the network says so" if truth == answer else f"{names[0]}, but the network says {names[1]}"
-    st.header(f"{head}: {count(number)} picture{'' if number == 1 else 's'}", anchor=False)
+    st.header(f"{head}: {shown(number)}", anchor=False)
     if not number:
         return
     members = np.flatnonzero((said.labels == truth) & (said.predicted == answer))
     members = members[np.argsort(-said.probability[members], kind="stable")][:MOST_PICTURES]
-    pictures = screen.subject.pictures()
-    places = pictures.places[members]
-    colours = pictures.images[places].astype(np.float32)
-    picked = tiles(
-        key="confusion_pictures",
-        values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
-        limits=(0.0, 255.0),
-        palette="viridis",
-        labels=[percent(float(said.probability[member])) for member in members],
-        tile_px=72,
-        hint="",
-        description=f"Pictures that are {info.classes[truth]} and were called {info.classes[answer]}.",
-    )
+    labels = [percent(float(said.probability[member])) for member in members]
+    description = f"Pictures that are {info.classes[truth]} and were called {info.classes[answer]}."
+    draw_pictures(screen, said, members, labels, "confusion_pictures", description)
     which = f"The {len(members)} it is surest of. " if number > len(members) else ""
     st.caption(f"{which}Below each: how sure the network is. Click one to see its feature maps.")
-    if picked is not None:
-        url.go(navigation.feature_maps(), **(url.view() | {"picture": f"{pictures.file}:{places[picked]}"}))
 
 
 def _cell(classes: int) -> tuple[int, int] | None:
@@ -199,14 +135,10 @@ def _pick_row(cells: npt.NDArray[np.int64]) -> None:
 
 
 CONFUSION = register(
-    View(
+    set_view(
         name="confusion",
         title="Confusion matrix",
-        page="predictions",
-        compute=compute,
         draw=draw,
-        needs=frozenset({"epoch", "set"}),
-        cost="dataset",
         source="The confusion matrix counts pictures: row = true class, column = the class of the network's largest number. "
         "The name: Townsend, *Theoretical analysis of an alphabetic confusion matrix* (1971). Accuracy is the sum of its "
         "diagonal over the sum of all cells. Intervals: Wilson (1927).",

@@ -18,13 +18,14 @@ from cnnlab.analysis.layers import LayerRow
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
-from cnnlab.dashboard.inspect.view import LayerChoice, Screen, Subject, View, register, spatial
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.component import component
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.formula import trace
 from cnnlab.inspection.formula.parcel import Block, Parcel, parcel_of
 from cnnlab.inspection.kernels import symmetric_limit
+from cnnlab.inspection.layer_choice import LayerChoice, spatial
 
 Place = tuple[int, int]
 """Row and column of a value in a map, counted from 0."""

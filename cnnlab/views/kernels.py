@@ -11,12 +11,13 @@ from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.choosers import window
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget
-from cnnlab.dashboard.inspect.view import LayerChoice, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, kernel_scale, short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import MINUS
 from cnnlab.inspection.kernels import moved, symmetric_limit
+from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.inspection.summary import LayerRow
 
 Floats = npt.NDArray[np.float32]

@@ -2,9 +2,13 @@
 
 An epoch counts only together with a state from which the run goes on after it: so no epoch that was shown is ever
 trained again. Where epochs are shorter than writing a state takes, several share one; those in between have scores but no
-weights, as if they had been thinned out. The best epoch always has its weights.
+weights, as if they had been thinned out. The best epoch always has its weights. What a network says of the pictures by
+which it was measured goes with its weights.
 """
 
+from collections.abc import Mapping
+
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.records import EpochRecord
 from cnnlab.training import Fit, TrainingState
 from cnnlab.worker.writer import Commit, Unwritten, Writer
@@ -18,6 +22,7 @@ class Epochs:
         self._waiting: list[EpochRecord] = []
         self._best = max(map(_accuracy, before), default=0.0)
         self._best_weights: Unwritten | None = None
+        self._said: tuple[int, Mapping[str, Predictions]] = (0, {})  # an epoch, and what its network says of each set
         self._untrained = None if training.place.step else self._weights(training.state())
 
     @property
@@ -28,6 +33,7 @@ class Epochs:
     def end(self, record: EpochRecord) -> None:
         """Take note that an epoch has just ended. Waits for no disk."""
         self._waiting.append(record)
+        self._said = record.epoch, self._training.said
         better = _accuracy(record) > self._best
         if better:
             self._best, self._best_weights = _accuracy(record), None
@@ -35,7 +41,7 @@ class Epochs:
             self.commit()
         elif better:
             weights = {name: value.detach().clone() for name, value in self._training.model.state_dict().items()}
-            self._best_weights = Unwritten("weights", vars(self._training.place).copy(), weights)
+            self._best_weights = Unwritten("weights", vars(self._training.place).copy(), weights, self._training.said)
 
     def commit(self) -> None:
         """Hand over the waiting epochs with the training state as it is now, between two records."""
@@ -62,10 +68,10 @@ class Epochs:
         self.commit_untrained()
         self._writer.add(Commit(self._waiting, [self._best_weights] if self._best_weights else []))
 
-    @staticmethod
-    def _weights(state: TrainingState) -> Unwritten:
-        """Return the network's weights without a copy of their own."""
-        return Unwritten("weights", state.meta, state.of("model"))
+    def _weights(self, state: TrainingState) -> Unwritten:
+        """Return the network's weights without a copy of their own, and what it says where it has just been measured."""
+        epoch, said = self._said
+        return Unwritten("weights", state.meta, state.of("model"), said if state.meta["epoch"] == epoch else {})
 
 
 def _accuracy(record: EpochRecord) -> float:

@@ -1,6 +1,6 @@
 """This module measures a run on the whole of each set: the network as it stands, and the one of the best epoch.
 
-What each answers to the test pictures is written into the run's folder, before the row that holds the scores.
+What each says of the test pictures is written into the run's folder, before the row that holds the scores.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 from cnnlab import checkpoints
+from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.analysis.significance import answers
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.data.tensors import to_network
@@ -71,13 +73,21 @@ def _scores(epoch: int, step: int | None, store: Store, run: Run, training: Fit,
     """Return the scores of the network as it is, and keep what it answers to each test picture."""
     config, plan = training.config, training.plan
     views, tell = config.test_time_augmentation, training.tell
-    scores, said = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
+    scores, said, of_test = full_scores(training.model, training.data, epoch, plan.precision, views, tell)
     for score in filter(None, (scores.train, scores.validation, scores.test)):
         training.check(score.loss)
     scores = scores.model_copy(update={"step": step})
     try:
         answers.write(store.folder(run.id), scores, said)
+        _keep(store, run, scores, of_test)
     except OSError as error:
         remark = f"Its answers to the test pictures could not be kept: {error.strerror}."
         remarks += [] if remark in remarks else [remark]  # of two networks it is said once
     return scores
+
+
+def _keep(store: Store, run: Run, scores: FullScores, said: Predictions) -> None:
+    """Keep what the network of these scores says of the test pictures beside its weights, where it has such a file."""
+    weights = next((file for file in store.weights(run.id) if file.epoch == scores.epoch), None)
+    if weights and scores.step is None:
+        kept.write(store.path(weights), weights.sha256, "test", said)

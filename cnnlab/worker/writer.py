@@ -10,13 +10,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor
 
-from cnnlab import checkpoints
+from cnnlab import checkpoints, logs
+from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs import Store, StoreError
 from cnnlab.runs.run import Checkpoint, CheckpointKind
@@ -39,6 +41,13 @@ class Unwritten:
     place: Mapping[str, Any]
     """The counters of the step it was taken at."""
     tensors: Mapping[str, Tensor]
+    said: Mapping[str, Predictions] = field(default_factory=dict)
+    """What the network of these weights says of each set, by the set's name, where it was measured."""
+
+    @property
+    def said_bytes(self) -> int:
+        """Return the bytes of what the network says."""
+        return sum(said.labels.nbytes + said.logits.nbytes for said in self.said.values())
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ class Commit:
     @property
     def bytes(self) -> int:
         """Return the bytes of memory this commit holds until it is written; tensors that two files share count once."""
-        return sum({t.data_ptr(): t.nbytes for file in self.files for t in file.tensors.values()}.values())
+        said = sum(file.said_bytes for file in self.files)
+        return said + sum({t.data_ptr(): t.nbytes for file in self.files for t in file.tensors.values()}.values())
 
 
 def joined(records: Sequence[StepRecord]) -> list[StepRecord]:
@@ -237,7 +247,8 @@ class Writer:
         """Write the files first, then the steps before them and the rows that name the files."""
         files = [self._write(file) for file in commit.files]
         self._flush()
-        self._store.commit(self._run_id, commit.epochs, files)
+        beside_bytes = max((file.said_bytes for file in commit.files), default=0)
+        self._store.commit(self._run_id, commit.epochs, files, beside_bytes)
         with self._changed:
             self._commits.popleft()
             self._shown += commit.epochs
@@ -249,6 +260,11 @@ class Writer:
         meta = {"place": dict(place), "config": self._config.model_dump(mode="json")}
         path = self._store.folder(self._run_id) / f"{name}.safetensors"
         written = checkpoints.write(path, file.tensors, meta, between=self._between)
+        for set_name, said in file.said.items():
+            try:
+                kept.write(path, written.sha256, set_name, said)
+            except OSError as error:  # whoever looks has it measured again
+                logs.event("predictions not kept", run=self._run_id, file=path.name, error=error)
         at = {"epoch": place["epoch"], "step": place["step"]}
         return Checkpoint(run_id=self._run_id, kind=file.kind, **at, **vars(written))
 

@@ -1,5 +1,6 @@
 """What the figures draw is what was measured, and names are drawn letter by letter."""
 
+import json
 import re
 import subprocess
 import sys
@@ -38,6 +39,28 @@ def epochs(validated: bool = True) -> list[EpochRecord]:
 
 
 RESULTS = Results(final=full_scores(0.85, 0.49, 0.5, epoch=5), best=full_scores(0.55, 0.58, 0.6, epoch=3))
+
+
+def test_figures_that_nobody_checks_later_are_right() -> None:
+    """Plotly finds no fault in them, and changes nothing."""
+    runs = [RunCurve("one", epochs(), 3, RESULTS), RunCurve("two", epochs(validated=False), 5, steps_per_epoch=7.5)]
+    drawn = [
+        curves(runs, "accuracy"),
+        curves(runs, "loss"),
+        curves([RunCurve("none", [], None)], "loss"),
+        accuracy_bars([RunScores("one", RESULTS.final), RunScores("two", full_scores(0.85, 0.5))]),
+        probability_bars(np.full(10, 0.1), [f"class {number}" for number in range(10)], true=3),
+    ]
+    for figure in drawn:
+        checked = go.Figure(figure.to_dict())
+        assert json.loads(checked.to_json()) == without_empty(json.loads(figure.to_json()))
+
+
+def without_empty(figure: Any) -> Any:
+    """The figure without an empty list of notes, which Plotly leaves out where it checks."""
+    if not figure["layout"].get("annotations", True):
+        del figure["layout"]["annotations"]
+    return figure
 
 
 @pytest.mark.parametrize("measure", ["accuracy", "loss"])

@@ -6,7 +6,7 @@ import torch
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import ImageSet, to_network
 from cnnlab.inspection import predictions
-from cnnlab.inspection.predictions import confusion_matrix, predict
+from cnnlab.inspection.predictions import predict
 from cnnlab.models import Network, build, complete
 from cnnlab.schema import TrainingConfig
 from cnnlab.training.evaluation import evaluate
@@ -48,13 +48,3 @@ def test_the_accuracy_is_the_one_a_run_would_record() -> None:
 
     assert said.accuracy == score.accuracy
     assert predictions.BATCH > 1
-
-
-def test_the_matrix_counts_every_picture_once() -> None:
-    """Row: truth, column: answer; also where a class never occurs."""
-    labels = np.array([0, 0, 2, 2, 2])
-    predicted = np.array([0, 2, 2, 2, 1])
-
-    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 4)[:3, :3], [[1, 0, 1], [0, 0, 0], [0, 1, 2]])
-    assert confusion_matrix(labels, predicted, 4).shape == (4, 4)
-    assert confusion_matrix(labels, predicted, 4).sum() == 5

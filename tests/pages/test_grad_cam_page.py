@@ -11,13 +11,13 @@ from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.why import panel
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import normalisation_of
-from cnnlab.inspection.grad_cam import GradCam, compute
+from cnnlab.inspection.attribution.grad_cam import GradCam, compute
 from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.views import grad_cam
 
 OpenPage = Callable[..., AppTest]
 Drawn = dict[str, dict[str, Any]]
@@ -28,13 +28,13 @@ INFO = DATASETS.get("shapes").info
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
     """What was last handed to each canvas of the view, by its key."""
     calls: Drawn = {}
-    original = grad_cam.tiles
+    original = panel.tiles
 
     def note(**arguments: Any) -> int | None:
         calls[arguments["key"]] = arguments
         return original(**arguments)
 
-    monkeypatch.setattr(grad_cam, "tiles", note)
+    monkeypatch.setattr(panel, "tiles", note)
     return calls
 
 
@@ -65,13 +65,13 @@ def test_the_map_is_the_networks_own(
     app = open_page("feature_maps", run=run.id, view="grad_cam", layer="relu2", picture="test:7")
     said = expected(store, app_config, run, "base.relu2", None)
     assert not app.exception
-    np.testing.assert_array_equal(drawn["grad_cam"]["values"][0], said.cam)
+    np.testing.assert_array_equal(drawn["grad_cam"]["values"][0], said.map)
     assert f"it says **{INFO.classes[said.class_index]}**" in words(app)
     other = (said.class_index + 1) % 10
     app.selectbox(key="looking_class").set_value(INFO.classes[other]).run()
     assert not app.exception
     np.testing.assert_array_equal(
-        drawn["grad_cam"]["values"][0], expected(store, app_config, run, "base.relu2", other).cam
+        drawn["grad_cam"]["values"][0], expected(store, app_config, run, "base.relu2", other).map
     )
     assert app.query_params["class"] == INFO.classes[other]
     assert f"speaks for {INFO.classes[other]}" in words(app)

@@ -11,19 +11,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnlab import worker
+from cnnlab.analysis.predictions.by_class import confusion_matrix
+from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.inspect import measured
+from cnnlab.dashboard.inspect import measured, whole_set
 from cnnlab.dashboard.inspect.view import VIEWS, Subject
 from cnnlab.data import DATASETS
 from cnnlab.inspection import kept_arrays
-from cnnlab.inspection.predictions import Predictions, confusion_matrix
 from cnnlab.models import complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.runs.process.jobs import Job, JobQueue
 from cnnlab.schema import TrainingConfig
 from cnnlab.views import __main__ as process
-from cnnlab.views import confusion
 
 OpenPage = Callable[..., AppTest]
 
@@ -99,7 +99,7 @@ def ended(job: Job) -> None:
 
 
 def test_the_numbers_are_the_answers_own(open_page: OpenPage, store: Store, run: Run) -> None:
-    """Accuracy, the largest mistake, each class's accuracy, the whole matrix: counted from the kept answers."""
+    """Accuracy, the largest mistake, the whole matrix, each class's accuracy: counted from the kept answers."""
     said = measure(store, run, 2, "validation")
     counts = confusion_matrix(said.labels, said.predicted, 10)
     classes = DATASETS.get("shapes").info.classes
@@ -108,7 +108,7 @@ def test_the_numbers_are_the_answers_own(open_page: OpenPage, store: Store, run:
     assert counts.sum() == 300
     assert f"{counts.diagonal().sum()} of 300 right" in text
     assert "eval mode, float32 on the CPU, no augmentation" in text
-    table, mistakes, by_class = (app.dataframe[n].value for n in range(3))
+    table, mistakes = (app.dataframe[n].value for n in range(2))
     np.testing.assert_array_equal(table.to_numpy(), counts)
     wrong = counts - np.diag(counts.diagonal())
     truth, answer = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -116,6 +116,9 @@ def test_the_numbers_are_the_answers_own(open_page: OpenPage, store: Store, run:
     expected = {
         name: round(100 * row[i] / row.sum(), 1) for i, (name, row) in enumerate(zip(classes, counts, strict=True))
     }
+    app = open_page("predictions", run=run.id, view="each_class")
+    assert "eval mode, float32 on the CPU, no augmentation" in words(app)
+    by_class = next(one.value for one in app.dataframe if "Class" in one.value.columns)
     assert dict(zip(by_class["Class"], by_class["Right"], strict=True)) == pytest.approx(expected, abs=0.06)
 
 
@@ -124,15 +127,15 @@ def test_a_cell_opens_its_pictures(
 ) -> None:
     """As many as the cell says, the surest first, each the right one of the dataset's file; a wrong cell is none."""
     drawn: dict[str, Any] = {}
-    original = confusion.tiles
-    monkeypatch.setattr(confusion, "tiles", lambda **arguments: (drawn.update(arguments), original(**arguments))[1])
+    original = whole_set.tiles
+    monkeypatch.setattr(whole_set, "tiles", lambda **arguments: (drawn.update(arguments), original(**arguments))[1])
     said = measure(store, run, 2, "validation")
     truth, answer = int(said.labels[0]), int(said.predicted[0])
     members = np.flatnonzero((said.labels == truth) & (said.predicted == answer))
     app = open_page("predictions", run=run.id, cell=f"{truth}.{answer}")
     assert not app.exception
     assert f": {len(members)} picture" in words(app)
-    members = members[np.argsort(-said.probability[members], kind="stable")][: confusion.MOST_PICTURES]
+    members = members[np.argsort(-said.probability[members], kind="stable")][: whole_set.MOST_PICTURES]
     pictures = subject_of(store, run, 2, "validation").pictures()
     np.testing.assert_array_equal(drawn["values"], pictures.images[pictures.places[members]])
     assert app.query_params["cell"] == f"{truth}.{answer}"
@@ -177,13 +180,13 @@ def test_a_hundred_classes(open_page: OpenPage, insert_run: Callable[..., Run], 
     """CIFAR-100, also where its pictures are not on this machine: the matrix needs only the answers."""
     run = insert_run(epochs=1, weights=True, dataset="CIFAR-100", validation_size=300)
     random = np.random.default_rng(0)
-    answer = Predictions(random.integers(0, 100, 300), random.integers(0, 100, 300), random.random(300, np.float32))
+    answer = Predictions.of(random.integers(0, 100, 300), random.random((300, 100), np.float32))
     path = measured.path_of(store.app_config, VIEWS.get("confusion"), subject_of(store, run, 1, "validation"))
     kept_arrays.write(path, answer)
     app = open_page("predictions", run=run.id)
     assert not app.exception
     assert app.dataframe[0].value.shape == (100, 100)
-    assert f"{answer.right} of 300 right" in words(app)
+    assert f"{answer.right.sum()} of 300 right" in words(app)
 
 
 def test_a_damaged_checkpoint_is_a_sentence(open_page: OpenPage, store: Store, run: Run) -> None:
@@ -222,14 +225,6 @@ def test_the_accuracy_is_the_one_that_the_run_recorded(store: Store, app_config:
         assert measure(store, run, record.epoch, "train sample").accuracy == record.train_sample.accuracy
     assert run.results is not None
     assert measure(store, run, 2, "test").accuracy == run.results.final.test.accuracy
-
-
-def test_what_a_mistake_is() -> None:
-    """Largest first, equals in the order of the classes; the diagonal is none."""
-    counts = np.array([[9, 2, 0], [5, 9, 2], [0, 0, 9]])
-
-    assert confusion.mistakes(counts).tolist() == [[1, 0], [0, 1], [1, 2]]
-    assert confusion.mistakes(np.diag([1, 2, 3])).shape == (0, 2)
 
 
 def test_the_command_refuses_in_a_sentence(store: Store, run: Run, capsys: pytest.CaptureFixture[str]) -> None:

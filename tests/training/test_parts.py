@@ -128,10 +128,10 @@ def test_evaluation_is_the_mean_over_the_set(small_data: Data) -> None:
 def test_full_scores_name_every_set(small_data: Data) -> None:
     """Train, validation and test, each whole."""
     model = build(shapes_config(), small_data.info)
-    scores, answers = full_scores(model, small_data, epoch=3)
+    scores, answers, test = full_scores(model, small_data, epoch=3)
 
     assert (scores.epoch, scores.train.n, scores.validation.n, scores.test.n) == (3, 250, 100, 100)
-    assert answers.right.mean() == scores.test.accuracy
+    assert answers.right.mean() == test.accuracy == scores.test.accuracy
 
 
 def test_answers_are_those_of_one_pass_over_the_test_set(small_data: Data) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cnnlab import worker
+from cnnlab.analysis.predictions import kept
 from cnnlab.analysis.significance import answers
 from cnnlab.app_config import PROJECT
 from cnnlab.records import EpochRecord, StepRecord
@@ -70,10 +71,18 @@ def files_of(store: Store, run: Run) -> set[str]:
 
 
 def named_by(store: Store, run: Run) -> set[str]:
-    """Those that the store names, and the answers by which it was measured."""
-    return {c.name for c in [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]} | answers_of(
-        run
-    )
+    """Those that the store names, and what its networks said when they were measured."""
+    weights, states = store.checkpoints(run.id, "weights"), store.checkpoints(run.id, "state")
+    measured = {record.epoch for record in store.epochs(run.id)}
+    said = {path.name for file in weights if file.epoch in measured for path in kept.beside(store.path(file))[:2]}
+    said |= {kept.path_of(store.path(file), "test").name for file in weights if file.epoch in _at_the_end(run)}
+    return {checkpoint.name for checkpoint in [*weights, *states]} | said | answers_of(run)
+
+
+def _at_the_end(run: Run) -> set[int]:
+    """The epochs at whose ends it was measured on the whole of each set."""
+    measured = (run.results.final, run.results.best) if run.results else ()
+    return {scores.epoch for scores in measured if scores and scores.step is None}
 
 
 def answers_of(run: Run) -> set[str]:

@@ -7,16 +7,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
-from cnnlab.dashboard.inspect.view import LayerChoice, SetName, View
+from cnnlab.dashboard.inspect.view import SetName, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.formatting import count
+from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 
 _MANY = 48
 """Number of tiles above which a grid is large, and scrolls."""
-_SET, _CLASS = "looking_set", "looking_class"
+_SET, _CLASS, _CHANNEL = "looking_set", "looking_class", "looking_channel"
 
 
 def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
@@ -25,22 +26,39 @@ def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
     view = next((view for view in views if view.name == asked), views[0])
     if asked and asked != view.name and url.from_outside("view"):
         complain(f"This page has no view “{asked}”. Here is: {view.title}.")
-    if len(views) > 1:
-        key = f"looking_view_of_{page}"
-        set_widget(key, view.name)
-        titles = {one.name: one.title for one in views}
-        st.segmented_control(
-            "View",
-            list(titles),
-            key=key,
-            format_func=titles.__getitem__,
-            required=True,
-            on_change=take,
-            args=("view", key),
-            wrap=True,
-            label_visibility="collapsed",
-        )
+    questions = [one for one in views if one is family_of(one, views)[0]]
+    if len(questions) > 1:
+        _choose_view("View", f"looking_view_of_{page}", family_of(view, views)[0], questions, question=True)
     return view
+
+
+def choose_way(view: View[Any], views: Sequence[View[Any]]) -> None:
+    """Draw the views that answer the same question as `view`, where there are several, as a line of buttons."""
+    family = family_of(view, views)
+    if len(family) > 1:
+        _choose_view(view.family, f"looking_way_of_{family[0].name}", view, family)
+
+
+def family_of(view: View[Any], views: Sequence[View[Any]]) -> list[View[Any]]:
+    """Return the views of the page that answer the same question as `view`, itself included, in the page's order."""
+    return [one for one in views if one is view or (view.family and one.family == view.family)]
+
+
+def _choose_view(label: str, key: str, chosen: View[Any], views: Sequence[View[Any]], question: bool = False) -> None:
+    """Draw `views` as buttons, each with its title, or with the `question` that its family answers."""
+    set_widget(key, chosen.name)
+    titles = {one.name: (one.family if question else "") or one.title for one in views}
+    st.segmented_control(
+        label,
+        list(titles),
+        key=key,
+        format_func=titles.__getitem__,
+        required=True,
+        on_change=take,
+        args=("view", key),
+        wrap=True,
+        label_visibility="collapsed",
+    )
 
 
 def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
@@ -83,6 +101,20 @@ def choose_channel(channels: int) -> int:
     if url.asked("channel") and url.from_outside("channel"):
         complain(f"This layer has the channels 0 to {channels - 1}, not {url.asked('channel')}. Here is the first.")
     return 0
+
+
+def pick_channel(channels: int, word: str) -> int:
+    """Draw a box for the number of a channel (or whatever `word` says) and return it.
+
+    For views whose arrays are those of one channel, so that there is nothing to click on before they are computed.
+    """
+    chosen = choose_channel(channels)
+    set_widget(_CHANNEL, chosen)
+    st.number_input(
+        f"{word}, 0 to {channels - 1}", 0, max(1, channels - 1), key=_CHANNEL, on_change=take, args=("channel", _CHANNEL),
+        width=150, disabled=channels < 2,
+    )  # fmt: skip
+    return chosen
 
 
 def window(tiles: int) -> DeltaGenerator:

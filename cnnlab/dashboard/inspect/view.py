@@ -1,7 +1,7 @@
 """This module defines `View`, one thing to look at inside a network; VIEWS holds all, one a file in cnnlab/views/."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from streamlit.delta_generator import DeltaGenerator
 
-from cnnlab.analysis.layers import LayerRow, Part
+from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.kernels import kernels_of
+from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.inspection.networks import InTurn, load_network
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
@@ -27,11 +28,13 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class"]
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
 SetName = Literal["train sample", "validation", "test"]
 HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
+Options = tuple[tuple[str, str | int], ...]
+"""Names and values of what only one view has choosers for."""
 _FIELDS: dict[Need, tuple[str, ...]] = {
     "epoch": ("epoch", "weights", "file"),
     "layer": ("layer",),
@@ -39,6 +42,9 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "picture": ("picture",),
     "set": ("set",),
     "class": ("class_index",),
+    "options": ("options",),
+    "start": ("start",),
+    "history": ("history",),
 }
 """The fields of a Subject that belong to each need."""
 
@@ -98,21 +104,34 @@ class Subject:
     set: SetName | None = None
     class_index: int | None = None
     """Index of the class to explain; None: the class with the largest logit."""
+    options: Options = ()
+    """What was chosen in the view's own choosers."""
+    start: KeptWeights | None = None
+    """Checkpoint of epoch 0; None also where it is not kept."""
+    history: tuple[KeptWeights, ...] = ()
+    """All kept checkpoints, in the order of their epochs."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
     waiting: Callable[[], None] = field(default=_nothing)
     """Function that is called again and again while others have their turn; what it raises ends the wait."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
-        """Return the same subject with None in the fields that belong to no need in `needs`."""
-        blank: dict[str, Any] = {name: None for need, names in _FIELDS.items() if need not in needs for name in names}
+        """Return the same subject with nothing (None, no options) in the fields that belong to no need in `needs`."""
+        without = Subject(self.config, self.info, self.folders, None, None)
+        gone = [name for need, names in _FIELDS.items() if need not in needs for name in names]
+        blank: dict[str, Any] = {name: getattr(without, name) for name in gone}
         return replace(self, **blank)
 
     @property
     def key(self) -> str:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
-        return json.dumps([self.config.model_dump_json(), *named])
+        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
+
+    def option(self, name: str) -> str | int | None:
+        """Return the value of the view's own option `name`; None where nothing was chosen."""
+        return dict(self.options).get(name)
 
     @property
     def row(self) -> LayerRow:
@@ -175,36 +194,6 @@ class Subject:
         return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
 
 
-def shapes(rows: Sequence[LayerRow]) -> list[str]:
-    """Return the text of each layer's button, in the order of `rows`.
-
-    A strip of more than eight layers leaves out the shapes.
-    """
-    words = [row.label for row in rows]
-    if len(rows) <= 8:
-        words = [f"{row.label} {'×'.join(map(str, row.output_shape))}" for row in rows]
-    return [text if number == 0 else f"▸ {text}" for number, text in enumerate(words)]
-
-
-def spatial(row: LayerRow) -> bool:
-    """Return whether `row` is a layer of the base whose output is feature maps: (channels, height, width)."""
-    return row.part is Part.BASE and len(row.output_shape) == 3
-
-
-@dataclass(frozen=True)
-class LayerChoice:
-    """A `LayerChoice` says which layers a view can show, and how the strip of buttons names them."""
-
-    label: str = "Layer"
-    among: Callable[[LayerRow], bool] = spatial
-    words: Callable[[Sequence[LayerRow]], list[str]] = shapes
-    """Function that gives the text of each layer's button."""
-    most_buttons: int = 99
-    """Number of layers up to which each has a button; more are a list to choose from, one line high."""
-    none: str = "No layer of this network's base makes feature maps."
-    """Sentence of the page for a network that has no such layer."""
-
-
 @dataclass(frozen=True)
 class View(Generic[A]):
     """A `View` is one thing to look at: `compute` makes arrays of a Subject, and `draw` shows the arrays.
@@ -232,6 +221,22 @@ class View(Generic[A]):
     shows: frozenset[Need] = frozenset()
     """Choices on the page that only matter to `draw`: the arrays do not depend on them."""
     layers: LayerChoice = field(default=LayerChoice())
+    family: str = ""
+    """Question that several views of a page answer, each in its own way: they share one button, and have a line of theirs."""
+    choose: "Callable[[Screen], Options] | None" = None
+    """Function that draws the view's own choosers and returns what was chosen, for `Subject.options`."""
+    kept: Callable[[Subject], A | None] = field(default=lambda subject: None)
+    """Function that reads the arrays where the run itself has kept them when it measured; None where it has not."""
+    counts: str = "pictures"
+    """What `Subject.progress` counts."""
+    small: Callable[[Subject], bool] = field(default=lambda subject: False)
+    """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    shared: str = ""
+    """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+
+    def in_a_page(self, subject: Subject) -> bool:
+        """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
+        return self.cost != "dataset" or self.small(subject)
 
     @property
     def chooses(self) -> frozenset[Need]:
@@ -253,7 +258,10 @@ class Screen:
     controls: DeltaGenerator
     """Container of the choosers' line, where a view adds choosers of its own."""
     arrays_at: Callable[[Checkpoint], Any]
-    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises."""
+    """Function that returns the view's arrays for another checkpoint of the same run. Raises what `compute` raises; None
+    where the arrays are of a whole dataset and nobody has measured them there."""
+    arrays_with: Callable[..., Any]
+    """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
 
@@ -277,7 +285,7 @@ class Screen:
         return self.picture
 
 
-VIEWS: Registry[View[Any]] = Registry("view", "cnnlab.views")
+VIEWS: Registry[View[Any]] = Registry("view", "cnnlab.views", nested=True)
 
 
 def register(view: View[A]) -> View[A]:

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, 
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from cnnlab import failpoints, logs
+from cnnlab.analysis.predictions import kept
 from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs.patience import persistent
 from cnnlab.runs.reading.snapshot import Rows
@@ -93,11 +94,14 @@ class History(Connected):
             curves.thin(connection, number, steps[0].step - 1)
 
     @persistent
-    def commit(self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> None:
+    def commit(
+        self, id: str, records: Sequence[EpochRecord], files: Sequence[Checkpoint], beside_bytes: int = 0
+    ) -> None:
         """Keep epochs and checkpoints of a run, in one transaction; doing the same once more changes nothing.
 
         A run goes on from its newest state: epochs that come with or before a state of their step are never lost. Older
-        states go, and older weights where the run's byte budget asks for it: first the row, then the file.
+        states go, and older weights where the run's byte budget asks for it: first the row, then the file. Beside each
+        epoch's weights lie about `beside_bytes` of what the network says of its sets, which count and go with them.
         """
         refuse_nan(records)
         failpoints.reach("before_begin")
@@ -110,7 +114,7 @@ class History(Connected):
                 connection.execute(insert(tables.epochs).values(row))
             best = judge(connection, number)
             _name_files(connection, number, files)
-            gone = _drop_old(connection, number, best, self.app_config.run_budget_bytes)
+            gone = _drop_old(connection, number, best, self.app_config.run_budget_bytes, beside_bytes)
             failpoints.reach("before_commit")
         failpoints.reach("after_commit")
         for record in records:
@@ -137,7 +141,9 @@ class History(Connected):
 
     def _remove(self, id: str, names: Sequence[str]) -> None:
         for name in names:
-            (self.folder(id) / name).unlink(missing_ok=True)
+            path = self.folder(id) / name
+            for gone in (path, *kept.beside(path)):
+                gone.unlink(missing_ok=True)
 
     def path(self, checkpoint: Checkpoint) -> Path:
         """Return the path of a checkpoint's file."""
@@ -238,10 +244,10 @@ def _files_of(rows: Rows, id: str = "") -> list[Checkpoint]:
     return [Checkpoint(run_id=id, **dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
-def _drop_old(connection: Connection, number: int, best: int | None, budget_bytes: int) -> list[str]:
+def _drop_old(connection: Connection, number: int, best: int | None, budget_bytes: int, beside_bytes: int) -> list[str]:
     """Remove the checkpoints from the store that need not be kept; return the files to remove after the commit."""
     weights = {file.epoch: file for file in _files(connection, number, "weights")}
-    sizes = {epoch: file.bytes for epoch, file in weights.items()}
+    sizes = {epoch: file.bytes + beside_bytes for epoch, file in weights.items()}
     names = [weights[epoch].name for epoch in thin(sizes, [] if best is None else [best], budget_bytes)]
     _unname(connection, number, names)
     return names + _drop_states(connection, number)

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from cnnlab import logs
+from cnnlab.analysis.predictions import kept
 from cnnlab.files.regular import read_regular
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
@@ -73,13 +74,16 @@ class Recovery(Connected):
 
     @persistent
     def remove_unnamed(self, id: str) -> None:
-        """Remove a run's files that were begun but never named by the store. Only for who holds the run's lock."""
+        """Remove a run's files that were begun but never named by the store, and what stands beside weights that are not.
+
+        Only for who holds the run's lock.
+        """
         run, names = self.database.read(NUMBER, _NAMED, run=id)
         must_exist(run)
         named = {name for (name,) in names}
         with suppress(OSError):  # a disk that refuses: they are in nobody's way
             for path in _begun(self.folder(id)):
-                if path.name not in named:
+                if (kept.owner_of(path) or path.name) not in named:
                     path.unlink(missing_ok=True)
 
     @persistent
@@ -150,4 +154,5 @@ def _lives(death: Death | None) -> bool:
 def _begun(folder: Path) -> list[Path]:
     """Return the files in a run's folder that cnnlab wrote; what somebody else has put there is left alone."""
     paths = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in paths if path.suffix in (".safetensors", ".tmp") and path.is_file()]
+    ours = (path for path in paths if path.suffix in (".safetensors", ".tmp") or kept.owner_of(path))
+    return [path for path in ours if path.is_file()]

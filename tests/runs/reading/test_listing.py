@@ -89,14 +89,41 @@ def test_only_what_has_changed_is_made_anew(store: Store, running: Run, made: li
 
 
 def test_a_list_is_one_reading(store: Store, running: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first time, and each time after."""
+    """But the first one of a process."""
     real, asked = Database.read, []
     monkeypatch.setattr(Database, "read", lambda self, *q, **given: asked.append(1) or real(self, *q, **given))
+    store.list()
 
     for _ in range(3):
         asked.clear()
         assert len(store.list()) == 1
         assert asked == [1]
+
+
+def test_the_first_list_reads_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of few runs; what changes between two pieces is in the list as it is at the end."""
+    runs = store.create_many([TrainingConfig(seed=seed) for seed in range(7)])
+    monkeypatch.setattr(listing, "PIECE", 2)
+    real, pieces = Database.read, []
+
+    def read(self: Database, *questions: Any, **given: int) -> Any:
+        answer = real(self, *questions, **given)
+        if "first" in given:
+            pieces.append(len(answer[0]))
+            if len(pieces) == 2:
+                store.rename(runs[0].id, "Not read yet")
+                store.rename(runs[6].id, "Read already")
+                store.delete(runs[5].id)
+        return answer
+
+    monkeypatch.setattr(Database, "read", read)
+    found = afresh(store)
+
+    assert pieces == [2, 2, 2, 1]
+    monkeypatch.undo()
+    assert found == afresh(store)
+    assert {run.name for run in found} >= {"Not read yet", "Read already"}
+    assert len(found) == 6
 
 
 def test_those_that_are_asked_for(store: Store) -> None:

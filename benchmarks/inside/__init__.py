@@ -1,1 +1,0 @@
-"""This room measures the views that look inside a network, as a person with a pointer meets them."""

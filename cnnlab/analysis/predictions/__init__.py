@@ -1,0 +1,1 @@
+"""This room holds what a network says of every picture of a set, and what follows from it."""
