@@ -1,9 +1,9 @@
 """From the pointer to the numbers in the Formula view, in Chromium: `python -m benchmarks.inspection.pointer [--n 200]`.
 
 A server with an empty home and untrained networks: the weights do not matter for the time. The pointer goes to n random
-values of a map. Two times are taken inside the page: from the pointer's event (the browser's own time stamp) until the
-numbers stand in the page and their layout is done, and until the frame that shows them has been drawn. Beside them: the
-bytes that the map's data took, and those that n moves took (none).
+values of a map. Three times are taken inside the page: what the work takes (arithmetic, numbers, layout), from the pointer's
+event (the browser's own time stamp) until that work is done, and until the frame that shows it has been drawn. Beside
+them: the bytes that the map's data took, which travels once.
 """
 
 import argparse
@@ -31,12 +31,14 @@ CASES = (
 )
 CLOCK = """() => {
     const times = window.pointerTimes = [];
+    let begun = 0;
+    window.addEventListener("pointermove", () => (begun = performance.now()), true);
     window.addEventListener("pointermove", (event) => {
         const root = event.composedPath()[0].getRootNode();
         root.host.offsetHeight; // the layout is done here
-        const ready = performance.now() - event.timeStamp;
+        const [worked, ready] = [performance.now() - begun, performance.now() - event.timeStamp];
         const channel = new MessageChannel();
-        channel.port1.onmessage = () => times.push([ready, performance.now() - event.timeStamp]);
+        channel.port1.onmessage = () => times.push([worked, ready, performance.now() - event.timeStamp]);
         requestAnimationFrame(() => channel.port2.postMessage(0)); // a task behind the frame
     });
 }"""
@@ -56,26 +58,25 @@ def main() -> None:
             for name in dict.fromkeys(architecture for architecture, _ in CASES)
         }
         print(f"{machine()}; Chromium without a GPU, 1280 × 1000; n = {asked.n} moves a map")
-        print(f"{'':26}{'numbers ready':^24}{'frame drawn':^24}{'kB a map':>10}{'kB of moves':>13}")
-        print(f"{'':26}{'median':>12}{'95 of 100':>12}{'median':>12}{'95 of 100':>12}")
+        print(f"{'':22}{'work':^24}{'numbers ready':^24}{'frame drawn':^24}{'kB a map':>10}")
+        print(f"{'':22}" + f"{'median':>12}{'95 of 100':>12}" * 3)
         with server:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             for architecture, layer in CASES:
                 page = browser.new_page(viewport={"width": 1280, "height": 1000})
                 url = f"{server.url}/feature_maps?view=formula&run={runs[architecture]}&layer={layer}"
-                print(f"{architecture + ' ' + layer:26}{row(measured(page, url, asked.n))}")
+                print(f"{architecture + ' ' + layer:22}{row(measured(page, url, asked.n))}")
                 page.close()
 
 
 def measured(page: Page, url: str, n: int) -> dict[str, Any]:
     """Open the page and move the pointer to n random places of the map."""
-    received: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
+    received: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
     page.goto(url, timeout=MOST_MS)
     page.locator(".formula .card").first.wait_for(timeout=MOST_MS)
     page.wait_for_timeout(2000)
-    largest = max(received)
-    received.clear()
+    largest = max(len(frame) for frame in received if isinstance(frame, bytes) and b"pictureWords" in frame)
     page.evaluate(CLOCK)
     box = page.locator(".formula .plane canvas").bounding_box()
     assert box
@@ -86,7 +87,7 @@ def measured(page: Page, url: str, n: int) -> dict[str, Any]:
         )
         page.wait_for_timeout(40)
     page.wait_for_timeout(200)
-    return {"times": page.evaluate("window.pointerTimes"), "map": largest, "moves": sum(received)}
+    return {"times": page.evaluate("window.pointerTimes"), "map": largest}
 
 
 def row(found: dict[str, Any]) -> str:
@@ -95,7 +96,7 @@ def row(found: dict[str, Any]) -> str:
     for times in zip(*found["times"], strict=True):
         ordered = sorted(times)
         text += f"{statistics.median(ordered):9.1f} ms{ordered[int(0.95 * len(ordered))]:9.1f} ms"
-    return text + f"{found['map'] / 1000:10.1f}{found['moves'] / 1000:13.1f}"
+    return text + f"{found['map'] / 1000:10.1f}"
 
 
 if __name__ == "__main__":
