@@ -126,3 +126,15 @@ def test_runs_without_weights_and_unknown_runs(app_config: AppConfig, capsys) ->
     insert_run(Store(app_config), RunStatus.STOPPED, epochs=0, name="Empty")
     assert main(["inspect", "Empty"]) == 1
     assert "has no weights to look into" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_lesions_and_movement(run: Run, capsys) -> None:
+    """A view's own choice, and all kept checkpoints, reach the view."""
+    asked = ["--view", "lesions", "--set", "validation", "--option", "lesion=start:0.1"]
+    assert main(["inspect", "Mine", "--json", *asked]) == 0
+    facts = {it["name"]: it for it in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert facts["after"]["shape"] == [1, run.config.validation_size]
+    assert main(["inspect", "Mine", "--json", "--view", "movement"]) == 0
+    facts = {it["name"]: it for it in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert facts["since_first"]["shape"] == [3, 6]

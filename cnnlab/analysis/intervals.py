@@ -1,6 +1,7 @@
 """This module says how far an accuracy, and a difference of two, can be trusted that was measured on so many pictures."""
 
 from math import hypot, sqrt
+from statistics import NormalDist
 
 from cnnlab.analysis.significance.answers import Split
 from cnnlab.records import Score
@@ -36,8 +37,18 @@ def difference95(first: Score, second: Score) -> tuple[float, float]:
     return a - b - hypot(a - low1, high2 - b), a - b + hypot(high1 - a, b - low2)
 
 
-def paired95(split: Split) -> tuple[float, float]:
+def deviations95(together: int) -> float:
+    """Return how many standard deviations wide, to either side, each of so many intervals is that hold all at once.
+
+    With probability 95 % at least, none of them misses what it is about (Bonferroni's inequality); 1.96 for one.
+    """
+    return NormalDist().inv_cdf(1 - 0.025 / max(1, together))
+
+
+def paired95(split: Split, together: int = 1) -> tuple[float, float]:
     """Return the 95 % interval of the first network's accuracy minus the second's, both measured on the same pictures.
+
+    `together`: the number of such intervals that hold all at once, for whoever looks at many (`deviations95`).
 
     Only the pictures count that one of them alone got right. Tango's score interval, which is McNemar's test turned
     around: 0 lies outside exactly where that test (without correction) finds a difference at 5 %. Sources: T. Tango,
@@ -47,15 +58,15 @@ def paired95(split: Split) -> tuple[float, float]:
     """
     if not split.n:
         return -1.0, 1.0
-    found = (split.only_first - split.only_second) / split.n
-    return _limit(split, found, -1.0), _limit(split, found, 1.0)
+    found, z = (split.only_first - split.only_second) / split.n, deviations95(together)
+    return _limit(split, z, found, -1.0), _limit(split, z, found, 1.0)
 
 
-def _limit(split: Split, inside: float, outside: float) -> float:
+def _limit(split: Split, z: float, inside: float, outside: float) -> float:
     """Return where the interval ends between the difference `inside`, which it holds, and `outside`, by halving."""
     for _ in range(60):
         middle = (inside + outside) / 2
-        if abs(_deviations(split, middle)) <= Z95:
+        if abs(_deviations(split, middle)) <= z:
             inside = middle
         else:
             outside = middle

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from cnnlab.analysis.receptive_field import Box, Sources, bounding, inputs_of
 from cnnlab.formatting import count
 
 
@@ -54,6 +55,7 @@ class Sees(Enum):
 Pair = tuple[int, int]
 """Two numbers of a window or of its steps: down (rows) and across (columns)."""
 KERNELS = (LayerKind.CONVOLUTION, LayerKind.TRANSPOSED_CONVOLUTION)
+_UNTIL_ACTIVATION = (LayerKind.BATCH_NORM, LayerKind.NORMALISATION, LayerKind.POOLING, LayerKind.DROPOUT)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ class LayerRow:
     """Whether the layer stands on a path beside the main one, in a residual block."""
     skips_from: str | None = None
     """Full name of the layer where the paths that this layer joins parted, "" for the picture; None without paths."""
+    is_relu: bool = False
+    sources: tuple[Sources, Sources] | Sees = Sees.NO_FORMULA
+    """Input positions that make each output value, down and across."""
 
     @property
     def has_kernels(self) -> bool:
@@ -111,6 +116,57 @@ class LayerRow:
         """Return the sum of the layer's parameters for people: "5×5×3×6 + 6 = 456"; empty where there are none."""
         sides = ["×".join(map(str, factors)) for factors in self.terms]
         return f"{' + '.join(sides)} = {count(self.parameters)}" if sides else ""
+
+
+def heard_at(rows: Iterable[LayerRow], name: str) -> LayerRow:
+    """Return the layer whose output is the answer of the channels of layer `name`: the last one before the activation.
+
+    Batch normalisation can turn a channel's sign around, so what a kernel finds counts behind it. Where no activation
+    follows directly (a residual sum comes first, or nothing), it is the normalisation that follows, else the layer
+    itself.
+    """
+    known = list(rows)
+    heard = row = next(row for row in known if row.name == name)
+    while (after := _only_next(known, row)) and after.kind in _UNTIL_ACTIVATION:
+        row = after
+        if row.kind in (LayerKind.BATCH_NORM, LayerKind.NORMALISATION):
+            heard = row
+    return row if after and after.kind is LayerKind.ACTIVATION else heard
+
+
+def relu_behind(rows: Iterable[LayerRow], name: str) -> LayerRow | None:
+    """Return the ReLU that takes the answers of the channels of layer `name`; None where another layer takes them."""
+    known = list(rows)
+    after = _only_next(known, heard_at(known, name))
+    return after if after and after.is_relu else None
+
+
+def _only_next(rows: list[LayerRow], row: LayerRow) -> LayerRow | None:
+    """Return the only layer that takes the output of `row`; None where there are several, or none."""
+    takers = [other for other in rows if row.name in other.inputs]
+    return takers[0] if len(takers) == 1 and len(takers[0].inputs) == 1 else None
+
+
+def box_of(rows: Iterable[LayerRow], name: str, place: Pair, picture_px: Pair) -> Box | Sees | None:
+    """Return the smallest box of the picture that holds all pixels on which a value of layer `name` depends.
+
+    `place`: row and column of the value in the layer's maps. Exact at the edges too: what lies in the padding of the
+    picture, or of a layer on the way, is left out. None where the value depends on no pixel; Sees.EVERYTHING for the
+    whole picture; Sees.NO_FORMULA where a layer on the way has no formula.
+    """
+    known = {row.name: row for row in rows}
+    wanted: dict[str, tuple[set[int], set[int]]] = {name: ({place[0]}, {place[1]})}
+    for row in reversed(list(known.values())):
+        if row.name not in wanted:
+            continue
+        if isinstance(row.sources, Sees):
+            return row.sources
+        for source in row.inputs:
+            sides = known[source].output_shape[1:] if source else picture_px
+            both = wanted.setdefault(source, (set(), set()))
+            for kept, mine, sources, side in zip(both, wanted[row.name], row.sources, sides, strict=True):
+                kept |= inputs_of(sources, mine, side)
+    return bounding(wanted.get("", (set(), set())))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from math import gcd, lcm
 
 Span = tuple[int, int]
 """First and last pixel, both included; below zero or beyond the picture: in the padding around it."""
+Box = tuple[Span, Span]
+"""First and last row, and first and last column, of a part of the picture."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,21 @@ class Field:
 
 PICTURE = Field(((0, 0),), 1)
 """The picture itself: each value is its own pixel."""
+
+
+def inputs_of(sources: Sources, outputs: Iterable[int], inputs: int) -> set[int]:
+    """Return the positions, of `inputs` from 0 on, from which these output positions are made; padding is left out."""
+    found: set[int] = set()
+    for output in outputs:
+        turns, place = divmod(output, len(sources.positions))
+        found.update(position + turns * sources.shift for position in sources.positions[place])
+    return {position for position in found if 0 <= position < inputs}
+
+
+def bounding(sides: tuple[set[int], set[int]]) -> Box | None:
+    """Return the smallest box that holds these rows and columns; None where there are none."""
+    down, across = sides
+    return ((min(down), max(down)), (min(across), max(across))) if down and across else None
 
 
 def _around(spans: Iterable[Span | None]) -> Span | None:

@@ -36,6 +36,7 @@ class Inspect(OneRun, Reporting):
             "sha256": weights.sha256,
             "bytes": weights.bytes,
             "epoch": weights.epoch,
+            "kept": [[one.epoch, str(store.path(one)), one.sha256, one.bytes] for one in store.weights(run.id)],
             "picture": str(path.resolve()) if path.is_file() else self.picture,
             "layer": self.layer if "layer" in self.model_fields_set else None,
             "channel": self.channel,

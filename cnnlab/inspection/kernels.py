@@ -28,7 +28,7 @@ def kernels_of(path: Path, named: Named, layers: Iterable[LayerRow]) -> dict[str
             raise CheckpointError(
                 f"The checkpoint {path.name} holds another network: it has no kernels of {row.label}."
             )
-        kernels[row.name] = _by_output(tensors[f"{row.name}.weight"].numpy(), row)
+        kernels[row.name] = by_output(tensors[f"{row.name}.weight"].numpy(), row)
     return kernels
 
 
@@ -50,8 +50,8 @@ def symmetric_limit(values: npt.NDArray[np.floating]) -> float:
     return float(finite.max(initial=0.0)) or 1.0
 
 
-def _by_output(weight: Floats, layer: LayerRow) -> Floats:
-    """Return a layer's weight as [out, in, height, width].
+def by_output(weight: Floats, layer: LayerRow) -> Floats:
+    """Return a layer's weight as [out, in, height, width]; that of a fully connected layer stays [out, in].
 
     Torch keeps the weight of a transposed convolution as [in, out / groups, height, width].
     """

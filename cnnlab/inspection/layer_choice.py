@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cnnlab.analysis.layers import LayerRow, Part
+from cnnlab.analysis.layers import LayerKind, LayerRow, Part
+
+MOST_UNITS = 512
+"""Fully connected layers of more units are not looked at unit by unit."""
 
 
 def shapes(rows: Sequence[LayerRow]) -> list[str]:
@@ -30,5 +33,31 @@ class LayerChoice:
     among: Callable[[LayerRow], bool] = spatial
     words: Callable[[Sequence[LayerRow]], list[str]] = shapes
     """Function that gives the text of each layer's button."""
+    most_buttons: int = 99
+    """Number of layers up to which each has a button; more are a list to choose from, one line high."""
     none: str = "No layer of this network's base makes feature maps."
     """Sentence of the page for a network that has no such layer."""
+
+
+def with_channels(row: LayerRow) -> bool:
+    """Return whether the layer has kernels, or is a fully connected one of few units: each unit counts as a channel."""
+    return row.has_kernels or (row.kind is LayerKind.LINEAR and row.output_shape[-1] <= MOST_UNITS)
+
+
+def channel_words(rows: Sequence[LayerRow]) -> list[str]:
+    """Return the text of each button of a strip of layers that have channels."""
+    return [f"{row.label} · {row.output_shape[0]} {'channels' if row.has_kernels else 'units'}" for row in rows]
+
+
+WITH_CHANNELS = LayerChoice(
+    "Layer",
+    with_channels,
+    channel_words,
+    none="This network has no layer with channels that can be looked at one by one.",
+)
+KERNELS_ONLY = LayerChoice(
+    "Convolution",
+    lambda row: row.has_kernels,
+    channel_words,
+    none="This network has no convolutions, so it has no kernels to look at.",
+)

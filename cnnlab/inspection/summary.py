@@ -125,6 +125,8 @@ def _row(layer: nn.Module, formula: Formula | None, inputs: tuple[Value, ...], o
         terms=terms_of(layer),
         inputs=tuple(value.made_by for value in inputs),
         window=_window(formula),
+        is_relu=isinstance(layer, nn.ReLU),
+        sources=Sees.NO_FORMULA if formula is None else formula.sources,
         **numbers_of(layer),
     )
 

@@ -33,12 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
         info=DATASETS.get(config.dataset).info,
         folders=app_config.data,
         weights=options.weights,
-        file=WrittenFile(options.weights.name, options.sha256, options.bytes),
+        file=options.weights and WrittenFile(options.weights.name, options.sha256, options.bytes),
         layer=options.layer,
         channel=options.channel,
         set=options.set,
         class_index=options.class_index,
         options=tuple((name, value) for name, value in json.loads(options.options)),
+        start=next(iter(measured.from_rows(json.loads(options.start))), None),
+        history=measured.from_rows(json.loads(options.history)),
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
@@ -60,14 +62,16 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cnnlab.views", description=__doc__)
     parser.add_argument("view", choices=[view.name for view in VIEWS if view.cost == "dataset"])
     parser.add_argument("--config", required=True, help="the run's settings, as JSON")
-    parser.add_argument("--weights", required=True, type=Path, help="the checkpoint's file")
-    parser.add_argument("--sha256", required=True, help="of that file")
-    parser.add_argument("--bytes", required=True, type=int, help="of that file")
+    parser.add_argument("--weights", type=Path, help="the checkpoint's file")
+    parser.add_argument("--sha256", help="of that file")
+    parser.add_argument("--bytes", type=int, help="of that file")
     parser.add_argument("--layer")
     parser.add_argument("--channel", type=int)
     parser.add_argument("--set", choices=["train sample", "validation", "test"])
     parser.add_argument("--class-index", type=int)
     parser.add_argument("--options", default="[]", help="what the view's own choosers say, as JSON")
+    parser.add_argument("--start", default="[]", help="the checkpoint of epoch 0, as JSON rows")
+    parser.add_argument("--history", default="[]", help="all kept checkpoints, the same way")
     return parser.parse_args(arguments)
 
 

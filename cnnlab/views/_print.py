@@ -64,7 +64,7 @@ def subject_of(app_config: AppConfig, view: View[Any], asked: Mapping[str, Any])
     """Return what the question is about. Raises AskedWronglyError, DataUnavailableError, PictureError."""
     config = TrainingConfig.model_validate(asked["config"])
     info = DATASETS.get(config.dataset).info
-    path = Path(asked["weights"])
+    path, kept = Path(asked["weights"]), measured.from_rows(asked["kept"])
     chosen: dict[str, Any] = {}
     if "layer" in view.needs:
         names = [row.name for row in summarise(config, info) if view.layers.among(row)]
@@ -80,7 +80,8 @@ def subject_of(app_config: AppConfig, view: View[Any], asked: Mapping[str, Any])
         chosen["set"] = _one_of("set of pictures", asked["set"], {name: name for name in sets})
     return Subject(
         config, info, app_config.data, path, WrittenFile(path.name, asked["sha256"], asked["bytes"]), asked["epoch"],
-        channel=asked["channel"], options=options_of(asked["options"]), progress=_progress, **chosen,
+        channel=asked["channel"], options=options_of(asked["options"]), progress=_progress, history=kept,
+        start=next((one for one in kept if one.epoch == 0), None), **chosen,
     )  # fmt: skip
 
 

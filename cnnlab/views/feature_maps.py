@@ -5,6 +5,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect import glance
 from cnnlab.dashboard.inspect.choosers import window
 from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
@@ -33,12 +34,15 @@ def compute(subject: Subject) -> FeatureMaps:
 
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:
-    """Draw what the network says, then the layer's feature maps as a grid and the chosen one large; last the picture and
-    the probabilities: the maps stand on the first screen.
+    """Draw what the network says and all of it at a glance, then the layer's feature maps as a grid and the chosen one
+    large; last the picture and the probabilities.
     """
     picture, info = screen.chosen_picture, screen.subject.info
     with screen.above:
         draw_verdict(screen.selection, info, picture, seen)
+        chosen = screen.layer.name, screen.channel
+        glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose)
+        st.caption(glance.caption(seen))
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
     grid, side = st.columns([3, 2], gap="large")
     with grid:
@@ -54,6 +58,11 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
         draw_received(screen.subject.config, info, seen.network_input)
     with right:
         draw_probabilities(info, picture, seen)
+
+
+def _choose(layer: str, channel: int) -> None:
+    """Look at a map of a layer, named by its label (a callback)."""
+    url.keep(layer=layer, channel=channel)
 
 
 def choose_scope() -> str:
@@ -104,6 +113,12 @@ def draw_one(layer: LayerMaps, scale: Scale, chosen: int) -> None:
         description=f"Feature map {chosen} of {layer.label}, large",
     )
     draw_statistics(layer.maps[chosen])
+    url.link(
+        navigation.feature_maps(),
+        "How each value comes about",
+        icon=":material/function:",
+        **(url.view() | {"view": "formula", "layer": layer.label, "channel": str(chosen)}),
+    )
     url.link(
         navigation.kernels(),
         "The kernel behind it",

@@ -2,13 +2,21 @@
 
 import numpy as np
 import streamlit as st
+import torch
 
+from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.widgets.live_chart import live_chart
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.dashboard.widgets.uploader import uploader
+from cnnlab.data import DATASETS
+from cnnlab.inspection.formula import trace
+from cnnlab.inspection.formula.parcel import parcel_of
+from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Curve
+from cnnlab.schema import TrainingConfig
+from cnnlab.views import formula
 
 SENT = "_sent_chart"
 
@@ -81,3 +89,16 @@ drawing(
     '<svg viewBox="0 0 9 9" width="9" height="9"><rect width="9" height="9"/></svg>', key="svg", description="A square."
 )
 uploader("A file", key="file", most_mb=1, way_out="Choose a smaller one.")
+
+picture = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+torch.manual_seed(0)
+network = build(complete(TrainingConfig(dataset="shapes")), DATASETS.get("shapes").info)
+formula.mount(
+    parcel_of(trace(network, picture, (0.5,) * 3, (0.5,) * 3), "base.conv2", 3),
+    key="noise",
+    channel=3,
+    place=(0, 0),
+    picture=Picture("test:0", picture, picture, 0),
+    names=None,
+    description="Map 3 of conv2.",
+)

@@ -18,7 +18,16 @@ from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 STATES = {status.value: status for status in RunStatus if status is not RunStatus.IMPORTED}
-INSIDE = ("kernels", "feature_maps", "feature_maps?view=grad_cam", "predictions")
+INSIDE = (
+    *(
+        "kernels",
+        "feature_maps",
+        "feature_maps?view=grad_cam",
+        "feature_maps?view=formula",
+        "feature_maps?view=occlusion&random=conv1",
+    ),
+    *("feature_maps?view=robust&rotate=15", "feature_maps?view=robust_curve", "predictions"),
+)
 STREAMLITS_OWN = {
     # A table whose rows can be marked: Streamlit gives the column of boxes no name, and no parameter sets one.
     "compare": {"empty-table-header": 1},

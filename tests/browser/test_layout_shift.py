@@ -19,6 +19,7 @@ PAGES = (
     "kernels?run=",
     "feature_maps?run=",
     "feature_maps?view=grad_cam&run=",
+    "feature_maps?view=formula&run=",
 )
 
 pytestmark = pytest.mark.slow

@@ -19,10 +19,12 @@ from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
 from cnnlab.data import DATASETS
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
+from cnnlab.inspection.channels import activation_maximisation
 from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
@@ -37,7 +39,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 @pytest.fixture(scope="module", params=architectures("VGGishCNN"))
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """A checkpoint of each architecture, and something chosen for every need."""
-    config = complete(TrainingConfig(architecture=request.param, dataset="shapes", validation_size=120))
+    config = complete(TrainingConfig(architecture=request.param, dataset="shapes", validation_size=40))
     path = tmp_path_factory.mktemp("weights") / "weights-0003.safetensors"
     torch.manual_seed(1)
     file = checkpoints.write(path, build(config, INFO).state_dict(), {"epoch": 3})
@@ -45,8 +47,15 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     picture = np.array(DATASETS.get("shapes").load(data).test_images[0])
     return Subject(
         config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
-        channel=0, picture=picture, set="validation", class_index=4,
+        channel=0, picture=picture, set="validation", class_index=4, options=(("lesion", "silence:0"),),
+        start=KeptWeights(0, path, file), history=(KeptWeights(0, path, file), KeptWeights(3, path, file)),
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is made step by step is made in a few."""
+    monkeypatch.setattr(activation_maximisation, "STEPS", 3)
 
 
 @pytest.fixture(params=VIEWS.names())
@@ -56,9 +65,14 @@ def view(request: pytest.FixtureRequest) -> View[Any]:
 
 
 def subjects(view: View[Any], whole: Subject) -> Iterator[Subject]:
-    """The subject as the frame hands it over: only what the view needs, for every layer that it can show."""
+    """The subject as the frame hands it over: only what the view needs, for every layer that it can show.
+
+    A view of a whole dataset looks at the first, the middle and the last of them.
+    """
     rows = [row for row in summary.summarise(whole.config, INFO) if view.layers.among(row)]
     assert rows
+    if view.cost == "dataset":
+        rows = [rows[place] for place in sorted({0, len(rows) // 2, len(rows) - 1})]
     layers = [row.name for row in rows] if "layer" in view.needs else [None]
     for layer in layers:
         yield dataclasses.replace(whole, layer=layer).only(view.needs)
@@ -119,12 +133,18 @@ def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch
         assert leaves_of(network)
 
 
+def large(subject: Subject) -> Subject:
+    """The same, of a run whose kept checkpoints are said to be large: no view may call that little work."""
+    kept = (one._replace(file=dataclasses.replace(one.file, bytes=1 << 30)) for one in subject.history)
+    return dataclasses.replace(subject, history=tuple(kept))
+
+
 @pytest.mark.parametrize("name", [view.name for view in VIEWS if view.cost == "dataset"])
 def test_a_dataset_view_never_computes_in_a_page(name: str, whole: Subject) -> None:
     """It is refused; its answer can be kept on the disk, and what it needs can be said on a command line."""
     view = VIEWS.get(name)
     with pytest.raises(cache.TooLongForAPageError, match=view.title):
-        cache.arrays_of(view, whole)
+        cache.arrays_of(view, large(whole))
     kind = get_type_hints(view.compute)["return"]
     assert dataclasses.is_dataclass(kind)
     assert "picture" not in view.needs
@@ -141,6 +161,8 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "set": {"set": "test"},
         "class": {"class_index": 2},
         "options": {"options": (("random", "base.conv1"),)},
+        "start": {"start": None},
+        "history": {"history": ()},
     }
     for need, change in others.items():
         changed = dataclasses.replace(whole, **change).only(view.needs)

@@ -42,7 +42,7 @@ def arrays_of(view: View[A], subject: Subject) -> A:
 
     Raises what `view.compute` raises.
     """
-    if view.cost == "dataset":
+    if not view.in_a_page(subject):
         raise TooLongForAPageError(f"{view.title} looks at a whole set of pictures: a page may not compute it.")
     seen = subject.only(view.needs)
     leave = get_run_yield_check()  # raises where the visitor has clicked on: nobody waits for this picture any more

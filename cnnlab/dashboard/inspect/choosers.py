@@ -17,7 +17,7 @@ from cnnlab.runs import Run
 
 _MANY = 48
 """Number of tiles above which a grid is large, and scrolls."""
-_SET, _CLASS = "looking_set", "looking_class"
+_SET, _CLASS, _CHANNEL = "looking_set", "looking_class", "looking_channel"
 
 
 def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
@@ -79,17 +79,17 @@ def choose_layer(selection: Selection, choice: LayerChoice) -> LayerRow | None:
     key = f"looking_layer_of_{len(layers)}"
     set_widget(key, chosen.label)  # the label is unique within a network; the address uses it too
     words = dict(zip((row.label for row in layers), choice.words(layers), strict=True))
-    st.segmented_control(
-        choice.label,
-        list(words),
-        key=key,
-        format_func=words.__getitem__,
-        required=True,
-        on_change=take,
-        args=("layer", key),
-        label_visibility="collapsed",
-        wrap=True,
-    )
+    arguments: dict[str, Any] = {
+        "key": key,
+        "format_func": words.__getitem__,
+        "on_change": take,
+        "args": ("layer", key),
+        "label_visibility": "collapsed",
+    }
+    if len(layers) > choice.most_buttons:
+        st.selectbox(choice.label, list(words), width=260, **arguments)
+    else:
+        st.segmented_control(choice.label, list(words), required=True, wrap=True, **arguments)
     return chosen
 
 
@@ -101,6 +101,20 @@ def choose_channel(channels: int) -> int:
     if url.asked("channel") and url.from_outside("channel"):
         complain(f"This layer has the channels 0 to {channels - 1}, not {url.asked('channel')}. Here is the first.")
     return 0
+
+
+def pick_channel(channels: int, word: str) -> int:
+    """Draw a box for the number of a channel (or whatever `word` says) and return it.
+
+    For views whose arrays are those of one channel, so that there is nothing to click on before they are computed.
+    """
+    chosen = choose_channel(channels)
+    set_widget(_CHANNEL, chosen)
+    st.number_input(
+        f"{word}, 0 to {channels - 1}", 0, max(1, channels - 1), key=_CHANNEL, on_change=take, args=("channel", _CHANNEL),
+        width=150, disabled=channels < 2,
+    )  # fmt: skip
+    return chosen
 
 
 def window(tiles: int) -> DeltaGenerator:

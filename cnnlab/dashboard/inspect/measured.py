@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -10,7 +11,8 @@ from typing import Any, TypeVar, get_type_hints
 import streamlit as st
 
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.inspect.selection import PLAYING
+from cnnlab.checkpoints import WrittenFile
+from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services, visitor
@@ -59,25 +61,27 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     found = find(here, view, screen.subject)
     if found is not None:
         return found
-    pictures = len(screen.subject.pictures())  # raises where the pictures are not on this machine
+    pictures = len(screen.subject.pictures()) if "set" in view.needs else 0  # raises where they are not on this machine
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:
         queue().ask(key, arguments_of(view, screen.subject), visitor.name())  # whoever looks waits with those who asked
-        st.fragment(_wait, run_every=POLL_S)(job)
+        st.fragment(_wait, run_every=POLL_S)(job, view.counts)
         return None
     if job and job.over and job.problem and visitor.name() in job.waiting:
         st.error(escape(job.problem), icon=":material/error:")
     with st.container(border=True, gap="small"):
         name = screen.subject.set
-        when = "" if screen.selection.run.imported else f" {screen.selection.when}"
-        st.markdown(f"This has not been measured yet{when}, on the **{name}** pictures.")
+        when = "" if screen.selection.run.imported or "epoch" not in view.needs else f" {screen.selection.when}"
+        on = f", on the **{name}** pictures" if pictures else ""
+        st.markdown(f"This has not been measured yet{when}{on}.")
+        does = "shows the pictures to the network" if pictures else "computes it"
         st.button(
-            f"Measure: {count(pictures)} pictures",
+            f"Measure: {count(pictures)} pictures" if pictures else "Measure",
             key="measured_ask",
             icon=":material/play_arrow:",
             type="primary",
-            help="A process beside this page shows every picture to the network once. The result is kept for everybody.",
+            help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
             args=(view, screen.subject),
         )
@@ -99,6 +103,7 @@ def _ask(view: View[Any], subject: Subject) -> None:
 
 def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
     """Return the command-line arguments with which `python -m cnnlab.views` computes `view` for `subject`."""
+    subject = subject.only(view.needs)
     options = {
         "config": subject.config.model_dump_json(),
         "weights": subject.weights,
@@ -109,12 +114,29 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
         "set": subject.set,
         "class-index": subject.class_index,
         "options": json.dumps(subject.options) if subject.options else None,
+        "start": _as_rows([subject.start]) if subject.start else None,
+        "history": _as_rows(subject.history) if subject.history else None,
     }
     return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
 
 
-def _wait(job: Job) -> None:
-    """Draw the progress of `job` and a Cancel button; draw the whole page anew once the job is over."""
+def _as_rows(kept: Sequence[KeptWeights]) -> str:
+    """Return checkpoints as an argument of a command line, which `from_rows` understands once it is read as JSON."""
+    return json.dumps([[one.epoch, str(one.path), one.file.sha256, one.file.bytes] for one in kept])
+
+
+def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, ...]:
+    """Return checkpoints given as epoch, path of the file, and its SHA-256 and size."""
+    return tuple(
+        KeptWeights(epoch, Path(path), WrittenFile(Path(path).name, sha256, size)) for epoch, path, sha256, size in rows
+    )
+
+
+def _wait(job: Job, counts: str) -> None:
+    """Draw the progress of `job`, which counts pictures or other things, and a Cancel button.
+
+    Draw the whole page anew once the job is over.
+    """
     if job.over or visitor.name() not in job.waiting:
         st.rerun()
     queue().seen(job.key, visitor.name())
@@ -124,7 +146,7 @@ def _wait(job: Job) -> None:
         elif not job.total:
             st.progress(0.0, "Loading the network …")
         else:
-            words = f"{count(job.done)} of {count(job.total)} pictures, {percent(job.share)}"
+            words = f"{count(job.done)} of {count(job.total)} {counts}, {percent(job.share)}"
             st.progress(job.share, words)
         st.button("Cancel", key="measured_cancel", icon=":material/close:", on_click=_cancel, args=(job.key,))
 

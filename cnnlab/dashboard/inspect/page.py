@@ -1,15 +1,19 @@
 """This module draws the frame of every page that looks inside a network: the bar, the choosers, then the view."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect import bar, choosers, epochs, measured
+from cnnlab.dashboard.inspect import choosers, measured
+from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
 from cnnlab.dashboard.state import services
 from cnnlab.dashboard.widgets import run_labels
@@ -28,18 +32,18 @@ def show(page: str, title: str, sentence: str) -> None:
     selection = bar.looking(beside_title)
     if selection is None:
         return
-    choosers.choose_way(view, views)
-    _draw(view, selection, None if view is views[0] else view.name)
+    _draw(view, views, selection)
     epochs.seen(selection)
 
 
-def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
-    """Draw the choosers and the view, or why that is not possible; `name`: of the view in the address."""
-    screen = _screen(view, selection)
+def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
+    """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
+    screen = _screen(view, views, selection)
     if screen is None:
         return
     try:
-        arrays = measured.arrays_of(view, screen) if view.cost == "dataset" else arrays_of(view, screen.subject)
+        here = view.in_a_page(screen.subject)
+        arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
         if arrays is not None:
             view.draw(screen, arrays)
     except CheckpointError as error:
@@ -53,10 +57,10 @@ def _draw(view: View[Any], selection: Selection, name: str | None) -> None:
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=name, **screen.address)
+    selection.keep(view=None if view is views[0] else view.name, **screen.address)
 
 
-def _screen(view: View[Any], selection: Selection) -> Screen | None:
+def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
     """Draw the choosers of the view and return what was chosen; None where the page has said why nothing was."""
     run = selection.run
     info = DATASETS.get(run.config.dataset).info
@@ -71,19 +75,26 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
     above = st.container()
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers")
     with controls:
+        choosers.choose_way(view, views)
+        _choose_set_and_class(view, selection, chosen, address)
         if "layer" in view.chooses:
             row = choosers.choose_layer(selection, view.layers)
             if row is None:
                 return None
             chosen["layer"], address["layer"] = row.name, row.label
-        _choose_set_and_class(view, selection, chosen, address)
     if "channel" in view.chooses and row:
-        chosen["channel"] = address["channel"] = choosers.choose_channel(row.output_shape[0])
+        chosen["channel"] = address["channel"] = _channel(view, row, controls)
+
+    here = services.app_config()
+    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    others: dict[str, Any] = {
+        "history": history,
+        "start": history[0] if history[0].epoch == 0 and not run.imported else None,
+    }
 
     def subject(weights: Checkpoint) -> Subject:
-        here = services.app_config()
         path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen)
+        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     screen = Screen(
         selection=selection,
@@ -104,7 +115,15 @@ def _screen(view: View[Any], selection: Selection) -> Screen | None:
 
 def _arrays_at(view: View[Any], subject: Subject) -> Any:
     """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
-    return measured.find(services.app_config(), view, subject) if view.cost == "dataset" else arrays_of(view, subject)
+    return arrays_of(view, subject) if view.in_a_page(subject) else measured.find(services.app_config(), view, subject)
+
+
+def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:
+    """Return the channel of the address; with a box for its number where the arrays are those of one channel."""
+    if "channel" not in view.needs:
+        return choosers.choose_channel(row.output_shape[0])
+    with controls:
+        return choosers.pick_channel(row.output_shape[0], "Channel" if len(row.output_shape) > 1 else "Unit")
 
 
 def _choose_set_and_class(

@@ -1,9 +1,12 @@
 """This module holds what a page that looks inside shows, and keeps its widgets and the address in step."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
+from cnnlab.checkpoints import Named
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.summary import LayerRow
@@ -12,6 +15,14 @@ from cnnlab.runs.run import Checkpoint
 
 PLAYING = "looking_playing"
 """Key of the session's state that holds the epoch a walk has come to; absent while no walk goes on."""
+
+
+class KeptWeights(NamedTuple):
+    """A `KeptWeights` names another checkpoint of the same run: its epoch, its file, and what the store knows of the file."""
+
+    epoch: int
+    path: Path
+    file: Named
 
 
 @dataclass(frozen=True)

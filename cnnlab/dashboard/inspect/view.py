@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
@@ -28,7 +28,7 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options"]
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
 SetName = Literal["train sample", "validation", "test"]
 HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
@@ -43,6 +43,8 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "set": ("set",),
     "class": ("class_index",),
     "options": ("options",),
+    "start": ("start",),
+    "history": ("history",),
 }
 """The fields of a Subject that belong to each need."""
 
@@ -104,6 +106,10 @@ class Subject:
     """Index of the class to explain; None: the class with the largest logit."""
     options: Options = ()
     """What was chosen in the view's own choosers."""
+    start: KeptWeights | None = None
+    """Checkpoint of epoch 0; None also where it is not kept."""
+    history: tuple[KeptWeights, ...] = ()
+    """All kept checkpoints, in the order of their epochs."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
     waiting: Callable[[], None] = field(default=_nothing)
@@ -120,7 +126,8 @@ class Subject:
     def key(self) -> str:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
-        return json.dumps([self.config.model_dump_json(), *named, *self.options])
+        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
 
     def option(self, name: str) -> str | int | None:
         """Return the value of the view's own option `name`; None where nothing was chosen."""
@@ -220,8 +227,16 @@ class View(Generic[A]):
     """Function that draws the view's own choosers and returns what was chosen, for `Subject.options`."""
     kept: Callable[[Subject], A | None] = field(default=lambda subject: None)
     """Function that reads the arrays where the run itself has kept them when it measured; None where it has not."""
+    counts: str = "pictures"
+    """What `Subject.progress` counts."""
+    small: Callable[[Subject], bool] = field(default=lambda subject: False)
+    """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+
+    def in_a_page(self, subject: Subject) -> bool:
+        """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
+        return self.cost != "dataset" or self.small(subject)
 
     @property
     def chooses(self) -> frozenset[Need]:

@@ -10,19 +10,8 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
-    "run",
-    "epoch",
-    "view",
-    "layer",
-    "channel",
-    "input",
-    "picture",
-    "set",
-    "class",
-    "cell",
-    "random",
-    "baseline",
-    "since",
+    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
+    *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
 )
 _LONGEST = 200
 _MEMORY = "looking"

@@ -32,7 +32,7 @@ def draw(screen: Screen, seen: Attribution, draw_map: Callable[[Attribution], No
     """Draw a button that randomises the weights; once pressed, the map without them and how alike both maps are."""
     rows = learnt(screen.selection.layers)
     last = _asked(rows)
-    screen.address["random"] = last and last.label
+    screen.address["random"] = last.label if last else None
     with st.container(border=True, gap="small"):
         if last is None:
             st.button(

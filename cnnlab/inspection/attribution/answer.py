@@ -71,7 +71,7 @@ def logits_of(network: Network, x: Tensor, waiting: Callable[[], None] = silent)
     """Return the logits [N, num_classes] of pictures [N, channels, size_px, size_px], a batch at a time."""
     parts = []
     with capture(network, []):
-        for part in x.split(BATCH):
+        for part in torch.split(x, BATCH):
             waiting()
             parts.append(network(part))
     return torch.cat(parts)
@@ -90,7 +90,7 @@ def input_gradients(network: Network, x: Tensor, class_index: int, waiting: Call
     """
     parts = []
     with capture(network, [], gradients=True):
-        for part in x.split(BATCH):
+        for part in torch.split(x, BATCH):
             waiting()
             asked = part.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(network(asked)[:, class_index].sum(), asked)

@@ -22,6 +22,7 @@ from cnnlab.inspection.attribution.answer import (
     silent,
 )
 from cnnlab.models import Network
+from cnnlab.registry import UnknownNameError
 
 STEPS = 32
 """Points on the way from the baseline to the picture where the gradient is taken."""
@@ -67,6 +68,7 @@ def compute(
     (x - x0) times the mean of dz_c / dx on the straight way from x0 to x. The mean is taken at STEPS points by
     Gauss and Legendre's rule, so the sum of the shares is z_c(x) - z_c(x0) up to what lies between the points.
     `class_index` None: the class with the largest logit. `waiting` is called before each batch. Leaves no trace.
+    Raises UnknownNameError where there is no such baseline.
     """
     x = received(network, picture, mean, std)
     begin = baseline_of(baseline, x, mean, std)
@@ -86,7 +88,12 @@ def compute(
 
 
 def baseline_of(name: str, x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return the baseline of that name as the network receives it, shaped like `x` [1, channels, size_px, size_px]."""
+    """Return the baseline of that name as the network receives it, shaped like `x` [1, channels, size_px, size_px].
+
+    Raises UnknownNameError for a name that is not in BASELINES.
+    """
+    if name not in BASELINES:
+        raise UnknownNameError(f"There is no baseline {name!r}. Choose one of: {', '.join(BASELINES)}.")
     if name == "grey":
         return torch.zeros_like(x)
     value = {"black": 0, "white": 255}[name]

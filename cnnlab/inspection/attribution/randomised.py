@@ -15,6 +15,7 @@ from cnnlab.analysis.layers import LayerRow
 from cnnlab.data import DatasetInfo
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network, build
+from cnnlab.registry import UnknownNameError
 from cnnlab.schema import TrainingConfig
 
 SEED = 20181008
@@ -30,11 +31,11 @@ def randomise(network: Network, config: TrainingConfig, info: DatasetInfo, last:
 
     The fresh weights are those with which the architecture begins a training; batch normalisation forgets its means too.
     The layers below `last` keep the very weights of `network`, which stays as it was, as does torch's random state.
-    Raises LookupError where no layer of that name has weights.
+    Raises UnknownNameError where no layer of that name has weights.
     """
     names = [row.name for row in learnt(summarise(config, info))]
     if last not in names:
-        raise LookupError(f"There is no layer with weights {last!r}. There are: {', '.join(names)}.")
+        raise UnknownNameError(f"There is no layer with weights {last!r}. There are: {', '.join(names)}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = build(config, info)

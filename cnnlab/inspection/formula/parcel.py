@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cnnlab.analysis.layers import LayerKind, Sees
 from cnnlab.analysis.receptive_field import Field
@@ -120,11 +121,11 @@ def _goes_on(following: Call, call: Call) -> bool:
 
 def _probability(logits: Call, channel: int) -> Recipe:
     """Return the recipe of the softmax that turns the network's last numbers into probabilities."""
-    values = logits.output[0].double().softmax(dim=0)
+    values = logits.output[0].softmax(dim=0)
     return Recipe(
         layer="softmax",
         kind=LayerKind.OTHER,
-        output=values[channel].float().cpu().numpy().reshape(1, 1),
+        output=values[channel].cpu().numpy().reshape(1, 1),
         sources=(logits.name,),
         **single.softmax_of(logits.output, channel),
     )
@@ -193,7 +194,7 @@ class _Box:
         self._begins: dict[bytes, int] = {}
         self._size = 0
 
-    def put(self, array: np.ndarray) -> Block:
+    def put(self, array: npt.NDArray[np.floating]) -> Block:
         """Add an array and return where it lies."""
         flat = np.ascontiguousarray(array, dtype=np.float32).ravel()
         key = flat.tobytes()

@@ -62,11 +62,8 @@ class Terms:
     """The value that the network itself computed, in single precision."""
     sentence: str
     """The formula in words; for a layer of an unknown kind, that it has none."""
-
-    @property
-    def has_formula(self) -> bool:
-        """Return whether cnnlab knows how the layer computes."""
-        return not math.isnan(self.value)
+    has_formula: bool = True
+    """Whether cnnlab knows how the layer computes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +102,7 @@ class Recipe:
             raise IndexError(f"The map has {height} rows and {width} columns, counted from 0: not {row}, {column}.")
         tensor = float(self.output[row, column])
         if self.rule is Rule.UNKNOWN:
-            return Terms((), 0.0, math.nan, tensor, self.sentence)
+            return Terms((), 0.0, math.nan, tensor, self.sentence, has_formula=False)
         patches, kernels, inside = self._window(row, column)
         if self.rule is Rule.LARGEST:
             kernels = np.zeros_like(patches)

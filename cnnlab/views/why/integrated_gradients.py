@@ -18,11 +18,14 @@ def compute(subject: Subject) -> IntegratedGradients:
     """Compute the integrated gradients of one picture for the chosen class."""
     if subject.picture is None:
         raise TypeError("Integrated gradients are those of one picture.")
-    baseline = str(subject.option("baseline") or BASELINES[0])
     with network_of(subject) as network:
         return integrated_gradients.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, baseline, subject.waiting
+            network, subject.picture, *subject.normalisation, subject.class_index, _baseline(subject), subject.waiting
         )
+
+
+def _baseline(subject: Subject) -> str:
+    return str(subject.option("baseline") or BASELINES[0])
 
 
 _BASELINE = "why_baseline"
@@ -64,7 +67,7 @@ def choose(screen: Screen) -> Options:
             "network receives as 0.",
         )
     screen.address["baseline"] = None if chosen == BASELINES[0] else chosen
-    return (("baseline", chosen),)
+    return () if chosen == BASELINES[0] else (("baseline", chosen),)
 
 
 def draw(screen: Screen, seen: IntegratedGradients) -> None:
@@ -78,7 +81,7 @@ def _draw_sum(screen: Screen, seen: IntegratedGradients) -> None:
     begin, end = seen.baseline_logit, float(seen.logits[seen.class_index])
     st.markdown(
         f"**The sum of the map is {short(seen.total)}.** It should be {short(seen.rise)}: the number for {name} is "
-        f"{short(end)} for the picture and {short(begin)} for the {screen.subject.option('baseline')} baseline. "
+        f"{short(end)} for the picture and {short(begin)} for the {_baseline(screen.subject)} baseline. "
         f"The gap of {short(abs(seen.total - seen.rise))} comes from taking {STEPS} points on the way, not all."
     )
 

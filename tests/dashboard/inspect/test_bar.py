@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.inspect.epochs import next_epoch
+from cnnlab.dashboard.inspect.bar.epochs import next_epoch
 from cnnlab.dashboard.own_picture import edit, keep
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
 from cnnlab.data.images import PictureError, decode

@@ -9,6 +9,7 @@ from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.figures.predictions.class_accuracy import class_accuracy
 from cnnlab.figures.predictions.learnt_since import learnt_since
 from cnnlab.figures.predictions.reliability import reliability
+from cnnlab.figures.predictions.robustness import robustness_curve
 from cnnlab.figures.style import TEST, TRAIN, VALIDATION
 
 CLASSES = ("cat", "<b>dog</b>", "frog")
@@ -58,3 +59,22 @@ def test_a_bar_an_epoch_and_two_for_the_others() -> None:
     assert mine.customdata[2].startswith("right since epoch 5: 5 of 20 (25.0")
     assert others.customdata[0].startswith("right before, wrong now: 4 of 20")
     assert len(learnt_since(range(60), [1] * 60, 0, 0, "test").layout.xaxis.tickvals) <= 14
+
+
+def test_the_curve_of_a_change() -> None:
+    """A mark a strength with its interval in words and as a whisker; guessing is a line; no whiskers on known pictures."""
+    intervals = [(0.5, 0.7), (0.15, 0.3)]
+    figure = robustness_curve([0, 0.5], ["0 px", "0.5 px"], [0.6, 0.2], intervals, "test", "blur, pixels", 0.1)
+    [curve] = figure.data
+
+    assert (list(curve.x), list(curve.y)) == ([0, 0.5], [0.6, 0.2])
+    assert curve.line.color == TEST
+    for place, (low, high) in enumerate(intervals):
+        assert curve.y[place] - curve.error_y.arrayminus[place] == pytest.approx(low)
+        assert curve.y[place] + curve.error_y.array[place] == pytest.approx(high)
+    assert curve.customdata[1].startswith("0.5 px: 20.0")
+    assert "15.0" in curve.customdata[1]
+    assert figure.layout.shapes[0].y0 == 0.1
+    known = robustness_curve([0, 1], ["0°", "1°"], [0.6, 0.2], None, "train sample", "rotation", 0.1)
+    assert known.data[0].error_y.array is None
+    assert known.data[0].line.color == TRAIN

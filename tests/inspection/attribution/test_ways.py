@@ -12,6 +12,7 @@ from cnnlab.data.tensors import to_network
 from cnnlab.inspection.attribution import integrated_gradients, occlusion, saliency, smooth_grad
 from cnnlab.inspection.attribution.integrated_gradients import BASELINES
 from cnnlab.models import Network
+from cnnlab.registry import UnknownNameError
 from tests.inspection.attribution.networks import INFO, NORMALISATION, network_of, picture, received
 
 PIXEL_WAYS = (occlusion, integrated_gradients, saliency, smooth_grad)
@@ -65,6 +66,12 @@ def test_the_shares_add_up_to_the_rise_of_the_logit(baseline: str) -> None:
     assert seen.rise == pytest.approx(rise, abs=1e-5)
     assert seen.total == pytest.approx(seen.rise, abs=0.05 * abs(seen.rise) + 1e-3)
     assert seen.total == pytest.approx(float(seen.map.sum(dtype=np.float64)), abs=1e-5)
+
+
+def test_no_such_baseline() -> None:
+    """A sentence that says which there are."""
+    with pytest.raises(UnknownNameError, match=r"no baseline 'pink'.*black, grey, white"):
+        integrated_gradients.compute(linear(), picture(), *NORMALISATION, 2, "pink")
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (28, 28), (30, 33), (8, 5)])

@@ -201,6 +201,16 @@ def test_what_does_not_exist(name: str, channel: int, row: int) -> None:
         explain(network_of("SimpleCNN", batch_norm=False), picture(), *HALF, name, channel, row, 0)
 
 
+def test_a_network_that_overflowed() -> None:
+    """What is not a number is not for want of a formula."""
+    network = network_of("SimpleCNN", batch_norm=False)
+    with torch.no_grad():
+        network.base.get_submodule("conv1").bias[0] = torch.nan  # type: ignore[index, operator, union-attr]
+    terms = explain(network, picture(), *HALF, "base.conv1", 0, 0, 0)
+    assert terms.has_formula
+    assert np.isnan([terms.value, terms.tensor]).all()
+
+
 def test_it_leaves_no_trace() -> None:
     """Mode, hooks, gradients and random state, also where the network fails half way."""
     network = network_of("ResNet").train()

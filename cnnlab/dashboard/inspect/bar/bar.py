@@ -7,11 +7,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect import epochs, import_weights
+from cnnlab.dashboard.inspect.bar import epochs, import_weights, loss_curve
 from cnnlab.dashboard.inspect.cache import layers_of
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
+from cnnlab.dashboard.state import listing, services
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.state import services
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.train import demo
 from cnnlab.dashboard.widgets import run_labels
@@ -106,7 +106,7 @@ def _take_run(known: Collection[str]) -> None:
 def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     by_id = {run.id: run for run in (*runs, selection.run)}
     names = run_labels.names(by_id.values(), _run_words)
-    left, middle, right = st.columns([5, 4, 7], gap="small", vertical_alignment="center")
+    left, middle, right = st.columns([4, 5, 7], gap="small", vertical_alignment="center")
     set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",
@@ -117,11 +117,13 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
         args=(frozenset(by_id),),
         label_visibility="collapsed",
     )
-    with middle:
+    records = listing.epochs(store, selection.run)
+    with middle.container(gap=None):
         epochs.draw_slider(selection)
+        loss_curve.draw(selection, records)
     with right.container(horizontal=True, gap="xsmall"):
         epochs.draw_buttons(selection)
-    st.caption(epochs.numbers(store, selection))
+    st.caption(epochs.numbers(selection, records))
     epochs.pulse(store, selection)
 
 

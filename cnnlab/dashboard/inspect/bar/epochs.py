@@ -12,6 +12,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state.polling import poll
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import count, percent
+from cnnlab.records import EpochRecord
 from cnnlab.runs import Run, Store, UnknownRunError
 from cnnlab.runs.run import Checkpoint
 
@@ -98,14 +99,17 @@ def draw_buttons(selection: Selection) -> None:
 
 
 def _goto(name: str, label: str, icon: str, why: str, epoch: int | None, disabled: bool = False) -> None:
-    st.button(label, key=f"looking_{name}", icon=icon, help=why, on_click=_go_to, args=(epoch,), disabled=disabled)
+    st.button(label, key=f"looking_{name}", icon=icon, help=why, on_click=go_to, args=(epoch,), disabled=disabled)
 
 
-def numbers(store: Store, selection: Selection) -> str:
-    """Return the accuracies of the network at the chosen epoch, each with its set of pictures, as Markdown."""
+def numbers(selection: Selection, records: Sequence[EpochRecord]) -> str:
+    """Return the accuracies of the network at the chosen epoch, each with its set of pictures, as Markdown.
+
+    `records`: those of the run's epochs.
+    """
     if selection.run.imported:
         return escape(selection.run.message or "")
-    record = next((record for record in store.epochs(selection.run.id) if record.epoch == selection.epoch), None)
+    record = next((record for record in records if record.epoch == selection.epoch), None)
     words = [f"**Epoch {selection.epoch}** of {count(selection.run.config.epochs)}"]
     if selection.epoch == 0:
         words.append("untrained: its weights are still random")
@@ -151,7 +155,7 @@ def _step(selection: Selection) -> None:
         return  # the page has drawn this fragment just now, not the timer
     following = next_epoch(selection.epochs, selection.epoch)
     if following is None:
-        _go_to(selection.epoch)
+        go_to(selection.epoch)
     else:
         st.session_state[PLAYING] = following
     st.rerun()
@@ -173,6 +177,7 @@ def _play(begin: int) -> None:
     st.session_state[PLAYING] = begin
 
 
-def _go_to(epoch: int | None) -> None:
+def go_to(epoch: int | None) -> None:
+    """Show that epoch from now on; None: the newest one, also while the training goes on. A callback."""
     st.session_state.pop(PLAYING, None)
     url.keep(epoch=epoch)

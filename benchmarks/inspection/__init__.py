@@ -1,0 +1,1 @@
+"""Timings of looking inside a network over a whole set of pictures."""
