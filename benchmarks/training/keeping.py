@@ -85,13 +85,10 @@ class WholeEpochs:
             if self._epochs.waiting:
                 self._epochs.commit()
             self._writer.drain()
-        if self._keeping:
-            (kept_s,), whole_s = self._kept_s, time.process_time() - began_s
-            print(
-                f"    keeping: {1000 * kept_s:.1f} ms of {whole_s:.2f} s processor time, {kept_s / whole_s:.2%}",
-                flush=True,
-            )
-            self._kept_s[0] = 0.0
+        (kept_s,), whole_s = self._kept_s, time.process_time() - began_s
+        share = f"keeping: {1000 * kept_s:.1f} ms, {kept_s / whole_s:.2%}" if self._keeping else "not kept"
+        print(f"    {share}; processor time {whole_s:.2f} s, {watch.seconds:.2f} s by the clock", flush=True)
+        self._kept_s[0] = 0.0
         return Turn(self._fit.images_seen - before, watch.seconds)
 
 
