@@ -116,6 +116,7 @@ def draw_channel(screen: Screen, found: TopActivations, crops: "Crops") -> None:
             place = crops.pictures.places[found.picture[end, channel, picked]]
             # The view stays in it: on the way Streamlit puts this address on the page that is left, where Back leads.
             wanted = url.view() | {"picture": f"{crops.pictures.file}:{place}", "layer": crops.heard.label}
+            url.keep(view=TOP_ACTIVATIONS.name)  # known to the session, so that the next page does not complain of it
             url.go(navigation.feature_maps(), **wanted)
     st.caption(
         "The crops first, then the same in their pictures: bright are the pixels that the answer depends on. Below each: the "
