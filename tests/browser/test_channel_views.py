@@ -1,5 +1,6 @@
 """The views of a layer's channels in a browser: axe-core finds nothing new, nothing sticks out on a telephone, two clicks."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,13 +18,9 @@ from tests.streamlit_server import Server
 
 SLOW_MS = 120_000
 OPTIONS = (("lesion", "silence:each"),)
-STREAMLITS_OWN = {
-    # A table whose rows can be marked: Streamlit gives the column of boxes no name, and no parameter sets one.
-    "top_activations": {"empty-table-header": 1},
-    "movement": {"empty-table-header": 1},
-    "lesions": {"empty-table-header": 1},
-    "activation_maximisation": {},
-}
+MEASURED = ("top_activations", "activation_maximisation", "movement", "lesions")
+STREAMLITS_OWN = "empty-table-header"
+"""The column of boxes of a table whose rows can be marked: Streamlit gives it no name, and no parameter sets one."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def measured_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ser
         run.config, info, server.app_config.data, last.path, last.file, last.epoch, layer="base.conv1", channel=0,
         set="validation", options=OPTIONS, start=history[0], history=history,
     )  # fmt: skip
-    for name in STREAMLITS_OWN:
+    for name in MEASURED:
         view = VIEWS.get(name)
         answer = view.compute(subject.only(view.needs))
         kept_arrays.write(measured.path_of(server.app_config, view, subject), answer)
@@ -57,7 +54,7 @@ def opened(page: Page, url: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", list(STREAMLITS_OWN))
+@pytest.mark.parametrize("view", MEASURED)
 def test_accessible_and_no_wider_than_a_telephone(
     page: Page, measured_run: tuple[Server, Run], view: str, scheme: str
 ) -> None:
@@ -68,7 +65,9 @@ def test_accessible_and_no_wider_than_a_telephone(
     opened(page, f"{server.url}/kernels?run={run.id}&view={view}&layer=conv1")
     expect(page.get_by_role("button", name="Measure")).to_have_count(0)
     violations = Axe().run(page).response["violations"]
-    assert {it["id"]: len(it["nodes"]) for it in violations} == STREAMLITS_OWN[view], violations
+    found = {it["id"]: [node["html"] for node in it["nodes"]] for it in violations}
+    found.pop(STREAMLITS_OWN, None)
+    assert found == {}
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(500)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
@@ -82,6 +81,6 @@ def test_from_a_crop_to_its_feature_maps(page: Page, measured_run: tuple[Server,
     opened(page, f"{server.url}/kernels?run={run.id}&view=top_activations&layer=conv1&channel=2")
     crops = page.locator(".st-key-top_most_crops canvas").first
     crops.click(position={"x": 20, "y": 20})
-    expect(page).to_have_url(lambda url: "feature_maps" in url and "picture=train%3A" in url and "channel=2" in url)
+    expect(page).to_have_url(re.compile(r"/feature_maps\?(?=.*picture=train(:|%3A)\d+)(?=.*channel=2)"))
     page.go_back()
-    expect(page).to_have_url(lambda url: "view=top_activations" in url)
+    expect(page).to_have_url(re.compile(r"/kernels\?.*view=top_activations"))

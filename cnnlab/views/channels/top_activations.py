@@ -114,10 +114,10 @@ def draw_channel(screen: Screen, found: TopActivations, crops: "Crops") -> None:
         picked = next((tile for tile in clicked if tile is not None), None)
         if picked is not None:
             place = crops.pictures.places[found.picture[end, channel, picked]]
-            wanted = url.view() | {"picture": f"{crops.pictures.file}:{place}"}
-            for name in ("view", "set", "lesion"):
-                wanted.pop(name, None)
-            url.go(navigation.feature_maps(), **(wanted | {"layer": crops.heard.label}))
+            # The view stays in it: on the way Streamlit puts this address on the page that is left, where Back leads.
+            wanted = url.view() | {"picture": f"{crops.pictures.file}:{place}", "layer": crops.heard.label}
+            url.keep(view=TOP_ACTIVATIONS.name)  # known to the session, so that the next page does not complain of it
+            url.go(navigation.feature_maps(), **wanted)
     st.caption(
         "The crops first, then the same in their pictures: bright are the pixels that the answer depends on. Below each: the "
         "answer. Click one to see all feature maps of that picture."
