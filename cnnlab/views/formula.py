@@ -17,7 +17,7 @@ from PIL import Image
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import complain
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.component import component
@@ -56,9 +56,7 @@ def draw(screen: Screen, parcel: Parcel) -> None:
     one = "map" if len(layer.output_shape) > 1 else "number"
     place, names = chosen_place(screen, parcel), class_names(screen)
     name = f" ({escape(names[channel])})" if names else ""
-    with st.container(horizontal=True, vertical_alignment="center", key="formula_head"):
-        st.header(f"{layer.label}, {one} {channel}{name}: how each value comes about", anchor=False, width="content")
-        choose_channel(layer.output_shape[0], channel, one)
+    st.header(f"{layer.label}, {one} {channel}{name}: how each value comes about", anchor=False)
     mount(
         parcel,
         key=sha256(f"{screen.subject.key} {screen.chosen_picture.key}".encode()).hexdigest()[:16],
@@ -75,25 +73,6 @@ def draw(screen: Screen, parcel: Parcel) -> None:
         else "The arithmetic of one number of this layer. Point at another to read it; a click works it out."
     )
     draw_links(layer, channel)
-
-
-def choose_channel(channels: int, chosen: int, one: str) -> None:
-    """Draw the chooser of the layer's map; the address names it."""
-    if channels < 2:
-        return
-    key = f"formula_channel_of_{channels}"
-    set_widget(key, chosen)
-    st.number_input(
-        f"{one.capitalize()}, 0 to {channels - 1}",
-        min_value=0,
-        max_value=channels - 1,
-        step=1,
-        key=key,
-        on_change=take,
-        args=("channel", key),
-        width=130,
-        label_visibility="collapsed",
-    )
 
 
 def chosen_place(screen: Screen, parcel: Parcel) -> Place:

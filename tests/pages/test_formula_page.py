@@ -82,7 +82,7 @@ def test_at_most_300_kb_travel(
     open_page: OpenPage, insert_run: Callable[..., Run], sent: Sent, architecture: str
 ) -> None:
     """For the layers whose input is largest; nothing is left out."""
-    run = insert_run(epochs=1, weights=True, architecture=architecture)
+    run = insert_run(epochs=1, weights=True, architecture=architecture, batch_norm=True)
     for layer in ("conv2", "fc1") if architecture == "VGGishCNN" else ("block1.conv2", "fc1"):
         app = open_page("feature_maps", run=run.id, view="formula", layer=layer)
         assert not app.exception
@@ -140,7 +140,7 @@ def test_a_stale_place(open_page: OpenPage, run: Run, sent: Sent, place: dict[st
 def test_another_map_is_chosen(open_page: OpenPage, run: Run, sent: Sent) -> None:
     """By its number; the address follows, and other numbers travel."""
     app = open_page("feature_maps", run=run.id, view="formula", layer="conv2")
-    app.number_input(key="formula_channel_of_16").set_value(9).run()
+    app.number_input(key="looking_channel").set_value(9).run()
     assert not app.exception
     assert app.query_params["channel"] == "9"
     assert sent[-1]["channel"] == 9

@@ -123,7 +123,7 @@ def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:
     if "channel" not in view.needs:
         return choosers.choose_channel(row.output_shape[0])
     with controls:
-        return choosers.pick_channel(row.output_shape[0], "Channel" if row.has_kernels else "Unit")
+        return choosers.pick_channel(row.output_shape[0], "Channel" if len(row.output_shape) > 1 else "Unit")
 
 
 def _choose_set_and_class(
