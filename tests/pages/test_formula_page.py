@@ -82,7 +82,7 @@ def test_at_most_300_kb_travel(
     open_page: OpenPage, insert_run: Callable[..., Run], sent: Sent, architecture: str
 ) -> None:
     """For the layers whose input is largest; nothing is left out."""
-    run = insert_run(epochs=1, weights=True, architecture=architecture)
+    run = insert_run(epochs=1, weights=True, architecture=architecture, batch_norm=True)
     for layer in ("conv2", "fc1") if architecture == "VGGishCNN" else ("block1.conv2", "fc1"):
         app = open_page("feature_maps", run=run.id, view="formula", layer=layer)
         assert not app.exception

@@ -91,7 +91,7 @@ def parcel_of(seen: Trace, layer: str, channel: int) -> Parcel:
     box = _Box()
     stages = [box.stage(recipe) for recipe in following]
     units = box.put(maps_of(call.output).ravel()) if len(call.shape) == 1 else Block()
-    first = box.stage(*_fitting(own, MOST_BYTES - box.size_bytes))
+    first = box.stage(*_fitting(own, MOST_BYTES - box.size_bytes - box.more_for(own.output)))
     row, column = divmod(int(np.nan_to_num(own.output, nan=-np.inf).argmax()), own.output.shape[1])
     sees, down, across = _spans(call)
     return Parcel(box.numbers(), (first, *stages), _where_to(seen, last), units, sees, down, across, (row, column))
@@ -157,10 +157,10 @@ def _fitting(recipe: Recipe, most_bytes: int) -> tuple[Recipe, Doubles | None, i
     The channels stay whose share is largest somewhere on the map.
     """
     kernel = 0 if recipe.kernel is None else recipe.kernel.size
-    if not kernel or 4 * (recipe.inputs.size + kernel + recipe.output.size) <= most_bytes:
+    if not kernel or 4 * (recipe.inputs.size + kernel) <= most_bytes:
         return recipe, None, 0
     channels = len(recipe.inputs)
-    room = max(0, most_bytes // 4 - 2 * recipe.output.size)
+    room = max(0, most_bytes // 4 - recipe.output.size)  # the rest is a map of its own
     kept = min(channels, room // ((recipe.inputs.size + kernel) // channels))
     shares = share_maps(recipe)
     order = np.argsort(-np.abs(shares).max(axis=(1, 2)), kind="stable")
@@ -212,6 +212,10 @@ class _Box:
     def size_bytes(self) -> int:
         """Return the size of all numbers so far."""
         return 4 * self._size
+
+    def more_for(self, array: Floats) -> int:
+        """Return how many bytes the array would add: none where the same numbers are packed already."""
+        return 0 if array.tobytes() in self._begins else array.nbytes
 
     def stage(self, recipe: Recipe, rest: Doubles | None = None, left_out: int = 0) -> Stage:
         """Pack a recipe's arrays."""
