@@ -53,6 +53,6 @@ def robustness_curve(
         annotation_position="bottom right",
     )
     figure.update_layout(template=TEMPLATE, height=360, hovermode="closest", showlegend=False)
-    figure.update_yaxes(title_text=f"{set_name} accuracy", tickformat=PERCENT_TICKS, range=[0, 1.02])
+    figure.update_yaxes(title_text=f"{set_name} accuracy", tickformat=PERCENT_TICKS, range=[-0.03, 1.03])
     figure.update_xaxes(title_text=axis, tickvals=list(strengths))
     return figure
