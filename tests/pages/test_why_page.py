@@ -22,7 +22,7 @@ from cnnlab.runs import Run, Store
 OpenPage = Callable[..., AppTest]
 Drawn = dict[str, dict[str, Any]]
 INFO = DATASETS.get("shapes").info
-WAYS = [view.name for view in VIEWS if view.family == "Why this class?"]
+WAYS = [view.name for view in VIEWS if view.family == "Why?"]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_six_ways_behind_one_button(open_page: OpenPage, run: Run, drawn: Drawn)
     """The strip of views has the question; the ways have a line of their own, each a link."""
     app = open_page("feature_maps", run=run.id, picture="test:7")
     strip = app.segmented_control(key="looking_view_of_feature_maps")
-    assert "Why this class?" in strip.options
+    assert "Why?" in strip.options
     assert not {VIEWS.get(name).title for name in WAYS} & set(strip.options)
     strip.set_value("grad_cam").run()
     line = app.segmented_control(key="looking_way_of_grad_cam")

@@ -40,8 +40,9 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
     info = screen.subject.info
     name = escape(info.classes[seen.class_index])
     place = f", seen from {screen.layer.label}" if screen.row else ""
-    st.header(f"What in this picture speaks for {name}{place}?", anchor=False)
-    st.markdown(_verdict(screen, seen))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(f"What in this picture speaks for {name}{place}?", anchor=False, width="content")
+        st.markdown(_verdict(screen, seen), width="content")
     if not seen.map.any():
         where = f"at {screen.layer.label} no place" if screen.row else "no place"
         st.info(

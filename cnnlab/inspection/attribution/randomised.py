@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import spearmanr
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.data import DatasetInfo
@@ -55,4 +54,6 @@ def rank_correlation(one: npt.NDArray[np.floating], other: npt.NDArray[np.floati
         return None
     if (one == one.flat[0]).all() or (other == other.flat[0]).all():
         return None
+    from scipy.stats import spearmanr  # 50 MB: here, so that only a server that is asked for it holds them
+
     return float(spearmanr(one, other, axis=None).statistic)

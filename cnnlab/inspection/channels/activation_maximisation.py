@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from cnnlab.analysis.layers import LayerRow
@@ -114,6 +113,8 @@ def _regularised(pictures: Tensor, step: int) -> Tensor:
     held, free = pictures[:REGULARISED], pictures[REGULARISED:]
     held = 0.5 + (held - 0.5) * (1 - DECAY)
     if (step + 1) % BLUR_EVERY == 0:
+        from scipy.ndimage import gaussian_filter  # 50 MB: here, so that only who makes such pictures holds them
+
         blurred = gaussian_filter(held.cpu().numpy(), BLUR_PX, mode="nearest", axes=(2, 3))
         held = torch.from_numpy(blurred).to(held)
     return torch.cat([held, free]).clamp(0, 1)

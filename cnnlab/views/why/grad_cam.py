@@ -46,7 +46,7 @@ GRAD_CAM = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",
-        family="Why this class?",
+        family="Why?",
         source="Selvaraju et al., *Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization* (2017), "
         "[arXiv:1610.02391](https://arxiv.org/abs/1610.02391). With $A^k$ the maps of the layer and $z_c$ the network's last "
         "number for the class, before the softmax:\n\n"

@@ -95,7 +95,7 @@ INTEGRATED_GRADIENTS = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
-        family="Why this class?",
+        family="Why?",
         choose=choose,
         source="Sundararajan, Taly and Yan, *Axiomatic Attribution for Deep Networks* (2017), "
         "[arXiv:1703.01365](https://arxiv.org/abs/1703.01365). With $x$ the network's input, $x_0$ that of the baseline and "

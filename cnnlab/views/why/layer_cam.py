@@ -43,7 +43,7 @@ LAYER_CAM = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",
-        family="Why this class?",
+        family="Why?",
         source="Jiang et al., *LayerCAM: Exploring Hierarchical Class Activation Maps for Localization* (2021), "
         "[doi:10.1109/TIP.2021.3089943](https://doi.org/10.1109/TIP.2021.3089943). With $A^k$ the maps of the layer and $z_c$ "
         "the network's last number for the class, before the softmax:\n\n"

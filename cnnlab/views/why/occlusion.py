@@ -71,7 +71,7 @@ OCCLUSION = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
-        family="Why this class?",
+        family="Why?",
         source="Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (2014), section 4.2, "
         "[arXiv:1311.2901](https://arxiv.org/abs/1311.2901). With $x$ the picture, $x_w$ the picture with the window $w$ "
         "covered and $z_c$ the network's last number for the class, before the softmax:\n\n"

@@ -43,7 +43,7 @@ SALIENCY = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="instant",
-        family="Why this class?",
+        family="Why?",
         source="Simonyan, Vedaldi and Zisserman, *Deep Inside Convolutional Networks* (2014), "
         "[arXiv:1312.6034](https://arxiv.org/abs/1312.6034). With $x$ the network's input and $z_c$ its last number for the "
         "class, before the softmax:\n\n"

@@ -49,7 +49,7 @@ SMOOTH_GRAD = register(
         draw=draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
-        family="Why this class?",
+        family="Why?",
         source="Smilkov et al., *SmoothGrad: removing noise by adding noise* (2017), "
         "[arXiv:1706.03825](https://arxiv.org/abs/1706.03825). "
         f"The mean of {smooth_grad.COPIES} copies with Gaussian noise $n$, whose standard deviation is "
