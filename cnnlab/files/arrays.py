@@ -11,8 +11,8 @@ from safetensors.numpy import load, save
 
 from cnnlab.files.atomic import atomic_write
 from cnnlab.files.regular import read_regular
+from cnnlab.files.suffix import SUFFIX as SUFFIX
 
-SUFFIX = ".arrays"
 DIGEST_BYTES = 32
 """Length of a SHA-256."""
 

@@ -4,14 +4,18 @@ import numpy as np
 import streamlit as st
 import torch
 
+from cnnlab.dashboard.inspect import glance
+from cnnlab.dashboard.inspect.bar import loss_curve
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.widgets.live_chart import live_chart
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.dashboard.widgets.uploader import uploader
 from cnnlab.data import DATASETS
+from cnnlab.inspection import feature_maps
 from cnnlab.inspection.formula import trace
 from cnnlab.inspection.formula.parcel import parcel_of
+from cnnlab.inspection.summary import summarise
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, Score
 from cnnlab.runs import Curve
@@ -93,6 +97,27 @@ uploader("A file", key="file", most_mb=1, way_out="Choose a smaller one.")
 picture = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 torch.manual_seed(0)
 network = build(complete(TrainingConfig(dataset="shapes")), DATASETS.get("shapes").info)
+config = complete(TrainingConfig(dataset="shapes"))
+seen = feature_maps.compute(network.eval(), picture, (0.5,) * 3, (0.5,) * 3)
+glance.draw(
+    picture,
+    seen,
+    summarise(config, DATASETS.get("shapes").info),
+    list("abcdefghij"),
+    ("base.relu1", 2),
+    lambda layer, map: None,
+)
+loss_curve.mount(
+    {
+        "epochs": [0, 1, 2],
+        "at": 1,
+        "best": 2,
+        "train": [None, 2.0, 1.0],
+        "validation": [None, 2.0, 1.5],
+        "description": "Loss.",
+    },
+    lambda: None,
+)
 formula.mount(
     parcel_of(trace(network, picture, (0.5,) * 3, (0.5,) * 3), "base.conv2", 3),
     key="noise",

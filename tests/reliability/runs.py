@@ -6,7 +6,7 @@ from unittest import mock
 import torch
 
 from cnnlab import checkpoints, worker
-from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions import names
 from cnnlab.records import EpochRecord, Plan
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
@@ -60,7 +60,7 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     assert run.last_epoch == (epochs[-1] if epochs else None)
     assert run.step >= (epochs[-1].step if epochs else 0)
     begun = {path.name for path in store.folder(run.id).iterdir() if path.suffix in (".safetensors", ".tmp")}
-    said = {path.name: kept.owner_of(path) for path in store.folder(run.id).iterdir() if kept.owner_of(path)}
+    said = {path.name: names.owner_of(path) for path in store.folder(run.id).iterdir() if names.owner_of(path)}
     assert answers_of(run) <= files_of(store, run), "scores without the answers that they count"
     named = named_by(store, run)
     assert begun | answers_of(run) == named - set(said), "a file that no row names, or a row without its file"

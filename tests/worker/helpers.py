@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cnnlab import worker
-from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions import names
 from cnnlab.analysis.significance import answers
 from cnnlab.app_config import PROJECT
 from cnnlab.records import EpochRecord, StepRecord
@@ -74,8 +74,8 @@ def named_by(store: Store, run: Run) -> set[str]:
     """Those that the store names, and what its networks said when they were measured."""
     weights, states = store.checkpoints(run.id, "weights"), store.checkpoints(run.id, "state")
     measured = {record.epoch for record in store.epochs(run.id)}
-    said = {path.name for file in weights if file.epoch in measured for path in kept.beside(store.path(file))[:2]}
-    said |= {kept.path_of(store.path(file), "test").name for file in weights if file.epoch in _at_the_end(run)}
+    said = {path.name for file in weights if file.epoch in measured for path in names.beside(store.path(file))[:2]}
+    said |= {names.path_of(store.path(file), "test").name for file in weights if file.epoch in _at_the_end(run)}
     return {checkpoint.name for checkpoint in [*weights, *states]} | said | answers_of(run)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions import names as files
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.app_config import AppConfig
 from cnnlab.data import DATASETS
@@ -74,14 +75,14 @@ def test_they_go_with_their_weights(app_config: AppConfig) -> None:
     plain = Store(app_config)
     run = train(plain, config)
     size = max(file.bytes for file in plain.weights(run.id))
-    beside = sum(path.stat().st_size for path in kept.beside(plain.path(plain.weights(run.id)[2]))[:2])
+    beside = sum(path.stat().st_size for path in files.beside(plain.path(plain.weights(run.id)[2]))[:2])
     tight = Store(app_config.model_copy(update={"run_budget_bytes": 4 * (size + beside)}))
     run = train(tight, config)
     names = {path.name for path in tight.folder(run.id).glob("predictions-*")}
 
     left = tight.weights(run.id)
     assert len(left) == 4
-    assert {kept.owner_of(Path(name)) for name in names} == {file.name for file in left if file.epoch}
+    assert {files.owner_of(Path(name)) for name in names} == {file.name for file in left if file.epoch}
 
 
 @pytest.mark.parametrize("step", [6, 8])
@@ -126,6 +127,6 @@ def test_what_stands_beside_weights_that_nobody_names_is_removed(store: Store) -
     foreign.write_text("mine")
     store.remove_unnamed(run.id)
 
-    assert not kept.path_of(stray, "validation").exists()
+    assert not files.path_of(stray, "validation").exists()
     assert foreign.exists()
     assert of(store, last, "validation") is not None

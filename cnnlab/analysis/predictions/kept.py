@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cnnlab.analysis.predictions import names
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.files import arrays
 
 MOST_BYTES = 100_000_000
 """Size above which a file is none of ours: 50,000 pictures of 100 classes take 20 MB."""
-SETS = ("train sample", "validation", "test")
-"""Names of the sets of which a run keeps what its network says."""
-_WEIGHTS, _PREDICTIONS = "weights-", "predictions-"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,35 +29,15 @@ class _Kept:
     """[32]: SHA-256 of the file with the network's weights."""
 
 
-def path_of(weights: Path, set_name: str) -> Path:
-    """Return the file for what the network of the file `weights` says of one set: predictions-0003-validation.arrays."""
-    stem = weights.stem.removeprefix(_WEIGHTS)
-    return weights.with_name(f"{_PREDICTIONS}{stem}-{set_name.replace(' ', '-')}{arrays.SUFFIX}")
-
-
-def beside(checkpoint: Path) -> list[Path]:
-    """Return the files of all sets that there may be beside a checkpoint; none where it holds more than weights."""
-    if not checkpoint.name.startswith(_WEIGHTS):
-        return []
-    return [path_of(checkpoint, set_name) for set_name in SETS]
-
-
-def owner_of(path: Path) -> str | None:
-    """Return the name of the file of weights that the file `path` stands beside; None where it is no such file."""
-    if path.suffix != arrays.SUFFIX or not path.name.startswith(_PREDICTIONS):
-        return None
-    return f"{_WEIGHTS}{path.name.removeprefix(_PREDICTIONS).split('-')[0]}.safetensors"
-
-
 def write(weights: Path, sha256: str, set_name: str, said: Predictions) -> None:
     """Keep what the network says of a set; `weights`, with that SHA-256, is its file. Raises OSError as the disk does."""
     of_network = np.frombuffer(bytes.fromhex(sha256), dtype=np.uint8)
-    arrays.write(path_of(weights, set_name), _Kept(said.labels, said.logits, said.how, of_network))
+    arrays.write(names.path_of(weights, set_name), _Kept(said.labels, said.logits, said.how, of_network))
 
 
 def read(weights: Path, sha256: str, set_name: str) -> Predictions | None:
     """Return what the network says of a set; None where nobody kept that for the weights with this SHA-256."""
-    found = arrays.read(path_of(weights, set_name), _Kept, MOST_BYTES)
+    found = arrays.read(names.path_of(weights, set_name), _Kept, MOST_BYTES)
     if found is None or found.weights.tobytes().hex() != sha256:
         return None
     said = Predictions(found.labels, found.logits, found.how)

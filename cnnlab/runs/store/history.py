@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, 
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from cnnlab import failpoints, logs
-from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions.names import beside
 from cnnlab.records import EpochRecord, Phase, StepRecord
 from cnnlab.runs.patience import persistent
 from cnnlab.runs.reading.snapshot import Rows
@@ -142,7 +142,7 @@ class History(Connected):
     def _remove(self, id: str, names: Sequence[str]) -> None:
         for name in names:
             path = self.folder(id) / name
-            for gone in (path, *kept.beside(path)):
+            for gone in (path, *beside(path)):
                 gone.unlink(missing_ok=True)
 
     def path(self, checkpoint: Checkpoint) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from cnnlab import logs
-from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions.names import owner_of
 from cnnlab.files.regular import read_regular
 from cnnlab.records import RunStatus
 from cnnlab.runs import locks
@@ -83,7 +83,7 @@ class Recovery(Connected):
         named = {name for (name,) in names}
         with suppress(OSError):  # a disk that refuses: they are in nobody's way
             for path in _begun(self.folder(id)):
-                if (kept.owner_of(path) or path.name) not in named:
+                if (owner_of(path) or path.name) not in named:
                     path.unlink(missing_ok=True)
 
     @persistent
@@ -154,5 +154,5 @@ def _lives(death: Death | None) -> bool:
 def _begun(folder: Path) -> list[Path]:
     """Return the files in a run's folder that cnnlab wrote; what somebody else has put there is left alone."""
     paths = folder.iterdir() if folder.is_dir() else ()
-    ours = (path for path in paths if path.suffix in (".safetensors", ".tmp") or kept.owner_of(path))
+    ours = (path for path in paths if path.suffix in (".safetensors", ".tmp") or owner_of(path))
     return [path for path in ours if path.is_file()]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlab.analysis.predictions import kept
+from cnnlab.analysis.predictions import kept, names
 from cnnlab.analysis.predictions.of_set import Predictions
 
 SHA, OTHER = "ab" * 32, "cd" * 32
@@ -41,10 +41,10 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     for name in ("labels", "logits", "how"):
         np.testing.assert_array_equal(getattr(found, name), getattr(said, name))
     assert kept.read(weights, SHA, "validation") is None
-    assert kept.path_of(weights, "train sample") in kept.beside(weights)
-    assert {kept.owner_of(path) for path in kept.beside(weights)} == {weights.name}
-    assert kept.beside(tmp_path / "state-0003-0000010.safetensors") == []
-    assert kept.owner_of(tmp_path / "answers-0003.arrays") is None
+    assert names.path_of(weights, "train sample") in names.beside(weights)
+    assert {names.owner_of(path) for path in names.beside(weights)} == {weights.name}
+    assert names.beside(tmp_path / "state-0003-0000010.safetensors") == []
+    assert names.owner_of(tmp_path / "answers-0003.arrays") is None
 
 
 def test_it_is_never_another_network_s(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_it_is_never_another_network_s(tmp_path: Path) -> None:
     weights = tmp_path / "weights-0003.safetensors"
     kept.write(weights, SHA, "test", some())
     assert kept.read(weights, OTHER, "test") is None
-    path = kept.path_of(weights, "test")
+    path = names.path_of(weights, "test")
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     assert kept.read(weights, SHA, "test") is None

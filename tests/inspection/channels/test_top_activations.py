@@ -186,7 +186,10 @@ def test_pixels_outside_the_box_change_nothing(layers: Layers, seed: int) -> Non
         with torch.no_grad():
             return float(network(to)[0, 0, y, x])
 
-    before = answer(picture)
+    try:
+        before = answer(picture)
+    except RuntimeError:  # torch says that a window is larger than what is left of the picture
+        assume(False)
     if found is None:
         assert answer(outside) == before  # nothing but padding: it depends on no pixel
         return

@@ -1,6 +1,6 @@
 """This module draws the loss after each epoch under the slider of epochs: a click on the curve goes to that epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -33,18 +33,20 @@ def draw(selection: Selection, records: Sequence[EpochRecord]) -> None:
         if (epoch := st.session_state[_KEY].chosen) in kept:
             go_to(epoch)
 
-    _curve(
-        key=_KEY,
-        data={
-            "epochs": kept,
-            "at": selection.epoch,
-            "best": selection.run.best_epoch,
-            "train": [_loss(measured.get(epoch), "train_sample") for epoch in kept],
-            "validation": [_loss(measured.get(epoch), "validation") for epoch in kept],
-            "description": describe(records),
-        },
-        on_chosen_change=jump,
-    )
+    data = {
+        "epochs": kept,
+        "at": selection.epoch,
+        "best": selection.run.best_epoch,
+        "train": [_loss(measured.get(epoch), "train_sample") for epoch in kept],
+        "validation": [_loss(measured.get(epoch), "validation") for epoch in kept],
+        "description": describe(records),
+    }
+    mount(data, jump)
+
+
+def mount(data: Mapping[str, Any], jump: Callable[[], None]) -> None:
+    """Draw the curve of these numbers; `jump` is called after a click, when the session's state has the epoch."""
+    _curve(key=_KEY, data=data, on_chosen_change=jump)
 
 
 def describe(records: Sequence[EpochRecord]) -> str:
