@@ -54,22 +54,23 @@ def draw(
             on_pick(seen.layers[place[0]].label, place[1])
 
     likely = np.argsort(-seen.probabilities, kind="stable")[:CLASSES]
-    _glance(
-        key=_KEY,
-        data={
-            "pixels": pa.table({"levels": np.concatenate([one.pop("levels") for one in blocks])}),
-            "blocks": blocks,
-            "picture": pa.table({"pixels": np.ascontiguousarray(picture).ravel()}),
-            "size": picture.shape[0],
-            "channels": picture.shape[2],
-            "chosen": [places.get(chosen[0], -1), chosen[1]],
-            "classes": [
-                {"name": classes[i], "share": float(seen.probabilities[i]), "said": said(seen, i)} for i in likely
-            ],
-            "description": describe(seen),
-        },
-        on_picked_change=picked,
-    )
+    with st.container(key="room_glance"):  # frame.css holds it open while the code of the canvas is on its way
+        _glance(
+            key=_KEY,
+            data={
+                "pixels": pa.table({"levels": np.concatenate([one.pop("levels") for one in blocks])}),
+                "blocks": blocks,
+                "picture": pa.table({"pixels": np.ascontiguousarray(picture).ravel()}),
+                "size": picture.shape[0],
+                "channels": picture.shape[2],
+                "chosen": [places.get(chosen[0], -1), chosen[1]],
+                "classes": [
+                    {"name": classes[i], "share": float(seen.probabilities[i]), "said": said(seen, i)} for i in likely
+                ],
+                "description": describe(seen),
+            },
+            on_picked_change=picked,
+        )
 
 
 def said(seen: FeatureMaps, index: int) -> str:

@@ -46,7 +46,8 @@ def draw(selection: Selection, records: Sequence[EpochRecord]) -> None:
 
 def mount(data: Mapping[str, Any], jump: Callable[[], None]) -> None:
     """Draw the curve of these numbers; `jump` is called after a click, when the session's state has the epoch."""
-    _curve(key=_KEY, data=data, on_chosen_change=jump)
+    with st.container(key="room_loss_curve"):  # frame.css holds it open while the code of the curve is on its way
+        _curve(key=_KEY, data=data, on_chosen_change=jump)
 
 
 def describe(records: Sequence[EpochRecord]) -> str:
