@@ -150,7 +150,7 @@ def test_quick_clicks_train_what_was_chosen(page: Page, server: Server) -> None:
         store.request(run.id, "stop")
         assert (run.config.architecture, run.config.lr) == ("VGGishCNN", 0.001)
     said = (server.home / "server.log").read_text()
-    # On a busy machine Streamlit's endpoint says so of a tab that has left before its connection was accepted, and of nothing else.
+    # On a busy machine Streamlit says so of a tab that left before its connection was accepted; nothing else may stand there.
     faults = said.split("Traceback (most recent call last)")[1:]
     assert all("starlette_websocket.py" in fault for fault in faults)
     assert not faults or "WebSocketDisconnected" in said
