@@ -39,25 +39,29 @@ def show(page: str, title: str, sentence: str) -> None:
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
     """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
     screen = _screen(view, views, selection)
-    if screen is None:
-        return
+    if screen is not None and draw_answer(view, screen):
+        selection.keep(view=None if view is views[0] else view.name, **screen.address)
+
+
+def draw_answer(view: View[Any], screen: Screen) -> bool:
+    """Draw the view for what was chosen, and return True; return False where that is not possible and the page says why."""
     try:
         here = view.in_a_page(screen.subject)
         arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
         if arrays is not None:
             view.draw(screen, arrays)
     except CheckpointError as error:
-        bar.unreadable(selection, error)
-        return
+        bar.unreadable(screen.selection, error)
+        return False
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
-        return
+        return False
     except BusyError as error:
         st.warning(str(error), icon=":material/hourglass:")
-        return
+        return False
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=None if view is views[0] else view.name, **screen.address)
+    return True
 
 
 def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
@@ -97,7 +101,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     screen = Screen(
-        selection=selection,
+        looked_at=selection,
         subject=subject(selection.weights),
         picture=picture,
         row=row,

@@ -15,9 +15,10 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
 from cnnlab.dashboard.inspect.picture import Picture
+from cnnlab.dashboard.inspect.picture_sets import PictureSet, SetName, read_set
 from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
-from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
-from cnnlab.data.tensors import normalisation_of, split
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import normalisation_of
 from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.layer_choice import LayerChoice
@@ -28,10 +29,7 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
-SetName = Literal["train sample", "validation", "test"]
-HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
-"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "settings"]
 Cost = Literal["instant", "seconds", "dataset"]
 Options = tuple[tuple[str, str | int], ...]
 """Names and values of what only one view has choosers for."""
@@ -48,6 +46,9 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
 }
 """The fields of a Subject that belong to each need."""
 
+_OF_A_RUN: frozenset[Need] = frozenset(("epoch", "layer", "channel", "set", "start", "history", "settings"))
+"""Needs with which arrays depend on the run's settings; without any of them, on the dataset's name alone."""
+
 SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
 """The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
 
@@ -60,24 +61,6 @@ def _silent(done: int, total: int) -> None:
 
 def _nothing() -> None:
     """Go on waiting."""
-
-
-@dataclass(frozen=True, eq=False)
-class PictureSet:
-    """A `PictureSet` is one of a run's sets (train sample, validation, test), as places in the dataset's files."""
-
-    name: SetName
-    file: Literal["train", "test"]
-    """Part of the dataset that holds the pictures: the validation set is cut from the training pictures."""
-    places: npt.NDArray[np.int64]
-    """[N]: index of each picture in that part."""
-    images: npt.NDArray[np.uint8]
-    """uint8 [all of that part, height, width, channels], a read-only memory map: picture n is images[places[n]]."""
-    labels: npt.NDArray[np.int64]
-    """[N]: the true class of each picture."""
-
-    def __len__(self) -> int:
-        return len(self.places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +103,8 @@ class Subject:
         without = Subject(self.config, self.info, self.folders, None, None)
         gone = [name for need, names in _FIELDS.items() if need not in needs for name in names]
         blank: dict[str, Any] = {name: getattr(without, name) for name in gone}
+        if not _OF_A_RUN & set(needs):
+            blank["config"] = TrainingConfig(dataset=self.config.dataset)
         return replace(self, **blank)
 
     @property
@@ -179,19 +164,7 @@ class Subject:
         """Read the chosen set of pictures. Raises DataUnavailableError."""
         if self.set is None:
             raise TypeError("A view that looks at many pictures must need the set.")
-        dataset = DATASETS.get(self.info.name)
-        if self.info.download_bytes and not dataset.is_ready(self.folders):  # a view does not download
-            raise DataUnavailableError(
-                f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
-                f"python -m cnnlab data {self.info.name}"
-            )
-        arrays = dataset.load(self.folders)
-        if self.set == "test":
-            places = np.arange(len(arrays.test_labels))
-            return PictureSet("test", "test", places, arrays.test_images, np.array(arrays.test_labels))
-        parts = split(self.config, len(arrays.train_labels))
-        places = parts.validation if self.set == "validation" else parts.train_sample
-        return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
+        return read_set(self.config, self.info, self.folders, self.set)
 
 
 @dataclass(frozen=True)
@@ -231,6 +204,8 @@ class View(Generic[A]):
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    order: int = 0
+    """Place among the page's views; views of one place stand by name."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 
@@ -248,7 +223,8 @@ class View(Generic[A]):
 class Screen:
     """A `Screen` tells a view's `draw` what was chosen on the page, and in which containers to draw."""
 
-    selection: Selection
+    looked_at: Selection | None
+    """Chosen run and epoch; None on a page that looks at no network."""
     subject: Subject
     picture: Picture | None
     row: LayerRow | None
@@ -264,6 +240,13 @@ class Screen:
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
+
+    @property
+    def selection(self) -> Selection:
+        """Return the chosen run and epoch. Raises TypeError on a page that looks at no network."""
+        if self.looked_at is None:
+            raise TypeError("A view that draws a network must stand on a page that has one.")
+        return self.looked_at
 
     @property
     def layer(self) -> LayerRow:
@@ -295,5 +278,6 @@ def register(view: View[A]) -> View[A]:
 
 
 def views_of(page: str) -> list[View[Any]]:
-    """Return the views of a page: first the view that has the page's name, then the others by name."""
-    return sorted((view for view in VIEWS if view.page == page), key=lambda view: (view.name != page, view.name))
+    """Return the views of a page: first the view that has the page's name, then the others by `order` and name."""
+    views = (view for view in VIEWS if view.page == page)
+    return sorted(views, key=lambda view: (view.name != page, view.order, view.name))
