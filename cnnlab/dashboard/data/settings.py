@@ -36,24 +36,24 @@ def choose() -> Shown:
     run = _run(store, runs)
     name = run.config.dataset if run else _dataset()
     config = run.config if run and run.knows("validation_size") else _without_sets(run, name)
-    with st.container(border=True, horizontal=True, gap="small", vertical_alignment="center", key="data_bar"):
+    by_id = {one.id: one for one in (*runs, *([run] if run else []))}
+    names = run_labels.names(by_id.values()) | {FORM: "the form, as it begins"}
+    with st.container(border=True, key="frame_data_bar"):
+        left, middle, right = st.columns([4, 6, 13], gap="small", vertical_alignment="bottom")
         set_widget(_DATASET, name)
-        st.selectbox("Dataset", DATASETS.names(), key=_DATASET, on_change=_to_dataset, width=180)
-        by_id = {one.id: one for one in (*runs, *([run] if run else []))}
-        names = run_labels.names(by_id.values()) | {FORM: "the form, as it begins"}
+        left.selectbox("Dataset", DATASETS.names(), key=_DATASET, on_change=_to_dataset)
         set_widget(_RUN, run.id if run else FORM)
-        st.selectbox(
+        middle.selectbox(
             "Settings of",
             [FORM, *by_id],
             key=_RUN,
             format_func=names.__getitem__,
             on_change=_to_run,
             args=(frozenset(by_id), name),
-            width=260,
-            help="A run's settings say which pictures it was trained on, how their values were scaled, and how they "
-            "were changed at random.",
+            help="A run's settings say which pictures it was trained on, how their values were scaled, and how they were "
+            "changed at random.",
         )
-        st.caption(_words(config, DATASETS.get(name).info, run))
+        right.caption(_words(config, DATASETS.get(name).info, run))
     return Shown(config, DATASETS.get(name).info, run)
 
 

@@ -10,8 +10,9 @@ import streamlit as st
 
 from cnnlab.analysis.pictures.duplicates import MOST_PAIRS, SIDE, Alike, Pairs, between, find_alike
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.data.sheets import choose_sheet, from_the_first
 from cnnlab.dashboard.inspect.picture_sets import SetName, arrays_here
-from cnnlab.dashboard.inspect.selection import complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.inspect.whole_set import shown
 from cnnlab.dashboard.state import query_params as url
@@ -95,28 +96,34 @@ def _headline(
 
 
 def _draw_pairs(screen: Screen, pairs: Pairs, arrays: Arrays) -> None:
-    few = min(len(pairs), MOST_SHOWN)
+    """Draw a sheet of pairs, above it what the chosen one is, and below it all of them as a table."""
     classes = screen.subject.info.classes
-    left, right = ([_picture(arrays, number) for number in side[:few]] for side in (pairs.one, pairs.other))
-    labels = ["same" if same else f"{r:.3f}" for same, r in zip(pairs.same[:few], pairs.correlation[:few], strict=True)]
-    chosen = url.number("pair")
-    chosen = chosen if chosen is not None and chosen < few else 0
+    sheet = choose_sheet(screen, len(pairs), MOST_SHOWN)
+    one, other = pairs.one[sheet], pairs.other[sheet]
+    asked = url.number("pair")
+    chosen = asked if asked is not None and asked < len(one) else 0
+    screen.address["pair"] = chosen or None
+    _draw_chosen(arrays, classes, (int(one[chosen]), int(other[chosen])))
+    similar = zip(pairs.same[sheet], pairs.correlation[sheet], strict=True)
     tiles(
         key="data_pairs",
-        values=_side_by_side(left, right),
+        values=_side_by_side(
+            [_picture(arrays, number) for number in one], [_picture(arrays, number) for number in other]
+        ),
         limits=(0.0, 255.0),
         palette="viridis",
-        labels=labels,
+        labels=["same" if same else f"{correlation:.3f}" for same, correlation in similar],
         tile_px=136,
         selected=chosen,
         hint="",
         description="Pairs of pictures that are alike, side by side, the most alike first.",
         on_pick=lambda tile: url.keep(pair=tile or None),
     )
-    listed = f"The {few} most alike of {count(len(pairs))} pairs" if few < len(pairs) else f"All {few} pairs"
-    st.caption(f"{listed}. Below each: the similarity. Click a pair for its classes and what a network makes of it.")
-    screen.address["pair"] = chosen or None
-    _draw_chosen(arrays, classes, (int(pairs.one[chosen]), int(pairs.other[chosen])))
+    first = sheet.start + 1
+    st.caption(
+        f"Pairs {count(first)} to {count(first + len(one) - 1)} of {count(len(pairs))}, the most alike first. Below each: the "
+        "similarity. Click a pair to see above what it is."
+    )
     with st.expander("The same as a table", icon=":material/table:"):
         most = slice(0, 1_000)
         st.dataframe(
@@ -197,16 +204,12 @@ def _choose_between(screen: Screen, numbers: dict[SetName, npt.NDArray[np.int64]
         key=_BETWEEN,
         format_func=lambda name: _words(*_CHOICES[name]),
         required=True,
-        on_change=_to_between,
+        on_change=from_the_first,
+        args=("between", _BETWEEN),
         wrap=True,
     )
     screen.address["between"] = chosen if chosen != next(iter(_CHOICES)) else None
     return open_ones[chosen]
-
-
-def _to_between() -> None:
-    take("between", _BETWEEN)
-    url.keep(pair=None)
 
 
 def _choose_least(screen: Screen, complete_from: float) -> int:
@@ -234,8 +237,7 @@ def _choose_least(screen: Screen, complete_from: float) -> int:
 def _to_least() -> None:
     """Put the similarity into the address. A callback: where a click cuts a drawing short, its value may be a text."""
     if isinstance(st.session_state[_ALIKE], int):
-        take("alike", _ALIKE)
-        url.keep(pair=None)
+        from_the_first("alike", _ALIKE)
 
 
 DUPLICATES = register(
@@ -252,6 +254,7 @@ DUPLICATES = register(
         f"{SIDE} × {SIDE} fields a channel; all pairs of the dataset are compared. CIFAR-10 and CIFAR-100 are known for "
         "test pictures with near-duplicates in the training set: B. Barz and J. Denzler, *Do We Train on Test Data? Purging "
         "CIFAR of Near-Duplicates* (J. Imaging 6(6), 2020), [arXiv:1902.00423](https://arxiv.org/abs/1902.00423). They "
-        "compared features of a network and judged each pair by eye, so their counts are not those of this page.",
+        "compared features of a network and judged each pair by eye, so their counts are not those of this page: "
+        "of the 205 pairs of a training and a test picture with a similarity of 0.970 or more, 96 are among their 286 pairs.",
     )
 )

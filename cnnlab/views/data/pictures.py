@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from cnnlab.dashboard.data.sheets import choose_sheet, from_the_first
 from cnnlab.dashboard.inspect.picture_sets import PictureSet, SetName, arrays_here, read_set
-from cnnlab.dashboard.inspect.selection import complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.inspect.whole_set import LETTERS, open_feature_maps
 from cnnlab.dashboard.state import query_params as url
@@ -24,7 +25,7 @@ SHEET = 60
 MOST_BARS = 20
 """Number of classes above which only the table shows how many pictures each has."""
 SETS: tuple[SetName, ...] = ("train", "validation", "test")
-_SET, _MEMBERS, _SHEET = "data_set", "data_members", "data_sheet"
+_SET, _MEMBERS = "data_set", "data_members"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +69,15 @@ def _draw_sheet(screen: Screen, counts: SetCounts) -> None:
     name, member = _choose_set(screen, counts), _choose_members(screen)
     pictures = read_set(screen.subject.config, info, screen.subject.folders, name)
     found = np.arange(len(pictures)) if member is None else np.flatnonzero(pictures.labels == member)
-    number = _choose_sheet(screen, -(-len(found) // SHEET))
+    sheet = choose_sheet(screen, len(found), SHEET)
     kind = "pictures" if member is None else f"pictures of {info.classes[member]}"
     st.header(f"The {name} set: {count(len(found))} {kind}", anchor=False)
-    on_sheet = found[number * SHEET : (number + 1) * SHEET]
+    on_sheet = found[sheet]
     if not len(on_sheet):
         st.markdown("None of them is in this set.")
         return
     _draw_tiles(pictures, on_sheet, info.classes if member is None else None)
-    first = number * SHEET + 1
+    first = sheet.start + 1
     below = "its class" if member is None else f"its place in the {pictures.file} file"
     st.caption(
         f"{count(first)} to {count(first + len(on_sheet) - 1)} of {count(len(found))}, in the order of the {pictures.file} "
@@ -157,7 +158,7 @@ def _choose_set(screen: Screen, counts: SetCounts) -> SetName:
         key=_SET,
         format_func=lambda name: f"{name} · {count(sizes[name])}",
         required=True,
-        on_change=_from_the_first,
+        on_change=from_the_first,
         args=("set", _SET),
         wrap=True,
     )
@@ -177,39 +178,12 @@ def _choose_members(screen: Screen) -> int | None:
         ["", *classes],
         key=_MEMBERS,
         format_func=lambda name: name or "all classes",
-        on_change=_from_the_first,
+        on_change=from_the_first,
         args=("members", _MEMBERS),
         width=170,
     )
     screen.address["members"] = chosen
     return None if chosen is None else classes.index(chosen)
-
-
-def _choose_sheet(screen: Screen, sheets: int) -> int:
-    """Draw the box for the number of the sheet, from 1, and return the number of the chosen one, from 0."""
-    last, asked = max(1, sheets), url.number("sheet")
-    chosen = asked if asked and asked <= last else 1
-    if url.asked("sheet") and chosen != asked and url.from_outside("sheet"):
-        complain(f"There are the sheets 1 to {last}, not “{url.asked('sheet')}”. Here is the first.")
-    set_widget(_SHEET, chosen)
-    screen.controls.number_input(
-        f"Sheet, 1 to {count(last)}",
-        min_value=1,
-        max_value=last,
-        key=_SHEET,
-        on_change=take,
-        args=("sheet", _SHEET),
-        width=150,
-        disabled=last < 2,
-    )
-    screen.address["sheet"] = chosen if chosen > 1 else None
-    return chosen - 1
-
-
-def _from_the_first(name: str, key: str) -> None:
-    """Put the choice into the address, and go back to the first sheet. A callback of widgets."""
-    take(name, key)
-    url.keep(sheet=None)
 
 
 PICTURES = register(
