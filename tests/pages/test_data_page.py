@@ -219,10 +219,10 @@ def test_duplicates_between_the_sets_of_the_run(
     assert not app.exception
     assert drawn["data_pairs"]["labels"] == ["same", "0.995"]
     assert app.query_params["alike"] == "985"
-    app.segmented_control(key="data_between").set_value("validation-test").run()
+    app.selectbox(key="data_between").set_value("validation-test").run()
     assert not app.exception
     np.testing.assert_array_equal(drawn["data_pairs"]["values"][0][:, :32], arrays.train_images[validation])
-    app.segmented_control(key="data_between").set_value("train-validation").run()
+    app.selectbox(key="data_between").set_value("train-validation").run()
     assert "0 pairs with the very same pixels" in words(app).replace("**", "")
 
 

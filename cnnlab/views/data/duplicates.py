@@ -155,7 +155,7 @@ def _draw_chosen(arrays: Arrays, classes: Sequence[str], pair: tuple[int, int]) 
         for number in pair:
             url.link(
                 navigation.feature_maps(),
-                f"Feature maps of {_name(arrays, number)}",
+                f"Maps of {_name(arrays, number)}",
                 icon=":material/layers:",
                 run=url.asked("run"),
                 picture=_name(arrays, number).replace(" ", ":"),
@@ -191,22 +191,21 @@ def _words(one: SetName, other: SetName) -> str:
 
 
 def _choose_between(screen: Screen, numbers: dict[SetName, npt.NDArray[np.int64]]) -> tuple[SetName, SetName]:
-    """Draw the pairs of sets as buttons and return the chosen one."""
+    """Draw the list of pairs of sets and return the chosen one."""
     open_ones = {name: sets for name, sets in _CHOICES.items() if all(len(numbers[one]) for one in sets)}
     asked = url.asked("between")
     chosen = next((name for name in open_ones if name == asked), next(iter(open_ones)))
     if asked and asked != chosen and url.from_outside("between"):
         complain(f"There is nothing to compare “{asked}”. Here is: {_words(*open_ones[chosen])}.")
     set_widget(_BETWEEN, chosen)
-    screen.controls.segmented_control(
+    screen.controls.selectbox(
         "Compare",
         list(open_ones),
         key=_BETWEEN,
         format_func=lambda name: _words(*_CHOICES[name]),
-        required=True,
         on_change=from_the_first,
         args=("between", _BETWEEN),
-        wrap=True,
+        width=200,
     )
     screen.address["between"] = chosen if chosen != next(iter(_CHOICES)) else None
     return open_ones[chosen]

@@ -73,7 +73,7 @@ def draw(screen: Screen, sizes: Sizes) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                "": ["Shape", "Kind of number", "Bytes", "Smallest, largest in the first batch"],
+                "What": ["Shape", "Kind of number", "Bytes", "Smallest, largest in the first batch"],
                 "One picture, on the disk": [
                     f"{height} × {width} × {channels}",
                     "uint8, whole",
