@@ -215,10 +215,10 @@ def test_duplicates_between_the_sets_of_the_run(
     assert shown["labels"] == ["same", "0.995", "0.980"]
     np.testing.assert_array_equal(shown["values"][1][:, :32], arrays.train_images[train])
     np.testing.assert_array_equal(shown["values"][1][:, 34:], arrays.test_images[1])
-    app.select_slider(key="data_alike").set_value(985).run()
+    app.select_slider(key="data_alike").set_value(990).run()
     assert not app.exception
     assert drawn["data_pairs"]["labels"] == ["same", "0.995"]
-    assert app.query_params["alike"] == "985"
+    assert app.query_params["alike"] == "990"
     app.selectbox(key="data_between").set_value("validation-test").run()
     assert not app.exception
     np.testing.assert_array_equal(drawn["data_pairs"]["values"][0][:, :32], arrays.train_images[validation])
@@ -308,3 +308,28 @@ def test_choosing_another_dataset_leaves_the_run(open_page: OpenPage, run: Run) 
     assert not app.exception
     assert "run" not in app.query_params
     assert app.query_params["dataset"] == "CIFAR-100"
+
+
+@pytest.mark.parametrize(
+    ("complete_from", "first", "said"),
+    [
+        (0.9, "0.900", "2 pairs with a similarity of 0.970 or more"),
+        (0.9712, "0.975", "2 pairs with a similarity of 0.975 or more"),
+        (0.9995, "0.999", "3 pairs with a similarity of 0.9995 or more"),
+    ],
+)
+def test_no_pair_is_counted_where_the_list_is_not_complete(
+    open_page: OpenPage, app_config: AppConfig, drawn: Drawn, complete_from: float, first: str, said: str
+) -> None:
+    """The slider begins above the similarity from which every pair was kept; so does the count."""
+    config = TrainingConfig(dataset="shapes", validation_size=0)
+    tests = INFO.num_train + np.arange(3, dtype=np.int32)
+    correlation = np.array([0.9999, 0.9996, complete_from], np.float32)
+    numbers = np.arange(INFO.num_train + INFO.num_test, dtype=np.int32)
+    answer = Alike(np.arange(3, dtype=np.int32), tests, correlation, np.array([complete_from], np.float32), numbers)
+    kept_arrays.write(measured.path_of(app_config, VIEWS.get("duplicates"), subject_of(app_config, config)), answer)
+    app = open_page("data", dataset="shapes", view="duplicates", between="train-test", alike="1")
+    assert not app.exception
+    assert app.select_slider(key="data_alike").options[0] == first
+    assert "The similarity goes from" in words(app)
+    assert said in words(app).replace("**", "")

@@ -1,6 +1,5 @@
 """This module is the view of pictures that occur twice, or nearly: a network has seen such a test picture before."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +27,8 @@ GAP_PX = 2
 """Pixels between the two pictures of a pair, in pixels of the pictures."""
 USUAL = 970
 """Similarity, in thousandths, from which pairs are listed where the address names none."""
-_STEP = 5
+_STEPS = (*range(900, 990, 5), *range(990, 1001))
+"""Similarities that can be asked for, in thousandths: finer where datasets of like pictures have thousands of pairs."""
 _BETWEEN, _ALIKE = "data_between", "data_alike"
 _CHOICES: dict[str, tuple[SetName, SetName]] = {
     "train-test": ("train", "test"),
@@ -54,7 +54,7 @@ def draw(screen: Screen, alike: Alike) -> None:
         return
     one, other = _choose_between(screen, numbers)
     least = _choose_least(screen, float(alike.complete_from[0]))
-    pairs = between(alike, numbers[one], numbers[other], least / 1000)
+    pairs = between(alike, numbers[one], numbers[other], least)
     st.header(f"Alike: {_words(one, other)}", anchor=False)
     st.markdown(_headline(pairs, one, other, numbers, least))
     if len(pairs):
@@ -75,7 +75,7 @@ def _numbers(screen: Screen, arrays: Arrays) -> dict[SetName, npt.NDArray[np.int
 
 
 def _headline(
-    pairs: Pairs, one: SetName, other: SetName, numbers: dict[SetName, npt.NDArray[np.int64]], least: int
+    pairs: Pairs, one: SetName, other: SetName, numbers: dict[SetName, npt.NDArray[np.int64]], least: float
 ) -> str:
     """Return how many pictures of the second set have a like one in the first, in sentences."""
     same, near = int(pairs.same.sum()), int((~pairs.same).sum())
@@ -83,7 +83,7 @@ def _headline(
     n = len(numbers[other])
     words = (
         f"**{shown(same, 'pair')}** with the very same pixels, **{shown(near, 'pair')}** with a similarity of "
-        f"{least / 1000:.3f} or more. "
+        f"{f'{least:.4f}'.removesuffix('0')} or more. "
     )
     if not len(pairs):
         return words
@@ -145,11 +145,11 @@ def _draw_pairs(screen: Screen, pairs: Pairs, arrays: Arrays) -> None:
 def _draw_chosen(arrays: Arrays, classes: Sequence[str], pair: tuple[int, int]) -> None:
     """Draw what the two pictures of the chosen pair are, with a link to the feature maps of each."""
     labels = [_label(arrays, number) for number in pair]
-    verdict = "Both have the same class." if labels[0] == labels[1] else "**Their classes differ.**"
+    verdict = "the same class" if labels[0] == labels[1] else "**two classes**"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.markdown(
-            f"The chosen pair: {_name(arrays, pair[0])}, **{escape(classes[labels[0]])}**, and {_name(arrays, pair[1])}, "
-            f"**{escape(classes[labels[1]])}**. {verdict}",
+            f"Chosen: {_name(arrays, pair[0])}, **{escape(classes[labels[0]])}**, and {_name(arrays, pair[1])}, "
+            f"**{escape(classes[labels[1]])}**: {verdict}.",
             width="content",
         )
         for number in pair:
@@ -211,14 +211,16 @@ def _choose_between(screen: Screen, numbers: dict[SetName, npt.NDArray[np.int64]
     return open_ones[chosen]
 
 
-def _choose_least(screen: Screen, complete_from: float) -> int:
-    """Draw the slider of the similarity and return it, in thousandths; it begins where every pair was kept."""
-    first = min(1000 - _STEP, math.ceil(complete_from * 1000 / _STEP) * _STEP)
-    options = range(first, 1000 + 1, _STEP)
-    asked = url.number("alike")
-    chosen = asked if asked is not None and asked in options else max(first, USUAL)
+def _choose_least(screen: Screen, complete_from: float) -> float:
+    """Draw the slider of the similarity, which begins where every pair was kept, and return the one to list pairs from."""
+    options = [step for step in _STEPS if step >= complete_from * 1000] or [_STEPS[-1]]
+    options = options if len(options) > 1 else list(_STEPS[-2:])
+    usual, asked = max(options[0], USUAL), url.number("alike")
+    chosen = asked if asked is not None and asked in options else usual
     if url.asked("alike") and asked not in options and url.from_outside("alike"):
-        complain(f"The similarity goes from {first} to 1000 thousandths in steps of {_STEP}. Here is {chosen}.")
+        complain(
+            f"The similarity goes from {options[0]} to 1000 thousandths, not “{url.asked('alike')}”. Here is {chosen}."
+        )
     set_widget(_ALIKE, chosen)
     screen.controls.select_slider(
         "Similarity, at least",
@@ -227,10 +229,10 @@ def _choose_least(screen: Screen, complete_from: float) -> int:
         format_func=lambda thousandths: f"{thousandths / 1000:.3f}",
         on_change=_to_least,
         width=260,
-        help=f"The {count(MOST_PAIRS)} most alike pairs of the dataset are kept: every pair from {first / 1000:.3f} on.",
+        help=f"The {count(MOST_PAIRS)} most alike pairs of the dataset are kept: every pair above {complete_from:.4f}.",
     )
-    screen.address["alike"] = chosen if chosen != max(first, USUAL) else None
-    return chosen
+    screen.address["alike"] = chosen if chosen != usual else None
+    return max(chosen / 1000, complete_from)
 
 
 def _to_least() -> None:
