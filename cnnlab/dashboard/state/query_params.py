@@ -12,6 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 NAMES = (
     *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
+    *("batch", "member", "draw"),
 )
 _LONGEST = 200
 _MEMORY = "looking"
