@@ -92,7 +92,7 @@ class Field {
     const size = [this.columns * this.pitch[0] - GAP, rows * this.pitch[1] - GAP + 4];
     Object.assign(canvas, { width: Math.round(size[0] * ratio), height: Math.round(size[1] * ratio) });
     Object.assign(canvas.style, { width: `${canvas.width / ratio}px`, height: `${canvas.height / ratio}px` });
-    this.find(".above").style.maxWidth = `${Math.max(440, size[0])}px`;
+    this.find(".above").style.maxWidth = `${Math.max(510, size[0])}px`;
     const ctx = canvas.getContext("2d");
     const style = getComputedStyle(this.root);
     Object.assign(ctx, { imageSmoothingEnabled: false, fillStyle: style.getPropertyValue("--st-gray-text-color") });
