@@ -62,7 +62,7 @@ def _draw_values(seen: Normalised, channel: int, side: int, words: str) -> None:
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Shares of the channel's values {words} batch normalisation, in both modes; the table below has mean and spread",
     )
-    lines = ["| | mean | spread |", "|---|---|---|"]
+    lines = ["| mode | mean | spread |", "|---|---|---|"]
     for mode, name in MODES.items():
         mean, spread = float(seen.mean[mode, side, channel]), float(np.sqrt(seen.var[mode, side, channel]))
         lines.append(f"| **{name}** | {_decimals(mean)} | {_decimals(spread)} |")
