@@ -1,8 +1,8 @@
-"""What it costs a run to keep the weights after the first steps of epoch 1: `python -m benchmarks.runs.first_steps [--rounds 7]`.
+"""What keeping the weights after the first steps of epoch 1 costs: `python -m benchmarks.runs.first_steps [--rounds 7]`.
 
-The same epoch 1 twice, each in a process of its own and in turns: as a worker trains it, with measuring, committing and writing,
-until all is on the disk. Once as a run does it, once without these weights. Every turn begins a run anew. What is compared is the
-processor time of the whole process, its writing thread included, because other work on the machine changes it least.
+The same epoch 1 twice, each in a process of its own and in turns: as a worker trains it, with measuring, committing and
+writing, until all is on the disk. Once as a run does it, once without these weights. Every turn begins a run anew. What is
+compared is the processor time of the whole process, its writing thread included: other work on the machine changes it least.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.interleaved import Turn, Variant, compare, take_turns
 from benchmarks.machine import machine
 from cnnlab.app_config import AppConfig
 from cnnlab.models import complete
-from cnnlab.records import EpochRecord
+from cnnlab.records import EpochRecord, RunStatus
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
 from cnnlab.training import fit
@@ -78,7 +78,7 @@ class FirstEpoch:
             writer.drain()
         spent_s = time.process_time() - began_s
         print(f"    {len(store.early(run.id))} kept: {spent_s:.2f} s of processor time", flush=True)
-        store.finish(run.id, "stopped", "")  # type: ignore[arg-type]
+        store.finish(run.id, RunStatus.STOPPED, "Stopped.")
         store.delete(run.id)
         return Turn(len(self._data.train), spent_s)
 
@@ -99,9 +99,8 @@ def main() -> None:
         with ExitStack() as processes:
             elsewhere = {way: partial(processes.enter_context, Elsewhere(make)) for way, make in makers.items()}
             _, times = take_turns(elsewhere, asked.rounds, 1)
-        print(
-            f"{name}: processor time without, as a multiple of that with: {compare(times['kept'], times['without'])}\n"
-        )
+        found = compare(times["kept"], times["without"])
+        print(f"{name}: {found.best:.3f} times ({found.median:.3f} times) the processor time without\n", flush=True)
 
 
 if __name__ == "__main__":
