@@ -42,7 +42,6 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
         draw_verdict(screen.selection, info, picture, seen)
         chosen = screen.layer.name, screen.channel
         glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose)
-        st.caption(glance.caption(seen))
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
     grid, side = st.columns([3, 2], gap="large")
     with grid:

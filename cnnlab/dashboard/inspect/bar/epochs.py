@@ -117,33 +117,47 @@ def numbers(selection: Selection, records: Sequence[EpochRecord], batches: Mappi
     """
     if selection.run.imported:
         return escape(selection.run.message or "")
-    words = _measured(selection, records, batches)
-    if selection.run.best_epoch is not None:
-        judged = (
-            "validation accuracy" if selection.run.config.validation_size else "the last one, as there is no validation"
-        )
-        words.append(f"best epoch {selection.run.best_epoch} ({judged})")
-    if len(selection.saved) <= selection.saved[-1].epoch:
-        words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept")
-    if selection.follows:
-        words.append("following the training")
-    return " · ".join(words)
-
-
-def _measured(selection: Selection, records: Sequence[EpochRecord], batches: Mapping[Step, BatchLoss]) -> list[str]:
-    """Return the name of the moment on the screen, and what is known of the network at it."""
     moment = selection.moment
     if isinstance(moment, Step):
         begin, _, rest = selection.when.capitalize().partition(" of ")
-        return [f"**{begin}** of {rest}", *([str(batches[moment])] if moment in batches else [])]
-    words = [f"**Epoch {moment}** of {count(selection.run.config.epochs)}"]
-    if selection.untrained:
-        words.append("untrained: its weights are still random")
+        words = [f"**{begin}** of {rest}", *([str(batches[moment])] if moment in batches else [])]
+        return " · ".join([*words, *(["live"] if selection.follows else [])])
+    which = f"**Epoch {moment}** of {count(selection.run.config.epochs)}"
+    if selection.follows:
+        which = f"**Epoch {moment}**, live"
+    elif selection.untrained:
+        which = "**Epoch 0**, untrained"
+    words = [which]
     if record := next((record for record in records if record.epoch == moment), None):
         words.append(f"train sample {percent(record.train_sample.accuracy)}")
         if record.validation:
             words.append(f"validation {percent(record.validation.accuracy)}")
-    return words
+    return " · ".join(words)
+
+
+def remarks(selection: Selection) -> str | None:
+    """Return what else is to be known of the numbers and the moments; None of weights from a file."""
+    if selection.run.imported:
+        return None
+    words = ["Shares of right answers in evaluation mode, measured after the epoch."]
+    if isinstance(selection.moment, Step):
+        words = [
+            "Nothing was measured here. The loss is that of the training batches around this step, each as its step was taken."
+        ]
+    if selection.follows:
+        words.append("The page follows the training.")
+    if selection.untrained:
+        words.append("At epoch 0 all weights are still random.")
+    if selection.run.best_epoch is not None:
+        judged = (
+            "by validation accuracy"
+            if selection.run.config.validation_size
+            else "the last one, as there is no validation"
+        )
+        words.append(f"Best epoch: {selection.run.best_epoch}, {judged}.")
+    if len(selection.saved) <= selection.saved[-1].epoch:
+        words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept.")
+    return " ".join(words)
 
 
 def pulse(store: Store, selection: Selection) -> None:
@@ -162,9 +176,17 @@ def next_moment(kept: Sequence[Moment], now: Moment) -> Moment | None:
 
     A walk makes at most `_FRAMES` steps and always shows the last moment.
     """
-    stride = math.ceil(len(kept) / _FRAMES)
     place = kept.index(now)
-    return None if place == len(kept) - 1 else kept[min(place + stride, len(kept) - 1)]
+    return None if place == len(kept) - 1 else kept[min(place + _stride_over(len(kept)), len(kept) - 1)]
+
+
+def stride(selection: Selection) -> int:
+    """Return how many kept moments further the page is likely to look next: a walk may leave some out."""
+    return _stride_over(len(selection.moments)) if selection.playing else 1
+
+
+def _stride_over(kept: int) -> int:
+    return math.ceil(kept / _FRAMES)
 
 
 def _step(selection: Selection) -> None:

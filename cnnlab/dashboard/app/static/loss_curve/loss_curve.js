@@ -1,7 +1,7 @@
 // The loss at each kept moment (an epoch's end, or a step of epoch 1), as wide as the slider above it. Pointing reads the
 // numbers, a click goes to the moment.
 const COLOURS = { train: "#0072B2", validation: "#E69F00" };
-const [PAD, TOP, BOTTOM] = [8, 5, 5];
+const [PAD, TOP, BOTTOM] = [8, 4, 4];
 
 const curves = new WeakMap(); // by the element Streamlit gives us
 
@@ -41,7 +41,7 @@ class LossCurve {
   }
 
   draw() {
-    const [width, height, ratio] = [this.root.clientWidth, 34, devicePixelRatio];
+    const [width, height, ratio] = [this.root.clientWidth, 28, devicePixelRatio];
     if (!width) return;
     Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     const ctx = this.canvas.getContext("2d");
