@@ -9,23 +9,22 @@ from cnnlab.dashboard.data import settings
 from cnnlab.dashboard.data.settings import Shown
 from cnnlab.dashboard.inspect import choosers
 from cnnlab.dashboard.inspect.cache import arrays_of
-from cnnlab.dashboard.inspect.page import draw_answer
+from cnnlab.dashboard.inspect.page import draw_answer, header
 from cnnlab.dashboard.inspect.picture import choose_picture
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services
-from cnnlab.dashboard.widgets import run_labels
 
 PAGE = "data"
 
 
 def show(title: str, sentence: str) -> None:
     """Draw the page: its title, one sentence, and the view that the address names, else the first one."""
-    beside_title = run_labels.page_header(title, sentence)
     views = views_of(PAGE)
-    with beside_title:
+    with st.container(gap="xsmall", key="frame_head"):
+        header(title, sentence)
         view = choosers.choose_view(PAGE, views)
-    shown = settings.choose()
+        shown = settings.choose()
     screen = _screen(view, shown)
     if screen is not None and draw_answer(view, screen):
         where = {"run": shown.run.id, "dataset": None} if shown.run else {"run": None, "dataset": shown.info.name}
@@ -49,7 +48,7 @@ def _screen(view: View[Any], shown: Shown) -> Screen | None:
         subject=subject,
         picture=picture,
         row=None,
-        above=st.container(),
+        above=st.container(gap="xsmall"),
         controls=st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers"),
         address=address,
         arrays_at=lambda weights: None,

@@ -10,7 +10,7 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.predictions import kept
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.picture_sets import HELD_OUT, PictureSet
+from cnnlab.dashboard.data.picture_sets import HELD_OUT, PictureSet
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
@@ -42,12 +42,15 @@ def kept_by_run(subject: Subject) -> Predictions | None:
     return kept.read(subject.weights, subject.file.sha256, subject.set)
 
 
-def set_view(name: str, title: str, draw: Callable[[Screen, Predictions], None], source: str) -> View[Predictions]:
+def set_view(
+    name: str, title: str, place: int, draw: Callable[[Screen, Predictions], None], source: str
+) -> View[Predictions]:
     """Make a view of the page that draws `Predictions`; all such views share one measuring."""
     return View(
         name=name,
         title=title,
         page="predictions",
+        place=place,
         compute=predictions_of,
         draw=draw,
         needs=frozenset({"epoch", "set"}),

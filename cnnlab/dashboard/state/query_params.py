@@ -10,9 +10,24 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
-    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
+    *(
+        "run",
+        "epoch",
+        "step",
+        "view",
+        "layer",
+        "channel",
+        "input",
+        "picture",
+        "set",
+        "class",
+        "cell",
+        "lesion",
+        "since",
+    ),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
-    *("dataset", "members", "sheet", "augmentation", "draw", "between", "alike", "pair"),
+    *("batch", "member", "draw"),
+    *("dataset", "members", "sheet", "augmentation", "between", "alike", "pair"),
 )
 _LONGEST = 200
 _MEMORY = "looking"

@@ -9,8 +9,8 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow, Sees, box_of, heard_at, relu_behind
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.data.picture_sets import PictureSet
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.picture_sets import PictureSet
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import short
@@ -250,6 +250,7 @@ TOP_ACTIVATIONS = register(
         name="top_activations",
         title="What excites it",
         page="kernels",
+        place=1,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set"}),

@@ -8,7 +8,8 @@ import streamlit as st
 import torch
 
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
-from cnnlab.dashboard.inspect.view import SHARED, Options, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.subject import SHARED
+from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets import run_labels
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -122,7 +123,7 @@ AUGMENTATION = register(
         draw=draw,
         needs=frozenset({"picture", "options"}),
         cost="instant",
-        order=4,
+        place=4,
         choose=choose,
         source="`cnnlab/training/augmentation.py`, the functions that each training step and epoch call. Crop: He et al., "
         "*Deep Residual Learning* (2015), [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). Cutout: DeVries and "

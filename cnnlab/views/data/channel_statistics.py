@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.pictures.channels import VALUES, ChannelCounts, count_values, normalised
-from cnnlab.dashboard.inspect.picture_sets import arrays_here
+from cnnlab.dashboard.data.picture_sets import arrays_here
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.pictures.value_histogram import channel_names, value_histogram
@@ -93,7 +93,7 @@ CHANNELS = register(
         draw=draw,
         needs=frozenset(),
         cost="dataset",
-        order=2,
+        place=2,
         source="Each channel's histogram of 256 values is counted over all pictures; with $n_v$ the number of values $v$ and "
         r"$N$ their sum, $\mu = \frac{1}{N}\sum_v n_v \frac{v}{255}$ and $\sigma = \sqrt{\frac{1}{N}\sum_v n_v "
         r"(\frac{v}{255} - \mu)^2}$, in double precision. After normalisation by $m$ and $s$: $(\mu - m)/s$ and "

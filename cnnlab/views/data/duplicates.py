@@ -9,8 +9,8 @@ import streamlit as st
 
 from cnnlab.analysis.pictures.duplicates import MOST_PAIRS, SIDE, Alike, Pairs, between, find_alike
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.data.picture_sets import SetName, arrays_here
 from cnnlab.dashboard.data.sheets import choose_sheet, from_the_first
-from cnnlab.dashboard.inspect.picture_sets import SetName, arrays_here
 from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.inspect.whole_set import shown
@@ -250,7 +250,7 @@ DUPLICATES = register(
         draw=draw,
         needs=frozenset(),
         cost="dataset",
-        order=5,
+        place=5,
         source="The very same pixels: equal 256-bit hashes. Alike: the Pearson correlation of both pictures, averaged to "
         f"{SIDE} × {SIDE} fields a channel; all pairs of the dataset are compared. CIFAR-10 and CIFAR-100 are known for "
         "test pictures with near-duplicates in the training set: B. Barz and J. Denzler, *Do We Train on Test Data? Purging "

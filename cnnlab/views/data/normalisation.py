@@ -110,7 +110,7 @@ NORMALISATION = register(
         draw=draw,
         needs=frozenset({"picture", "settings"}),
         cost="instant",
-        order=3,
+        place=3,
         source="Made by the very function that feeds the training, `to_network` in `cnnlab/data/tensors.py`; in this order of "
         "operations it gives the bits of torchvision's ToTensor and Normalize. Why values around 0 help: LeCun, Bottou, Orr "
         "and Müller, *Efficient BackProp* (1998), section 4.3.",

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from cnnlab.dashboard.data.picture_sets import PictureSet, SetName, arrays_here, read_set
 from cnnlab.dashboard.data.sheets import choose_sheet, from_the_first
-from cnnlab.dashboard.inspect.picture_sets import PictureSet, SetName, arrays_here, read_set
 from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.inspect.whole_set import LETTERS, open_feature_maps

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 import torch
 
-from cnnlab.dashboard.inspect.picture_sets import PictureSet, arrays_here, read_set
+from cnnlab.dashboard.data.picture_sets import PictureSet, arrays_here, read_set
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.data.tensors import to_network
@@ -131,7 +131,7 @@ SIZES = register(
         draw=draw,
         needs=frozenset({"settings"}),
         cost="instant",
-        order=1,
+        place=1,
         source="The batch is made by the very function that feeds the training, `to_network` in `cnnlab/data/tensors.py`: "
         "uint8 [N, H, W, C] becomes float32 [N, C, H, W].",
     )

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
-from cnnlab.dashboard.inspect.picture_sets import HELD_OUT
+from cnnlab.dashboard.data.picture_sets import HELD_OUT
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
@@ -106,6 +106,7 @@ ROBUST_CURVE = register(
         name="robust_curve",
         title="A whole set",
         page="feature_maps",
+        place=9,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "set", "options"}),
