@@ -25,6 +25,7 @@ from cnnlab.data import DATASETS
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
 from cnnlab.inspection.channels import activation_maximisation
+from cnnlab.inspection.picture_map import tsne
 from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
@@ -56,6 +57,8 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that is made step by step is made in a few."""
     monkeypatch.setattr(activation_maximisation, "STEPS", 3)
+    monkeypatch.setattr(tsne, "EARLY", 10)
+    monkeypatch.setattr(tsne, "LATE", 10)
 
 
 @pytest.fixture(params=VIEWS.names())
@@ -136,7 +139,8 @@ def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch
 def large(subject: Subject) -> Subject:
     """The same, of a run whose kept checkpoints are said to be large: no view may call that little work."""
     kept = (one._replace(file=dataclasses.replace(one.file, bytes=1 << 30)) for one in subject.history)
-    return dataclasses.replace(subject, history=tuple(kept))
+    file = WrittenFile("weights-0003.safetensors", "0" * 64, 1 << 30)
+    return dataclasses.replace(subject, history=tuple(kept), file=file)
 
 
 @pytest.mark.parametrize("name", [view.name for view in VIEWS if view.cost == "dataset"])

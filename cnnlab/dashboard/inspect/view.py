@@ -14,10 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
+from cnnlab.dashboard.inspect import picture_set
 from cnnlab.dashboard.inspect.picture import Picture
+from cnnlab.dashboard.inspect.picture_set import HELD_OUT as HELD_OUT
+from cnnlab.dashboard.inspect.picture_set import PictureSet as PictureSet
+from cnnlab.dashboard.inspect.picture_set import SetName as SetName
 from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
-from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
-from cnnlab.data.tensors import normalisation_of, split
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import normalisation_of
 from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.layer_choice import LayerChoice
@@ -29,9 +33,6 @@ from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
 Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
-SetName = Literal["train sample", "validation", "test"]
-HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
-"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
 Cost = Literal["instant", "seconds", "dataset"]
 Options = tuple[tuple[str, str | int], ...]
 """Names and values of what only one view has choosers for."""
@@ -60,24 +61,6 @@ def _silent(done: int, total: int) -> None:
 
 def _nothing() -> None:
     """Go on waiting."""
-
-
-@dataclass(frozen=True, eq=False)
-class PictureSet:
-    """A `PictureSet` is one of a run's sets (train sample, validation, test), as places in the dataset's files."""
-
-    name: SetName
-    file: Literal["train", "test"]
-    """Part of the dataset that holds the pictures: the validation set is cut from the training pictures."""
-    places: npt.NDArray[np.int64]
-    """[N]: index of each picture in that part."""
-    images: npt.NDArray[np.uint8]
-    """uint8 [all of that part, height, width, channels], a read-only memory map: picture n is images[places[n]]."""
-    labels: npt.NDArray[np.int64]
-    """[N]: the true class of each picture."""
-
-    def __len__(self) -> int:
-        return len(self.places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,19 +162,7 @@ class Subject:
         """Read the chosen set of pictures. Raises DataUnavailableError."""
         if self.set is None:
             raise TypeError("A view that looks at many pictures must need the set.")
-        dataset = DATASETS.get(self.info.name)
-        if self.info.download_bytes and not dataset.is_ready(self.folders):  # a view does not download
-            raise DataUnavailableError(
-                f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
-                f"python -m cnnlab data {self.info.name}"
-            )
-        arrays = dataset.load(self.folders)
-        if self.set == "test":
-            places = np.arange(len(arrays.test_labels))
-            return PictureSet("test", "test", places, arrays.test_images, np.array(arrays.test_labels))
-        parts = split(self.config, len(arrays.train_labels))
-        places = parts.validation if self.set == "validation" else parts.train_sample
-        return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
+        return picture_set.read(self.config, self.info, self.folders, self.set)
 
 
 @dataclass(frozen=True)
@@ -231,6 +202,10 @@ class View(Generic[A]):
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    most_pictures: int | None = None
+    """Number of pictures of the set that are looked at, at most; None: all of them."""
+    missing: Callable[[], str] = field(default=lambda: "")
+    """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 

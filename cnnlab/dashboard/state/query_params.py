@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
     *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
-    *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
+    *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm", "show", "hidden"),
 )
 _LONGEST = 200
 _MEMORY = "looking"
