@@ -24,7 +24,7 @@ class PictureMap {
     this.root = place.querySelector(".picture_map");
     this.root.innerHTML = `
       <div class="legend" role="group" aria-label="Classes: show or hide"></div>
-      <div class="plane"><div class="field" tabindex="0" role="application"><canvas></canvas></div>
+      <div class="plane"><div class="field" tabindex="0" role="application"><canvas></canvas><div class="ring" hidden></div></div>
         <div class="zoom"></div></div>
       <div class="reading"></div><p class="unseen" role="status"></p>`;
     const field = this.find(".field");
@@ -138,7 +138,6 @@ class PictureMap {
     }
     ctx.scale(ratio, ratio);
     this.drawChosen(ctx, size);
-    this.base = ctx.getImageData(0, 0, canvas.width, canvas.height);
     this.point(null);
   }
 
@@ -182,15 +181,11 @@ class PictureMap {
   point(i) {
     this.now = i;
     this.find(".reading").textContent = i === null ? this.data.hint : this.sentence(i);
-    if (!this.base) return;
-    const ctx = this.find(".field canvas").getContext("2d");
-    ctx.putImageData(this.base, 0, 0);
+    const ring = this.find(".ring");
+    ring.hidden = i === null;
     if (i === null) return;
     const [x, y] = this.at(this.x[i], this.y[i]);
-    Object.assign(ctx, { strokeStyle: this.ink.text, lineWidth: 1.5 });
-    ctx.beginPath();
-    ctx.arc(x, y, 9, 0, 2 * Math.PI);
-    ctx.stroke();
+    Object.assign(ring.style, { left: `${x}px`, top: `${y}px` });
   }
 
   sentence(i) {
