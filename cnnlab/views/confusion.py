@@ -138,6 +138,7 @@ CONFUSION = register(
     set_view(
         name="confusion",
         title="Confusion matrix",
+        place=1,
         draw=draw,
         source="The confusion matrix counts pictures: row = true class, column = the class of the network's largest number. "
         "The name: Townsend, *Theoretical analysis of an alphabetic confusion matrix* (1971). Accuracy is the sum of its "

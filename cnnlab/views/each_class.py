@@ -140,6 +140,7 @@ EACH_CLASS = register(
     set_view(
         name="each_class",
         title="Each class",
+        place=2,
         draw=draw,
         source="The accuracy of a class is the share of its pictures that the network names so (recall); the share of the "
         "answers with a name that are right is its precision. Intervals: Wilson, *Probable inference, the law of succession, "

@@ -42,7 +42,6 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
         draw_verdict(screen.selection, info, picture, seen)
         chosen = screen.layer.name, screen.channel
         glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose)
-        st.caption(glance.caption(seen))
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
     grid, side = st.columns([3, 2], gap="large")
     with grid:
@@ -142,7 +141,7 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     said = int(seen.probabilities.argmax())
     sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
     when = "It says" if selection.run.imported else f"{selection.when[0].upper()}{selection.when[1:]} it says"
-    if selection.epoch == 0 and not selection.run.imported:
+    if selection.untrained:
         when = "Untrained, it guesses"
     if picture.label is None:
         truth = (

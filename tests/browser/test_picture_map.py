@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from cnnlab.dashboard.inspect import measured
@@ -15,6 +14,7 @@ from cnnlab.formatting import percent
 from cnnlab.inspection import kept_arrays
 from cnnlab.inspection.picture_map.pca import PcaMap
 from cnnlab.runs import Run, Store
+from tests.browser.axe import violations
 from tests.factories import insert_run
 from tests.streamlit_server import Server
 
@@ -63,8 +63,7 @@ def test_accessible_and_no_wider_than_a_telephone(
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 1280, "height": 900})
     opened(page, f"{server.url}/predictions?run={run.id}&view={view}&picture=test:3&hidden=4")
-    violations = Axe().run(page).response["violations"]
-    assert {it["id"]: [node["html"] for node in it["nodes"]] for it in violations} == {}
+    assert violations(page) == {}
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(500)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390

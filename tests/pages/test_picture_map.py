@@ -86,8 +86,8 @@ def test_the_points_are_the_arrays(open_page: OpenPage, store: Store, run: Run, 
         mine = found.labels == index
         for [row] in [table[table["Class"] == name].to_dict("records")] if mine.any() else []:
             assert row["Pictures"] == mine.sum()
-            assert row["Own class among neighbours, %"] == tenths(float(found.kinship[mine].mean()))
-            assert row["Middle: component 1"] == pytest.approx(found.points[mine, 0].mean(), abs=1e-3)
+            assert row["Own class near, %"] == tenths(float(found.kinship[mine].mean()))
+            assert row["Middle, component 1"] == pytest.approx(found.points[mine, 0].mean(), abs=1e-3)
 
 
 def test_a_picture_of_the_set_has_its_own_point(

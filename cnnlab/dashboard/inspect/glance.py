@@ -68,6 +68,7 @@ def draw(
                     {"name": classes[i], "share": float(seen.probabilities[i]), "said": said(seen, i)} for i in likely
                 ],
                 "description": describe(seen),
+                "hint": hint(seen),
             },
             on_picked_change=picked,
         )
@@ -120,8 +121,8 @@ def describe(seen: FeatureMaps) -> str:
     return f"From the picture to the classes: {layers}."
 
 
-def caption(seen: FeatureMaps) -> str:
+def hint(seen: FeatureMaps) -> str:
     """Return how to read it: what the colours mean, and which maps are there."""
     many = any(len(layer.maps) > MOST for layer in seen.layers)
-    which = f" Of a layer with more than {MOST} maps those with the strongest answers are here." if many else ""
-    return f"Each layer has a colour scale of its own.{which}"
+    which = f", and its {MOST} strongest maps at most" if many else ""
+    return f"Each layer: a colour scale of its own{which}."

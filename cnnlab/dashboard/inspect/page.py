@@ -12,11 +12,12 @@ from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import choosers, measured
 from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.cache import arrays_of
+from cnnlab.dashboard.inspect.computing import ahead
+from cnnlab.dashboard.inspect.computing.progress import StoppedError
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection, in_order
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
-from cnnlab.dashboard.state import services
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.state import services, visitor
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DATASETS, DataUnavailableError
 from cnnlab.inspection.networks import BusyError
@@ -25,15 +26,23 @@ from cnnlab.runs import Checkpoint
 
 def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
-    beside_title = run_labels.page_header(title, sentence)
     views = views_of(page)
-    with beside_title:
+    with st.container(gap="xsmall", key="frame_head"):
+        beside_title = _header(title, sentence)
         view = choosers.choose_view(page, views)
-    selection = bar.looking(beside_title)
+        selection = bar.looking(beside_title)
     if selection is None:
         return
     _draw(view, views, selection)
     epochs.seen(selection)
+
+
+def _header(title: str, sentence: str) -> DeltaGenerator:
+    """Draw the question that a page answers with one sentence beside it, as one line; return the container at its end."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="frame_title"):
+        st.title(title, anchor=False, width="content")
+        st.caption(sentence)
+        return st.container(width="content")
 
 
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
@@ -52,12 +61,29 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
         return
+    except StoppedError:
+        pass  # the page has said so
     except BusyError as error:
         st.warning(str(error), icon=":material/hourglass:")
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
     selection.keep(view=None if view is views[0] else view.name, **screen.address)
+    _fetch_ahead(view, screen)
+
+
+def _fetch_ahead(view: View[Any], screen: Screen) -> None:
+    """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page."""
+    moments_matter, selection = view.cost == "instant" and "epoch" in view.needs, screen.selection
+    row = _known(in_order(selection.saved, selection.early))
+    subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter else []
+    ahead.AHEAD.wish(visitor.name(), view, subjects)
+
+
+def _known(kept: Sequence[Checkpoint]) -> tuple[KeptWeights, ...]:
+    """Return where the files of these checkpoints are, and what the store knows of them."""
+    runs = services.app_config().runs
+    return tuple(KeptWeights(one.epoch, runs / one.run_id / one.name, one) for one in kept)
 
 
 def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
@@ -72,7 +98,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         if picture is None:
             return None
         chosen["picture"], address["picture"] = picture.sized, picture.key
-    above = st.container()
+    above = st.container(gap="xsmall")
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers")
     with controls:
         choosers.choose_way(view, views)
@@ -86,7 +112,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
     here = services.app_config()
-    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    history = _known(selection.saved)
     others: dict[str, Any] = {
         "history": history,
         "start": history[0] if history[0].epoch == 0 and not run.imported else None,

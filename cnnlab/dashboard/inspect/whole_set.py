@@ -41,12 +41,15 @@ def kept_by_run(subject: Subject) -> Predictions | None:
     return kept.read(subject.weights, subject.file.sha256, subject.set)
 
 
-def set_view(name: str, title: str, draw: Callable[[Screen, Predictions], None], source: str) -> View[Predictions]:
+def set_view(
+    name: str, title: str, place: int, draw: Callable[[Screen, Predictions], None], source: str
+) -> View[Predictions]:
     """Make a view of the page that draws `Predictions`; all such views share one measuring."""
     return View(
         name=name,
         title=title,
         page="predictions",
+        place=place,
         compute=predictions_of,
         draw=draw,
         needs=frozenset({"epoch", "set"}),

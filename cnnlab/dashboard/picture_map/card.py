@@ -33,22 +33,11 @@ def draw(screen: Screen, found: PictureMap, pictures: PictureSet, one: Chosen | 
             _tiles("picture_map_chosen", one.picture.sized[None], [""], tile_px=96, description=one.picture.words)
         with st.container(width="stretch", gap="xsmall"):
             st.markdown(_verdict(screen, one))
-            address = _maps_of(screen, one.picture.key)
+            address = url.view() | {"view": None, "picture": one.picture.key}
             url.link(navigation.feature_maps(), "Its feature maps", icon=":material/grid_view:", **address)
     _draw_neighbours(screen, found, pictures, one)
     if one.point is None:
         st.caption(f"It is none of the map's pictures; the cross-hair shows where it would stand. {how}")
-
-
-def _maps_of(screen: Screen, key: str) -> dict[str, str | int | None]:
-    """Return the address of a picture's feature maps at the same run and epoch.
-
-    The layer and the channel stand in it, so that the page has nothing to add: each change would be a step of Back.
-    """
-    layers = screen.selection.layers
-    first = next((row for row in layers if row.has_kernels), layers[0])
-    now = {"layer": first.label, "channel": "0"} | url.view()
-    return {**now, "view": None, "picture": key}
 
 
 def _draw_choosers(screen: Screen, pictures: PictureSet, one: Chosen | None) -> None:

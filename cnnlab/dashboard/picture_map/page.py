@@ -144,9 +144,9 @@ def _draw_table(found: PictureMap, points: Points, classes: Sequence[str], axes:
                 "Class": name,
                 "Pictures": int(mine.sum()),
                 "Right, %": tenths(float(found.said.right[mine].mean())),
-                "Own class among neighbours, %": tenths(float(found.kinship[mine].mean())),
-                "Other class among them most often": classes[int(around.argmax())] if around.any() else "none",
-                **{f"Middle: {axis}": round(float(middle[k]), 3) for k, axis in enumerate(axes)},
+                "Own class near, %": tenths(float(found.kinship[mine].mean())),
+                "Other class near": classes[int(around.argmax())] if around.any() else "none",
+                **{f"Middle, {axis}": round(float(middle[k]), 3) for k, axis in enumerate(axes)},
             }
         )
     with st.expander("The map in numbers", icon=":material/table:"):
@@ -180,7 +180,7 @@ def turn_to(screen: Screen, found: PictureMap, best: Callable[[Points, Points], 
     The turn that changes nothing, and None, where no other epoch has a map of the same pictures.
     """
     for weights in reversed(screen.selection.saved):
-        if weights.epoch == screen.selection.epoch:
+        if weights is screen.selection.weights:
             break
         other: PictureMap | None = screen.arrays_at(weights)
         if other is not None and np.array_equal(other.members, found.members):

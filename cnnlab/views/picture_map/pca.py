@@ -83,6 +83,7 @@ PCA = register(
         "features minus their mean. Features: what the last fully connected layer is given. Distances: Euclidean, among all "
         "of these numbers. Kept upright over the epochs by the quarter turn, perhaps with a mirroring, that brings the "
         "pictures nearest to where they lie at the newest epoch.",
+        place=6,
         family="Map",
         small=small,
         most_pictures=PICTURES,

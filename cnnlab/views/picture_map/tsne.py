@@ -68,6 +68,7 @@ TSNE = register(
         "M. Wattenberg, F. Viégas and I. Johnson, *How to Use t-SNE Effectively* (Distill, 2016), "
         "[distill.pub](https://distill.pub/2016/misread-tsne). Features: what the last fully connected layer is given; "
         "distances: Euclidean.",
+        place=7,
         family="Map",
         most_pictures=PICTURES,
         missing=missing,

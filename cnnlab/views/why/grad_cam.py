@@ -42,6 +42,7 @@ GRAD_CAM = register(
         name="grad_cam",
         title="Grad-CAM",
         page="feature_maps",
+        place=2,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),

@@ -39,6 +39,7 @@ LAYER_CAM = register(
         name="layer_cam",
         title="Layer-CAM",
         page="feature_maps",
+        place=3,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),

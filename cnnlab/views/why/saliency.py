@@ -39,6 +39,7 @@ SALIENCY = register(
         name="saliency",
         title="Saliency",
         page="feature_maps",
+        place=5,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
