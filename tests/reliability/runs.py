@@ -41,10 +41,18 @@ def work(store: Store, run: Run, on_record: OnRecord | None = None) -> Run:
         return worker.work(store, store.app_config, run, on_record)
 
 
-def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict[str, Any]] | None = None) -> None:
+def must_hold(
+    store: Store,
+    run: Run,
+    shown: list[EpochRecord],
+    whole: list[dict[str, Any]] | None = None,
+    *,
+    disk_was_full: bool = False,
+) -> None:
     """Of a run without a process: nothing that was `shown` is lost or trained again, nothing is torn or doubled.
 
-    `whole`: the facts of the same run left alone; what there is must be their beginning.
+    `whole`: the facts of the same run left alone; what there is must be their beginning. Where the `disk_was_full`, what
+    the network says of its sets may be missing: no row promises it, and whoever looks has it measured again.
     """
     run = store.get(run.id)
     epochs, steps = store.epochs(run.id), store.steps(run.id)
@@ -63,11 +71,12 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     said = {path.name: names.owner_of(path) for path in store.folder(run.id).iterdir() if names.owner_of(path)}
     assert answers_of(run) <= files_of(store, run), "scores without the answers that they count"
     named = named_by(store, run)
-    assert begun | answers_of(run) == named - set(said), "a file that no row names, or a row without its file"
+    promised = {name for name in named if not name.startswith("predictions-")}
+    assert begun | answers_of(run) == promised, "a file that no row names, or a row without its file"
     assert set(said.values()) <= named, "what a network says that no row names"
-    assert {name for name in named if name.startswith("predictions-")} <= set(said), "what a network says is lost"
+    assert disk_was_full or named - promised <= set(said), "what a network says is lost"
     states = store.checkpoints(run.id, "state")
-    for file in [*store.weights(run.id), *states]:
+    for file in [*store.weights(run.id), *store.early(run.id), *states]:
         checkpoints.verified(store.path(file), file)
     last, newest = (max((found.step for found in some), default=0) for some in (epochs, states))
     assert newest >= last, "it would train an epoch again that was shown"
@@ -82,7 +91,9 @@ def the_store_is_sound(store: Store) -> None:
 
 
 def must_be_equal(store: Store, run: Run, other_store: Store, other: Run) -> None:
-    """Bit for bit: every record, the scores, the weights of every epoch, the optimizer and the random states."""
+    """Bit for bit: every record, the scores, the weights of every epoch and of epoch 1's steps, the optimizer and the random
+    states.
+    """
     run, other = store.get(run.id), other_store.get(other.id)
     assert (run.status, other.status) == ("finished", "finished")
     assert facts(store, run) == facts(other_store, other)
@@ -92,6 +103,10 @@ def must_be_equal(store: Store, run: Run, other_store: Store, other: Run) -> Non
     assert {0, run.config.epochs} <= mine.keys() & theirs.keys()
     for epoch in mine.keys() & theirs.keys():
         same_tensors(store, mine[epoch], other_store, theirs[epoch])
+    early, others_early = store.early(run.id), other_store.early(other.id)
+    assert [file.step for file in early] == [file.step for file in others_early]
+    for file, other_file in zip(early, others_early, strict=True):
+        same_tensors(store, file, other_store, other_file)
     mine_last, theirs_last = store.checkpoints(run.id, "state")[-1], other_store.checkpoints(other.id, "state")[-1]
     same_tensors(store, mine_last, other_store, theirs_last)
 

@@ -15,7 +15,7 @@ from cnnlab.dashboard.inspect.cache import arrays_of
 from cnnlab.dashboard.inspect.computing import ahead
 from cnnlab.dashboard.inspect.computing.progress import StoppedError
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Selection, in_order
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
 from cnnlab.dashboard.state import services, visitor
 from cnnlab.dashboard.widgets.markdown import escape
@@ -73,10 +73,17 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:
-    """Have the arrays of the epochs beside this one computed, where a scrub to them would compute them in the page."""
-    epochs_matter = view.cost == "instant" and "epoch" in view.needs
-    subjects = ahead.neighbours(screen.subject, epochs.stride(screen.selection)) if epochs_matter else []
+    """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page."""
+    moments_matter, selection = view.cost == "instant" and "epoch" in view.needs, screen.selection
+    row = _known(in_order(selection.saved, selection.early))
+    subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter else []
     ahead.AHEAD.wish(visitor.name(), view, subjects)
+
+
+def _known(kept: Sequence[Checkpoint]) -> tuple[KeptWeights, ...]:
+    """Return where the files of these checkpoints are, and what the store knows of them."""
+    runs = services.app_config().runs
+    return tuple(KeptWeights(one.epoch, runs / one.run_id / one.name, one) for one in kept)
 
 
 def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
@@ -105,7 +112,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
     here = services.app_config()
-    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    history = _known(selection.saved)
     others: dict[str, Any] = {
         "history": history,
         "start": history[0] if history[0].epoch == 0 and not run.imported else None,

@@ -10,8 +10,23 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
-    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
+    *(
+        "run",
+        "epoch",
+        "step",
+        "view",
+        "layer",
+        "channel",
+        "input",
+        "picture",
+        "set",
+        "class",
+        "cell",
+        "lesion",
+        "since",
+    ),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
+    *("batch", "member", "draw"),
 )
 _LONGEST = 200
 _MEMORY = "looking"
