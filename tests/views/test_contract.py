@@ -25,6 +25,7 @@ from cnnlab.data import DATASETS, Arrays
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
 from cnnlab.inspection.channels import activation_maximisation
+from cnnlab.inspection.picture_map import tsne
 from cnnlab.inspection.training_mode import batch
 from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
@@ -72,6 +73,8 @@ def with_every_layer(whole: Subject) -> Subject:
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that is made step by step is made in a few; of a batch a few pictures are looked at."""
     monkeypatch.setattr(activation_maximisation, "STEPS", 3)
+    monkeypatch.setattr(tsne, "EARLY", 10)
+    monkeypatch.setattr(tsne, "LATE", 10)
     monkeypatch.setattr(batch, "MOST_PICTURES", 4)
 
 

@@ -62,7 +62,11 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     found = find(here, view, screen.subject)
     if found is not None:
         return found
+    if missing := view.missing():
+        st.info(missing, icon=":material/extension:")
+        return None
     pictures = len(screen.subject.pictures()) if "set" in view.needs else 0  # raises where they are not on this machine
+    pictures = min(pictures, view.most_pictures or pictures)
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:

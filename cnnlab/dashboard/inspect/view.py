@@ -75,6 +75,10 @@ class View(Generic[A]):
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    most_pictures: int | None = None
+    """Number of pictures of the set that are looked at, at most; None: all of them."""
+    missing: Callable[[], str] = field(default=lambda: "")
+    """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
 
