@@ -28,7 +28,7 @@ def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
     views = views_of(page)
     with st.container(gap="xsmall", key="frame_head"):
-        beside_title = _header(title, sentence)
+        beside_title = header(title, sentence)
         view = choosers.choose_view(page, views)
         selection = bar.looking(beside_title)
     if selection is None:
@@ -37,7 +37,7 @@ def show(page: str, title: str, sentence: str) -> None:
     epochs.seen(selection)
 
 
-def _header(title: str, sentence: str) -> DeltaGenerator:
+def header(title: str, sentence: str) -> DeltaGenerator:
     """Draw the question that a page answers with one sentence beside it, as one line; return the container at its end."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="frame_title"):
         st.title(title, anchor=False, width="content")
@@ -48,28 +48,32 @@ def _header(title: str, sentence: str) -> DeltaGenerator:
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
     """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
     screen = _screen(view, views, selection)
-    if screen is None:
-        return
+    if screen is not None and draw_answer(view, screen):
+        selection.keep(view=None if view is views[0] else view.name, **screen.address)
+        _fetch_ahead(view, screen)
+
+
+def draw_answer(view: View[Any], screen: Screen) -> bool:
+    """Draw the view for what was chosen, and return True; return False where that is not possible and the page says why."""
     try:
         here = view.in_a_page(screen.subject)
         arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
         if arrays is not None:
             view.draw(screen, arrays)
     except CheckpointError as error:
-        bar.unreadable(selection, error)
-        return
+        bar.unreadable(screen.selection, error)
+        return False
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
-        return
+        return False
     except StoppedError:
         pass  # the page has said so
     except BusyError as error:
         st.warning(str(error), icon=":material/hourglass:")
-        return
+        return False
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=None if view is views[0] else view.name, **screen.address)
-    _fetch_ahead(view, screen)
+    return True
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:
@@ -123,7 +127,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     screen = Screen(
-        selection=selection,
+        looked_at=selection,
         subject=subject(selection.weights),
         picture=picture,
         row=row,

@@ -7,9 +7,10 @@ from typing import Any, Generic, Literal, TypeVar
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
+from cnnlab.dashboard.data.picture_sets import HELD_OUT, PictureSet, SetName
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
-from cnnlab.dashboard.inspect.subject import HELD_OUT, Need, Options, PictureSet, SetName, Subject
+from cnnlab.dashboard.inspect.subject import Need, Options, Subject
 from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
@@ -95,7 +96,8 @@ class View(Generic[A]):
 class Screen:
     """A `Screen` tells a view's `draw` what was chosen on the page, and in which containers to draw."""
 
-    selection: Selection
+    looked_at: Selection | None
+    """Chosen run and moment; None on a page that looks at no network."""
     subject: Subject
     picture: Picture | None
     row: LayerRow | None
@@ -111,6 +113,13 @@ class Screen:
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
+
+    @property
+    def selection(self) -> Selection:
+        """Return the chosen run and moment. Raises TypeError on a page that looks at no network."""
+        if self.looked_at is None:
+            raise TypeError("A view that draws a network must stand on a page that has one.")
+        return self.looked_at
 
     @property
     def layer(self) -> LayerRow:
