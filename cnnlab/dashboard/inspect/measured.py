@@ -15,7 +15,7 @@ from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.state import services, visitor
+from cnnlab.dashboard.state import services, side, visitor
 from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.files import arrays
@@ -66,7 +66,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:
         queue().ask(key, arguments_of(view, screen.subject), visitor.name())  # whoever looks waits with those who asked
-        st.fragment(_wait, run_every=POLL_S)(job, view.counts)
+        st.fragment(_wait, run_every=POLL_S)(job, view.counts, side.key("measured_cancel"))
         return None
     if job and job.over and job.problem and visitor.name() in job.waiting:
         st.error(escape(job.problem), icon=":material/error:")
@@ -78,7 +78,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
         does = "shows the pictures to the network" if pictures else "computes it"
         st.button(
             f"Measure: {count(pictures)} pictures" if pictures else "Measure",
-            key="measured_ask",
+            key=side.key("measured_ask"),
             icon=":material/play_arrow:",
             type="primary",
             help=f"A process beside this page {does}. The result is kept for everybody.",
@@ -132,8 +132,8 @@ def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, .
     )
 
 
-def _wait(job: Job, counts: str) -> None:
-    """Draw the progress of `job`, which counts pictures or other things, and a Cancel button.
+def _wait(job: Job, counts: str, cancel: str) -> None:
+    """Draw the progress of `job`, which counts pictures or other things, and a Cancel button with the key `cancel`.
 
     Draw the whole page anew once the job is over.
     """
@@ -148,7 +148,7 @@ def _wait(job: Job, counts: str) -> None:
         else:
             words = f"{count(job.done)} of {count(job.total)} {counts}, {percent(job.share)}"
             st.progress(job.share, words)
-        st.button("Cancel", key="measured_cancel", icon=":material/close:", on_click=_cancel, args=(job.key,))
+        st.button("Cancel", key=cancel, icon=":material/close:", on_click=_cancel, args=(job.key,))
 
 
 def _cancel(key: str) -> None:

@@ -8,19 +8,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
-from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect import choosers, measured
+from cnnlab.dashboard.inspect import choosers
 from cnnlab.dashboard.inspect.bar import bar, epochs
-from cnnlab.dashboard.inspect.cache import arrays_of
+from cnnlab.dashboard.inspect.beside import pair
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
-from cnnlab.dashboard.state import services
+from cnnlab.dashboard.inspect.screens import attempt, fetched, screen_of
+from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.view import Screen, View, views_of
 from cnnlab.dashboard.widgets import run_labels
-from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.data import DATASETS, DataUnavailableError
-from cnnlab.inspection.networks import BusyError
-from cnnlab.runs import Checkpoint
+from cnnlab.data import DATASETS
 
 
 def show(page: str, title: str, sentence: str) -> None:
@@ -41,23 +37,20 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
     screen = _screen(view, views, selection)
     if screen is None:
         return
-    try:
-        here = view.in_a_page(screen.subject)
-        arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
-        if arrays is not None:
-            view.draw(screen, arrays)
-    except CheckpointError as error:
-        bar.unreadable(selection, error)
-        return
-    except DataUnavailableError as error:
-        st.warning(escape(str(error)), icon=":material/image_not_supported:")
-        return
-    except BusyError as error:
-        st.warning(str(error), icon=":material/hourglass:")
+    if selection.beside and pair.stands_twice(view, selection, selection.beside):
+        pair.draw(view, screen, selection.beside)
+    elif not attempt(selection, lambda: _show(view, screen)):
         return
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
     selection.keep(view=None if view is views[0] else view.name, **screen.address)
+
+
+def _show(view: View[Any], screen: Screen) -> bool:
+    arrays = fetched(view, screen)
+    if arrays is not None:
+        view.draw(screen, arrays)
+    return True
 
 
 def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
@@ -85,37 +78,11 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
-    here = services.app_config()
-    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
-    others: dict[str, Any] = {
-        "history": history,
-        "start": history[0] if history[0].epoch == 0 and not run.imported else None,
-    }
-
-    def subject(weights: Checkpoint) -> Subject:
-        path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
-
-    screen = Screen(
-        selection=selection,
-        subject=subject(selection.weights),
-        picture=picture,
-        row=row,
-        above=above,
-        controls=controls,
-        address=address,
-        arrays_at=lambda weights: _arrays_at(view, subject(weights)),
-        arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
-    )
+    screen = screen_of(view, selection, chosen, address, picture, row, above, controls)
     if view.choose is None:
         return screen
     chosen["options"] = view.choose(screen)
-    return replace(screen, subject=subject(selection.weights))
-
-
-def _arrays_at(view: View[Any], subject: Subject) -> Any:
-    """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
-    return arrays_of(view, subject) if view.in_a_page(subject) else measured.find(services.app_config(), view, subject)
+    return replace(screen, subject=replace(screen.subject, options=chosen["options"]))
 
 
 def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:

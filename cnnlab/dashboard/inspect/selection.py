@@ -12,6 +12,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 from cnnlab.runs.run import Checkpoint
+from cnnlab.schema import TrainingConfig
 
 PLAYING = "looking_playing"
 """Key of the session's state that holds the epoch a walk has come to; absent while no walk goes on."""
@@ -21,6 +22,14 @@ class KeptWeights(NamedTuple):
     """A `KeptWeights` names another checkpoint of the same run: its epoch, its file, and what the store knows of the file."""
 
     epoch: int
+    path: Path
+    file: Named
+
+
+class Other(NamedTuple):
+    """An `Other` names a network to compare with: the settings of its run, its file, and what the store knows of the file."""
+
+    config: TrainingConfig
     path: Path
     file: Named
 
@@ -38,6 +47,8 @@ class Selection:
     """Layers of the run's network, in the order of execution."""
     follows: bool
     """True while the page shows whatever epoch of a running training is the newest."""
+    beside: "Selection | None" = None
+    """Run and epoch that stand beside these on the page."""
 
     @property
     def epoch(self) -> int:
@@ -64,7 +75,11 @@ class Selection:
         epoch = None if self.follows else self.epoch
         if self.playing:  # a walk is one entry of the browser's history, not forty
             epoch = url.number("epoch")
-        url.keep(run=self.run.id, epoch=epoch, **values)
+        url.keep(run=self.run.id, epoch=epoch, beside=self.named(self.beside) if self.beside else None, **values)
+
+    def named(self, other: "Selection") -> str:
+        """Return how the address names `other` beside this: its epoch, and before that its run where it is another."""
+        return f"{other.epoch}" if other.run.id == self.run.id else f"{other.run.id}:{other.epoch}"
 
 
 def set_widget(key: str, value: object) -> None:

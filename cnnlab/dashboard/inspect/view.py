@@ -15,7 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
 from cnnlab.dashboard.inspect.picture import Picture
-from cnnlab.dashboard.inspect.selection import KeptWeights, Selection
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other, Selection
 from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
 from cnnlab.data.tensors import normalisation_of, split
 from cnnlab.data_folders import DataFolders
@@ -28,7 +28,7 @@ from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "beside"]
 SetName = Literal["train sample", "validation", "test"]
 HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
 """Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
@@ -45,6 +45,7 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "options": ("options",),
     "start": ("start",),
     "history": ("history",),
+    "beside": ("beside",),
 }
 """The fields of a Subject that belong to each need."""
 
@@ -52,14 +53,6 @@ SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
 """The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
 
 A = TypeVar("A")
-
-
-def _silent(done: int, total: int) -> None:
-    """Ignore progress that nobody watches."""
-
-
-def _nothing() -> None:
-    """Go on waiting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +103,11 @@ class Subject:
     """Checkpoint of epoch 0; None also where it is not kept."""
     history: tuple[KeptWeights, ...] = ()
     """All kept checkpoints, in the order of their epochs."""
-    progress: Callable[[int, int], None] = field(default=_silent)
+    beside: Other | None = None
+    """Network to compare with."""
+    progress: Callable[[int, int], None] = field(default=lambda done, total: None)
     """Function that views of a whole dataset call with (done, total), in pictures."""
-    waiting: Callable[[], None] = field(default=_nothing)
+    waiting: Callable[[], None] = field(default=lambda: None)
     """Function that is called again and again while others have their turn; what it raises ends the wait."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
@@ -127,7 +122,8 @@ class Subject:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
         others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
-        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
+        other = [self.beside.config.model_dump_json(), self.beside.file.sha256] if self.beside else []
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others, *other])
 
     def option(self, name: str) -> str | int | None:
         """Return the value of the view's own option `name`; None where nothing was chosen."""
@@ -233,6 +229,8 @@ class View(Generic[A]):
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+    difference: "Callable[[Screen, Screen, A, A], None] | None" = None
+    """Function that draws how the arrays of two networks differ, below the view that stands twice."""
 
     def in_a_page(self, subject: Subject) -> bool:
         """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
@@ -264,6 +262,8 @@ class Screen:
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
+    other: Any = None
+    """Arrays of the network beside, where the view stands twice: both sides have one scale."""
 
     @property
     def layer(self) -> LayerRow:

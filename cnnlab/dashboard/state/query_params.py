@@ -10,7 +10,21 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 NAMES = (
-    *("run", "epoch", "view", "layer", "channel", "input", "picture", "set", "class", "cell", "lesion", "since"),
+    *(
+        "run",
+        "epoch",
+        "beside",
+        "view",
+        "layer",
+        "channel",
+        "input",
+        "picture",
+        "set",
+        "class",
+        "cell",
+        "lesion",
+        "since",
+    ),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
 )
 _LONGEST = 200

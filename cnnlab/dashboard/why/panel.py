@@ -54,7 +54,7 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
         draw_received(screen.subject.config, info, seen.network_input)
         with st.container(width=SIDE_PX):
             st.markdown("**The map**")
-            draw_map(screen, seen, way, way.name)
+            draw_map(screen, seen, way, way.name, screen.other)
         _draw_overlay(screen, seen, way)
     st.caption(way.reading.format(name=name))
     more()
@@ -62,9 +62,13 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
     sanity.draw(screen, seen, lambda fresh: draw_map(screen, fresh, way, f"{way.name}_random"))
 
 
-def limit_of(seen: Attribution) -> float:
-    """Return the largest size in the map, finite also where the network overflows; 1 where all is zero."""
-    return symmetric_limit(seen.map) if seen.map.any() else 1.0
+def limit_of(seen: Attribution, beside: Attribution | None = None) -> float:
+    """Return the largest size in the map, finite also where the network overflows; 1 where all is zero.
+
+    With another network's map `beside`, the largest of both.
+    """
+    sizes = [symmetric_limit(one.map) for one in (seen, beside) if one is not None and one.map.any()]
+    return max(sizes, default=1.0)
 
 
 def _verdict(screen: Screen, seen: Attribution) -> str:
@@ -81,10 +85,10 @@ def _verdict(screen: Screen, seen: Attribution) -> str:
     return f"{begin} {sure}, and gives **{name}** {percent(float(probabilities[seen.class_index]))}."
 
 
-def draw_map(screen: Screen, seen: Attribution, way: Way, key: str) -> None:
+def draw_map(screen: Screen, seen: Attribution, way: Way, key: str, beside: Attribution | None = None) -> None:
     """Draw the map itself, with the very numbers of the tensor, and the scale of its colours."""
     height, width = seen.map.shape
-    limit = limit_of(seen)
+    limit = limit_of(seen, beside)
     low = -limit if way.signed else 0.0
     tiles(
         key=key,
@@ -99,13 +103,14 @@ def draw_map(screen: Screen, seen: Attribution, way: Way, key: str) -> None:
         description=f"{way.title} for {screen.subject.info.classes[seen.class_index]}: a map of {height} by {width} places.",
     )
     of_what = f"places of {screen.layer.label}" if screen.row else "pixels"
-    ends = f"{short(low) if way.signed else 0} to {short(limit if seen.map.any() else 0.0)}"
-    st.caption(f"{height}×{width} {of_what}. Colours from {ends}.")
+    some = bool(seen.map.any()) or beside is not None
+    ends = f"{short(low) if way.signed else 0} to {short(limit if some else 0.0)}"
+    st.caption(f"{height}×{width} {of_what}. Colours from {ends}{', on both sides' if beside else ''}.")
 
 
 def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
     """Draw the picture under the map, and say what the brightness or the colours are."""
-    picture, limit = screen.chosen_picture.sized, limit_of(seen)
+    picture, limit = screen.chosen_picture.sized, limit_of(seen, screen.other)
     shown = over_picture(picture, seen.map, limit, way.signed)
     with st.container(width=SIDE_PX):
         st.markdown("**The map over the picture**" if way.signed else "**The picture, lit by the map**")
@@ -129,5 +134,7 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
             st.caption(f"{laid}: no colour at 0, strongest colour at {short(limit)} and {MINUS}{short(limit)}.")
         else:
             beyond = "" if same else " A place sees more than the pixels under it."
-            full = f"full brightness at {short(limit if seen.map.any() else 0.0)}, its largest value"
+            whose = "its largest value" if screen.other is None else "the largest value of both sides"
+            some = bool(seen.map.any()) or screen.other is not None
+            full = f"full brightness at {short(limit if some else 0.0)}, {whose}"
             st.caption(f"{laid}: {full}, {percent(DARKEST)} of it at zero.{beyond}")
