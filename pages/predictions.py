@@ -5,5 +5,5 @@ from cnnlab.dashboard.inspect import page
 page.show(
     "predictions",
     "Where is it wrong, and how sure is it?",
-    "A network mixes up some classes more than others; its mistakes show what it has not learnt.",
+    "Every network mixes up some classes; its mistakes show what it has not learnt.",
 )

@@ -75,6 +75,11 @@ class InTurn:
         """Return the size of everything that is kept, as far as it was stated."""
         return sum(size for size, _ in list(self._kept.values()))
 
+    @property
+    def in_use(self) -> bool:
+        """Return whether somebody has the turn or waits for it."""
+        return bool(self._line)
+
     @contextmanager
     def turn(self, waiting: Callable[[], None] = lambda: None) -> Iterator["InTurn"]:
         """Wait for a turn, first come, first served, and have it inside the block.

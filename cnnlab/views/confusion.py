@@ -145,6 +145,7 @@ CONFUSION = register(
     set_view(
         name="confusion",
         title="Confusion matrix",
+        place=1,
         draw=draw,
         difference=answers.draw_confusion,
         source="The confusion matrix counts pictures: row = true class, column = the class of the network's largest number. "

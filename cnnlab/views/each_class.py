@@ -143,6 +143,7 @@ EACH_CLASS = register(
     set_view(
         name="each_class",
         title="Each class",
+        place=2,
         draw=draw,
         difference=answers.draw_each_class,
         source="The accuracy of a class is the share of its pictures that the network names so (recall); the share of the "

@@ -44,7 +44,6 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
         draw_verdict(screen.selection, info, picture, seen)
         chosen = screen.layer.name, screen.channel
         glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose, screen.other)
-        st.caption(glance.caption(seen, screen.other))
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
     grid, large = side.columns([3, 2])
     with grid:

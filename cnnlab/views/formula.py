@@ -234,6 +234,7 @@ FORMULA = register(
         name="formula",
         title="Formula",
         page="feature_maps",
+        place=1,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "channel"}),

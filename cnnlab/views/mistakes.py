@@ -122,6 +122,7 @@ MISTAKES = register(
     set_view(
         name="mistakes",
         title="Mistakes",
+        place=3,
         draw=draw,
         source="How sure: the softmax probability of the class that is said. Labels to look at: confident learning, "
         "C. Northcutt, L. Jiang, I. Chuang, *Confident Learning: Estimating Uncertainty in Dataset Labels* (JAIR 70, 2021), "

@@ -148,6 +148,7 @@ OVER_EPOCHS = register(
     set_view(
         name="over_epochs",
         title="Since which epoch",
+        place=5,
         draw=draw,
         source="A picture is right since an epoch if the network names its true class there and at every later epoch that is "
         "compared, up to the one on the screen. Right and then wrong again is a forgetting event: M. Toneva, A. Sordoni, "

@@ -81,6 +81,7 @@ RELIABILITY = register(
     set_view(
         name="reliability",
         title="How sure it is",
+        place=4,
         draw=draw,
         source="C. Guo, G. Pleiss, Y. Sun, K. Weinberger, *On Calibration of Modern Neural Networks* (2017), "
         "[arXiv:1706.04599](https://arxiv.org/abs/1706.04599). With $B_m$ the pictures of bin $m$:\n\n"

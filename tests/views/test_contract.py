@@ -170,6 +170,18 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
     assert (whole.only(view.needs).picture is not None) == ("picture" in view.needs)
 
 
+@pytest.mark.parametrize("page", ["kernels", "feature_maps", "predictions"])
+def test_no_two_views_of_a_page_share_a_place(page: str) -> None:
+    """What stands first is chosen, not left to the alphabet; only the page's own view needs no place."""
+    places = [view.place for view in views_of(page) if view.name != page]
+    assert places == sorted(set(places))
+
+
+def test_what_excites_a_channel_comes_second() -> None:
+    """After what it looks for, before the rest."""
+    assert [view.name for view in views_of("kernels")][:2] == ["kernels", "top_activations"]
+
+
 VIEW = '''
 """The Mean view gives the mean of a picture."""
 import numpy as np

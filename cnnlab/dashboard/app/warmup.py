@@ -36,5 +36,6 @@ def load_torch() -> None:
         _device.append(describe(pick_device("auto")))
         for page in ("train.network_preview", "run.live_view", "inspect.page"):
             import_module(f"cnnlab.dashboard.{page}")
+        import_module("cnnlab.dashboard.inspect.computing.ahead").AHEAD.begin()
 
     threading.Thread(target=load, name="cnnlab-torch", daemon=True).start()

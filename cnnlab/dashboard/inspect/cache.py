@@ -5,6 +5,7 @@ cache cannot show what another file once held, and else only what the view needs
 """
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import streamlit as st
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_run_yield_check
 
+from cnnlab.dashboard.inspect.computing.progress import Progress
 from cnnlab.dashboard.inspect.view import VIEWS, Subject, View
 from cnnlab.data import DATASETS
 from cnnlab.inspection import summary
@@ -40,16 +42,48 @@ def layers_of(run: Run) -> list[LayerRow]:
 def arrays_of(view: View[A], subject: Subject) -> A:
     """Return the view's arrays for `subject`, computed once for all visitors.
 
-    Raises what `view.compute` raises.
+    Where that takes seconds, the page shows how far it is, with a way to stop. Raises what `view.compute` raises, and
+    StoppedError where the visitor has stopped it.
     """
     if not view.in_a_page(subject):
         raise TooLongForAPageError(f"{view.title} looks at a whole set of pictures: a page may not compute it.")
     seen = subject.only(view.needs)
-    leave = get_run_yield_check()  # raises where the visitor has clicked on: nobody waits for this picture any more
-    if leave:
-        seen = replace(seen, waiting=leave)
-    arrays: A = _arrays_of(view.name, seen.key, seen.picture, seen)
+    leave = get_run_yield_check() or _stay  # raises where the visitor has clicked on: nobody waits for this any more
+    if view.cost != "seconds":
+        arrays: A = _arrays_of(view.name, seen.key, seen.picture, replace(seen, waiting=leave))
+        return arrays
+    progress = Progress(_name(view, seen), view.counts)
+
+    def wait() -> None:
+        leave()
+        progress.wait()
+
+    def tell(done: int, total: int) -> None:
+        leave()
+        progress.tell(done, total)
+
+    arrays = _arrays_of(view.name, seen.key, seen.picture, replace(seen, waiting=wait, progress=tell))
+    progress.over()
     return arrays
+
+
+def arrays_apart(view: View[Any], subject: Subject) -> None:
+    """Compute the view's arrays for `subject` and keep them for all visitors, in a turn of nobody's.
+
+    Raises what `view.compute` and `subject.waiting` raise.
+    """
+    seen = replace(subject.only(view.needs), apart=True)
+    _arrays_of(view.name, seen.key, seen.picture, seen)
+
+
+def _name(view: View[Any], subject: Subject) -> str:
+    """Return a name of these arrays that no others have."""
+    pixels = b"" if subject.picture is None else subject.picture.tobytes()
+    return f"{view.name} {subject.key} {sha256(pixels).hexdigest()}"
+
+
+def _stay() -> None:
+    """Go on: outside of a page nobody can click."""
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

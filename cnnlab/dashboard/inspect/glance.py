@@ -75,6 +75,7 @@ def draw(
                     {"name": classes[i], "share": float(seen.probabilities[i]), "said": said(seen, i)} for i in likely
                 ],
                 "description": describe(seen),
+                "hint": hint(seen, beside),
             },
             on_picked_change=picked,
         )
@@ -129,9 +130,8 @@ def describe(seen: FeatureMaps) -> str:
     return f"From the picture to the classes: {layers}."
 
 
-def caption(seen: FeatureMaps, beside: FeatureMaps | None = None) -> str:
+def hint(seen: FeatureMaps, beside: FeatureMaps | None = None) -> str:
     """Return how to read it: what the colours mean, and which maps are there."""
     many = any(len(layer.maps) > MOST for layer in seen.layers)
-    which = f" Of a layer with more than {MOST} maps those with the strongest answers are here." if many else ""
-    same = ", the same on both sides" if beside else ""
-    return f"Each layer has a colour scale of its own{same}.{which}"
+    which = f" Of more than {MOST} maps the {MOST} strongest are here." if many else ""
+    return f"Each layer has a colour scale of its own{', the same on both sides' if beside else ''}.{which}"

@@ -11,25 +11,35 @@ from cnnlab.analysis.layers import LayerRow
 from cnnlab.dashboard.inspect import choosers
 from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.beside import pair
+from cnnlab.dashboard.inspect.computing import ahead
+from cnnlab.dashboard.inspect.computing.progress import StoppedError
 from cnnlab.dashboard.inspect.picture import choose_picture
 from cnnlab.dashboard.inspect.screens import attempt, fetched, screen_of
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, View, views_of
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.state import visitor
 from cnnlab.data import DATASETS
 
 
 def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
-    beside_title = run_labels.page_header(title, sentence)
     views = views_of(page)
-    with beside_title:
+    with st.container(gap="xsmall", key="frame_head"):
+        beside_title = _header(title, sentence)
         view = choosers.choose_view(page, views)
-    selection = bar.looking(beside_title)
+        selection = bar.looking(beside_title)
     if selection is None:
         return
     _draw(view, views, selection)
     epochs.seen(selection)
+
+
+def _header(title: str, sentence: str) -> DeltaGenerator:
+    """Draw the question that a page answers with one sentence beside it, as one line; return the container at its end."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="frame_title"):
+        st.title(title, anchor=False, width="content")
+        st.caption(sentence)
+        return st.container(width="content")
 
 
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
@@ -44,12 +54,24 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
     selection.keep(view=None if view is views[0] else view.name, **screen.address)
+    _fetch_ahead(view, screen)
+
+
+def _fetch_ahead(view: View[Any], screen: Screen) -> None:
+    """Have the arrays of the epochs beside this one computed, where a scrub to them would compute them in the page."""
+    epochs_matter = view.cost == "instant" and "epoch" in view.needs
+    subjects = ahead.neighbours(screen.subject, epochs.stride(screen.selection)) if epochs_matter else []
+    ahead.AHEAD.wish(visitor.name(), view, subjects)
 
 
 def _show(view: View[Any], screen: Screen) -> bool:
-    arrays = fetched(view, screen)
-    if arrays is not None:
-        view.draw(screen, arrays)
+    """Draw the view, and return True; what cannot be read raises."""
+    try:
+        arrays = fetched(view, screen)
+        if arrays is not None:
+            view.draw(screen, arrays)
+    except StoppedError:
+        pass  # the page has said so
     return True
 
 

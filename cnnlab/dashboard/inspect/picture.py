@@ -69,16 +69,17 @@ def choose_picture(dataset_name: str) -> Picture | None:
     dataset = DATASETS.get(dataset_name)
     arrays = _test_set(dataset)
     picture = _asked(dataset, arrays)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="frame_picture"):
-        if arrays is not None:
-            _draw_test_choice(dataset, arrays, picture)
-        drawer.draw_upload()
+    with st.container(gap="xsmall"):
+        with st.container(horizontal=True, gap="xsmall", key="frame_picture"):
+            if arrays is not None:
+                _draw_test_choice(dataset, arrays, picture)
+            drawer.draw_upload()
+            if picture and picture.own:
+                drawer.draw_edit(picture.own, picture.given, dataset.info)
         if picture and picture.own:
-            drawer.draw_edit(picture.own, picture.given, dataset.info)
-    if picture and picture.own:
-        drawer.draw_hint(picture.own, picture.given, dataset.info)
-    if arrays is not None:
-        _draw_strip(dataset, arrays, picture)
+            drawer.draw_hint(picture.own, picture.given, dataset.info)
+        if arrays is not None:
+            _draw_strip(dataset, arrays, picture)
     return picture
 
 
@@ -163,12 +164,14 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
         key=_CLASS,
         on_change=_to_class,
         args=(dataset.info.name,),
+        format_func=lambda name: f"Test: {name}",
+        label_visibility="collapsed",
         width=140,
         persist_state="session",
     )
     set_widget(_INDEX, now)
     st.number_input(
-        "Number",
+        f"Number in the test set, 0 to {dataset.info.num_test - 1}",
         min_value=0,
         max_value=dataset.info.num_test - 1,
         step=1,
@@ -176,16 +179,28 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
         key=_INDEX,
         on_change=_to_index,
         placeholder="0",
+        label_visibility="collapsed",
         width=120,
-        help=f"0 to {dataset.info.num_test - 1}: its place in the test set. The network was never trained on these.",
     )
     place = int(np.searchsorted(members, now or 0))
     before = members[place - 1]
     after = members[(place + (now is not None)) % len(members)]
     chance = members[random.randrange(len(members))]
     for name, label, icon, why, index in (
-        ("back", "Back", ":material/arrow_back:", "The picture before", before),
-        ("on", "Next", ":material/arrow_forward:", "The next picture", after),
+        (
+            "back",
+            "Back",
+            ":material/arrow_back:",
+            "The test picture before; the network was never trained on these",
+            before,
+        ),
+        (
+            "on",
+            "Next",
+            ":material/arrow_forward:",
+            "The next test picture; the network was never trained on these",
+            after,
+        ),
         ("any", "Random", ":material/casino:", "A picture picked at random", chance),
     ):
         st.button(label, key=f"picture_{name}", icon=icon, help=why, on_click=_to, args=(f"test:{index}",))

@@ -12,6 +12,7 @@ from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import measured
 from cnnlab.dashboard.inspect.bar import bar
 from cnnlab.dashboard.inspect.cache import arrays_of
+from cnnlab.dashboard.inspect.computing.progress import StoppedError
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import KeptWeights, Other, Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
@@ -84,6 +85,8 @@ def attempt(selection: Selection, do: Callable[[], T]) -> T | None:
         bar.unreadable(selection, error)
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
+    except StoppedError:
+        pass  # the page has said so
     except BusyError as error:
         st.warning(str(error), icon=":material/hourglass:")
     return None

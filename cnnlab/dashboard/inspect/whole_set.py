@@ -45,6 +45,7 @@ def kept_by_run(subject: Subject) -> Predictions | None:
 def set_view(
     name: str,
     title: str,
+    place: int,
     draw: Callable[[Screen, Predictions], None],
     source: str,
     difference: Callable[[Screen, Screen, Predictions, Predictions], None] | None = None,
@@ -54,6 +55,7 @@ def set_view(
         name=name,
         title=title,
         page="predictions",
+        place=place,
         compute=predictions_of,
         draw=draw,
         needs=frozenset({"epoch", "set"}),

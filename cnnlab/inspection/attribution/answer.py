@@ -19,8 +19,8 @@ BATCH = 16
 """Number of changed pictures in a pass. Between two passes a page may say that nobody waits any more."""
 
 
-def silent() -> None:
-    """Go on: nobody asks to stop."""
+def silent(done: int, total: int) -> None:
+    """Go on: nobody watches, or asks to stop."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,15 @@ def received(
     return to_network(pixels[None], mean, std)
 
 
-def logits_of(network: Network, x: Tensor, waiting: Callable[[], None] = silent) -> Tensor:
-    """Return the logits [N, num_classes] of pictures [N, channels, size_px, size_px], a batch at a time."""
+def logits_of(network: Network, x: Tensor, progress: Callable[[int, int], None] = silent) -> Tensor:
+    """Return the logits [N, num_classes] of pictures [N, channels, size_px, size_px], a batch at a time.
+
+    `progress` is called before each batch with (done, total), in pictures; what it raises ends the computation.
+    """
     parts = []
     with capture(network, []):
-        for part in torch.split(x, BATCH):
-            waiting()
+        for done, part in enumerate(torch.split(x, BATCH)):
+            progress(done * BATCH, len(x))
             parts.append(network(part))
     return torch.cat(parts)
 
@@ -82,7 +85,9 @@ def chosen_of(logits: Tensor, class_index: int | None) -> int:
     return int(logits.argmax()) if class_index is None else class_index
 
 
-def input_gradients(network: Network, x: Tensor, class_index: int, waiting: Callable[[], None] = silent) -> Tensor:
+def input_gradients(
+    network: Network, x: Tensor, class_index: int, progress: Callable[[int, int], None] = silent
+) -> Tensor:
     """Return dz_c / dx for each of the pictures [N, channels, size_px, size_px], of the same shape.
 
     z_c is the logit of the class. In eval mode no picture of a batch changes what another one gives, so the gradient of
@@ -90,8 +95,8 @@ def input_gradients(network: Network, x: Tensor, class_index: int, waiting: Call
     """
     parts = []
     with capture(network, [], gradients=True):
-        for part in torch.split(x, BATCH):
-            waiting()
+        for done, part in enumerate(torch.split(x, BATCH)):
+            progress(done * BATCH, len(x))
             asked = part.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(network(asked)[:, class_index].sum(), asked)
             parts.append(gradient)

@@ -60,14 +60,15 @@ def compute(
     std: tuple[float, ...],
     class_index: int | None = None,
     baseline: str = BASELINES[0],
-    waiting: Callable[[], None] = silent,
+    progress: Callable[[int, int], None] = silent,
 ) -> IntegratedGradients:
     """Compute the integrated gradients of a picture uint8 [size_px, size_px, channels].
 
     With x the network's input, x0 that of the baseline and z_c the logit of the class, the share of each value is
     (x - x0) times the mean of dz_c / dx on the straight way from x0 to x. The mean is taken at STEPS points by
     Gauss and Legendre's rule, so the sum of the shares is z_c(x) - z_c(x0) up to what lies between the points.
-    `class_index` None: the class with the largest logit. `waiting` is called before each batch. Leaves no trace.
+    `class_index` None: the class with the largest logit. `progress` is called before each batch with
+    (done, total). Leaves no trace.
     Raises UnknownNameError where there is no such baseline.
     """
     x = received(network, picture, mean, std)
@@ -75,7 +76,7 @@ def compute(
     logits = logits_of(network, x)[0]
     chosen = chosen_of(logits, class_index)
     points, weights = (torch.from_numpy(one).float().to(x.device).view(-1, 1, 1, 1) for one in _rule(STEPS))
-    gradients = input_gradients(network, begin + points * (x - begin), chosen, waiting)
+    gradients = input_gradients(network, begin + points * (x - begin), chosen, progress)
     shares = (x - begin)[0] * (weights * gradients).sum(dim=0)
     return IntegratedGradients(
         network_input=x[0].cpu().numpy(),

@@ -38,12 +38,12 @@ def compute(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     class_index: int | None = None,
-    waiting: Callable[[], None] = silent,
+    progress: Callable[[int, int], None] = silent,
 ) -> Occlusion:
     """Compute the occlusion map of a picture uint8 [size_px, size_px, channels].
 
     The window covers all channels with the colour that the network receives as 0. `class_index` None: the class with the
-    largest logit. `waiting` is called before each batch. Leaves no trace in the network.
+    largest logit. `progress` is called before each batch with (done, total). Leaves no trace in the network.
     """
     x = received(network, picture, mean, std)
     logits = logits_of(network, x)[0]
@@ -51,7 +51,7 @@ def compute(
     covers = windows(x.shape[2], x.shape[3], WINDOW_PX, STRIDE_PX).to(x.device)
     rows, columns = covers.shape[:2]
     masks = covers.flatten(0, 1)[:, None]
-    covered = logits_of(network, x * ~masks, waiting)
+    covered = logits_of(network, x * ~masks, progress)
     drops = logits[chosen] - covered[:, chosen]
     total = (drops[:, None, None] * masks[:, 0]).sum(dim=0)
     return Occlusion(

@@ -26,18 +26,18 @@ def compute(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     class_index: int | None = None,
-    waiting: Callable[[], None] = silent,
+    progress: Callable[[int, int], None] = silent,
 ) -> Attribution:
     """Compute the SmoothGrad of a picture uint8 [size_px, size_px, channels].
 
     With x the network's input and z_c the logit of the class, the map is the mean over copies of |dz_c / dx| at x + noise,
     of the channels the largest. `class_index` None: the class with the largest logit for the picture without noise.
-    `waiting` is called before each batch. The noise is the same at each call; leaves no trace in the network.
+    `progress` is called before each batch with (done, total). The noise is the same at each call. Leaves no trace.
     """
     x = received(network, picture, mean, std)
     logits = logits_of(network, x)[0]
     chosen = chosen_of(logits, class_index)
-    size = input_gradients(network, x + noise(x), chosen, waiting).abs().mean(dim=0)
+    size = input_gradients(network, x + noise(x), chosen, progress).abs().mean(dim=0)
     return Attribution(
         network_input=x[0].cpu().numpy(),
         map=size.amax(dim=0).cpu().numpy(),

@@ -105,6 +105,7 @@ ACTIVATION_MAXIMISATION = register(
         name="activation_maximisation",
         title="Made to excite it",
         page="kernels",
+        place=2,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "channel"}),

@@ -234,6 +234,7 @@ LESIONS = register(
         name="lesions",
         title="Lesion lab",
         page="kernels",
+        place=4,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set", "options", "start"}),

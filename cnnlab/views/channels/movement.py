@@ -121,6 +121,7 @@ MOVEMENT = register(
         name="movement",
         title="When it moved",
         page="kernels",
+        place=3,
         compute=compute,
         draw=draw,
         needs=frozenset({"layer", "history"}),

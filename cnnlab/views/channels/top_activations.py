@@ -252,6 +252,7 @@ TOP_ACTIVATIONS = register(
         name="top_activations",
         title="What excites it",
         page="kernels",
+        place=1,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set"}),

@@ -201,6 +201,7 @@ ROBUST = register(
         name="robust",
         title="This picture",
         page="feature_maps",
+        place=8,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "layer", "options"}),

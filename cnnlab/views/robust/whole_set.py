@@ -106,6 +106,7 @@ ROBUST_CURVE = register(
         name="robust_curve",
         title="A whole set",
         page="feature_maps",
+        place=9,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "set", "options"}),

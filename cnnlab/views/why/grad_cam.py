@@ -43,6 +43,7 @@ GRAD_CAM = register(
         name="grad_cam",
         title="Grad-CAM",
         page="feature_maps",
+        place=2,
         compute=compute,
         draw=draw,
         difference=attributions.draw,

@@ -21,7 +21,7 @@ def compute(subject: Subject) -> IntegratedGradients:
         raise TypeError("Integrated gradients are those of one picture.")
     with network_of(subject) as network:
         return integrated_gradients.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, _baseline(subject), subject.waiting
+            network, subject.picture, *subject.normalisation, subject.class_index, _baseline(subject), subject.progress
         )
 
 
@@ -92,11 +92,13 @@ INTEGRATED_GRADIENTS = register(
         name="integrated_gradients",
         title="Integrated gradients",
         page="feature_maps",
+        place=7,
         compute=compute,
         draw=draw,
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
+        counts="pictures on the way",
         family="Why?",
         choose=choose,
         source="Sundararajan, Taly and Yan, *Axiomatic Attribution for Deep Networks* (2017), "

@@ -40,6 +40,7 @@ LAYER_CAM = register(
         name="layer_cam",
         title="Layer-CAM",
         page="feature_maps",
+        place=3,
         compute=compute,
         draw=draw,
         difference=attributions.draw,

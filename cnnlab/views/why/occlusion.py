@@ -19,7 +19,9 @@ def compute(subject: Subject) -> Occlusion:
     if subject.picture is None:
         raise TypeError("Occlusion is that of one picture.")
     with network_of(subject) as network:
-        return occlusion.compute(network, subject.picture, *subject.normalisation, subject.class_index, subject.waiting)
+        return occlusion.compute(
+            network, subject.picture, *subject.normalisation, subject.class_index, subject.progress
+        )
 
 
 WAY = Way(
@@ -68,11 +70,13 @@ OCCLUSION = register(
         name="occlusion",
         title="Occlusion",
         page="feature_maps",
+        place=4,
         compute=compute,
         draw=draw,
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
+        counts="covered pictures",
         family="Why?",
         source="Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (2014), section 4.2, "
         "[arXiv:1311.2901](https://arxiv.org/abs/1311.2901). With $x$ the picture, $x_w$ the picture with the window $w$ "

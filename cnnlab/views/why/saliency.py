@@ -40,6 +40,7 @@ SALIENCY = register(
         name="saliency",
         title="Saliency",
         page="feature_maps",
+        place=5,
         compute=compute,
         draw=draw,
         difference=attributions.draw,

@@ -16,7 +16,7 @@ def compute(subject: Subject) -> Attribution:
         raise TypeError("SmoothGrad is that of one picture.")
     with network_of(subject) as network:
         return smooth_grad.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, subject.waiting
+            network, subject.picture, *subject.normalisation, subject.class_index, subject.progress
         )
 
 
@@ -46,11 +46,13 @@ SMOOTH_GRAD = register(
         name="smooth_grad",
         title="SmoothGrad",
         page="feature_maps",
+        place=6,
         compute=compute,
         draw=draw,
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
+        counts="noisy copies",
         family="Why?",
         source="Smilkov et al., *SmoothGrad: removing noise by adding noise* (2017), "
         "[arXiv:1706.03825](https://arxiv.org/abs/1706.03825). "

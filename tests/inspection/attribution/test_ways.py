@@ -116,15 +116,16 @@ def test_between_two_batches_it_can_be_stopped(way: Any) -> None:
     network = network_of("SimpleCNN")
     left = stop_after(2)
     with pytest.raises(LeftError):
-        way.compute(network, picture(), *NORMALISATION, waiting=left)
+        way.compute(network, picture(), *NORMALISATION, progress=left)
     assert all(module.training for module in network.modules())
 
 
-def stop_after(calls: int) -> Callable[[], None]:
+def stop_after(calls: int) -> Callable[[int, int], None]:
     """Raises at that call."""
     seen: list[int] = []
 
-    def wait() -> None:
+    def wait(done: int, total: int) -> None:
+        assert 0 <= done < total
         seen.append(1)
         if len(seen) == calls:
             raise LeftError

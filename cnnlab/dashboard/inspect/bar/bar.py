@@ -108,7 +108,7 @@ def _take_run(known: Collection[str]) -> None:
 def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     by_id = {run.id: run for run in (*runs, selection.run)}
     names = run_labels.names(by_id.values(), _run_words)
-    left, middle, right = st.columns([4, 5, 7], gap="small", vertical_alignment="center")
+    left, middle, right = st.columns([4, 6, 9], gap="small", vertical_alignment="center")
     set_widget(_RUN, selection.run.id)
     left.selectbox(
         "Run",
@@ -123,10 +123,11 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     with middle.container(gap=None):
         epochs.draw_slider(selection)
         loss_curve.draw(selection, records)
-    with right.container(horizontal=True, gap="xsmall"):
-        epochs.draw_buttons(selection)
-        beside.draw(store, runs, selection)
-    st.caption(epochs.numbers(selection, records))
+    with right.container(gap=None):
+        with st.container(horizontal=True, gap="xxsmall", key="frame_epoch_buttons"):
+            epochs.draw_buttons(selection)
+            beside.draw(store, runs, selection)
+        st.caption(epochs.numbers(selection, records), help=epochs.remarks(selection))
     epochs.pulse(store, selection)
 
 

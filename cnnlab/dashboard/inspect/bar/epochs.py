@@ -110,23 +110,38 @@ def numbers(selection: Selection, records: Sequence[EpochRecord]) -> str:
     if selection.run.imported:
         return escape(selection.run.message or "")
     record = next((record for record in records if record.epoch == selection.epoch), None)
-    words = [f"**Epoch {selection.epoch}** of {count(selection.run.config.epochs)}"]
-    if selection.epoch == 0:
-        words.append("untrained: its weights are still random")
+    which = f"**Epoch {selection.epoch}** of {count(selection.run.config.epochs)}"
+    if selection.follows:
+        which = f"**Epoch {selection.epoch}**, live"
+    elif selection.epoch == 0:
+        which = "**Epoch 0**, untrained"
+    words = [which]
     if record:
         words.append(f"train sample {percent(record.train_sample.accuracy)}")
         if record.validation:
             words.append(f"validation {percent(record.validation.accuracy)}")
+    return " · ".join(words)
+
+
+def remarks(selection: Selection) -> str | None:
+    """Return what else is to be known of the numbers and the epochs; None of weights from a file."""
+    if selection.run.imported:
+        return None
+    words = ["Shares of right answers in evaluation mode, measured after the epoch."]
+    if selection.follows:
+        words.append("The page follows the training.")
+    if selection.epoch == 0:
+        words.append("At epoch 0 all weights are still random.")
     if selection.run.best_epoch is not None:
         judged = (
-            "validation accuracy" if selection.run.config.validation_size else "the last one, as there is no validation"
+            "by validation accuracy"
+            if selection.run.config.validation_size
+            else "the last one, as there is no validation"
         )
-        words.append(f"best epoch {selection.run.best_epoch} ({judged})")
+        words.append(f"Best epoch: {selection.run.best_epoch}, {judged}.")
     if len(selection.saved) <= selection.saved[-1].epoch:
-        words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept")
-    if selection.follows:
-        words.append("following the training")
-    return " · ".join(words)
+        words.append(f"{len(selection.saved)} of {selection.saved[-1].epoch + 1} epochs are kept.")
+    return " ".join(words)
 
 
 def pulse(store: Store, selection: Selection) -> None:
@@ -145,9 +160,17 @@ def next_epoch(epochs: Sequence[int], now: int) -> int | None:
 
     A walk makes at most `_FRAMES` steps and always shows the last epoch.
     """
-    stride = math.ceil(len(epochs) / _FRAMES)
     place = epochs.index(now)
-    return None if place == len(epochs) - 1 else epochs[min(place + stride, len(epochs) - 1)]
+    return None if place == len(epochs) - 1 else epochs[min(place + _stride_over(len(epochs)), len(epochs) - 1)]
+
+
+def stride(selection: Selection) -> int:
+    """Return how many kept epochs further the page is likely to look next: a walk may leave some out."""
+    return _stride_over(len(selection.epochs)) if selection.playing else 1
+
+
+def _stride_over(epochs: int) -> int:
+    return math.ceil(epochs / _FRAMES)
 
 
 def _step(selection: Selection) -> None:

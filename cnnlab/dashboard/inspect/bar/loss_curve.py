@@ -17,7 +17,7 @@ _curve = component(
     "loss_curve",
     "loss_curve/loss_curve.css",
     css=""".loss_curve {
-      height: 34px; }
+      height: 28px; }
     """,
 )
 

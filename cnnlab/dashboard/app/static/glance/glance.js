@@ -180,12 +180,14 @@ class Glance {
   }
 
   point(at) {
+    const reading = this.find(".reading");
+    reading.style.minHeight = at ? `${reading.clientHeight}px` : ""; // fewer words take as much room
     this.at = at;
-    this.find(".reading").textContent = this.sentence();
+    reading.textContent = this.sentence();
   }
 
   sentence() {
-    if (!this.at) return "Point at a map to see its name; click to look at it. Dashed: what it is made from.";
+    if (!this.at) return `Point at a map for its name, click to look at it. Dashed: what it is made from. ${this.data.hint}`;
     const block = this.data.blocks[this.at[0]];
     const many = block.shown.length < block.channels ? `, one of the ${block.shown.length} strongest of ${block.channels}` : "";
     return `${block.label} (${block.kind}) · channel ${block.shown[this.at[1]]}${many} · ${block.height}×${block.width} · colours from ${block.scale}`;

@@ -1,6 +1,6 @@
 // The loss after each kept epoch, as wide as the slider above it. Pointing reads the numbers, a click goes to the epoch.
 const COLOURS = { train: "#0072B2", validation: "#E69F00" };
-const [PAD, TOP, BOTTOM] = [8, 5, 5];
+const [PAD, TOP, BOTTOM] = [8, 4, 4];
 
 const curves = new WeakMap(); // by the element Streamlit gives us
 
@@ -40,7 +40,7 @@ class LossCurve {
   }
 
   draw() {
-    const [width, height, ratio] = [this.root.clientWidth, 34, devicePixelRatio];
+    const [width, height, ratio] = [this.root.clientWidth, 28, devicePixelRatio];
     if (!width) return;
     Object.assign(this.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
     const ctx = this.canvas.getContext("2d");

@@ -1,0 +1,104 @@
+"""This module computes the arrays of the epochs beside the one on the screen, while nobody waits for a network.
+
+So a scrub to the neighbour finds its arrays in the cache. One thread serves all visitors, and only in a server.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from cnnlab import logs
+from cnnlab.checkpoints import CheckpointError
+from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect.subject import SHARED, Subject
+from cnnlab.dashboard.inspect.view import View
+
+MOST_VISITORS = 8
+"""Number of visitors whose neighbours are still to be computed; those who moved longest ago are given up first."""
+LOOK_AGAIN_S = 0.05
+"""Seconds between two looks whether a network is still in use."""
+
+
+class _GaveWayError(Exception):
+    """`_GaveWayError` ends a computation because a visitor came."""
+
+
+class Ahead:
+    """An `Ahead` computes what visitors are likely to look at next; it does nothing before `begin`."""
+
+    def __init__(self) -> None:
+        self._wishes: OrderedDict[str, list[tuple[View[Any], Subject]]] = OrderedDict()  # who moved last comes last
+        self._guard = threading.Lock()
+        self._begun = False
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Take wishes from now on."""
+        self._begun = True
+
+    def wish(self, visitor: str, view: View[Any], subjects: Sequence[Subject]) -> None:
+        """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before."""
+        if not self._begun:
+            return
+        with self._guard:
+            self._wishes.pop(visitor, None)
+            if subjects:
+                self._wishes[visitor] = [(view, subject) for subject in subjects]
+            while len(self._wishes) > MOST_VISITORS:
+                self._wishes.popitem(last=False)
+            if self._wishes and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="cnnlab-ahead", daemon=True)
+                self._thread.start()
+
+    def join(self) -> None:
+        """Wait until nothing is left to compute."""
+        if thread := self._thread:
+            thread.join()
+
+    def _work(self) -> None:
+        while wishes := self._newest():
+            if SHARED.in_use:
+                time.sleep(LOOK_AGAIN_S)
+                continue
+            view, subject = wishes[0]
+            try:
+                cache.arrays_apart(view, replace(subject, waiting=_give_way))
+            except _GaveWayError:
+                continue
+            except CheckpointError:
+                pass  # whoever goes to that epoch is told
+            except Exception as error:
+                logs.event("neighbours could not be computed", error=error, view=view.name)
+            wishes.pop(0)
+
+    def _newest(self) -> list[tuple[View[Any], Subject]] | None:
+        """Return what is left of the wishes of who moved last; None, and the thread ends, where nothing is left of any."""
+        with self._guard:
+            while self._wishes:
+                visitor = next(reversed(self._wishes))
+                if self._wishes[visitor]:
+                    return self._wishes[visitor]
+                del self._wishes[visitor]
+            self._thread = None
+            return None
+
+
+def _give_way() -> None:
+    if SHARED.in_use:
+        raise _GaveWayError
+
+
+def neighbours(subject: Subject, stride: int = 1) -> list[Subject]:
+    """Return the subject at the kept checkpoint `stride` after its own, then at the one just before; as far as they are."""
+    history = subject.history
+    place = next((place for place, kept in enumerate(history) if kept.path == subject.weights), None)
+    if place is None:
+        return []
+    beside = [history[at] for at in (min(place + stride, len(history) - 1), place - 1) if at not in (-1, place)]
+    return [replace(subject, weights=kept.path, file=kept.file, epoch=kept.epoch) for kept in beside]
+
+
+AHEAD = Ahead()

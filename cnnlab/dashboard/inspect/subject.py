@@ -1,0 +1,207 @@
+"""This module defines `Subject`, what a view computes its arrays of, and lends the networks of all visitors in turn."""
+
+import json
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnlab.analysis.layers import LayerRow
+from cnnlab.checkpoints import Named
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
+from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
+from cnnlab.data.tensors import normalisation_of, split
+from cnnlab.data_folders import DataFolders
+from cnnlab.inspection.kernels import kernels_of
+from cnnlab.inspection.networks import InTurn, load_network
+from cnnlab.inspection.summary import summarise
+from cnnlab.models import Network
+from cnnlab.schema import TrainingConfig
+
+Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "beside"]
+SetName = Literal["train sample", "validation", "test"]
+HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
+"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
+Options = tuple[tuple[str, str | int], ...]
+"""Names and values of what only one view has choosers for."""
+_FIELDS: dict[Need, tuple[str, ...]] = {
+    "epoch": ("epoch", "weights", "file"),
+    "layer": ("layer",),
+    "channel": ("channel",),
+    "picture": ("picture",),
+    "set": ("set",),
+    "class": ("class_index",),
+    "options": ("options",),
+    "start": ("start",),
+    "history": ("history",),
+    "beside": ("beside",),
+}
+"""The fields of a Subject that belong to each need."""
+
+SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
+"""The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
+
+V = TypeVar("V")
+
+
+def _silent(done: int, total: int) -> None:
+    """Ignore progress that nobody watches."""
+
+
+def _nothing() -> None:
+    """Go on waiting."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureSet:
+    """A `PictureSet` is one of a run's sets (train sample, validation, test), as places in the dataset's files."""
+
+    name: SetName
+    file: Literal["train", "test"]
+    """Part of the dataset that holds the pictures: the validation set is cut from the training pictures."""
+    places: npt.NDArray[np.int64]
+    """[N]: index of each picture in that part."""
+    images: npt.NDArray[np.uint8]
+    """uint8 [all of that part, height, width, channels], a read-only memory map: picture n is images[places[n]]."""
+    labels: npt.NDArray[np.int64]
+    """[N]: the true class of each picture."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A `Subject` is what a view computes arrays of.
+
+    A field that the view does not need is None, so that no array can depend on it.
+    """
+
+    config: TrainingConfig
+    info: DatasetInfo
+    folders: DataFolders
+    """Folder that holds the datasets' files."""
+    weights: Path | None
+    """File of the checkpoint whose network is looked at."""
+    file: Named | None
+    """What the store knows of that file: SHA-256 and size."""
+    epoch: int | None = None
+    layer: str | None = None
+    """Full name of the layer: "base.conv1"."""
+    channel: int | None = None
+    picture: npt.NDArray[np.uint8] | None = None
+    """Picture to look at, uint8 [size_px, size_px, channels]."""
+    set: SetName | None = None
+    class_index: int | None = None
+    """Index of the class to explain; None: the class with the largest logit."""
+    options: Options = ()
+    """What was chosen in the view's own choosers."""
+    start: KeptWeights | None = None
+    """Checkpoint of epoch 0; None also where it is not kept."""
+    history: tuple[KeptWeights, ...] = ()
+    """All kept checkpoints, in the order of their epochs."""
+    beside: Other | None = None
+    """Network to compare with."""
+    progress: Callable[[int, int], None] = field(default=_silent)
+    """Function that views of a whole dataset call with (done, total), in pictures."""
+    waiting: Callable[[], None] = field(default=_nothing)
+    """Function that is called again and again while others have their turn; what it raises ends the wait."""
+    apart: bool = False
+    """True: what is read of a checkpoint is read for this subject alone. Nobody waits for it, and nothing that is kept for
+    visitors makes room for it."""
+
+    def only(self, needs: Collection[Need]) -> "Subject":
+        """Return the same subject with nothing (None, no options) in the fields that belong to no need in `needs`."""
+        without = Subject(self.config, self.info, self.folders, None, None)
+        gone = [name for need, names in _FIELDS.items() if need not in needs for name in names]
+        blank: dict[str, Any] = {name: getattr(without, name) for name in gone}
+        return replace(self, **blank)
+
+    @property
+    def key(self) -> str:
+        """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
+        named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
+        others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
+        other = [self.beside.config.model_dump_json(), self.beside.file.sha256] if self.beside else []
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others, *other])
+
+    def option(self, name: str) -> str | int | None:
+        """Return the value of the view's own option `name`; None where nothing was chosen."""
+        return dict(self.options).get(name)
+
+    @property
+    def row(self) -> LayerRow:
+        """Return what is known of the chosen layer without its weights: kind, shapes, kernel."""
+        return next(row for row in summarise(self.config, self.info) if row.name == self.layer)
+
+    @property
+    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the mean and the standard deviation of each channel with which the network was trained."""
+        return normalisation_of(self.config, self.info)
+
+    @contextmanager
+    def network(self) -> Iterator[Network]:
+        """Lend the network with the subject's weights for the block, on the CPU and in eval mode; leave it as it is.
+
+        It is everybody's, so only one thread has one at a time. Raises CheckpointError, and BusyError where too many wait.
+        """
+        path, file = self._checkpoint()
+        key = ("network", path, file.sha256, self.config.model_dump_json(), self.info.name)
+        load = partial(load_network, self.config, self.info, path, file)
+        with self._turn():
+            yield self._read(key, file.bytes, load)
+
+    def kernels(self) -> npt.NDArray[np.float32]:
+        """Return the kernels of the chosen layer: float32 [out, in, height, width], read-only.
+
+        Whoever is first reads those of all layers. Raises as `network` does.
+        """
+        path, file = self._checkpoint()
+        rows = [row for row in summarise(self.config, self.info) if row.has_kernels]
+        size_bytes = 4 * sum(row.parameters for row in rows)
+        load = partial(kernels_of, path, file, rows)
+        with self._turn():
+            kernels = self._read(("kernels", path, file.sha256, tuple(row.name for row in rows)), size_bytes, load)
+        chosen = kernels[self.row.name]
+        chosen.flags.writeable = False
+        return chosen
+
+    def _turn(self) -> AbstractContextManager[object]:
+        """Wait for a turn among all visitors, which a subject apart does not take."""
+        return nullcontext() if self.apart else SHARED.turn(self.waiting)
+
+    def _read(self, key: Hashable, size_bytes: int, load: Callable[[], V]) -> V:
+        """Return what `load` reads; for a subject apart never what is kept for all, and `waiting` may end it afterwards."""
+        if not self.apart:
+            return SHARED.get(key, size_bytes, load)
+        own = load()
+        self.waiting()
+        return own
+
+    def _checkpoint(self) -> tuple[Path, Named]:
+        if self.weights is None or self.file is None:
+            raise TypeError("A view that looks at a network must need the epoch.")
+        return self.weights, self.file
+
+    def pictures(self) -> PictureSet:
+        """Read the chosen set of pictures. Raises DataUnavailableError."""
+        if self.set is None:
+            raise TypeError("A view that looks at many pictures must need the set.")
+        dataset = DATASETS.get(self.info.name)
+        if self.info.download_bytes and not dataset.is_ready(self.folders):  # a view does not download
+            raise DataUnavailableError(
+                f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
+                f"python -m cnnlab data {self.info.name}"
+            )
+        arrays = dataset.load(self.folders)
+        if self.set == "test":
+            places = np.arange(len(arrays.test_labels))
+            return PictureSet("test", "test", places, arrays.test_images, np.array(arrays.test_labels))
+        parts = split(self.config, len(arrays.train_labels))
+        places = parts.validation if self.set == "validation" else parts.train_sample
+        return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
