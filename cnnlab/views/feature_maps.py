@@ -1,5 +1,7 @@
 """This module is the Feature maps view: every layer's output for one picture, and the probabilities of the classes."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
@@ -48,7 +50,7 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
     grid, large = side.columns([3, 2])
     with grid:
         maps = st.container()
-        scale = map_scale(layer, seen, side.once("map_scope", choose_scope), screen.other)
+        scale = map_scale(layer, seen, side.once("map_scope", lambda: choose_scope(screen)), screen.other)
         with maps:
             draw_grid(layer, scale, screen.channel, picture)
     with large:
@@ -66,8 +68,13 @@ def _choose(layer: str, channel: int) -> None:
     url.keep(layer=layer, channel=channel)
 
 
-def choose_scope() -> str:
-    """Draw the choice of what one colour scale is for, and return it."""
+def choose_scope(screen: Screen) -> str:
+    """Draw the choice of what one colour scale is for, and return it; above both networks where the view stands twice."""
+    with screen.controls if side.twice() else nullcontext():
+        return _choose_scope()
+
+
+def _choose_scope() -> str:
     scope = st.segmented_control(
         "Colour scale",
         list(MAP_SCOPES),

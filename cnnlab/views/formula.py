@@ -56,7 +56,9 @@ def draw(screen: Screen, parcel: Parcel) -> None:
     """Draw the map and the arithmetic of the value that the address names."""
     layer, channel = screen.layer, screen.channel
     one = "map" if len(layer.output_shape) > 1 else "number"
-    place, names = chosen_place(screen, parcel), class_names(screen)
+    place, names = side.once("formula_place", lambda: chosen_place(screen, parcel)), class_names(screen)
+    if any(at >= length for at, length in zip(place, parcel.stages[0].output.shape, strict=True)):
+        place = parcel.strongest  # the network beside has a smaller map
     name = f" ({escape(names[channel])})" if names else ""
     st.header(f"{layer.label}, {one} {channel}{name}: how each value comes about", anchor=False)
     mount(

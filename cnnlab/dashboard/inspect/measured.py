@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
-from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights
+from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights, Other
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import services, side, visitor
@@ -23,6 +23,7 @@ from cnnlab.formatting import count, percent
 from cnnlab.inspection import kept_arrays
 from cnnlab.records import RunStatus
 from cnnlab.runs.process.jobs import Job, JobQueue
+from cnnlab.schema import TrainingConfig
 
 POLL_S = 0.5
 _LEFT = "measured_left"
@@ -116,6 +117,7 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
         "options": json.dumps(subject.options) if subject.options else None,
         "start": _as_rows([subject.start]) if subject.start else None,
         "history": _as_rows(subject.history) if subject.history else None,
+        "beside": _as_json(subject.beside) if subject.beside else None,
     }
     return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
 
@@ -123,6 +125,18 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
 def _as_rows(kept: Sequence[KeptWeights]) -> str:
     """Return checkpoints as an argument of a command line, which `from_rows` understands once it is read as JSON."""
     return json.dumps([[one.epoch, str(one.path), one.file.sha256, one.file.bytes] for one in kept])
+
+
+def _as_json(other: Other) -> str:
+    """Return the network beside as an argument of a command line, which `from_json` understands."""
+    return json.dumps([other.config.model_dump_json(), str(other.path), other.file.sha256, other.file.bytes])
+
+
+def from_json(text: str) -> Other:
+    """Return the network beside of the text that `arguments_of` makes of it."""
+    config, path, sha256, size = json.loads(text)
+    file = WrittenFile(Path(path).name, sha256, size)
+    return Other(TrainingConfig.model_validate_json(config), Path(path), file)
 
 
 def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, ...]:

@@ -47,7 +47,9 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
     screen = _screen(view, views, selection)
     if screen is None:
         return
-    if selection.beside and pair.stands_twice(view, selection, selection.beside):
+    if "beside" in view.needs and not pair.comparable(view, screen):
+        pass  # the page has said which network to choose
+    elif selection.beside and pair.stands_twice(view, selection, selection.beside):
         pair.draw(view, screen, selection.beside)
     elif not attempt(selection, lambda: _show(view, screen)):
         return

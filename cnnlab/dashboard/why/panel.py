@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnlab.dashboard.inspect.picture import draw_received
 from cnnlab.dashboard.inspect.view import Screen
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.why import sanity
 from cnnlab.dashboard.why.overlay import DARKEST, over_picture
 from cnnlab.dashboard.widgets.color_scales import short
@@ -17,7 +18,13 @@ from cnnlab.formatting import MINUS, percent
 from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.kernels import symmetric_limit
 
-SIDE_PX = 280
+SIDE_PX, NARROW_PX = 280, 208
+"""Width of a map on the page, and where the view stands twice."""
+
+
+def side_px() -> int:
+    """Return the width of one of the maps."""
+    return NARROW_PX if side.twice() else SIDE_PX
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
         )
     with st.container(horizontal=True, gap="medium"):
         draw_received(screen.subject.config, info, seen.network_input)
-        with st.container(width=SIDE_PX):
+        with st.container(width=side_px()):
             st.markdown("**The map**")
             draw_map(screen, seen, way, way.name, screen.other)
         _draw_overlay(screen, seen, way)
@@ -97,7 +104,7 @@ def draw_map(screen: Screen, seen: Attribution, way: Way, key: str, beside: Attr
         palette="diverging" if way.signed else "viridis",
         labels=[way.title],
         columns=1,
-        tile_px=SIDE_PX - 40,
+        tile_px=side_px() - 40,
         colour_bar="value",
         hint="Point at a place to read its number.",
         description=f"{way.title} for {screen.subject.info.classes[seen.class_index]}: a map of {height} by {width} places.",
@@ -112,7 +119,7 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
     """Draw the picture under the map, and say what the brightness or the colours are."""
     picture, limit = screen.chosen_picture.sized, limit_of(seen, screen.other)
     shown = over_picture(picture, seen.map, limit, way.signed)
-    with st.container(width=SIDE_PX):
+    with st.container(width=side_px()):
         st.markdown("**The map over the picture**" if way.signed else "**The picture, lit by the map**")
         tiles(
             key=f"{way.name}_overlay",
@@ -121,7 +128,7 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
             palette="viridis",
             labels=["overlay"],
             columns=1,
-            tile_px=SIDE_PX - 40,
+            tile_px=side_px() - 40,
             hint="",
             description="The picture in grey, orange where the map is above zero and blue where it is below."
             if way.signed

@@ -11,7 +11,6 @@ from cnnlab.dashboard.inspect.cache import layers_of
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets import run_labels
-from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.models import ConfigError
 from cnnlab.registry import UnknownNameError
 from cnnlab.runs import Run, Store, UnknownRunError
@@ -19,8 +18,6 @@ from cnnlab.runs.run import Checkpoint
 
 _RUN, _EPOCH = "beside_run", "beside_epoch"
 _NONE = ""
-_LETTERS = 16
-"""Number of letters of a run's name that the button has room for."""
 
 
 def pick(store: Store, selection: Selection) -> Selection | None:
@@ -36,9 +33,8 @@ def pick(store: Store, selection: Selection) -> Selection | None:
 def draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     """Draw the small control of the bar: a drawer with the run and the epoch to put beside."""
     other = selection.beside
-    name = "Beside" if other is None else f"Beside: {_words(selection, other)}"
     why = "Put another epoch, or another run, beside this network"
-    with st.popover(name, icon=":material/splitscreen_right:", help=why, key="beside_drawer"):
+    with st.popover("Beside", icon=":material/splitscreen_right:", help=why, key="beside_drawer"):
         _draw_run(store, runs, selection)
         if other is None:
             st.caption("Every view then stands twice, with the same picture and layer, and the difference below.")
@@ -51,16 +47,6 @@ def default_epoch(run: Run, saved: Sequence[Checkpoint], apart_from: int | None 
     epochs = [weights.epoch for weights in saved]
     likely = [epoch for epoch in (run.best_epoch, epochs[-1], epochs[0]) if epoch in epochs and epoch is not None]
     return next((epoch for epoch in likely if epoch != apart_from), epochs[0])
-
-
-def _words(selection: Selection, other: Selection) -> str:
-    """Return in few words what stands beside, as Markdown that shows a name as it was typed."""
-    epoch = f"epoch {other.epoch}"
-    if other.run.id == selection.run.id:
-        return epoch
-    name = other.run.name
-    name = escape(name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…")
-    return name if other.run.imported else f"{name} · {epoch}"
 
 
 def _run(store: Store, run: Run, id: str) -> Run | None:

@@ -109,8 +109,8 @@ def _draw_accuracy(left: Screen, right: Screen, said: Predictions, other: Predic
     only = int((said.right & ~other.right).sum()), int((other.right & ~said.right).sum())
     st.markdown(
         f"On the same {count(len(said))} {left.subject.set} pictures: {percent(whole.after)} against "
-        f"{percent(whole.before)}, **{points(whole.change)}**{interval}. Right in "
-        f"{escape(difference.in_words(left))} alone: {count(only[0])}; in {escape(difference.in_words(right))} alone: "
+        f"{percent(whole.before)}, **{points(whole.change)}**{interval}. Answered right by "
+        f"{escape(difference.in_words(left))} alone: {count(only[0])}; by {escape(difference.in_words(right))} alone: "
         f"{count(only[1])}.{chance}"
     )
 

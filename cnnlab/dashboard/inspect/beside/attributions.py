@@ -13,7 +13,7 @@ from cnnlab.formatting import MINUS
 from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.kernels import symmetric_limit
 
-SIDE_PX = 280
+SIDE_PX = 260
 
 
 def draw(left: Screen, right: Screen, seen: Attribution, other: Attribution) -> None:
@@ -23,7 +23,7 @@ def draw(left: Screen, right: Screen, seen: Attribution, other: Attribution) -> 
     with maps:
         _draw_maps(left, right, seen, other)
     with bars:
-        difference.draw_probabilities(left, seen.probabilities, other.probabilities, "why_bars_difference")
+        difference.draw_probabilities(left, right, seen.probabilities, other.probabilities, "why_bars_difference")
 
 
 def _draw_maps(left: Screen, right: Screen, seen: Attribution, other: Attribution) -> None:

@@ -98,16 +98,16 @@ def other_numbers(left: Screen, right: Screen) -> None:
     )
 
 
-def draw_probabilities(left: Screen, seen: npt.NDArray[np.float64], other: npt.NDArray[np.float64], key: str) -> None:
+def draw_probabilities(
+    left: Screen, right: Screen, seen: npt.NDArray[np.float64], other: npt.NDArray[np.float64], key: str
+) -> None:
     """Draw by how much each class is likelier on the left: of many classes those that differ most."""
     info = left.subject.info
     difference = seen - other
     most = np.sort(np.argsort(-np.abs(difference), kind="stable")[:10])
     st.markdown("**How much surer it is of each class**")
     st.plotly_chart(
-        difference_bars(
-            [info.classes[i] for i in most], difference[most].tolist(), "difference of the probabilities, points"
-        ),
+        difference_bars([info.classes[i] for i in most], difference[most].tolist(), "points"),
         key=key,
         config={"displayModeBar": False},
         alt="Difference of the probability of each class, in points",
@@ -116,4 +116,7 @@ def draw_probabilities(left: Screen, seen: npt.NDArray[np.float64], other: npt.N
     says = [escape(info.classes[int(answers.argmax())]) for answers in (seen, other)]
     same = "Both say" if says[0] == says[1] else "One says"
     second = f" ({one} and {two})" if says[0] == says[1] else f" ({one}), the other {says[1]} ({two})"
-    st.caption(f"{same} {says[0]}{second}. Orange: likelier on the left or upper side. Blue: less likely there.")
+    first, last = (escape(in_words(screen)) for screen in (left, right))
+    st.caption(
+        f"{same} {says[0]}{second}. The difference of the probabilities: orange, likelier for {first}; blue, for {last}."
+    )

@@ -30,7 +30,7 @@ def draw_maps(left: Screen, right: Screen, seen: FeatureMaps, other: FeatureMaps
                 st.caption(f"Channel {most} differs most: by {short(float(sizes[most]))} on average.")
             difference.other_numbers(left, right)
     with bars:
-        difference.draw_probabilities(left, seen.probabilities, other.probabilities, "probabilities_difference")
+        difference.draw_probabilities(left, right, seen.probabilities, other.probabilities, "probabilities_difference")
 
 
 def draw_kernels(left: Screen, right: Screen, kernels: Floats, other: Floats) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cnnlab.analysis.layers import LayerRow
+from cnnlab.analysis.layers import LayerRow, heard_at
 from cnnlab.dashboard.inspect import choosers
 from cnnlab.dashboard.inspect.bar import epochs
 from cnnlab.dashboard.inspect.beside import settings
@@ -28,6 +28,33 @@ def stands_twice(view: View[Any], selection: Selection, other: Selection) -> boo
         return False
     if "epoch" not in view.needs and other.run.id == selection.run.id:
         st.caption("This view shows all epochs of the run at once: beside another epoch it would be the same twice.")
+        return False
+    return True
+
+
+def comparable(view: View[Any], screen: Screen) -> bool:
+    """Return whether a view that compares two networks in one drawing has them; where not, say what is missing."""
+    other = screen.selection.beside
+    if other is None:
+        st.info(
+            "This view compares two networks. Choose the second one with the button Beside, in the bar above.",
+            icon=":material/splitscreen_right:",
+        )
+        return False
+    st.markdown(f"**{escape(name_of(screen.selection))}** and **{escape(name_of(other))}**")
+    settings.draw(screen.selection, other)
+    row = same_layer(other.layers, screen.layer)
+    if row is None or not view.layers.among(row):
+        _offer_layers(view, screen, other)
+        return False
+    sizes = [heard_at(rows, row.name).output_shape[1:] for rows in (screen.selection.layers, other.layers)]
+    if sizes[0] != sizes[1]:
+        words = ["×".join(map(str, size)) or "one place" for size in sizes]
+        st.info(
+            f"The maps of {escape(row.label)} are {words[0]} in one network and {words[1]} in the other, so their places "
+            "cannot be compared. Choose another layer.",
+            icon=":material/difference:",
+        )
         return False
     return True
 
@@ -72,7 +99,7 @@ def name_of(selection: Selection) -> str:
 def head(selection: Selection) -> None:
     """Draw whose the column is: run and epoch, and the accuracies there, each with its set."""
     records = listing.epochs(services.store(), selection.run)
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="small"):
         st.header(escape(name_of(selection)), anchor=False)
         st.caption(epochs.numbers(selection, records))
 
