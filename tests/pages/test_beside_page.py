@@ -10,24 +10,23 @@ import streamlit as st
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import measured
 from cnnlab.dashboard.inspect.beside import difference
-from cnnlab.dashboard.inspect.selection import Other
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
 from cnnlab.dashboard.inspect.subject import Subject
 from cnnlab.dashboard.inspect.view import VIEWS
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets import tiles
 from cnnlab.data import DATASETS
-from cnnlab.inspection import feature_maps, kept_arrays
+from cnnlab.inspection import kept_arrays
 from cnnlab.inspection.channels import activation_maximisation
 from cnnlab.inspection.channels.matching import Matching
 from cnnlab.inspection.kernels import kernels_of
-from cnnlab.inspection.networks import load_network
 from cnnlab.inspection.summary import summarise
 from cnnlab.runs import Run, Store
 from cnnlab.views import feature_maps as maps_view
 from cnnlab.views import kernels as kernels_view
 from tests.page_driver import OpenPage, behind_router, click, fill, words
 
-OPTIONS = {"lesions": (("lesion", "silence"),)}
+OPTIONS = {"lesions": (("lesion", "silence:each"),)}
 """What the choosers of a view say before anybody has touched them."""
 INFO = DATASETS.get("shapes").info
 Drawn = dict[str, dict[str, Any]]
@@ -68,9 +67,11 @@ def kernels_at(store: Store, run: Run, epoch: int, layer: str) -> np.ndarray:
 
 
 def subject_at(app_config: AppConfig, store: Store, run: Run, epoch: int, **chosen: Any) -> Subject:
-    """What a view is given for an epoch of a run."""
-    weights = next(file for file in store.weights(run.id) if file.epoch == epoch)
-    return Subject(run.config, INFO, app_config.data, store.path(weights), weights, epoch, **chosen)
+    """What a view is given for an epoch of a run, which keeps all of them."""
+    saved = [KeptWeights(file.epoch, store.path(file), file) for file in store.weights(run.id)]
+    now = saved[epoch]
+    kept = {**chosen, "start": saved[0], "history": tuple(saved)}
+    return Subject(run.config, INFO, app_config.data, now.path, now.file, now.epoch, **kept)
 
 
 def keep(app_config: AppConfig, subject: Subject, view: str) -> Any:
@@ -143,11 +144,8 @@ def test_feature_maps_of_two_runs(
     assert not app.exception
     picture = DATASETS.get("shapes").load(app_config.data).test_images[5]
     mine, theirs = (
-        feature_maps.compute(
-            load_network(one.config, INFO, subject.weights, subject.file), picture, *subject.normalisation
-        )
+        VIEWS.get("feature_maps").compute(subject_at(app_config, store, one, 2, picture=picture))
         for one in (run, other)
-        for subject in [subject_at(app_config, store, one, 2)]
     )
     first, second = (next(one.maps for one in seen.layers if one.name == "base.conv2") for seen in (mine, theirs))
     np.testing.assert_array_equal(drawn["maps"]["values"], first)
@@ -170,7 +168,7 @@ def test_the_settings_that_differ_are_named(open_page: OpenPage, run: Run, other
     (table,) = (one.value for one in app.table)
     assert table.index.tolist() == ["Dropout", "Seed"]
     assert [value.replace("\\", "") for value in table["Second"]] == ["0.25", "7"]
-    assert "Epoch 1 of 2 · train sample" in words(app)
+    assert "**Epoch 1** of 2 · train sample" in words(app)
 
 
 def test_the_control_in_the_bar(open_page: OpenPage, run: Run, other: Run, insert_run: MakeRun) -> None:
