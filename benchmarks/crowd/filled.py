@@ -5,10 +5,16 @@ The curves and scores are invented, by a formula, to measure with; nobody takes 
 
 import os
 
+import numpy as np
 import torch
 
 from cnnlab import checkpoints
+from cnnlab.analysis.predictions import kept
 from cnnlab.data import DATASETS
+from cnnlab.data.tensors import normalisation_of
+from cnnlab.data_folders import DataFolders
+from cnnlab.inspection.networks import load_network
+from cnnlab.inspection.predictions import predict
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, FullScores, Results, RunStatus, Score, StepRecord
 from cnnlab.runs import Run, Store
@@ -54,6 +60,18 @@ def untrained(store: Store, architecture: str, epochs: int = 2) -> Run:
         file = Checkpoint(run_id=run.id, kind="weights", epoch=at, step=at * STEPS, **vars(written))
         store.commit(run.id, [epoch(at, record) for record in records], [file])
     return store.finish(run.id, RunStatus.STOPPED, "Filled in to measure with.")
+
+
+def predicted(store: Store, run: Run, folders: DataFolders) -> None:
+    """Keep what the run's networks say of the test set, as its worker would have when it measured."""
+    info = DATASETS.get(run.config.dataset).info
+    pictures = DATASETS.get(run.config.dataset).load(folders)
+    where = np.arange(len(pictures.test_labels))
+    for weights in store.weights(run.id):
+        network = load_network(run.config, info, store.path(weights), weights)
+        labels, normalisation = np.array(pictures.test_labels), normalisation_of(run.config, info)
+        said = predict(network, pictures.test_images, where, labels, *normalisation, progress=lambda done, total: None)
+        kept.write(store.path(weights), weights.sha256, "test", said)
 
 
 def begun(store: Store, config: TrainingConfig) -> Run:

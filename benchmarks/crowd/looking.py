@@ -2,8 +2,9 @@
 
 One server, started as the README says, whose store is full of ended runs; one run of the tutorial's SimpleCNN on CIFAR-10
 by the dashboard's own worker. Thirty tabs, shared out over the pages, speak Streamlit's own protocol: the run's own page,
-Compare with the run and an old one, Feature maps of an untrained VGGishCNN (every other tab: of a SimpleCNN). Each tab
-polls as its page tells it, and a person clicks in it every 3 to 9 seconds: a reload, another old run, the next picture.
+Compare with the run and an old one, Feature maps of an untrained VGGishCNN (every other tab: of a SimpleCNN), and, where
+asked for, Predictions of the untrained SimpleCNN, whose run has kept them. Each tab polls as its page tells it, and a
+person clicks in it every 3 to 9 seconds: a reload, another old run, the next picture, another view.
 
 In turns the class looks and nobody does, in phases of whole epochs. Afterwards the same run is trained with nobody there, and
 compared to the last bit. All runs on this machine, the tabs as well, which in a class are other people's machines.
@@ -39,7 +40,7 @@ from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
 from cnnlab.schema import TrainingConfig
 
-BARS_MS = {"train": 250, "compare": 250, "maps": 1_000}
+BARS_MS = {"train": 250, "compare": 250, "maps": 1_000, "predictions": 250}
 SLOWED_BAR, MEMORY_BAR_MIB = 0.10, 400
 CLICK_S = 3.0, 9.0
 SETTLED_S = 20.0
@@ -108,7 +109,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5, help="in which the class looks, all phases together")
     parser.add_argument("--n", type=int, default=4, help="phases of each kind")
     parser.add_argument("--alone", type=float, default=0.4, help="length of a phase alone, in phases of the class")
-    parser.add_argument("--pages", default="train,compare,maps")
+    parser.add_argument("--pages", default="train,compare,maps", help="of train, compare, maps, predictions")
+    parser.add_argument("--maps-bar", type=int, default=BARS_MS["maps"], help="for clicks on Feature maps, in ms")
     parser.add_argument("--tabs", type=int, default=30)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=100, help="of the run, and of its twin")
@@ -119,6 +121,8 @@ def main() -> None:
         store = Store(app_config)
         old = filled.fill(store, asked.runs - 2)
         inside = [filled.untrained(store, "VGGishCNN"), filled.untrained(store, "SimpleCNN")]
+        if "predictions" in asked.pages:
+            filled.predicted(store, inside[1], app_config.data)
         print(f"{asked.runs} runs are in the store", flush=True)
         server, url = started(app_config)
         try:
@@ -151,6 +155,10 @@ def visitor(url: str, kind: str, run: Run, old: Sequence[Run], inside: Sequence[
         return Visitor(url, kind, "train", [f"run={run.id}"])
     if kind == "compare":
         return Visitor(url, kind, "compare", [f"runs={run.id},{other.id}" for other in chance.sample(old, 3)])
+    if kind == "predictions":
+        at = f"run={inside[1].id}&set=test"
+        seen = ("", "&cell=3.5", "&view=mistakes", "&view=reliability", "&view=each_class", "&cell=5.3")
+        return Visitor(url, kind, "predictions", [f"{at}&epoch={chance.randrange(3)}{part}" for part in seen])
     shown = inside[chance.randrange(len(inside))]
     picture = chance.randrange(10_000)
     return Visitor(url, kind, "feature_maps", [f"run={shown.id}&epoch=1&picture=test:{picture}"])
@@ -262,7 +270,7 @@ def report(lesson: Lesson, store: Store, run: Run, twin: Run | None, asked: argp
     print(f"CPU while the class looks: server {lesson.server_cpu_s / looked_s:.0%} of a core, ", end="")
     print(f"the tabs themselves {lesson.own_cpu_s / looked_s:.0%}")
     rows = [("errors", f"{len(errors)}", "0", not errors)]
-    for kind, bar in BARS_MS.items():
+    for kind, bar in (BARS_MS | {"maps": asked.maps_bar}).items():
         for clicked in (True, False):
             if times_ms := [1000 * answer.seconds for answer in lesson.answers(kind, clicked=clicked)]:
                 p50, p95 = np.percentile(times_ms, [50, 95])

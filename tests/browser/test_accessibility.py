@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from cnnlab import checkpoints
@@ -13,6 +11,7 @@ from cnnlab.data import DATASETS
 from cnnlab.models import build
 from cnnlab.records import RunStatus
 from cnnlab.runs import Imported, Run, Store
+from tests.browser.axe import violations
 from tests.factories import insert_run, shapes_config
 from tests.streamlit_server import Server
 
@@ -67,12 +66,7 @@ def found(page: Page, url: str, scheme: str) -> dict[str, list[str]]:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     for folded in page.locator("details:not([open]) > summary").element_handles():
         folded.click()
-    page.add_style_tag(
-        content="[data-stale] { opacity: 1 !important }"
-    )  # of a live page on a busy machine: half-way to new
-    page.wait_for_timeout(500)  # colours fade in
-    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return {it["id"]: [node["html"] for node in it["nodes"]] for it in violations}
+    return violations(page)
 
 
 def expected(path: str) -> dict[str, int]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from cnnlab.dashboard.inspect import measured
@@ -13,6 +12,7 @@ from cnnlab.dashboard.inspect.view import VIEWS, Subject
 from cnnlab.data import DATASETS
 from cnnlab.inspection import kept_arrays
 from cnnlab.runs import Run, Store
+from tests.browser.axe import violations
 from tests.factories import insert_run
 from tests.streamlit_server import Server
 
@@ -64,8 +64,7 @@ def test_accessible_and_no_wider_than_a_telephone(
     page.set_viewport_size({"width": 1280, "height": 900})
     opened(page, f"{server.url}/kernels?run={run.id}&view={view}&layer=conv1")
     expect(page.get_by_role("button", name="Measure")).to_have_count(0)
-    violations = Axe().run(page).response["violations"]
-    found = {it["id"]: [node["html"] for node in it["nodes"]] for it in violations}
+    found = violations(page)
     found.pop(STREAMLITS_OWN, None)
     assert found == {}
     page.set_viewport_size({"width": 390, "height": 844})

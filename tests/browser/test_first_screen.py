@@ -54,7 +54,7 @@ def test_whole_feature_maps_are_seen(page: Page, dashboard: tuple[Server, Run]) 
     server, run = dashboard
     opened(page, f"{server.url}/feature_maps?run={run.id}")
     assert bottom(page.locator(".glance canvas")) <= HEIGHT_PX - 150
-    assert top(page.locator(".st-key-room_captioned_maps canvas")) < HEIGHT_PX - 60
+    assert top(page.locator(".st-key-room_captioned_maps canvas")) < HEIGHT_PX - 30
 
 
 def test_an_own_picture_takes_no_line_of_its_own(page: Page, dashboard: tuple[Server, Run]) -> None:

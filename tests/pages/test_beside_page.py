@@ -82,20 +82,24 @@ def keep(app_config: AppConfig, subject: Subject, view: str) -> Any:
 
 
 def test_every_view_stands_twice(
-    open_page: OpenPage, app_config: AppConfig, store: Store, run: Run, other: Run, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, app_config: AppConfig, store: Store, insert_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without two widgets of one key; the address names what is beside, and the head of each side whose it is."""
     monkeypatch.setattr(activation_maximisation, "STEPS", 2)
+    settings: dict[str, Any] = {"validation_size": 40, "batch_norm": True, "dropout": 0.25}  # each kind of layer
+    run, other = (insert_run(epochs=2, weights=True, name=name, **settings) for name in ("First", "Second"))
+    rows = summarise(run.config, INFO)
     app = behind_router()
     for view in VIEWS:
         if "beside" in view.needs:
             continue
+        layer = next(row for row in rows if view.layers.among(row))
         for one, epoch in ((run, 2), (other, 1)):
-            chosen = {"layer": "base.conv1", "channel": 0, "set": "validation", "options": OPTIONS.get(view.name, ())}
+            chosen = {"layer": layer.name, "channel": 0, "set": "validation", "options": OPTIONS.get(view.name, ())}
             subject = subject_at(app_config, store, one, epoch, **chosen)
             if not view.in_a_page(subject):
                 keep(app_config, subject, view.name)
-        asked = {"layer": "conv1", "set": "validation", "beside": f"{other.id}:1"}
+        asked = {"layer": layer.label, "set": "validation", "beside": f"{other.id}:1"}
         app = open_page(view.page, app, run=run.id, view=view.name, **asked)
         assert not app.exception, view.name
         assert app.query_params["beside"] == f"{other.id}:1"

@@ -151,7 +151,7 @@ def test_a_training_run_is_followed(open_page: OpenPage, insert_run: Callable[..
     run = insert_run(RunStatus.RUNNING, epochs=2, weights=True)
     app = open_page("kernels", run=run.id)
     assert app.select_slider(key="looking_epoch").value == 2
-    assert "following the training" in words(app)
+    assert ", live · " in words(app)
     assert "epoch" not in app.query_params
     app.select_slider(key="looking_epoch").set_value(1).run()
     assert app.query_params["epoch"] == "1"
@@ -172,7 +172,7 @@ def test_a_click_in_the_middle_of_a_drawing_does_not_stop_the_following(
     assert app.session_state["looking_epoch"] == 3
     app.select_slider(key="looking_epoch").set_value(2).run()
     assert "epoch" not in app.query_params
-    assert "following the training" in words(app)
+    assert ", live · " in words(app)
     app.select_slider(key="looking_epoch").set_value(2).run()
     assert app.query_params["epoch"] == "2"
 

@@ -35,10 +35,12 @@ def killed_at(workers: Workers, store: Store, name: str, occurrences: Sequence[i
     return kills
 
 
-def finish(workers: Workers, store: Store, run: Run, shown: list[EpochRecord], whole: Whole) -> None:
+def finish(
+    workers: Workers, store: Store, run: Run, shown: list[EpochRecord], whole: Whole, *, disk_was_full: bool = False
+) -> None:
     """Let it come to its end, and compare."""
     if store.get(run.id).status is RunStatus.QUEUED:
         assert workers.start(store.app_config).end().code == 0
-    must_hold(store, run, shown, whole.facts)
+    must_hold(store, run, shown, whole.facts, disk_was_full=disk_was_full)
     must_be_equal(store, run, whole.store, whole.run)
     store.delete(run.id)

@@ -45,14 +45,19 @@ def fill_again_and_again(workers: Workers, store: Store, whole: Whole, chance: r
             size = round(SIZES[0] * (SIZES[1] / SIZES[0]) ** chance.random())
             _limit(worker, size)
             code = worker.end().code
-            full = store.get(run.id).status is not RunStatus.FINISHED
-            if full:
+            status = store.get(run.id).status
+            full = status is not RunStatus.FINISHED
+            if status is RunStatus.QUEUED:  # not even the claim could be written: it waits for a disk with room
+                assert code != 0, "the process ended in peace and said nothing"
+                outcomes.faults += 1
+                outcomes.ends["waiting, not claimed"] += 1
+            elif full:
                 outcomes.faults += 1
                 outcomes.ends[after_a_full_disk(store, run, code)] += 1
-                must_hold(store, run, shown, whole.facts)
+                must_hold(store, run, shown, whole.facts, disk_was_full=True)
                 shown = store.epochs(run.id)
                 store.resume(run.id)
-        finish(workers, store, run, shown, whole)
+        finish(workers, store, run, shown, whole, disk_was_full=True)
     return outcomes
 
 

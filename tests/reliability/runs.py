@@ -41,10 +41,18 @@ def work(store: Store, run: Run, on_record: OnRecord | None = None) -> Run:
         return worker.work(store, store.app_config, run, on_record)
 
 
-def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict[str, Any]] | None = None) -> None:
+def must_hold(
+    store: Store,
+    run: Run,
+    shown: list[EpochRecord],
+    whole: list[dict[str, Any]] | None = None,
+    *,
+    disk_was_full: bool = False,
+) -> None:
     """Of a run without a process: nothing that was `shown` is lost or trained again, nothing is torn or doubled.
 
-    `whole`: the facts of the same run left alone; what there is must be their beginning.
+    `whole`: the facts of the same run left alone; what there is must be their beginning. Where the `disk_was_full`, what
+    the network says of its sets may be missing: no row promises it, and whoever looks has it measured again.
     """
     run = store.get(run.id)
     epochs, steps = store.epochs(run.id), store.steps(run.id)
@@ -63,9 +71,10 @@ def must_hold(store: Store, run: Run, shown: list[EpochRecord], whole: list[dict
     said = {path.name: names.owner_of(path) for path in store.folder(run.id).iterdir() if names.owner_of(path)}
     assert answers_of(run) <= files_of(store, run), "scores without the answers that they count"
     named = named_by(store, run)
-    assert begun | answers_of(run) == named - set(said), "a file that no row names, or a row without its file"
+    promised = {name for name in named if not name.startswith("predictions-")}
+    assert begun | answers_of(run) == promised, "a file that no row names, or a row without its file"
     assert set(said.values()) <= named, "what a network says that no row names"
-    assert {name for name in named if name.startswith("predictions-")} <= set(said), "what a network says is lost"
+    assert disk_was_full or named - promised <= set(said), "what a network says is lost"
     states = store.checkpoints(run.id, "state")
     for file in [*store.weights(run.id), *states]:
         checkpoints.verified(store.path(file), file)

@@ -36,11 +36,11 @@ def test_full_at_the_worst_moments(workers: Workers, store: Store, whole: Whole,
     death = workers.start(store.app_config, failpoint=f"{name}:5=ENOSPC").end()
     assert death.code == 0
     assert after_a_full_disk(store, run, death.code) in WAYS
-    must_hold(store, run, [], whole.facts)
+    must_hold(store, run, [], whole.facts, disk_was_full=True)
 
     shown = store.epochs(run.id)
     store.resume(run.id)
-    finish(workers, store, run, shown, whole)
+    finish(workers, store, run, shown, whole, disk_was_full=True)
 
 
 @pytest.mark.parametrize("size", ["3m", "5m"])
@@ -56,7 +56,7 @@ def test_a_disk_without_any_room(workers: Workers, store: Store, whole: Whole, t
         run = crowded.create(whole.run.config)
         code = workers.start(crowded.app_config, writer=EAGER).end().code
         after_a_full_disk(crowded, run, code)
-        must_hold(crowded, run, [])
+        must_hold(crowded, run, [], disk_was_full=True)
         assert [listed.id for listed in crowded.list()] == [run.id]
 
         resize(mounted, "64m")

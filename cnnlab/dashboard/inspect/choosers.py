@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
 from cnnlab.dashboard.inspect.view import SetName, View
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.formatting import count
 from cnnlab.inspection.layer_choice import LayerChoice
@@ -17,7 +18,7 @@ from cnnlab.runs import Run
 
 _MANY = 48
 """Number of tiles above which a grid is large, and scrolls."""
-_SET, _CLASS, _CHANNEL = "looking_set", "looking_class", "looking_channel"
+_SET, _CLASS = "looking_set", "looking_class"
 
 
 def choose_view(page: str, views: Sequence[View[Any]]) -> View[Any]:
@@ -109,12 +110,18 @@ def pick_channel(channels: int, word: str) -> int:
     For views whose arrays are those of one channel, so that there is nothing to click on before they are computed.
     """
     chosen = choose_channel(channels)
-    set_widget(_CHANNEL, chosen)
-    st.number_input(
-        f"{word}, 0 to {channels - 1}", 0, max(1, channels - 1), key=_CHANNEL, on_change=take, args=("channel", _CHANNEL),
-        width=150, disabled=channels < 2,
-    )  # fmt: skip
+    number_box("channel", word, chosen, channels)
     return chosen
+
+
+def number_box(name: str, word: str, chosen: int, numbers: int) -> None:
+    """Draw a box for a number from 0 to below `numbers`, called `word`, which the address keeps as `name`."""
+    key = side.key(f"looking_{name}")
+    set_widget(key, chosen)
+    st.number_input(
+        f"{word}, 0 to {numbers - 1}", 0, max(1, numbers - 1), key=key, on_change=take, args=(name, key),
+        width=150, disabled=numbers < 2,
+    )  # fmt: skip
 
 
 def window(tiles: int) -> DeltaGenerator:

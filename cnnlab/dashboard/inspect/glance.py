@@ -133,5 +133,5 @@ def describe(seen: FeatureMaps) -> str:
 def hint(seen: FeatureMaps, beside: FeatureMaps | None = None) -> str:
     """Return how to read it: what the colours mean, and which maps are there."""
     many = any(len(layer.maps) > MOST for layer in seen.layers)
-    which = f" Of more than {MOST} maps the {MOST} strongest are here." if many else ""
-    return f"Each layer has a colour scale of its own{', the same on both sides' if beside else ''}.{which}"
+    which = f", and its {MOST} strongest maps at most" if many else ""
+    return f"Each layer: a colour scale of its own{', the same on both sides' if beside else ''}{which}."

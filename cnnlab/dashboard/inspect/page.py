@@ -89,7 +89,7 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
         if picture is None:
             return None
         chosen["picture"], address["picture"] = picture.sized, picture.key
-    above = st.container()
+    above = st.container(gap="xsmall")
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="frame_choosers")
     with controls:
         choosers.choose_way(view, views)

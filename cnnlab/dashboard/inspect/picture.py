@@ -164,7 +164,7 @@ def _draw_test_choice(dataset: Dataset, arrays: Arrays, picture: Picture | None)
         key=_CLASS,
         on_change=_to_class,
         args=(dataset.info.name,),
-        format_func=lambda name: f"Test: {name}",
+        format_func=lambda name: f"Test: {'all' if name == _ALL else name}",
         label_visibility="collapsed",
         width=140,
         persist_state="session",

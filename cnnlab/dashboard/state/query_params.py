@@ -26,6 +26,7 @@ NAMES = (
         "since",
     ),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
+    *("batch", "member", "draw"),
 )
 _LONGEST = 200
 _MEMORY = "looking"

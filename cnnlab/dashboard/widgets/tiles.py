@@ -2,7 +2,8 @@
 picks a tile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,8 @@ def tiles(
     hint: str | None = None,
     description: str = "",
     pick: bool = True,
+    cell: str = "",
+    words: Mapping[float, str] = MappingProxyType({}),
     on_pick: Callable[[int], None] | None = None,
 ) -> int | None:
     """Draw `values` as tiles and return the tile that was clicked, in the one run that follows the click.
@@ -47,6 +50,8 @@ def tiles(
     `colour_bar`: what the numbers are, and their unit; without it there is no bar.
     `hint`: what stands above while nothing is pointed at; "" keeps no room for a read-out either, for pictures to pick.
     `description`: the picture in words, for those who cannot see it.
+    `cell`: what one value of a tile is, where its place is a number and not a row and a column: "unit 17".
+    `words`: what is read out in place of certain numbers.
     `pick`: False where a click means nothing; one tile alone cannot be picked.
     `on_pick`: called with the clicked tile before the page runs, where a page wants to act on it first.
     Raises ValueError where the shapes do not fit each other.
@@ -80,6 +85,8 @@ def tiles(
                 "hint": hint,
                 "description": description,
                 "pick": pick and n > 1,
+                "cell": cell,
+                "words": [[value, word] for value, word in words.items()],
             },
             on_picked_change=picked,
         )

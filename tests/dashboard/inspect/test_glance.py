@@ -59,7 +59,7 @@ def test_the_strongest_maps_are_shown_and_the_chosen_one(monkeypatch: pytest.Mon
     assert data["blocks"][0]["shown"] == sorted(best | {0}) or 0 not in best
     assert set(glance.strongest(seen.layers[0])) == best
     assert glance.strongest(seen.layers[0], weakest) == sorted({*np.argsort(-sizes)[:7].tolist(), weakest})
-    assert "Of more than 8 maps the 8 strongest are here." in glance.hint(seen)
+    assert "and its 8 strongest maps at most." in glance.hint(seen)
 
 
 def test_a_map_knows_what_it_is_made_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 So a scrub to the neighbour finds its arrays in the cache. One thread serves all visitors, and only in a server.
 """
 
+import atexit
 import threading
 import time
 from collections import OrderedDict
@@ -36,14 +37,22 @@ class Ahead:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Take wishes from now on."""
+        """Take wishes from now on, until `end` or the end of this process."""
         self._begun = True
+        atexit.register(self.end)  # Python must not go down around a thread that is inside torch
+
+    def end(self) -> None:
+        """Take no more wishes, forget those that are left, and wait until the thread is through."""
+        with self._guard:
+            self._begun = False
+            self._wishes.clear()
+        self.join()
 
     def wish(self, visitor: str, view: View[Any], subjects: Sequence[Subject]) -> None:
         """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before."""
-        if not self._begun:
-            return
         with self._guard:
+            if not self._begun:
+                return
             self._wishes.pop(visitor, None)
             if subjects:
                 self._wishes[visitor] = [(view, subject) for subject in subjects]

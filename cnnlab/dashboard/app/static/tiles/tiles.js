@@ -92,7 +92,7 @@ class Field {
     const size = [this.columns * this.pitch[0] - GAP, rows * this.pitch[1] - GAP + 4];
     Object.assign(canvas, { width: Math.round(size[0] * ratio), height: Math.round(size[1] * ratio) });
     Object.assign(canvas.style, { width: `${canvas.width / ratio}px`, height: `${canvas.height / ratio}px` });
-    this.find(".above").style.maxWidth = `${Math.max(440, size[0])}px`;
+    this.find(".above").style.maxWidth = `${Math.max(510, size[0])}px`;
     const ctx = canvas.getContext("2d");
     const style = getComputedStyle(this.root);
     Object.assign(ctx, { imageSmoothingEnabled: false, fillStyle: style.getPropertyValue("--st-gray-text-color") });
@@ -155,7 +155,7 @@ class Field {
   }
 
   sentence() {
-    const { labels, height, width, channels } = this.data;
+    const { labels, height, width, channels, cell } = this.data;
     if (this.at === null && this.data.hint) return ["", this.data.hint];
     if (this.at === null) return ["", labels.length > 1 ? "Point at a tile to read its numbers; click to enlarge it." : "Point at the picture to read its numbers."];
     if (this.value === null) {
@@ -163,9 +163,15 @@ class Field {
       const range = all.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
       return [labels[this.at], `from ${numberText(range[0])} to ${numberText(range[1])}`];
     }
-    const place = `row ${this.value[1] + 1} of ${height}, column ${this.value[0] + 1} of ${width}`;
-    const numbers = [...this.numbers()].map((number) => numberText(number));
+    const grid = `row ${this.value[1] + 1} of ${height}, column ${this.value[0] + 1} of ${width}`;
+    const place = cell ? `${cell} ${this.value[1] * width + this.value[0]}` : grid;
+    const numbers = [...this.numbers()].map((number) => this.wordOf(number) ?? numberText(number));
     return [labels[this.at], place, channels === 3 ? `red ${numbers[0]}, green ${numbers[1]}, blue ${numbers[2]}` : numbers[0]];
+  }
+
+  /** What is read out in place of a number; undefined where the number itself is. */
+  wordOf(number) {
+    return this.data.words.find(([value]) => Math.fround(value) === number)?.[1];
   }
 
   choose() {

@@ -1,0 +1,173 @@
+"""The arrays of neighbouring epochs are computed ahead, once for everybody, and only while nobody waits for a network."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect.computing import ahead
+from cnnlab.dashboard.inspect.computing.ahead import MOST_VISITORS, Ahead, neighbours
+from cnnlab.dashboard.inspect.selection import KeptWeights
+from cnnlab.dashboard.inspect.subject import SHARED
+from cnnlab.dashboard.inspect.view import VIEWS, Subject, View
+from cnnlab.data import DATASETS
+from cnnlab.inspection import feature_maps
+from cnnlab.runs import Store
+from tests.factories import insert_run
+from tests.waiting import eventually
+
+INFO = DATASETS.get("shapes").info
+MAPS = VIEWS.get("feature_maps")
+
+
+@pytest.fixture
+def subject(app_config: AppConfig) -> Subject:
+    """A picture, and a run with the weights of epochs 0 to 3, of which epoch 1 is on the screen."""
+    st.cache_data.clear()
+    store = Store(app_config)
+    run = insert_run(store, epochs=3, weights=True)
+    history = tuple(KeptWeights(one.epoch, store.path(one), one) for one in store.weights(run.id))
+    picture = np.array(DATASETS.get("shapes").load(app_config.data).test_images[0])
+    at = history[1]
+    return Subject(
+        run.config, INFO, app_config.data, at.path, at.file, at.epoch, picture=picture, channel=0, history=history
+    )
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that takes the name of each thread that computes feature maps."""
+    names: list[str] = []
+    real: Callable[..., Any] = feature_maps.compute
+
+    def compute(*arguments: Any) -> Any:
+        names.append(threading.current_thread().name)
+        return real(*arguments)
+
+    monkeypatch.setattr(feature_maps, "compute", compute)
+    return names
+
+
+@pytest.fixture
+def begun() -> Ahead:
+    """One that takes wishes."""
+    one = Ahead()
+    one.begin()
+    return one
+
+
+def epochs(subjects: list[Subject]) -> list[int | None]:
+    """The epochs of these subjects."""
+    return [one.epoch for one in subjects]
+
+
+def test_the_next_epoch_comes_first_then_the_one_before(subject: Subject) -> None:
+    """As far as there are such; a walk that leaves some out ends at the last one."""
+    first, last = (
+        replace(subject, weights=kept.path, file=kept.file, epoch=kept.epoch)
+        for kept in (subject.history[0], subject.history[-1])
+    )
+    assert epochs(neighbours(subject)) == [2, 0]
+    assert epochs(neighbours(first)) == [1]
+    assert epochs(neighbours(last)) == [2]
+    assert epochs(neighbours(first, stride=9)) == [3]
+    assert neighbours(replace(subject, history=())) == []
+
+
+def test_a_scrub_to_the_neighbour_computes_nothing_anew(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """And it finds the very numbers that the page would have computed."""
+    wanted = neighbours(subject)
+    begun.wish("ada", MAPS, wanted)
+    begun.join()
+    assert computed == ["cnnlab-ahead"] * 2
+    found = [cache.arrays_of(MAPS, one) for one in wanted]
+    assert len(computed) == 2
+    for one, seen in zip(wanted, found, strict=True):
+        for mine, other in zip(seen.layers, MAPS.compute(one).layers, strict=True):
+            np.testing.assert_array_equal(mine.maps, other.maps)
+    assert not np.array_equal(found[0].layers[0].maps, found[1].layers[0].maps)
+
+
+def test_thirty_visitors_do_not_multiply_it(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """All look at the same picture: each neighbour is computed once, by one thread."""
+    with SHARED.turn():
+        for visitor in range(30):
+            begun.wish(f"visitor {visitor}", MAPS, neighbours(subject))
+        assert len(begun._wishes) == MOST_VISITORS
+    begun.join()
+    assert computed == ["cnnlab-ahead"] * 2
+
+
+def test_it_waits_while_somebody_uses_a_network(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """A visitor's turn comes first, however long it lasts; what the visitor wished meanwhile counts."""
+    with SHARED.turn():
+        begun.wish("ada", MAPS, neighbours(subject))
+        begun.wish("ada", MAPS, neighbours(subject)[:1])
+        threading.Event().wait(3 * ahead.LOOK_AGAIN_S)
+        assert not computed
+    begun.join()
+    assert len(computed) == 1
+
+
+def test_it_gives_way_in_the_middle(subject: Subject, begun: Ahead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visitor comes while the weights are read: the visitor never waits, and the neighbour is computed afterwards."""
+    come, gave_way = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def visit() -> None:
+        come.wait()
+        with SHARED.turn():
+            seen.append("visitor")
+            gave_way.wait()
+
+    def compute(subject: Subject) -> feature_maps.FeatureMaps:
+        if not come.is_set():
+            come.set()
+            eventually(lambda: bool(seen))
+            try:
+                with subject.network():
+                    seen.append("computed beside a visitor")
+            finally:
+                gave_way.set()
+        seen.append("computed")
+        return real(subject)
+
+    real = MAPS.compute
+    view: View[Any] = replace(MAPS, compute=compute)
+    monkeypatch.setitem(VIEWS._things, MAPS.name, view)
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    begun.wish("ada", view, neighbours(subject)[:1])
+    begun.join()
+    visitor.join()
+    assert seen == ["visitor", "computed"]
+
+
+def test_it_leaves_what_is_kept_for_visitors(subject: Subject, begun: Ahead) -> None:
+    """Its networks are its own: no visitor's network is dropped for them, and none is used by two."""
+    before = list(SHARED._kept)
+    begun.wish("ada", MAPS, neighbours(subject))
+    begun.join()
+    assert list(SHARED._kept) == before
+
+
+def test_a_damaged_neighbour_is_nobodys_trouble(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """Whoever goes there is told; the other neighbour is computed."""
+    subject.history[2].path.write_bytes(b"torn")
+    begun.wish("ada", MAPS, neighbours(subject))
+    begun.join()
+    assert len(computed) == 1
+
+
+def test_nothing_is_computed_outside_a_server(subject: Subject, computed: list[str]) -> None:
+    """A command, or a test of a page, takes no wishes."""
+    one = Ahead()
+    one.wish("ada", MAPS, neighbours(subject))
+    one.join()
+    assert not computed
