@@ -60,7 +60,7 @@ def _draw_matrix(counts: Counts, info: DatasetInfo, beside: Counts | None) -> No
     )
     with st.expander("The same as a table", icon=":material/table:"):
         table = pd.DataFrame(counts, index=pd.Index(info.classes, name="it is"), columns=list(info.classes))
-        st.dataframe(table, alt="Rows: true class. Columns: what the network says. Numbers of pictures.")
+        st.dataframe(table, alt=side.alt("Rows: true class. Columns: what the network says. Numbers of pictures."))
 
 
 def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
@@ -95,7 +95,7 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | No
             "Pictures": st.column_config.NumberColumn("Number", width=60),
             "%": st.column_config.NumberColumn(width=50, format="%.1f", help="Of all pictures of the true class"),
         },
-        alt="Pairs of classes that are confused, the most frequent first. A row opens its pictures.",
+        alt=side.alt("Pairs of classes that are confused, the most frequent first. A row opens its pictures."),
     )
 
 

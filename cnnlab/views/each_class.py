@@ -89,7 +89,9 @@ def _draw_pairs(counts: Counts, info: DatasetInfo) -> None:
                 "2 as 1", width=60, help="Pictures of the second, called the first"
             ),
         },
-        alt="Pairs of classes that are mixed up, the most frequent first. A row opens the pictures of its larger half.",
+        alt=side.alt(
+            "Pairs of classes that are mixed up, the most frequent first. A row opens the pictures of its larger half."
+        ),
     )
     st.caption("A row opens its pictures: those of the more frequent direction.")
 
@@ -127,7 +129,9 @@ def _draw_table(scores: list[ClassScore], info: DatasetInfo, *, new: bool) -> No
                     help="When the network says this class, how often it is right (precision)",
                 ),
             },
-            alt="For each class: share of right answers, number of pictures, and how often its name is said rightly",
+            alt=side.alt(
+                "For each class: share of right answers, number of pictures, and how often its name is said rightly"
+            ),
         )
 
 

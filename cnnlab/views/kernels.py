@@ -206,7 +206,7 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
                 "Since epoch 0", format="%.3f", min_value=0.0, max_value=most or 1.0
             ),
         },
-        alt=f"How far each kernel of {layer.label} has moved since epoch 0",
+        alt=side.alt(f"How far each kernel of {layer.label} has moved since epoch 0"),
     )
     if selection.epoch == 0:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")

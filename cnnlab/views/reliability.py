@@ -73,7 +73,7 @@ def _draw_table(found: Calibration, *, new: bool) -> None:
             pd.DataFrame(rows),
             hide_index=True,
             column_config=columns,
-            alt="For each bin: how sure, and how often right",
+            alt=side.alt("For each bin: how sure, and how often right"),
         )
 
 

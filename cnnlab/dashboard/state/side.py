@@ -58,3 +58,9 @@ def columns(spec: Sequence[int] | int, gap: Literal["small", "medium", "large"] 
     if not twice():
         return st.columns(spec, gap=gap)
     return [st.container() for _ in range(spec if isinstance(spec, int) else len(spec))]
+
+
+def alt(words: str) -> str:
+    """Return what a table is called for those who do not see it: no table has the name of the one on the other side."""
+    now = _DRAWN.get()
+    return f"{words} · the network beside" if now and now[0] == "right" else words

@@ -178,7 +178,7 @@ def _draw_ranking(screen: Screen, ranked: list[Effect], lesion: Lesion) -> None:
             "Change": st.column_config.NumberColumn("Change, points", format="%.1f"),
             "Shown": st.column_config.TextColumn("Difference shown", help="Whether 0 lies outside the interval."),
         },
-        alt=f"All {word}s of {screen.layer.label}, the most damage first. A row chooses its {word}.",
+        alt=side.alt(f"All {word}s of {screen.layer.label}, the most damage first. A row chooses its {word}."),
     )
 
 
@@ -208,7 +208,7 @@ def _draw_classes(screen: Screen, damage: Damage, lesion: int) -> None:
             "Change": st.column_config.NumberColumn("Change", format="%.1f", width=55, help="In points."),
             "Interval": st.column_config.TextColumn(width=120),
         },
-        alt="Accuracy of each class without and with the lesion, the most damage first",
+        alt=side.alt("Accuracy of each class without and with the lesion, the most damage first"),
     )
     shown = [escape(name) for name, effect in zip(classes, found, strict=True) if effect.shown]
     which = f"A difference is shown for: {', '.join(shown)}." if shown else "No class shows a difference."

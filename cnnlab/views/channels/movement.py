@@ -106,7 +106,7 @@ def _draw_table(label: str, moved: Movement, kernel: int) -> None:
                 format="%.3f", help="How far it is from its first kept epoch at the last."
             ),
         },
-        alt=f"When each kernel of {label} moved most. A row chooses its kernel.",
+        alt=side.alt(f"When each kernel of {label} moved most. A row chooses its kernel."),
     )
 
 

@@ -176,7 +176,9 @@ def draw_table(screen: Screen, found: TopActivations) -> None:
             ),
             "Correlation": st.column_config.NumberColumn(format="%.2f", help="Of their answers, over all places."),
         },
-        alt=f"All channels of {screen.layer.label}: their largest and smallest answer, and the channel most like each",
+        alt=side.alt(
+            f"All channels of {screen.layer.label}: their largest and smallest answer, and the channel most like each"
+        ),
     )
     st.caption(in_all(found, relu_behind(screen.selection.layers, screen.layer.name) is not None))
 

@@ -83,7 +83,7 @@ def draw(screen: Screen, measured: Curve) -> None:
         }
         if intervals:
             rows[f"95{NARROW}% interval"] = [percent_range(*ends) for ends in intervals]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"{name} accuracy at each strength")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=side.alt(f"{name} accuracy at each strength"))
 
 
 def _sentence(

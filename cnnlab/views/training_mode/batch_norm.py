@@ -140,7 +140,7 @@ def _draw_all(screen: Screen, seen: Normalised, channel: int, word: str) -> None
         st.dataframe(
             pd.DataFrame(table),
             hide_index=True,
-            alt=f"Batch and running statistics, γ and β of each {word} of the layer",
+            alt=side.alt(f"Batch and running statistics, γ and β of each {word} of the layer"),
         )
 
 

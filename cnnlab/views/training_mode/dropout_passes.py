@@ -93,7 +93,9 @@ def _draw_table(seen: Passes, classes: tuple[str, ...]) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            alt="For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes",
+            alt=side.alt(
+                "For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes"
+            ),
         )
 
 

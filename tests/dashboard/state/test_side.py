@@ -19,6 +19,7 @@ def test_the_second_has_keys_of_its_own_and_the_answers_of_the_first() -> None:
         assert side.once("scope", lambda: "a") == "a"
     with side.drawing("right", said):
         assert (side.key("maps"), side.twice()) == ("maps_beside", True)
+        assert side.alt("The maps") == "The maps · the network beside"
         assert side.once("scope", lambda: "b") == "a"
     with pytest.raises(ZeroDivisionError), side.drawing("right", {}):
         raise ZeroDivisionError
