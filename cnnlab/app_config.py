@@ -107,7 +107,8 @@ class AppConfig(FromEnvironment):
         2_000_000_000,
         ge=1_000_000,
         le=1_000_000_000_000_000,
-        description="Bytes of weights kept a run; older epochs are thinned evenly.",
+        description="Bytes of weights kept a run; older epochs are thinned evenly. A fiftieth of it is for the weights after "
+        "steps 1, 2, 4, … of epoch 1: a large network keeps some of them or none.",
     )
     most_waiting: int = Field(
         50,

@@ -131,18 +131,22 @@ def insert_run(
     status: RunStatus = RunStatus.FINISHED,
     epochs: int = 5,
     weights: bool = False,
+    early: tuple[int, ...] = (),
     name: str | None = None,
     parent_id: str | None = None,
     **settings: Any,
 ) -> Run:
-    """A run as its worker would have left it: `epochs` epochs of plausible scores, ended with `status`."""
+    """A run as its worker would have left it: `epochs` epochs of plausible scores, ended with `status`.
+
+    `early`: the steps of epoch 1 after which weights are kept too.
+    """
     config = shapes_config(**{"epochs": max(1, epochs), **settings})
     if status is RunStatus.QUEUED:
         return store.create(config, name, parent_id)
     run = store.create(config, name, parent_id, mine=True)
     store.start(run.id, "CPU", {"threads": 1}, STEPS_AN_EPOCH * config.epochs)
     if weights:
-        store.commit(run.id, [], [write_weights(store, run, 0)])
+        store.commit(run.id, [], [write_weights(store, run, 0), *(write_early(store, run, step) for step in early)])
     for epoch in range(1, epochs + 1):
         last = epoch * STEPS_AN_EPOCH
         store.add_steps(run.id, _steps(last), 5_000.0)
@@ -180,10 +184,19 @@ def _steps(last: int) -> list[StepRecord]:
 
 
 def write_weights(store: Store, run: Run, epoch: int) -> Checkpoint:
-    network = build(run.config, DATASETS.get(run.config.dataset).info)
-    path = store.folder(run.id) / f"weights-{epoch:04}.safetensors"
-    file = checkpoints.write(path, network.state_dict(), {"epoch": epoch})
+    file = _write(store, run, f"weights-{epoch:04}", {"epoch": epoch})
     return Checkpoint(run_id=run.id, kind="weights", epoch=epoch, step=epoch * STEPS_AN_EPOCH, **vars(file))
+
+
+def write_early(store: Store, run: Run, step: int) -> Checkpoint:
+    """The file of a network's weights after that step of epoch 1."""
+    file = _write(store, run, f"early-0000-{step:07}", {"step": step})
+    return Checkpoint(run_id=run.id, kind="early", epoch=0, step=step, **vars(file))
+
+
+def _write(store: Store, run: Run, name: str, meta: dict[str, int]) -> checkpoints.WrittenFile:
+    network = build(run.config, DATASETS.get(run.config.dataset).info)
+    return checkpoints.write(store.folder(run.id) / f"{name}.safetensors", network.state_dict(), meta)
 
 
 def architectures(*large: str) -> list[Any]:

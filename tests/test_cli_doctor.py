@@ -97,6 +97,12 @@ def missing(store: Store) -> None:
     store.path(store.weights(store.list()[-1].id)[-1]).unlink()
 
 
+def cut_early(store: Store) -> None:
+    """Weights within epoch 1."""
+    path = store.path(store.early(store.list()[-1].id)[0])
+    path.write_bytes(path.read_bytes()[:-10])
+
+
 def orphan(store: Store) -> None:
     """A folder with weights whose run no row names."""
     run = trained(store, steps=3)
@@ -119,6 +125,7 @@ FAULTS: dict[str, tuple[Callable[[Store], None], str, str]] = {
     "damaged store": (damaged_store, "store", "is damaged"),
     "flipped": (flipped, "checkpoints", "missing or damaged"),
     "cut": (cut, "checkpoints", "missing or damaged"),
+    "cut early": (cut_early, "checkpoints", "missing or damaged"),
     "missing": (missing, "checkpoints", "missing or damaged"),
     "orphan": (orphan, "folders", "its run is not in the store"),
     "empty orphan": (empty_orphan, "folders", "is empty"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
 from cnnlab.cli import main
 from cnnlab.data import DATASETS
@@ -138,3 +139,29 @@ def test_lesions_and_movement(run: Run, capsys) -> None:
     assert main(["inspect", "Mine", "--json", "--view", "movement"]) == 0
     facts = {it["name"]: it for it in map(json.loads, capsys.readouterr().out.splitlines())}
     assert facts["since_first"]["shape"] == [3, 6]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_network_after_a_step_of_epoch_1(app_config: AppConfig, capsys) -> None:
+    """Its kernels, not those of epoch 0; which steps there are is said where one is not."""
+    store = Store(app_config)
+    run = insert_run(store, epochs=1, weights=True, early=(1, 2), dataset="shapes", name="Early")
+    assert main(["inspect", "Early", "--json", "--view", "kernels", "--layer", "conv1", "--step", "2"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    weights = store.early(run.id)[1]
+    tensors, _ = checkpoints.read(store.path(weights), weights)
+    kernels = tensors["base.conv1.weight"].numpy()
+    assert (facts["min"], facts["max"]) == (pytest.approx(float(kernels.min())), pytest.approx(float(kernels.max())))
+
+    for options, said in (
+        (["--step", "3"], "Kept are those after step: 1, 2."),
+        (["--step", "2", "--epoch", "1"], "Give --epoch or --step, not both"),
+    ):
+        assert main(["inspect", "Early", *options]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_run_without_steps_says_so(run: Run, capsys) -> None:
+    """As those of an older cnnlab."""
+    assert main(["inspect", "Mine", "--step", "1"]) == 2
+    assert "This run keeps none within epoch 1." in capsys.readouterr().err

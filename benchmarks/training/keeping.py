@@ -65,7 +65,7 @@ class WholeEpochs:
         self._memory = keeping_freed_memory()
         self._memory.__enter__()
         self._writer = writer.Writer(store, run.id, config).__enter__()
-        self._epochs = Epochs(self._fit, self._writer, before=[])
+        self._epochs = Epochs(self._fit, self._writer, [], store.app_config.run_budget_bytes)
         self._records = iter(self._fit)
 
     def turn(self, pictures: int) -> Turn:
@@ -81,7 +81,7 @@ class WholeEpochs:
                         break
                 else:
                     self._writer.add_step(record, 1.0)
-                    self._epochs.commit_untrained()
+                    self._epochs.step()
             if self._epochs.waiting:
                 self._epochs.commit()
             self._writer.drain()

@@ -16,6 +16,9 @@ class Inspect(OneRun, Reporting):
 
     view: str = Field("feature_maps", description="Name of the view, as in the address of its page (?view=...).")
     epoch: int | None = Field(None, description="Epoch whose weights are looked at. Without it: the newest one kept.")
+    step: int | None = Field(
+        None, description="Step of epoch 1 (1, 2, 4, 8, …) whose weights are looked at, in the place of an epoch."
+    )
     picture: str = Field("test:0", description="File of a picture, or test:K or train:K for one of the dataset's own.")
     layer: str = Field(LEFT_OUT, description="Layer, such as conv1. Without it: the first one that the view can show.")
     channel: int = Field(0, description="Channel of that layer.")
@@ -27,7 +30,7 @@ class Inspect(OneRun, Reporting):
         """Have the numbers computed by the package of the views, which this one may not import."""
         store = open_store()
         run = self.found(store)
-        weights = _weights(store, run, self.epoch)
+        weights = _weights(store, run, self.epoch) if self.step is None else _early(store, run, self)
         path = Path(self.picture).expanduser()
         asked = {
             "view": self.view,
@@ -49,6 +52,19 @@ class Inspect(OneRun, Reporting):
         ended = subprocess.run(command, input=json.dumps(asked), text=True)
         if ended.returncode:
             raise CommandError(Exit(ended.returncode) if ended.returncode in set(Exit) else Exit.FAILED)
+
+
+def _early(store: Store, run: Run, asked: Inspect) -> Checkpoint:
+    """Return the weights after the step of epoch 1. Raises CommandError where the run does not keep them."""
+    if asked.epoch is not None:
+        raise CommandError(Exit.SETTINGS, "Give --epoch or --step, not both: --step is a step of epoch 1.")
+    kept = store.early(run.id)
+    found = next((one for one in kept if one.step == asked.step), None)
+    if found is None:
+        steps = ", ".join(str(one.step) for one in kept)
+        there = f"Kept are those after step: {steps}." if kept else "This run keeps none within epoch 1."
+        raise CommandError(Exit.SETTINGS, f"The weights after step {asked.step} of epoch 1 are not kept. {there}")
+    return found
 
 
 def _weights(store: Store, run: Run, epoch: int | None) -> Checkpoint:

@@ -12,11 +12,12 @@ HEIGHT_PX = 320
 
 
 def movement_figure(
-    epochs: npt.NDArray[np.int64], a_epoch: npt.NDArray[np.float64], kernel: int, now: int | None
+    epochs: npt.NDArray[np.int64], a_epoch: npt.NDArray[np.float64], kernel: int, now: float | None
 ) -> go.Figure:
     """Draw `a_epoch` [kept - 1, kernels], how far each kernel moved an epoch between two kept ones, over the epochs.
 
-    The chosen kernel is a line of its own; of all kernels the median and the range are drawn. `now`: the epoch on the screen.
+    The chosen kernel is a line of its own; of all kernels the median and the range are drawn. `now`: the moment on the screen,
+    in epochs.
     """
     at = epochs[1:]
     low, middle, high = np.quantile(a_epoch, (0, 0.5, 1), axis=1)

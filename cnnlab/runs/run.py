@@ -16,7 +16,7 @@ from cnnlab.schema import SETTINGS, TrainingConfig
 ASKED_FOR = {"stop": RunStatus.STOPPED, "pause": RunStatus.PAUSED}
 """The end state that each request to a run asks for."""
 
-CheckpointKind = Literal["weights", "state"]
+CheckpointKind = Literal["weights", "early", "state"]
 
 MEASURE: Final = "measure"
 """Request to a worker, made while a run waits: measure the run where it stands, and train nothing."""
@@ -160,9 +160,12 @@ class Checkpoint:
 
     run_id: str
     kind: CheckpointKind
-    """Kind of the file: weights, for looking inside; state, with everything needed to go on."""
+    """Kind of the file: weights of an epoch, for looking inside; early, weights after a step of epoch 1, for the same; state,
+    with everything needed to go on."""
     epoch: int
+    """Number of epochs completed: 0 for early weights too."""
     step: int
+    """Number of optimizer steps taken in the whole run."""
     name: str
     """Name of the file in the run's folder."""
     sha256: str

@@ -150,12 +150,14 @@ class Fit:
     def next_record(self) -> int:
         """Return the step of the epoch with which the next StepRecord ends.
 
-        The run's first step has a record of its own.
+        In epoch 1 records end at steps 1, 2, 4, 8, … too: there a network learns most, and its weights can be kept there.
         """
         place, every = self.place, self.plan.steps_per_record
-        if place.step == 0:
-            return 1
-        return min((place.step_in_epoch // every + 1) * every, self.steps_per_epoch)
+        on_the_grid = min((place.step_in_epoch // every + 1) * every, self.steps_per_epoch)
+        if place.epoch:
+            return on_the_grid
+        next_power_of_two: int = 1 << place.step_in_epoch.bit_length()
+        return min(on_the_grid, next_power_of_two)
 
     def take(self) -> StepRecord:
         """Train up to the next StepRecord and return that record. Raises DivergedError."""

@@ -150,7 +150,7 @@ def draw_verdict(selection: Selection, info: DatasetInfo, picture: Picture, seen
     said = int(seen.probabilities.argmax())
     sure = f"**{escape(info.classes[said])}** ({percent(float(seen.probabilities[said]))})"
     when = "It says" if selection.run.imported else f"{selection.when[0].upper()}{selection.when[1:]} it says"
-    if selection.epoch == 0 and not selection.run.imported:
+    if selection.untrained:
         when = "Untrained, it guesses"
     if picture.label is None:
         truth = (

@@ -208,7 +208,7 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
         },
         alt=side.alt(f"How far each kernel of {layer.label} has moved since epoch 0"),
     )
-    if selection.epoch == 0:
+    if selection.untrained:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")
     else:
         st.caption(
@@ -223,10 +223,10 @@ def draw_one(
     """Draw one kernel at epoch 0, at the chosen epoch, and the difference, on one colour scale."""
     now = slices(kernels, channel)[chosen]
     if start is None:
-        shown, labels = [now], ["now" if selection.run.imported else f"epoch {selection.epoch}"]
+        shown, labels = [now], ["now" if selection.run.imported else selection.name]
     else:
         before = slices(start, channel)[chosen]
-        shown, labels = [before, now, now - before], ["epoch 0", f"epoch {selection.epoch}", "change"]
+        shown, labels = [before, now, now - before], ["epoch 0", selection.name, "change"]
     values = np.stack(shown)
     size = symmetric_limit(values)
     tiles(

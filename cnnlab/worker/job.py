@@ -170,7 +170,7 @@ class Job:
         It is sent what happens, rather than looking for it, because runs that train side by side take turns.
         """
         with Writer(self.store, self.run.id, training.config, self.watch.writing, self.flush_s) as writer:
-            epochs = Epochs(training, writer, before=self.store.epochs(self.run.id))
+            epochs = Epochs(training, writer, self.store.epochs(self.run.id), self.app_config.run_budget_bytes)
             self._tell = writer.tell
             try:
                 yield from self._follow(training, writer, epochs)
@@ -252,7 +252,7 @@ class Job:
             if isinstance(record, StepRecord):
                 rate = (training.images_seen - images) / max(record.elapsed_s - elapsed_s, 1e-9)
                 writer.add_step(record, rate)
-                epochs.commit_untrained()
+                epochs.step()
                 if self._times_count:
                     self._taken.begun(record)
                 self._say(self._progress.trained())

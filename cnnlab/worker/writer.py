@@ -172,6 +172,12 @@ class Writer:
             waiting = sum(commit.bytes for commit in self._commits)
             return waiting + self._commits[-1].bytes <= AHEAD_BYTES
 
+    @property
+    def idle(self) -> bool:
+        """Return True while everything that was committed is written."""
+        with self._changed:
+            return not self._commits
+
     def add(self, commit: Commit) -> None:
         """Write the commit, after the step records that came before it."""
         with self._changed:
@@ -256,7 +262,7 @@ class Writer:
 
     def _write(self, file: Unwritten) -> Checkpoint:
         place = file.place
-        name = f"{file.kind}-{place['epoch']:04d}" + (f"-{place['step']:07d}" if file.kind == "state" else "")
+        name = f"{file.kind}-{place['epoch']:04d}" + ("" if file.kind == "weights" else f"-{place['step']:07d}")
         meta = {"place": dict(place), "config": self._config.model_dump(mode="json")}
         path = self._store.folder(self._run_id) / f"{name}.safetensors"
         written = checkpoints.write(path, file.tensors, meta, between=self._between)

@@ -109,11 +109,13 @@ glance.draw(
 )
 loss_curve.mount(
     {
-        "epochs": [0, 1, 2],
-        "at": 1,
-        "best": 2,
-        "train": [None, 2.0, 1.0],
-        "validation": [None, 2.0, 1.5],
+        "moments": ["epoch 0", "step 1 of epoch 1", "epoch 1", "epoch 2"],
+        "at": "epoch 1",
+        "best": "epoch 2",
+        "train": [None, None, 2.0, 1.0],
+        "validation": [None, None, 2.0, 1.5],
+        "batches": [None, 2.3, None, None],
+        "batches_said": ["", "loss in training, mean of steps 1 to 2: 2.3000", "", ""],
         "description": "Loss.",
     },
     lambda: None,

@@ -76,7 +76,7 @@ def must_hold(
     assert set(said.values()) <= named, "what a network says that no row names"
     assert disk_was_full or named - promised <= set(said), "what a network says is lost"
     states = store.checkpoints(run.id, "state")
-    for file in [*store.weights(run.id), *states]:
+    for file in [*store.weights(run.id), *store.early(run.id), *states]:
         checkpoints.verified(store.path(file), file)
     last, newest = (max((found.step for found in some), default=0) for some in (epochs, states))
     assert newest >= last, "it would train an epoch again that was shown"
@@ -91,7 +91,9 @@ def the_store_is_sound(store: Store) -> None:
 
 
 def must_be_equal(store: Store, run: Run, other_store: Store, other: Run) -> None:
-    """Bit for bit: every record, the scores, the weights of every epoch, the optimizer and the random states."""
+    """Bit for bit: every record, the scores, the weights of every epoch and of epoch 1's steps, the optimizer and the random
+    states.
+    """
     run, other = store.get(run.id), other_store.get(other.id)
     assert (run.status, other.status) == ("finished", "finished")
     assert facts(store, run) == facts(other_store, other)
@@ -101,6 +103,10 @@ def must_be_equal(store: Store, run: Run, other_store: Store, other: Run) -> Non
     assert {0, run.config.epochs} <= mine.keys() & theirs.keys()
     for epoch in mine.keys() & theirs.keys():
         same_tensors(store, mine[epoch], other_store, theirs[epoch])
+    early, others_early = store.early(run.id), other_store.early(other.id)
+    assert [file.step for file in early] == [file.step for file in others_early]
+    for file, other_file in zip(early, others_early, strict=True):
+        same_tensors(store, file, other_store, other_file)
     mine_last, theirs_last = store.checkpoints(run.id, "state")[-1], other_store.checkpoints(other.id, "state")[-1]
     same_tensors(store, mine_last, other_store, theirs_last)
 

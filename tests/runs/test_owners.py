@@ -46,6 +46,7 @@ READING: dict[str, Callable[[Store, str], Any]] = {
     "epochs": lambda store, id: store.epochs(id),
     "checkpoints": lambda store, id: store.checkpoints(id, "state"),
     "weights": lambda store, id: store.weights(id),
+    "early": lambda store, id: store.early(id),
     "command": lambda store, id: store.command(id),
     "commands": lambda store, id: store.commands([id]),
     "ahead_of": lambda store, id: store.ahead_of(id),

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnlab.runs.retention import thin
+from cnnlab.runs.retention import EARLY_PART, early_steps, thin
 
 EPOCHS = st.dictionaries(st.integers(0, 200), st.integers(1, 1_000), max_size=60)
 
@@ -43,3 +43,28 @@ def test_of_eleven_epochs_in_room_for_six_every_second_stays() -> None:
     dropped = thin(dict.fromkeys(range(11), 100), [], 600)
 
     assert sorted(set(range(11)) - set(dropped)) == [0, 2, 4, 6, 8, 10]
+
+
+@given(st.integers(1, 100_000), st.integers(1, 10_000), st.integers(0, 1_000_000))
+def test_early_weights_fit_their_part_of_the_budget(steps: int, size: int, budget: int) -> None:
+    """Powers of two below the epoch's end; all of them where they fit, else evenly spread ones up to the last."""
+    found = early_steps(steps, size, budget)
+
+    powers = [2**n for n in range(20) if 2**n < steps]
+    assert set(found) <= set(powers)
+    assert EARLY_PART * size * len(found) <= budget
+    if EARLY_PART * size * len(powers) <= budget:
+        assert found == powers
+    if found:
+        assert found[-1] == powers[-1]
+        assert len({b // a for a, b in itertools.pairwise(found)}) <= 1
+
+
+def test_early_weights_of_the_networks_that_are_shipped() -> None:
+    """An epoch of CIFAR-10 in batches of 64, and the budget that runs have unless somebody sets another."""
+    sizes = {"SimpleCNN": 248_024, "SpeedNet": 7_900_336, "VGGishCNN": 141_356_328}
+    found = {name: early_steps(782, size, 2_000_000_000) for name, size in sizes.items()}
+
+    assert found["SimpleCNN"] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    assert found["SpeedNet"] == [2, 8, 32, 128, 512]
+    assert found["VGGishCNN"] == []

@@ -72,11 +72,12 @@ def files_of(store: Store, run: Run) -> set[str]:
 
 def named_by(store: Store, run: Run) -> set[str]:
     """Those that the store names, and what its networks said when they were measured."""
-    weights, states = store.checkpoints(run.id, "weights"), store.checkpoints(run.id, "state")
+    weights = store.weights(run.id)
+    others = [*store.early(run.id), *store.checkpoints(run.id, "state")]
     measured = {record.epoch for record in store.epochs(run.id)}
     said = {path.name for file in weights if file.epoch in measured for path in names.beside(store.path(file))[:2]}
     said |= {names.path_of(store.path(file), "test").name for file in weights if file.epoch in _at_the_end(run)}
-    return {checkpoint.name for checkpoint in [*weights, *states]} | said | answers_of(run)
+    return {checkpoint.name for checkpoint in [*weights, *others]} | said | answers_of(run)
 
 
 def _at_the_end(run: Run) -> set[int]:

@@ -296,7 +296,7 @@ def test_the_plan_is_recorded_and_kept(store: Store, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(job, "choose", recorded(plan.model_copy(update={"steps_per_record": 1, "note": "Now."})))
     resumed = resume(store, halted)
 
-    assert [s.step for s in store.steps(resumed.id)] == [1, 3, 4, 7, 8, 11, 12]
+    assert [s.step for s in store.steps(resumed.id)] == [1, 2, 3, 4, 7, 8, 11, 12]
     assert Plan.model_validate(resumed.environment["plan"]) == plan
     assert Forecast.model_validate(resumed.environment["forecast"]).epoch_s == (1.0, 2.0)
     ends = [0.0, *(e.elapsed_s for e in store.epochs(resumed.id))]

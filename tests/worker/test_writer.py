@@ -211,10 +211,10 @@ def test_where_writing_takes_longer_than_an_epoch(
         if isinstance(record, StepRecord):
             trained.append(record.step)
             if record.step == 1:
-                slow_disk.let(1)
-                eventually(lambda: len(slow_disk.begun) == 1)
+                slow_disk.let(2)
+                eventually(lambda: len(slow_disk.begun) == 2)
             if record.step in (5, 32):
-                slow_disk.let(2 if record.step == 5 else 99)
+                slow_disk.let(3 if record.step == 5 else 99)
 
     run = train(store, small(epochs=8), follow)
     plain = train(store, small(epochs=8))

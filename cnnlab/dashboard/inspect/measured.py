@@ -12,6 +12,7 @@ import streamlit as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
+from cnnlab.dashboard.inspect.moments import Moment, address_of
 from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights, Other
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
@@ -84,19 +85,19 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
             type="primary",
             help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
-            args=(view, screen.subject),
+            args=(view, screen.subject, screen.selection.moment),
         )
     return None
 
 
-def _ask(view: View[Any], subject: Subject) -> None:
+def _ask(view: View[Any], subject: Subject, moment: Moment) -> None:
     """Start the process that computes the view's arrays, or join the visitors who wait for it.
 
-    A callback of the button.
+    A callback of the button, on a page that shows `moment`.
     """
     st.session_state.pop(_LEFT, None)
     st.session_state.pop(PLAYING, None)
-    url.keep(epoch=subject.epoch)  # whoever asks about an epoch stays at it, also where the page followed a training
+    url.keep(**address_of(moment))  # whoever asks about a moment stays at it, also where the page followed a training
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), visitor.name(), gently)

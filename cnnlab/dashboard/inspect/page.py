@@ -13,9 +13,9 @@ from cnnlab.dashboard.inspect.bar import bar, epochs
 from cnnlab.dashboard.inspect.beside import pair
 from cnnlab.dashboard.inspect.computing import ahead
 from cnnlab.dashboard.inspect.computing.progress import StoppedError
+from cnnlab.dashboard.inspect.computing.screens import attempt, fetched, known, screen_of
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.screens import attempt, fetched, screen_of
-from cnnlab.dashboard.inspect.selection import Selection
+from cnnlab.dashboard.inspect.selection import Selection, in_order
 from cnnlab.dashboard.inspect.view import Screen, View, views_of
 from cnnlab.dashboard.state import visitor
 from cnnlab.data import DATASETS
@@ -60,9 +60,10 @@ def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> 
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:
-    """Have the arrays of the epochs beside this one computed, where a scrub to them would compute them in the page."""
-    epochs_matter = view.cost == "instant" and "epoch" in view.needs
-    subjects = ahead.neighbours(screen.subject, epochs.stride(screen.selection)) if epochs_matter else []
+    """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page."""
+    moments_matter, selection = view.cost == "instant" and "epoch" in view.needs, screen.selection
+    row = known(in_order(selection.saved, selection.early))
+    subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter else []
     ahead.AHEAD.wish(visitor.name(), view, subjects)
 
 

@@ -1,5 +1,6 @@
 """This module holds what a page that looks inside shows, and keeps its widgets and the address in step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from cnnlab.checkpoints import Named
+from cnnlab.dashboard.inspect import moments
+from cnnlab.dashboard.inspect.moments import Moment
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.summary import LayerRow
@@ -15,7 +18,7 @@ from cnnlab.runs.run import Checkpoint
 from cnnlab.schema import TrainingConfig
 
 PLAYING = "looking_playing"
-"""Key of the session's state that holds the epoch a walk has come to; absent while no walk goes on."""
+"""Key of the session's state that holds the moment a walk has come to; absent while no walk goes on."""
 
 
 class KeptWeights(NamedTuple):
@@ -36,29 +39,51 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """A `Selection` is what the bar has chosen: a run and one of its epochs."""
+    """A `Selection` is what the bar has chosen: a run and one of its epochs, or one of the first steps of epoch 1."""
 
     run: Run
     saved: tuple[Checkpoint, ...]
-    """The run's kept checkpoints, in the order of their epochs."""
+    """The run's kept checkpoints of epochs, in the order of their epochs."""
     weights: Checkpoint
-    """Checkpoint of the epoch on the screen."""
+    """Checkpoint of the moment on the screen."""
     layers: list[LayerRow]
     """Layers of the run's network, in the order of execution."""
     follows: bool
-    """True while the page shows whatever epoch of a running training is the newest."""
+    """True while the page shows whatever moment of a running training is the newest."""
+    early: tuple[Checkpoint, ...] = ()
+    """The run's kept checkpoints of steps of epoch 1, in the order of the steps."""
     beside: "Selection | None" = None
     """Run and epoch that stand beside these on the page."""
 
     @property
     def epoch(self) -> int:
-        """Return the number of the epoch on the screen; epoch 0 is before the first optimizer step."""
+        """Return the number of epochs completed at the moment on the screen; 0 also after the first steps of epoch 1."""
         return self.weights.epoch
 
     @property
+    def moment(self) -> Moment:
+        """Return the moment on the screen."""
+        return moments.moment_of(self.weights)
+
+    @property
+    def moments(self) -> list[Moment]:
+        """Return all moments of the run that can be shown, in their order."""
+        return [moments.moment_of(weights) for weights in in_order(self.saved, self.early)]
+
+    @property
+    def untrained(self) -> bool:
+        """Return whether the network on the screen has not been trained yet."""
+        return not (self.run.imported or self.weights.step)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the moment on the screen: "epoch 3", "step 8 of epoch 1"."""
+        return moments.name_of(self.moment)
+
+    @property
     def when(self) -> str:
-        """Return in words which state of the network is on the screen: "at epoch 3"."""
-        return "as the file has it" if self.run.imported else f"at epoch {self.epoch}"
+        """Return in words which state of the network is on the screen: "at epoch 3", "after 8 steps of epoch 1"."""
+        return "as the file has it" if self.run.imported else moments.when(self.moment)
 
     @property
     def epochs(self) -> list[int]:
@@ -67,19 +92,25 @@ class Selection:
 
     @property
     def playing(self) -> bool:
-        """Return whether the page walks through the epochs by itself."""
+        """Return whether the page walks through the moments by itself."""
         return PLAYING in st.session_state
 
     def keep(self, **values: str | int | None) -> None:
         """Make the address a link to this view, with `values` in it. Call once, when the page knows all it shows."""
-        epoch = None if self.follows else self.epoch
+        moment = None if self.follows else self.moment
         if self.playing:  # a walk is one entry of the browser's history, not forty
-            epoch = url.number("epoch")
-        url.keep(run=self.run.id, epoch=epoch, beside=self.named(self.beside) if self.beside else None, **values)
+            moment = moments.asked()
+        beside = self.named(self.beside) if self.beside else None
+        url.keep(run=self.run.id, **moments.address_of(moment), beside=beside, **values)
 
     def named(self, other: "Selection") -> str:
         """Return how the address names `other` beside this: its epoch, and before that its run where it is another."""
         return f"{other.epoch}" if other.run.id == self.run.id else f"{other.run.id}:{other.epoch}"
+
+
+def in_order(saved: Sequence[Checkpoint], early: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return the checkpoints of epochs and those of steps of epoch 1 in one row, in the order of training."""
+    return sorted((*saved, *early), key=lambda weights: (weights.step, weights.epoch))
 
 
 def set_widget(key: str, value: object) -> None:
@@ -93,7 +124,7 @@ def take(name: str, key: str) -> None:
 
     A callback of widgets.
     """
-    if name in ("run", "epoch"):
+    if name == "run":
         st.session_state.pop(PLAYING, None)
     value = st.session_state[key]
     url.keep(**{name: None if value == "" else value})

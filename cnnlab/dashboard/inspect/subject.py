@@ -91,6 +91,7 @@ class Subject:
     file: Named | None
     """What the store knows of that file: SHA-256 and size."""
     epoch: int | None = None
+    """Number of epochs that the checkpoint was trained for; 0 also within epoch 1."""
     layer: str | None = None
     """Full name of the layer: "base.conv1"."""
     channel: int | None = None
@@ -104,7 +105,7 @@ class Subject:
     start: KeptWeights | None = None
     """Checkpoint of epoch 0; None also where it is not kept."""
     history: tuple[KeptWeights, ...] = ()
-    """All kept checkpoints, in the order of their epochs."""
+    """All kept checkpoints of epochs, in their order."""
     beside: Other | None = None
     """Network to compare with."""
     progress: Callable[[int, int], None] = field(default=_silent)

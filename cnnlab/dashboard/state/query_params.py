@@ -13,6 +13,7 @@ NAMES = (
     *(
         "run",
         "epoch",
+        "step",
         "beside",
         "view",
         "layer",

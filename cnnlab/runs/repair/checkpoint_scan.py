@@ -4,11 +4,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cnnlab.files import safetensors_header
 from cnnlab.files.regular import open_regular, size_of
-from cnnlab.runs.run import Checkpoint
+from cnnlab.runs.run import Checkpoint, CheckpointKind
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def checkpoint_at(path: Path) -> Found | None:
         place, kind = meta["place"], path.name.partition("-")[0]
         checkpoint = Checkpoint(
             run_id=path.parent.name,
-            kind="state" if kind == "state" else "weights",
+            kind=next((known for known in get_args(CheckpointKind) if known == kind), "weights"),
             epoch=int(place["epoch"]),
             step=int(place["step"]),
             name=path.name,

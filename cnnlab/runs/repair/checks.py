@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from sqlalchemy import bindparam, delete, select
 
@@ -16,7 +17,7 @@ from cnnlab.runs.errors import DamagedStoreError, StoreError
 from cnnlab.runs.repair.checkpoint_scan import checkpoint_at, sha256_of
 from cnnlab.runs.repair.rebuild import adopt, damage, file_of, salvage
 from cnnlab.runs.repair.trial_writes import store_fault
-from cnnlab.runs.run import Checkpoint, Run
+from cnnlab.runs.run import Checkpoint, CheckpointKind, Run
 from cnnlab.runs.store import curves, tables
 from cnnlab.runs.store.recovery import DELETED, is_empty
 from cnnlab.runs.store.store import Store
@@ -106,7 +107,7 @@ def _checkpoints(store: Store, *, deep: bool) -> Iterator[Finding]:
     for run in store.list():
         if locks.is_held(store.folder(run.id)):
             continue  # its files come and go
-        files = [*store.checkpoints(run.id, "weights"), *store.checkpoints(run.id, "state")]
+        files = [file for kind in get_args(CheckpointKind) for file in store.checkpoints(run.id, kind)]
         looked += len(files)
         if bad := [file for file in files if not _sound(store.path(file), file, deep=deep)]:
             names = _list([file.name for file in bad])

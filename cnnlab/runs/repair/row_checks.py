@@ -6,13 +6,14 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from cnnlab.records import EpochRecord, RunStatus
 from cnnlab.runs import locks
 from cnnlab.runs.repair.checkpoint_scan import Found, sha256_of
+from cnnlab.runs.run import CheckpointKind
 from cnnlab.runs.store import tables
 from cnnlab.schema import TrainingConfig
 
@@ -97,7 +98,7 @@ def _checkpoint(row: Row, folder: Path) -> bool:
     """Return whether the checkpoint's file is there, and is the one that was committed."""
     texts = all(isinstance(row[name], str) for name in ("name", "kind", "sha256"))
     numbers = all(isinstance(row[name], int) for name in ("epoch", "step", "bytes"))
-    if not texts or not numbers or row["kind"] not in ("weights", "state"):
+    if not texts or not numbers or row["kind"] not in get_args(CheckpointKind):
         return False
     if not _FILE.fullmatch(row["name"]) or not _SHA256.fullmatch(row["sha256"]):
         return False

@@ -194,8 +194,12 @@ class History(Connected):
         return _files_of(rows, id)
 
     def weights(self, id: str) -> list[Checkpoint]:
-        """Return a run's checkpoints to look inside, in the order of their epochs."""
+        """Return the weights of a run's epochs, to look inside, in the order of the epochs."""
         return self.checkpoints(id, "weights")
+
+    def early(self, id: str) -> list[Checkpoint]:
+        """Return the weights after the first steps of a run's epoch 1, to look inside, in the order of the steps."""
+        return self.checkpoints(id, "early")
 
 
 def _no_less(records: Sequence[EpochRecord], files: Sequence[Checkpoint]) -> dict[str, Any]:
@@ -248,7 +252,8 @@ def _drop_old(connection: Connection, number: int, best: int | None, budget_byte
     """Remove the checkpoints from the store that need not be kept; return the files to remove after the commit."""
     weights = {file.epoch: file for file in _files(connection, number, "weights")}
     sizes = {epoch: file.bytes + beside_bytes for epoch, file in weights.items()}
-    names = [weights[epoch].name for epoch in thin(sizes, [] if best is None else [best], budget_bytes)]
+    left_bytes = budget_bytes - sum(file.bytes for file in _files(connection, number, "early"))
+    names = [weights[epoch].name for epoch in thin(sizes, [] if best is None else [best], left_bytes)]
     _unname(connection, number, names)
     return names + _drop_states(connection, number)
 

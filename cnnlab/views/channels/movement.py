@@ -51,18 +51,26 @@ def draw(screen: Screen, moved: Movement) -> None:
     chart, table = side.columns([3, 2])
     with chart:
         st.plotly_chart(
-            movement_figure(moved.epochs, a_epoch, kernel, screen.selection.epoch),
+            movement_figure(moved.epochs, a_epoch, kernel, _epochs_trained(screen)),
             key=side.key("movement_figure"),
             config={"displayModeBar": False, "scrollZoom": False},
             alt=f"How far kernel {kernel} of {label} moved an epoch, over the epochs; the table holds when each moved most",
         )
         st.caption(
             f"Each point: how far the kernel moved since the kept epoch before, divided by the epochs between, as a share of "
-            f"its length at epoch {moved.epochs[0]}. Grey: from the layer's slowest kernel to its fastest. Dashed: the epoch "
+            f"its length at epoch {moved.epochs[0]}. Grey: from the layer's slowest kernel to its fastest. Dashed: the moment "
             "on the screen."
         )
     with table:
         _draw_table(label, moved, kernel)
+
+
+def _epochs_trained(screen: Screen) -> float:
+    """Return how many epochs the network on the screen has been trained for: a fraction within epoch 1."""
+    selection = screen.selection
+    if selection.weights.kind == "early" and selection.run.steps_per_epoch:
+        return selection.weights.step / selection.run.steps_per_epoch
+    return selection.epoch
 
 
 def sentence(moved: Movement, kernel: int) -> str:

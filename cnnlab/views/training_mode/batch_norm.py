@@ -63,7 +63,7 @@ def _draw_values(seen: Normalised, channel: int, moment: int, words: str) -> Non
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Shares of the channel's values {words} batch normalisation, in both modes; the table below has mean and spread",
     )
-    lines = ["| | mean | spread |", "|---|---|---|"]
+    lines = ["| mode | mean | spread |", "|---|---|---|"]
     for mode, name in MODES.items():
         mean, spread = float(seen.mean[mode, moment, channel]), float(np.sqrt(seen.var[mode, moment, channel]))
         lines.append(f"| **{name}** | {_decimals(mean)} | {_decimals(spread)} |")

@@ -151,7 +151,7 @@ def _draw_values(screen: Screen, mask: Mask, member: int, word: str) -> None:
 
 def reading(mask: Mask, member: int, unit: int, word: str) -> str:
     """Return what happened to one unit of one picture: "picture 3, unit 17: kept ×2"."""
-    kept, before, after = (float(part[member, unit]) for part in (mask.kept, mask.before, mask.after))
+    kept, before, after = (float(part[member, unit]) + 0.0 for part in (mask.kept, mask.before, mask.after))  # no "−0"
     if 0 < kept < 1:
         happened = f"{percent(kept)} of its values kept"
     else:

@@ -73,16 +73,16 @@ def test_the_next_epoch_comes_first_then_the_one_before(subject: Subject) -> Non
         replace(subject, weights=kept.path, file=kept.file, epoch=kept.epoch)
         for kept in (subject.history[0], subject.history[-1])
     )
-    assert epochs(neighbours(subject)) == [2, 0]
-    assert epochs(neighbours(first)) == [1]
-    assert epochs(neighbours(last)) == [2]
-    assert epochs(neighbours(first, stride=9)) == [3]
-    assert neighbours(replace(subject, history=())) == []
+    assert epochs(neighbours(subject, subject.history)) == [2, 0]
+    assert epochs(neighbours(first, first.history)) == [1]
+    assert epochs(neighbours(last, last.history)) == [2]
+    assert epochs(neighbours(first, first.history, stride=9)) == [3]
+    assert neighbours(subject, ()) == []
 
 
 def test_a_scrub_to_the_neighbour_computes_nothing_anew(subject: Subject, begun: Ahead, computed: list[str]) -> None:
     """And it finds the very numbers that the page would have computed."""
-    wanted = neighbours(subject)
+    wanted = neighbours(subject, subject.history)
     begun.wish("ada", MAPS, wanted)
     begun.join()
     assert computed == ["cnnlab-ahead"] * 2
@@ -98,7 +98,7 @@ def test_thirty_visitors_do_not_multiply_it(subject: Subject, begun: Ahead, comp
     """All look at the same picture: each neighbour is computed once, by one thread."""
     with SHARED.turn():
         for visitor in range(30):
-            begun.wish(f"visitor {visitor}", MAPS, neighbours(subject))
+            begun.wish(f"visitor {visitor}", MAPS, neighbours(subject, subject.history))
         assert len(begun._wishes) == MOST_VISITORS
     begun.join()
     assert computed == ["cnnlab-ahead"] * 2
@@ -107,8 +107,8 @@ def test_thirty_visitors_do_not_multiply_it(subject: Subject, begun: Ahead, comp
 def test_it_waits_while_somebody_uses_a_network(subject: Subject, begun: Ahead, computed: list[str]) -> None:
     """A visitor's turn comes first, however long it lasts; what the visitor wished meanwhile counts."""
     with SHARED.turn():
-        begun.wish("ada", MAPS, neighbours(subject))
-        begun.wish("ada", MAPS, neighbours(subject)[:1])
+        begun.wish("ada", MAPS, neighbours(subject, subject.history))
+        begun.wish("ada", MAPS, neighbours(subject, subject.history)[:1])
         threading.Event().wait(3 * ahead.LOOK_AGAIN_S)
         assert not computed
     begun.join()
@@ -143,7 +143,7 @@ def test_it_gives_way_in_the_middle(subject: Subject, begun: Ahead, monkeypatch:
     monkeypatch.setitem(VIEWS._things, MAPS.name, view)
     visitor = threading.Thread(target=visit)
     visitor.start()
-    begun.wish("ada", view, neighbours(subject)[:1])
+    begun.wish("ada", view, neighbours(subject, subject.history)[:1])
     begun.join()
     visitor.join()
     assert seen == ["visitor", "computed"]
@@ -152,7 +152,7 @@ def test_it_gives_way_in_the_middle(subject: Subject, begun: Ahead, monkeypatch:
 def test_it_leaves_what_is_kept_for_visitors(subject: Subject, begun: Ahead) -> None:
     """Its networks are its own: no visitor's network is dropped for them, and none is used by two."""
     before = list(SHARED._kept)
-    begun.wish("ada", MAPS, neighbours(subject))
+    begun.wish("ada", MAPS, neighbours(subject, subject.history))
     begun.join()
     assert list(SHARED._kept) == before
 
@@ -160,7 +160,7 @@ def test_it_leaves_what_is_kept_for_visitors(subject: Subject, begun: Ahead) -> 
 def test_a_damaged_neighbour_is_nobodys_trouble(subject: Subject, begun: Ahead, computed: list[str]) -> None:
     """Whoever goes there is told; the other neighbour is computed."""
     subject.history[2].path.write_bytes(b"torn")
-    begun.wish("ada", MAPS, neighbours(subject))
+    begun.wish("ada", MAPS, neighbours(subject, subject.history))
     begun.join()
     assert len(computed) == 1
 
@@ -168,6 +168,6 @@ def test_a_damaged_neighbour_is_nobodys_trouble(subject: Subject, begun: Ahead, 
 def test_nothing_is_computed_outside_a_server(subject: Subject, computed: list[str]) -> None:
     """A command, or a test of a page, takes no wishes."""
     one = Ahead()
-    one.wish("ada", MAPS, neighbours(subject))
+    one.wish("ada", MAPS, neighbours(subject, subject.history))
     one.join()
     assert not computed

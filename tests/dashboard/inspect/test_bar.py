@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.inspect.bar.epochs import next_epoch
+from cnnlab.dashboard.inspect.bar.epochs import next_moment
 from cnnlab.dashboard.own_picture import edit, keep
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, MAP_SCOPES, Scale, kernel_scale, map_scale, short
 from cnnlab.data.images import PictureError, decode
@@ -31,7 +31,7 @@ numbers = st.floats(-1e6, 1e6, width=32)
 def test_a_walk_ends_at_the_last_epoch(saved: list[int]) -> None:
     """From the first epoch it only goes on, stops at kept epochs, reaches the last, and takes under a minute."""
     stops = [saved[0]]
-    while (following := next_epoch(saved, stops[-1])) is not None:
+    while (following := next_moment(saved, stops[-1])) is not None:
         assert following > stops[-1]
         stops.append(following)
     assert set(stops) <= set(saved)
@@ -41,7 +41,7 @@ def test_a_walk_ends_at_the_last_epoch(saved: list[int]) -> None:
 
 def test_a_short_walk_leaves_nothing_out() -> None:
     """Up to forty epochs each one is shown."""
-    assert [next_epoch([0, 1, 2, 5], epoch) for epoch in (0, 1, 2, 5)] == [1, 2, 5, None]
+    assert [next_moment([0, 1, 2, 5], epoch) for epoch in (0, 1, 2, 5)] == [1, 2, 5, None]
 
 
 def holds(scale: Scale, tile: int, values: Floats) -> bool:

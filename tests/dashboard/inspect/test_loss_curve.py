@@ -34,7 +34,8 @@ def test_each_kept_epoch_has_its_losses(store: Store, sent: list[Mapping[str, An
     loss_curve.draw(selection(store, run, 2), records)
 
     (data,) = sent
-    assert (data["epochs"], data["at"], data["best"]) == ([0, 1, 2, 3], 2, run.best_epoch)
+    assert data["moments"] == ["epoch 0", "epoch 1", "epoch 2", "epoch 3"]
+    assert (data["at"], data["best"]) == ("epoch 2", f"epoch {run.best_epoch}")
     assert data["train"] == [None, records[0].train_sample.loss, None, records[2].train_sample.loss]
     assert data["validation"] == [None, *(record.validation.loss for record in records if record.validation)]
 

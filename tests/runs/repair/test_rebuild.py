@@ -25,7 +25,7 @@ PAGE = 4096
 
 def save(store: Store, run: Run, kind: str, epoch: int, step: int) -> Checkpoint:
     """A checkpoint as the worker writes it."""
-    name = f"{kind}-{epoch:04d}" + (f"-{step:07d}" if kind == "state" else "")
+    name = f"{kind}-{epoch:04d}" + ("" if kind == "weights" else f"-{step:07d}")
     meta = {"place": {"epoch": epoch, "step": step}, "config": run.config.model_dump(mode="json")}
     written = checkpoints.write(
         store.folder(run.id) / f"{name}.safetensors", {"w": torch.full((50,), float(step))}, meta
@@ -34,8 +34,9 @@ def save(store: Store, run: Run, kind: str, epoch: int, step: int) -> Checkpoint
 
 
 def trained(store: Store, epochs: int = 3, steps: int = 200) -> Run:
-    """A stopped run with curves, weights and a state."""
+    """A stopped run with curves, weights, also of two steps of epoch 1, and a state."""
     run = started_run(store, 4 * curves.POINTS, seed=epochs)
+    store.commit(run.id, [], [save(store, run, "early", 0, step) for step in (1, 2)])
     for epoch in range(1, epochs + 1):
         last = epoch * steps
         store.add_steps(run.id, step_records(last - steps + 1, last, steps), 1.0)
@@ -148,7 +149,8 @@ def test_a_lost_page_takes_its_own_rows_and_no_others(full: Store) -> None:
         assert full.curve(run.id).width == 4
         assert full.curve(run.id).step[-1] == full.steps(run.id)[-1].step, "made anew from the steps there are"
     for run in after:
-        for file in [*full.weights(run.id), *full.checkpoints(run.id, "state")]:
+        assert [file.step for file in full.early(run.id)] == [1, 2]
+        for file in [*full.weights(run.id), *full.early(run.id), *full.checkpoints(run.id, "state")]:
             checkpoints.read(full.path(file), file)
         assert full.weights(run.id)
     sound(full)
@@ -175,6 +177,7 @@ def test_lost_runs_come_back_from_their_folders_with_their_curves(full: Store) -
         assert full.epochs(run.id)[-1] == old.last_epoch == run.last_epoch
         assert run.best_epoch == old.best_epoch
         assert {c.name for c in full.weights(run.id)} == {f"weights-{e:04d}.safetensors" for e in (1, 2, 3)}
+        assert [(c.epoch, c.step) for c in full.early(run.id)] == [(0, 1), (0, 2)]
     sound(full)
 
 

@@ -129,6 +129,41 @@ def test_weights_before_the_first_step_need_no_epoch(store: Store, running: Run)
     assert store.epochs(running.id) == []
 
 
+def early(store: Store, run: Run, step: int, size: int = 1) -> Checkpoint:
+    """Weights after that step of epoch 1."""
+    name = f"early-0000-{step:07}.safetensors"
+    (store.folder(run.id) / name).write_bytes(bytes(size))
+    return Checkpoint(run_id=run.id, kind="early", epoch=0, step=step, name=name, sha256="3" * 64, bytes=size)
+
+
+def test_weights_within_epoch_1_are_no_epoch(store: Store, running: Run, report_epoch: ReportEpoch) -> None:
+    """They stand apart, in the order of their steps, and go with the steps when a run is taken up from before them."""
+    files = [early(store, running, step) for step in (4, 1, 2)]
+    store.commit(running.id, [], files)
+    kept = report_epoch(running, 1)
+
+    assert store.weights(running.id) == [kept]
+    assert store.early(running.id) == sorted(files, key=lambda file: file.step)
+    assert store.checkpoints(running.id, "state") == []
+
+    store.rewind(running.id, step=2)
+    assert [file.step for file in store.early(running.id)] == [1, 2]
+    assert files_of(store, running) == {file.name for file in store.early(running.id)}
+
+
+def test_weights_within_epoch_1_count_as_bytes_of_the_run(
+    store: Store, app_config: AppConfig, running: Run, report_epoch: ReportEpoch
+) -> None:
+    """They stay, and as many epochs fewer do."""
+    store.app_config = app_config.model_copy(update={"run_budget_bytes": 5_000})
+    store.commit(running.id, [], [early(store, running, 1, size=1_500)])
+    for epoch in range(1, 21):
+        report_epoch(running, epoch, size=1_000)
+
+    assert len(store.weights(running.id)) == 3
+    assert [file.step for file in store.early(running.id)] == [1]
+
+
 def test_the_last_two_states_are_kept(store: Store, running: Run) -> None:
     """Two, so that a damaged newest one is not the end; the older files are gone."""
     for step in (10, 20, 25):

@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.bar import beside, epochs, import_weights, loss_curve
+from cnnlab.dashboard.inspect.bar import batch_loss, beside, epochs, import_weights, loss_curve
 from cnnlab.dashboard.inspect.cache import layers_of
-from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
+from cnnlab.dashboard.inspect.selection import Selection, complain, in_order, set_widget, take
 from cnnlab.dashboard.state import listing, services
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state.polling import poll
@@ -42,7 +42,7 @@ def looking(beside_title: DeltaGenerator) -> Selection | None:
     with beside_title:
         import_weights.draw(store)
     try:
-        saved = tuple(store.weights(run.id))
+        saved, early = tuple(store.weights(run.id)), tuple(store.early(run.id))
     except UnknownRunError:
         complain("This run has just been deleted. Open the page again to see another one.")
         return None
@@ -50,8 +50,8 @@ def looking(beside_title: DeltaGenerator) -> Selection | None:
         _wait(store, run)
         return None
     layers = _layers(run)
-    weights, follows = epochs.pick(run, saved)
-    selection = Selection(run, saved, weights, layers or [], follows)
+    weights, follows = epochs.pick(run, in_order(saved, early))
+    selection = Selection(run, saved, weights, layers or [], follows, early)
     selection = replace(selection, beside=beside.pick(store, selection))
     with st.container(border=True, gap="xsmall", key="frame_bar"):
         _draw(store, runs, selection)
@@ -63,7 +63,7 @@ def unreadable(selection: Selection, error: Exception) -> None:
     what = (
         escape(selection.run.name)
         if selection.run.imported
-        else f"Epoch {selection.epoch} of {escape(selection.run.name)}"
+        else f"{selection.name.capitalize()} of {escape(selection.run.name)}"
     )
     way_out = "" if selection.run.imported else " Every epoch has a file of its own: choose another one."
     st.error(
@@ -119,15 +119,15 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
         args=(frozenset(by_id),),
         label_visibility="collapsed",
     )
-    records = listing.epochs(store, selection.run)
+    records, batches = listing.epochs(store, selection.run), batch_loss.read(store, selection)
     with middle.container(gap=None):
         epochs.draw_slider(selection)
-        loss_curve.draw(selection, records)
+        loss_curve.draw(selection, records, batches)
     with right.container(gap=None):
         with st.container(horizontal=True, gap="xxsmall", key="frame_epoch_buttons"):
             epochs.draw_buttons(selection)
             beside.draw(store, runs, selection)
-        st.caption(epochs.numbers(selection, records), help=epochs.remarks(selection))
+        st.caption(epochs.numbers(selection, records, batches), help=epochs.remarks(selection))
     epochs.pulse(store, selection)
 
 

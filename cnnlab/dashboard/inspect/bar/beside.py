@@ -49,6 +49,11 @@ def default_epoch(run: Run, saved: Sequence[Checkpoint], apart_from: int | None 
     return next((epoch for epoch in likely if epoch != apart_from), epochs[0])
 
 
+def _taken(selection: Selection) -> int | None:
+    """Return the epoch that stands on the page itself; None where a step of epoch 1 does."""
+    return selection.moment if isinstance(selection.moment, int) else None
+
+
 def _run(store: Store, run: Run, id: str) -> Run | None:
     """Return the run with that id, `run` itself for no id; None where the page has said why it cannot stand beside."""
     if id in ("", run.id):
@@ -79,7 +84,7 @@ def _at(run: Run, store: Store, selection: Selection, epoch: int | None, asked: 
     if problem or not saved:
         complain(f"{run.name} cannot stand beside. {problem or 'It has no weights to look into.'}")
         return None
-    wanted = default_epoch(run, saved, selection.epoch if same else None) if epoch is None else epoch
+    wanted = default_epoch(run, saved, _taken(selection) if same else None) if epoch is None else epoch
     nearest = min(saved, key=lambda weights: abs(weights.epoch - wanted))
     if url.from_outside("beside"):
         if epoch is None and asked[-1] != ":":
@@ -140,7 +145,7 @@ def _take_run(store: Store, selection: Selection, known: frozenset[str]) -> None
         return
     saved = selection.saved if same else tuple(store.weights(id))
     if saved:
-        epoch = default_epoch(run, saved, selection.epoch if same else None)
+        epoch = default_epoch(run, saved, _taken(selection) if same else None)
         url.keep(beside=f"{epoch}" if same else f"{id}:{epoch}")
     else:
         url.keep(beside=f"{id}:0")  # the page says that it has no weights

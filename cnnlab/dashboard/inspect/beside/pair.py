@@ -9,9 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow, heard_at
 from cnnlab.dashboard.inspect import choosers
-from cnnlab.dashboard.inspect.bar import epochs
+from cnnlab.dashboard.inspect.bar import batch_loss, epochs
 from cnnlab.dashboard.inspect.beside import settings
-from cnnlab.dashboard.inspect.screens import attempt, fetched, screen_of
+from cnnlab.dashboard.inspect.computing.screens import attempt, fetched, screen_of
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, View
 from cnnlab.dashboard.state import listing, services, side
@@ -92,16 +92,17 @@ def _draw_one(view: View[Any], screen: Screen | None, arrays: Any, other: Any) -
 
 
 def name_of(selection: Selection) -> str:
-    """Return the name of a run with the epoch, as plain text: "SimpleCNN 3 · epoch 2"."""
-    return selection.run.name if selection.run.imported else f"{selection.run.name} · epoch {selection.epoch}"
+    """Return the name of a run with the moment, as plain text: "SimpleCNN 3 · epoch 2"."""
+    return selection.run.name if selection.run.imported else f"{selection.run.name} · {selection.name}"
 
 
 def head(selection: Selection) -> None:
     """Draw whose the column is: run and epoch, and the accuracies there, each with its set."""
-    records = listing.epochs(services.store(), selection.run)
+    store = services.store()
+    numbers = epochs.numbers(selection, listing.epochs(store, selection.run), batch_loss.read(store, selection))
     with st.container(border=True, gap="small"):
         st.header(escape(name_of(selection)), anchor=False)
-        st.caption(epochs.numbers(selection, records))
+        st.caption(numbers)
 
 
 def _second(view: View[Any], left: Screen, other: Selection, above: DeltaGenerator) -> Screen | None:

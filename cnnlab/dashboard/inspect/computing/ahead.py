@@ -1,4 +1,4 @@
-"""This module computes the arrays of the epochs beside the one on the screen, while nobody waits for a network.
+"""This module computes the arrays of the moments beside the one on the screen, while nobody waits for a network.
 
 So a scrub to the neighbour finds its arrays in the cache. One thread serves all visitors, and only in a server.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from cnnlab import logs
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.subject import SHARED, Subject
 from cnnlab.dashboard.inspect.view import View
 
@@ -100,13 +101,15 @@ def _give_way() -> None:
         raise _GaveWayError
 
 
-def neighbours(subject: Subject, stride: int = 1) -> list[Subject]:
-    """Return the subject at the kept checkpoint `stride` after its own, then at the one just before; as far as they are."""
-    history = subject.history
-    place = next((place for place, kept in enumerate(history) if kept.path == subject.weights), None)
+def neighbours(subject: Subject, row: Sequence[KeptWeights], stride: int = 1) -> list[Subject]:
+    """Return the subject at the checkpoint `stride` after its own, then at the one just before; as far as they are.
+
+    `row`: the run's kept checkpoints, of epochs and of steps of epoch 1, in the order of training.
+    """
+    place = next((place for place, kept in enumerate(row) if kept.path == subject.weights), None)
     if place is None:
         return []
-    beside = [history[at] for at in (min(place + stride, len(history) - 1), place - 1) if at not in (-1, place)]
+    beside = [row[at] for at in (min(place + stride, len(row) - 1), place - 1) if at not in (-1, place)]
     return [replace(subject, weights=kept.path, file=kept.file, epoch=kept.epoch) for kept in beside]
 
 

@@ -1,6 +1,6 @@
 """This module makes the `Screen` of a view out of what was chosen, and has its arrays computed or says why it cannot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -40,7 +40,7 @@ def screen_of(
     What is put into `chosen` afterwards counts for the screen's arrays of other checkpoints.
     """
     run, here = selection.run, services.app_config()
-    history = tuple(KeptWeights(one.epoch, here.runs / one.run_id / one.name, one) for one in selection.saved)
+    history = known(selection.saved)
     others: dict[str, Any] = {
         "history": history,
         "start": history[0] if history[0].epoch == 0 and not run.imported else None,
@@ -63,6 +63,12 @@ def screen_of(
         arrays_at=lambda weights: _arrays_at(view, subject(weights)),
         arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
     )
+
+
+def known(kept: Sequence[Checkpoint]) -> tuple[KeptWeights, ...]:
+    """Return where the files of these checkpoints are, and what the store knows of them."""
+    runs = services.app_config().runs
+    return tuple(KeptWeights(one.epoch, runs / one.run_id / one.name, one) for one in kept)
 
 
 def other_of(selection: Selection) -> Other:
