@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.dashboard.data.picture_sets import SetName
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
-from cnnlab.dashboard.inspect.view import SetName, View
+from cnnlab.dashboard.inspect.view import View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo

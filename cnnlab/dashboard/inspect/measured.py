@@ -63,7 +63,11 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     found = find(here, view, screen.subject)
     if found is not None:
         return found
+    if missing := view.missing():
+        st.info(missing, icon=":material/extension:")
+        return None
     pictures = len(screen.subject.pictures()) if "set" in view.needs else 0  # raises where they are not on this machine
+    pictures = min(pictures, view.most_pictures or pictures)
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:
@@ -74,7 +78,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
         st.error(escape(job.problem), icon=":material/error:")
     with st.container(border=True, gap="small"):
         name = screen.subject.set
-        when = "" if screen.selection.run.imported or "epoch" not in view.needs else f" {screen.selection.when}"
+        when = f" {screen.selection.when}" if "epoch" in view.needs and not screen.selection.run.imported else ""
         on = f", on the **{name}** pictures" if pictures else ""
         st.markdown(f"This has not been measured yet{when}{on}.")
         does = "shows the pictures to the network" if pictures else "computes it"
@@ -85,19 +89,20 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
             type="primary",
             help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
-            args=(view, screen.subject, screen.selection.moment),
+            args=(view, screen.subject, screen.looked_at and screen.looked_at.moment),
         )
     return None
 
 
-def _ask(view: View[Any], subject: Subject, moment: Moment) -> None:
+def _ask(view: View[Any], subject: Subject, moment: Moment | None) -> None:
     """Start the process that computes the view's arrays, or join the visitors who wait for it.
 
-    A callback of the button, on a page that shows `moment`.
+    A callback of the button, on a page that shows `moment` of a network, or none.
     """
     st.session_state.pop(_LEFT, None)
     st.session_state.pop(PLAYING, None)
-    url.keep(**address_of(moment))  # whoever asks about a moment stays at it, also where the page followed a training
+    if moment:  # whoever asks about a moment stays at it, also where the page followed a training
+        url.keep(**address_of(moment))
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), visitor.name(), gently)
@@ -159,7 +164,7 @@ def _wait(job: Job, counts: str, cancel: str) -> None:
         if job.started is None:
             st.progress(0.0, "Waiting for another measurement to end …")
         elif not job.total:
-            st.progress(0.0, "Loading the network …")
+            st.progress(0.0, "It begins …")
         else:
             words = f"{count(job.done)} of {count(job.total)} {counts}, {percent(job.share)}"
             st.progress(job.share, words)

@@ -25,7 +25,7 @@ def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
     views = views_of(page)
     with st.container(gap="xsmall", key="frame_head"):
-        beside_title = _header(title, sentence)
+        beside_title = header(title, sentence)
         view = choosers.choose_view(page, views)
         selection = bar.looking(beside_title)
     if selection is None:
@@ -34,7 +34,7 @@ def show(page: str, title: str, sentence: str) -> None:
     epochs.seen(selection)
 
 
-def _header(title: str, sentence: str) -> DeltaGenerator:
+def header(title: str, sentence: str) -> DeltaGenerator:
     """Draw the question that a page answers with one sentence beside it, as one line; return the container at its end."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="frame_title"):
         st.title(title, anchor=False, width="content")
@@ -45,18 +45,23 @@ def _header(title: str, sentence: str) -> DeltaGenerator:
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
     """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
     screen = _screen(view, views, selection)
-    if screen is None:
-        return
+    if screen is not None and draw_answer(view, screen):
+        selection.keep(view=None if view is views[0] else view.name, **screen.address)
+        _fetch_ahead(view, screen)
+
+
+def draw_answer(view: View[Any], screen: Screen) -> bool:
+    """Draw the view for what was chosen, and return True; return False where that is not possible and the page says why."""
+    other = screen.looked_at and screen.looked_at.beside
     if "beside" in view.needs and not pair.comparable(view, screen):
         pass  # the page has said which network to choose
-    elif selection.beside and pair.stands_twice(view, selection, selection.beside):
-        pair.draw(view, screen, selection.beside)
-    elif not attempt(selection, lambda: _show(view, screen)):
-        return
+    elif other and pair.stands_twice(view, screen.selection, other):
+        pair.draw(view, screen, other)
+    elif not attempt(screen.looked_at, lambda: _show(view, screen)):
+        return False
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=None if view is views[0] else view.name, **screen.address)
-    _fetch_ahead(view, screen)
+    return True
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:

@@ -10,7 +10,8 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.predictions import kept
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.view import HELD_OUT, PictureSet, Screen, Subject, View
+from cnnlab.dashboard.data.picture_sets import HELD_OUT, PictureSet
+from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape

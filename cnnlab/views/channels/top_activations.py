@@ -10,8 +10,9 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow, Sees, box_of, heard_at, relu_behind
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.data.picture_sets import PictureSet
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.view import PictureSet, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short

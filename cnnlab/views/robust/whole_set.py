@@ -4,8 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
+from cnnlab.dashboard.data.picture_sets import HELD_OUT
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
-from cnnlab.dashboard.inspect.view import HELD_OUT, Options, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape

@@ -195,6 +195,7 @@ BATCH_NORM = register(
         name="training_normalisation",
         title="Batch normalisation",
         page="feature_maps",
+        place=12,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set", "options"}),

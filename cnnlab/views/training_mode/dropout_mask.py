@@ -171,6 +171,7 @@ DROPOUT_MASK = register(
         name="training_dropout",
         title="Dropout mask",
         page="feature_maps",
+        place=10,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set", "options"}),

@@ -20,7 +20,13 @@ def compute(subject: Subject) -> Passes:
     if subject.picture is None:
         raise TypeError("The passes are those of one picture.")
     with subject.network() as network:
-        return dropout.passes_of(network, subject.picture, *subject.normalisation, _choosers.option(subject, "draw"))
+        return dropout.passes_of(
+            network,
+            subject.picture,
+            *subject.normalisation,
+            _choosers.option(subject, "draw"),
+            subject.progress,
+        )
 
 
 def choose(screen: Screen) -> Options:
@@ -104,10 +110,12 @@ DROPOUT_PASSES = register(
         name="training_dropout_passes",
         title="Twenty passes with dropout",
         page="feature_maps",
+        place=11,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "options"}),
         cost="seconds",
+        counts="passes",
         family=_choosers.FAMILY,
         choose=choose,
         source="Monte-Carlo dropout: Gal and Ghahramani, *Dropout as a Bayesian Approximation: Representing Model "

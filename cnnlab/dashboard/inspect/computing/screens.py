@@ -53,7 +53,7 @@ def screen_of(
         return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
 
     return Screen(
-        selection=selection,
+        looked_at=selection,
         subject=subject(selection.weights),
         picture=picture,
         row=row,
@@ -83,11 +83,13 @@ def fetched(view: View[Any], screen: Screen) -> Any:
     return arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
 
 
-def attempt(selection: Selection, do: Callable[[], T]) -> T | None:
+def attempt(selection: Selection | None, do: Callable[[], T]) -> T | None:
     """Return what `do` returns; None where the page has said which weights or pictures it cannot read."""
     try:
         return do()
     except CheckpointError as error:
+        if selection is None:
+            raise
         bar.unreadable(selection, error)
     except DataUnavailableError as error:
         st.warning(escape(str(error)), icon=":material/image_not_supported:")
