@@ -19,7 +19,7 @@ from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import cache
-from cnnlab.dashboard.inspect.selection import KeptWeights
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
 from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
 from cnnlab.data import DATASETS, Arrays
 from cnnlab.inspection import summary
@@ -50,6 +50,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Subject(
         config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
         channel=0, picture=picture, set="validation", class_index=4, options=(("lesion", "silence:0"),),
+        beside=Other(config, path, file),
         start=KeptWeights(0, path, file), history=(KeptWeights(0, path, file), KeptWeights(3, path, file)),
     )  # fmt: skip
 
@@ -188,6 +189,7 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "options": {"options": (("random", "base.conv1"),)},
         "start": {"start": None},
         "history": {"history": ()},
+        "beside": {"beside": None},
     }
     for need, change in others.items():
         changed = dataclasses.replace(whole, **change).only(view.needs)

@@ -12,6 +12,7 @@ from cnnlab.dashboard.inspect.whole_set import LETTERS, place_of
 from cnnlab.dashboard.own_picture import drawer
 from cnnlab.dashboard.picture_map.chosen import Chosen
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -23,7 +24,7 @@ _NUMBER = "picture_map_number"
 
 def draw(screen: Screen, found: PictureMap, pictures: PictureSet, one: Chosen | None, how: str) -> None:
     """Draw the choosers and the chosen picture `one`; `how` says how a picture that is none of the map's got its place."""
-    _draw_choosers(screen, pictures, one)
+    side.once("picture_map_choosers", lambda: _draw_choosers(screen, pictures, one))
     if one is None:
         st.markdown("Pick a point, or a number, to see the picture, what the network says of it, and its neighbours.")
         return

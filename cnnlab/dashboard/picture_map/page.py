@@ -14,6 +14,7 @@ from cnnlab.dashboard.inspect.view import Screen, Subject
 from cnnlab.dashboard.picture_map import card, plane
 from cnnlab.dashboard.picture_map.chosen import chosen
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.data import DataUnavailableError
 from cnnlab.formatting import count, percent, tenths
 from cnnlab.inspection.channels.lesions import spread
@@ -60,10 +61,12 @@ def draw(screen: Screen, found: PictureMap, look: Look) -> None:
     pictures, classes = screen.subject.pictures(), screen.subject.info.classes
     if len(pictures) <= found.members.max() or not np.array_equal(pictures.labels[found.members], found.labels):
         raise DataUnavailableError("The pictures on this machine are not those that were measured.")
-    wrong_only, hidden = _choose_shown(screen, len(found), int((~found.said.right).sum())), _hidden(len(classes))
+    wrong = int((~found.said.right).sum())
+    wrong_only = side.once("picture_map_shown", lambda: _choose_shown(screen, len(found), wrong))
+    hidden = _hidden(len(classes))
     one = chosen(screen, found, look.place)
     st.markdown(_headline(screen, found, len(pictures)))
-    left, right = st.columns([5, 3], gap="medium")
+    left, right = side.columns([5, 3], gap="medium")
     with left:
         plane.draw(
             found,
@@ -155,7 +158,7 @@ def _draw_table(found: PictureMap, points: Points, classes: Sequence[str], axes:
             pd.DataFrame(rows),
             hide_index=True,
             column_config=numbers,
-            alt="For each class: its pictures, how many are right, how often its neighbours are of its class",
+            alt=side.alt("For each class: its pictures, how many are right, how often its neighbours are of its class"),
         )
 
 

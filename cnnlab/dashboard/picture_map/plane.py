@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import streamlit as st
 
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.component import component
 from cnnlab.figures.style import RUN_COLOURS
 from cnnlab.formatting import NARROW, count, tenths
@@ -51,12 +52,14 @@ def draw(
     the chosen picture. `placed` [2]: where a picture stands that is none of the map's.
     """
 
+    key = side.key(_KEY)
+
     def picked() -> None:
-        if (point := st.session_state[_KEY].picked) is not None and point < len(found):
+        if (point := st.session_state[key].picked) is not None and point < len(found):
             on_pick(point)
 
     def hid() -> None:
-        if (which := st.session_state[_KEY].hidden) is not None:
+        if (which := st.session_state[key].hidden) is not None:
             on_hide([one for one in which if one < len(classes)])
 
     columns = {
@@ -68,9 +71,11 @@ def draw(
         "number": numbers.astype(np.int32),
     }
     of_class = np.bincount(found.labels, minlength=len(classes))
-    with st.container(key="room_picture_map"):  # frame.css holds it open while the code of the plane is on its way
+    with st.container(
+        key=side.key("room_picture_map")
+    ):  # frame.css holds it open while the code of the plane is on its way
         _plane(
-            key=_KEY,
+            key=key,
             data={
                 "points": pa.table({name: np.ascontiguousarray(values) for name, values in columns.items()}),
                 "classes": [mark_of(index) | {"name": name} for index, name in enumerate(classes)],

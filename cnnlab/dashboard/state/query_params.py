@@ -14,6 +14,7 @@ NAMES = (
         "run",
         "epoch",
         "step",
+        "beside",
         "view",
         "layer",
         "channel",
