@@ -26,6 +26,7 @@ INSIDE = (
         "feature_maps?view=occlusion&random=conv1",
     ),
     *("feature_maps?view=robust&rotate=15", "feature_maps?view=robust_curve", "predictions"),
+    *("kernels?beside=0", "feature_maps?beside=0", "feature_maps?view=grad_cam&beside=0&class=circle"),
     *("data", "data?view=sizes", "data?view=normalisation", "data?view=augmentation", "data?view=channel_statistics"),
 )
 STREAMLITS_OWN = {

@@ -19,12 +19,13 @@ from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import cache
-from cnnlab.dashboard.inspect.selection import KeptWeights
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
 from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
 from cnnlab.data import DATASETS, Arrays
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
 from cnnlab.inspection.channels import activation_maximisation
+from cnnlab.inspection.picture_map import tsne
 from cnnlab.inspection.training_mode import batch
 from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
@@ -49,6 +50,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Subject(
         config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
         channel=0, picture=picture, set="validation", class_index=4, options=(("lesion", "silence:0"),),
+        beside=Other(config, path, file),
         start=KeptWeights(0, path, file), history=(KeptWeights(0, path, file), KeptWeights(3, path, file)),
     )  # fmt: skip
 
@@ -72,6 +74,8 @@ def with_every_layer(whole: Subject) -> Subject:
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that is made step by step is made in a few; of a batch a few pictures are looked at."""
     monkeypatch.setattr(activation_maximisation, "STEPS", 3)
+    monkeypatch.setattr(tsne, "EARLY", 10)
+    monkeypatch.setattr(tsne, "LATE", 10)
     monkeypatch.setattr(batch, "MOST_PICTURES", 4)
 
 
@@ -185,6 +189,7 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "options": {"options": (("random", "base.conv1"),)},
         "start": {"start": None},
         "history": {"history": ()},
+        "beside": {"beside": None},
     }
     for need, change in others.items():
         changed = dataclasses.replace(whole, **change).only(view.needs)

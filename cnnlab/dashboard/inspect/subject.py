@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
 from cnnlab.dashboard.data.picture_sets import PictureSet, SetName, read_set
-from cnnlab.dashboard.inspect.selection import KeptWeights
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
 from cnnlab.data import DatasetInfo
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.data_folders import DataFolders
@@ -24,7 +24,9 @@ from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "settings"]
+Need = Literal[
+    "epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "settings", "beside"
+]
 Options = tuple[tuple[str, str | int], ...]
 """Names and values of what only one view has choosers for."""
 _FIELDS: dict[Need, tuple[str, ...]] = {
@@ -37,6 +39,7 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "options": ("options",),
     "start": ("start",),
     "history": ("history",),
+    "beside": ("beside",),
 }
 """The fields of a Subject that belong to each need."""
 
@@ -88,6 +91,8 @@ class Subject:
     """Checkpoint of epoch 0; None also where it is not kept."""
     history: tuple[KeptWeights, ...] = ()
     """All kept checkpoints of epochs, in their order."""
+    beside: Other | None = None
+    """Network to compare with."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
     waiting: Callable[[], None] = field(default=_nothing)
@@ -110,7 +115,8 @@ class Subject:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
         others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
-        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
+        other = [self.beside.config.model_dump_json(), self.beside.file.sha256] if self.beside else []
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others, *other])
 
     def option(self, name: str) -> str | int | None:
         """Return the value of the view's own option `name`; None where nothing was chosen."""

@@ -75,8 +75,14 @@ class View(Generic[A]):
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    most_pictures: int | None = None
+    """Number of pictures of the set that are looked at, at most; None: all of them."""
+    missing: Callable[[], str] = field(default=lambda: "")
+    """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+    difference: "Callable[[Screen, Screen, A, A], None] | None" = None
+    """Function that draws how the arrays of two networks differ, below the view that stands twice."""
 
     def in_a_page(self, subject: Subject) -> bool:
         """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
@@ -109,6 +115,8 @@ class Screen:
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
+    other: Any = None
+    """Arrays of the network beside, where the view stands twice: both sides have one scale."""
 
     @property
     def selection(self) -> Selection:
