@@ -140,7 +140,7 @@ def test_a_run_of_one_step_shows_its_point(page: Page, dashboard: tuple[Server, 
     assert page.locator(".st-key-room_curves canvas").first.evaluate(coloured) > 10
 
 
-@pytest.mark.parametrize("path", ["train", "kernels", "feature_maps", "predictions", "data"])
+@pytest.mark.parametrize("path", ["train", "kernels", "feature_maps", "predictions"])
 def test_what_stands_beside_a_title_can_be_clicked(page: Page, dashboard: tuple[Server, Run], path: str) -> None:
     """The line on top, with the menu, lies over the first row of the page; it lets every click through but the menu's own."""
     server, _ = dashboard
