@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, WebSocket, sync_playwright
 
 from benchmarks.crowd import filled
 from benchmarks.dashboard.first_point import started
@@ -69,7 +69,11 @@ def visit(browser: Browser, link: str) -> tuple[float, int, int]:
     with browser.new_context(viewport={"width": 1280, "height": 720}) as context:
         page = context.new_page()
         frames: list[bytes] = []
-        page.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+
+        def listen(socket: WebSocket) -> None:
+            socket.on("framereceived", lambda frame: frames.append(frame if isinstance(frame, bytes) else b""))
+
+        page.on("websocket", listen)
         begun = time.perf_counter()
         page.goto(link, timeout=SLOW_MS, wait_until="commit")
         grid = page.locator(".st-key-room_captioned_maps canvas").first

@@ -5,7 +5,7 @@ console. It does not have to guess where the page says `window.__streamlit.BACKE
 
 Where things stand: `static/frame.css`. A style that came with the first run of the script would move the whole page.
 
-Where the Tab key leads once a popover is open: `static/popovers.js`.
+Where the Tab key leads once a popover is open: `static/popovers.js`. What the Back button undoes: `static/history.js`.
 """
 
 import json
@@ -28,7 +28,7 @@ UNUSED_FONT = re.compile(rb'<link\s+rel="preload"\s+href="[^"]*SourceSans[^>]*>'
 
 
 class PageHead:
-    """`PageHead` is a middleware that puts two scripts and the frame's style into the head of the HTML page.
+    """`PageHead` is a middleware that puts three scripts and the frame's style into the head of the HTML page.
 
     Pure ASGI: Starlette's BaseHTTPMiddleware raises where a browser leaves before it is answered.
     """
@@ -75,8 +75,8 @@ def _is_page(start: Message) -> bool:
 def _head() -> bytes:
     path = json.dumps(base_path().rstrip("/") or "/")
     script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
-    keys = f"<script>{(STATIC / 'popovers.js').read_text()}</script>"
-    return f"{script}{keys}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
+    ours = "".join(f"<script>{(STATIC / name).read_text()}</script>" for name in ("popovers.js", "history.js"))
+    return f"{script}{ours}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
 
 
 def _ahead() -> str:

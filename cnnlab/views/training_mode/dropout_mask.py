@@ -11,6 +11,7 @@ from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.choosers import number_box
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -49,7 +50,7 @@ def draw(screen: Screen, mask: Mask) -> None:
         f"Why: with other {word}s gone at each step, the network cannot rely on any one {word}. Dropout works in train mode "
         "only; in eval mode, in which cnnlab measures accuracy, nothing is dropped or multiplied."
     )
-    left, right = st.columns([3, 2], gap="large")
+    left, right = side.columns([3, 2])
     with left:
         _draw_masks(screen, mask, member, word)
     with right:
@@ -150,7 +151,7 @@ def _draw_values(screen: Screen, mask: Mask, member: int, word: str) -> None:
 
 def reading(mask: Mask, member: int, unit: int, word: str) -> str:
     """Return what happened to one unit of one picture: "picture 3, unit 17: kept ×2"."""
-    kept, before, after = (float(part[member, unit]) for part in (mask.kept, mask.before, mask.after))
+    kept, before, after = (float(part[member, unit]) + 0.0 for part in (mask.kept, mask.before, mask.after))  # no "−0"
     if 0 < kept < 1:
         happened = f"{percent(kept)} of its values kept"
     else:
@@ -170,6 +171,7 @@ DROPOUT_MASK = register(
         name="training_dropout",
         title="Dropout mask",
         page="feature_maps",
+        place=10,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "layer", "set", "options"}),
