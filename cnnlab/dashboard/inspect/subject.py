@@ -44,7 +44,7 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
 
 SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
 """The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
-UNUSED_S = 10.0
+UNUSED_S = 1.0
 """Seconds after which a kept network that nobody uses makes room for a subject apart."""
 
 V = TypeVar("V")
