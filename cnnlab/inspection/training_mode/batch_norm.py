@@ -13,7 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from cnnlab.inspection.training_mode.twin import seeded, twin_of
+from cnnlab.inspection.training_mode.masks import draw_masks
+from cnnlab.inspection.training_mode.twin import twin_of
 from cnnlab.models import Network
 
 BINS = 40
@@ -77,7 +78,10 @@ def normalised_by(network: Network, layer: str, x: Tensor, progress: Callable[[i
     old_mean, old_var = _running(module)
     seen: list[tuple[Tensor, Tensor]] = []
     for mode in (EVAL, TRAIN):  # train mode comes last: it changes the running statistics
-        seen.insert(0, _both_sides(twin.train(mode == TRAIN), module, x))
+        twin.train(mode == TRAIN)
+        if mode == TRAIN:
+            draw_masks(twin, seed=0)
+        seen.insert(0, _both_sides(twin, module, x))
         progress(len(seen) * len(x), 2 * len(x))
     new_mean, new_var = _running(module)
     mean = np.stack([[side.double().mean(dim=1).numpy() for side in sides] for sides in seen])
@@ -119,7 +123,7 @@ def _both_sides(network: Network, module: Normalisation, x: Tensor) -> tuple[Ten
         sides.extend(values.transpose(0, 1).flatten(1) for values in (inputs[0], output))
 
     hook = module.register_forward_hook(note)
-    with torch.no_grad(), seeded(0):
+    with torch.no_grad():
         network(x)
     hook.remove()
     before, after = sides

@@ -4,22 +4,21 @@ Sources: Srivastava et al., Dropout: a simple way to prevent neural networks fro
 Ghahramani, Dropout as a Bayesian approximation (ICML 2016, arXiv:1506.02142).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnnlab.data.tensors import to_network
-from cnnlab.inspection.training_mode.twin import seeded, twin_of
+from cnnlab.inspection.training_mode.masks import draw_masks, scale_of
+from cnnlab.inspection.training_mode.twin import twin_of
 from cnnlab.models import Network
 
 PASSES = 20
 """Number of times that one picture is shown with dropout on."""
-_WHOLE_CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout)
-_KINDS = (nn.Dropout, nn.AlphaDropout, *_WHOLE_CHANNELS)
 
 
 @dataclass(frozen=True)
@@ -49,38 +48,28 @@ def mask_of(network: Network, layer: str, x: Tensor, seed: int) -> Mask:
     """Return what the dropout layer of that full name does to the batch `x` [N, channels, height, width] in train mode.
 
     All layers are in train mode and draw in their order, beginning with `seed`, as they would after
-    `torch.manual_seed(seed)`. Where a value is zero already, dropping it shows in no output: so the mask is read from what
-    the layer makes of ones and of zeros in the same draw. Leaves no trace in the network, which is on the CPU.
+    `torch.manual_seed(seed)`. Leaves no trace in the network, which is on the CPU.
     """
     twin = twin_of(network).train()
     module = twin.get_submodule(layer)
-    seen: dict[str, Tensor] = {}
+    found: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
 
-    def draw(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        state = torch.get_rng_state()
-        ones = layer.forward(torch.ones_like(inputs[0]))
-        torch.set_rng_state(state)
-        zeros = layer.forward(torch.zeros_like(inputs[0]))
-        torch.set_rng_state(state)  # the layer itself now draws the same
-        seen.update(factor=ones - zeros, before=inputs[0])
+    def seen(name: str, before: Tensor, kept: Tensor, after: Tensor) -> None:
+        if name == layer:
+            found[name] = before, kept, after
 
-    def note(layer: nn.Module, inputs: Any, output: Tensor) -> None:
-        seen["after"] = output
-
-    module.register_forward_pre_hook(draw)
-    module.register_forward_hook(note)
-    with torch.no_grad(), seeded(seed):
+    draw_masks(twin, seed, seen)
+    with torch.no_grad():
         twin(x)
-    factor = seen["factor"]
-    draws = factor.flatten(2)[:, :, :1] if isinstance(module, _WHOLE_CHANNELS) and factor.ndim > 2 else factor
+    before, kept, after = found[layer]
     return Mask(
-        kept=_by_unit((factor != 0).float()),
-        before=_by_unit(seen["before"]),
-        after=_by_unit(seen["after"]),
-        scale=np.array([float(factor.max())]),
+        kept=_by_unit(kept),
+        before=_by_unit(before),
+        after=_by_unit(after),
+        scale=np.array([scale_of(module)]),
         p=np.array([float(module.p)]),  # type: ignore[arg-type]
-        drawn=np.array([draws.numel()]),
-        dropped=np.array([int((draws == 0).sum())]),
+        drawn=np.array([kept.numel()]),
+        dropped=np.array([int((kept == 0).sum())]),
     )
 
 
@@ -100,22 +89,28 @@ class Passes:
 
 
 def passes_of(
-    network: Network, picture: npt.NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...], seed: int
+    network: Network,
+    picture: npt.NDArray[np.uint8],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    seed: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Passes:
     """Return what `network` says of a picture uint8 [size_px, size_px, channels], with and without dropout.
 
     Only the dropout layers are in train mode in the passes; all else, batch normalisation included, is in eval mode, so that
-    nothing but the masks differs (Monte-Carlo dropout). The masks begin with `seed`. Leaves no trace in the network, which
-    is on the CPU.
+    nothing but the masks differs (Monte-Carlo dropout). The masks begin with `seed`. `progress(done, total)` is called before
+    each pass; what it raises ends the computation. Leaves no trace in the network, which is on the CPU.
     """
     twin = twin_of(network).eval()
     x = to_network(torch.from_numpy(np.array(picture))[None], mean, std)
-    with torch.no_grad(), seeded(seed):
-        without = _probabilities(twin, x)
-        for module in twin.modules():
-            if isinstance(module, _KINDS):
-                module.train()
-        return Passes(without, np.stack([_probabilities(twin, x) for _ in range(PASSES)]))
+    with torch.no_grad():
+        without, dropped = _probabilities(twin, x), []
+        draw_masks(twin, seed)
+        for done in range(PASSES):
+            progress(done, PASSES)
+            dropped.append(_probabilities(twin, x))
+    return Passes(without, np.stack(dropped))
 
 
 def _probabilities(network: Network, x: Tensor) -> npt.NDArray[np.float64]:

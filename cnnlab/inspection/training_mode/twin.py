@@ -1,10 +1,6 @@
 """This module makes a twin of a network that can run in train mode, while the network itself stays as it is."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
 
 from cnnlab.models import Network
 
@@ -16,11 +12,3 @@ def twin_of(network: Network) -> Network:
     put back, however the pass ends. Costs a few milliseconds, and no memory for weights.
     """
     return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()})
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Let layers on the CPU draw random numbers that begin with `seed`; afterwards torch's random state is as before."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

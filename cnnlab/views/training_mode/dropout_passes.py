@@ -6,6 +6,7 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.training_mode.answers import answer_dots
 from cnnlab.formatting import percent, percent_range, points, tenths
@@ -19,7 +20,13 @@ def compute(subject: Subject) -> Passes:
     if subject.picture is None:
         raise TypeError("The passes are those of one picture.")
     with subject.network() as network:
-        return dropout.passes_of(network, subject.picture, *subject.normalisation, _choosers.option(subject, "draw"))
+        return dropout.passes_of(
+            network,
+            subject.picture,
+            *subject.normalisation,
+            _choosers.option(subject, "draw"),
+            subject.progress,
+        )
 
 
 def choose(screen: Screen) -> Options:
@@ -38,7 +45,7 @@ def draw(screen: Screen, seen: Passes) -> None:
     st.markdown(verdict(seen, classes, picture.label))
     st.plotly_chart(
         answer_dots(seen.eval, seen.dropped, classes, picture.label),
-        key="dropout_answers",
+        key=side.key("dropout_answers"),
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Probability of each class in {len(seen.dropped)} passes with dropout on, and in eval mode; the table below "
         "holds the same numbers",
@@ -92,7 +99,9 @@ def _draw_table(seen: Passes, classes: tuple[str, ...]) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            alt="For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes",
+            alt=side.alt(
+                "For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes"
+            ),
         )
 
 
@@ -101,10 +110,12 @@ DROPOUT_PASSES = register(
         name="training_dropout_passes",
         title="Twenty passes with dropout",
         page="feature_maps",
+        place=11,
         compute=compute,
         draw=draw,
         needs=frozenset({"epoch", "picture", "options"}),
         cost="seconds",
+        counts="passes",
         family=_choosers.FAMILY,
         choose=choose,
         source="Monte-Carlo dropout: Gal and Ghahramani, *Dropout as a Bayesian Approximation: Representing Model "

@@ -1,5 +1,6 @@
 """This module is the Grad-CAM view: the places of a picture that speak for a class, as seen from one layer."""
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -45,6 +46,7 @@ GRAD_CAM = register(
         place=2,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",
         family="Why?",

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
@@ -94,6 +95,7 @@ INTEGRATED_GRADIENTS = register(
         place=7,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
         counts="pictures on the way",

@@ -1,5 +1,6 @@
 """This module is the Layer-CAM view: Grad-CAM with a weight for each place, sharp in early layers too."""
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -42,6 +43,7 @@ LAYER_CAM = register(
         place=3,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",
         family="Why?",

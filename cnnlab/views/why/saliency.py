@@ -1,5 +1,6 @@
 """This module is the Saliency view: how strongly the number for a class changes with each pixel."""
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -42,6 +43,7 @@ SALIENCY = register(
         place=5,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="instant",
         family="Why?",

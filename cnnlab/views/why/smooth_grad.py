@@ -1,5 +1,6 @@
 """This module is the SmoothGrad view: the mean saliency of many copies of a picture with noise on them."""
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -48,6 +49,7 @@ SMOOTH_GRAD = register(
         place=6,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
         counts="noisy copies",

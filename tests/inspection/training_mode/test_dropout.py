@@ -1,6 +1,7 @@
 """Dropout masks and passes against plain torch: the same seed, a plain hook, and the binomial distribution."""
 
 import copy
+import threading
 from math import sqrt
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_the_mask_is_that_of_plain_torch(architecture: str, seed: int) -> None:
     seen = inputs != 0
     np.testing.assert_array_equal((output != 0)[seen], mask.kept[seen] == 1)
     np.testing.assert_array_equal(output, inputs * (mask.kept * np.float32(mask.scale[0])))
-    assert mask.scale[0] == np.float32(1 / (1 - P))
+    assert mask.scale[0] == 1 / (1 - P)
     assert set(np.unique(mask.kept)) == {0.0, 1.0}
     assert (mask.drawn[0], mask.dropped[0]) == (mask.kept.size, (mask.kept == 0).sum())
 
@@ -135,3 +136,39 @@ def test_passes_are_those_of_plain_torch() -> None:
     other = passes_of(network, picture(), *NORMALISATION, seed=10)
     np.testing.assert_array_equal(other.eval, seen.eval)
     assert (other.dropped != seen.dropped).any()
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout])
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_every_kind_of_dropout(kind: type[nn.Module], p: float) -> None:
+    """Drawn without torch's random state, the same as torch draws; alpha dropout to the last digits."""
+    base, x = nn.Sequential(), batch_of()
+    base.add_module("dropout1", kind(p))
+    network = Network(base, nn.Sequential()).eval()
+    before = traces(network)
+    mask = mask_of(network, "base.dropout1", x, 3)
+    assert_untouched(network, before)
+    _, output = plain(network, "base.dropout1", x, 3)
+    exact = kind in (nn.Dropout, nn.Dropout2d)
+    np.testing.assert_allclose(mask.after, output.mean(dim=(2, 3)).numpy(), rtol=0 if exact else 1e-3, atol=1e-6)
+    assert mask.drawn[0] == (x.numel() if kind in (nn.Dropout, nn.AlphaDropout) else 6 * 3)
+
+
+def test_threads_draw_their_own_masks() -> None:
+    """While another thread sets torch's random state again and again, a mask stays that of its seed."""
+    network, x, over = network_of("SimpleCNN"), batch_of(4), threading.Event()
+    expected = mask_of(network, "head.dropout2", x, 5).kept
+
+    def disturb() -> None:
+        while not over.is_set():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(1)
+
+    other = threading.Thread(target=disturb)
+    other.start()
+    try:
+        for _ in range(30):
+            np.testing.assert_array_equal(mask_of(network, "head.dropout2", x, 5).kept, expected)
+    finally:
+        over.set()
+        other.join()
