@@ -162,11 +162,11 @@ def _draw_chosen(arrays: Arrays, classes: Sequence[str], pair: tuple[int, int]) 
             )
 
 
-def _side_by_side(left: list[npt.NDArray[np.uint8]], right: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+def _side_by_side(left: list[npt.NDArray[np.uint8]], right: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     """Return pairs of pictures [height, width, channels] as pictures of their own: [pairs, height, 2 · width + gap, 3]."""
     one, other = np.array(left), np.array(right)
     gap = np.full((*one.shape[:2], GAP_PX, one.shape[3]), 128, np.uint8)
-    both = np.concatenate([one, gap, other], axis=2).astype(np.float32)
+    both = np.concatenate([one, gap, other], axis=2)
     return np.ascontiguousarray(np.broadcast_to(both, (*both.shape[:3], 3)))
 
 
