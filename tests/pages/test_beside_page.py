@@ -22,6 +22,7 @@ from cnnlab.inspection.channels.matching import Matching
 from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.summary import summarise
 from cnnlab.runs import Run, Store
+from cnnlab.views import __main__ as process
 from cnnlab.views import feature_maps as maps_view
 from cnnlab.views import kernels as kernels_view
 from tests.page_driver import OpenPage, behind_router, click, fill, words
@@ -288,8 +289,10 @@ def test_matched_channels(open_page: OpenPage, app_config: AppConfig, store: Sto
     assert there.file is not None
     beside = Other(other.config, there.weights, there.file)
     subject = subject_at(app_config, store, run, 2, set="validation", layer="base.conv1", beside=beside)
-    answer = keep(app_config, subject, "matched")
+    assert process.main(list(measured.arguments_of(VIEWS.get("matched"), subject))) == 0
+    answer = measured.find(app_config, VIEWS.get("matched"), subject)
     assert isinstance(answer, Matching)
+    np.testing.assert_array_equal(answer.correlation, VIEWS.get("matched").compute(subject).correlation)
     st.cache_data.clear()
     app = open_page("kernels", app, run=run.id, view="matched", beside=f"{other.id}:1", layer="conv1", channel="4")
     assert not app.exception

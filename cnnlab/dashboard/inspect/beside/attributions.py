@@ -13,7 +13,7 @@ from cnnlab.formatting import MINUS
 from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.kernels import symmetric_limit
 
-SIDE_PX = 260
+SIDE_PX = 240
 
 
 def draw(left: Screen, right: Screen, seen: Attribution, other: Attribution) -> None:
