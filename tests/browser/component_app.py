@@ -115,7 +115,7 @@ loss_curve.mount(
         "train": [None, None, 2.0, 1.0],
         "validation": [None, None, 2.0, 1.5],
         "batches": [None, 2.3, None, None],
-        "batches_said": ["", "loss in training, mean of steps 1 to 2: 2.3000", "", ""],
+        "batches_said": ["", "training loss 2.3000 (mean of steps 1–2)", "", ""],
         "description": "Loss.",
     },
     lambda: None,

@@ -52,7 +52,7 @@ def test_scrubbing_within_epoch_1(page: Page, dashboard: tuple[Server, Run], con
     third = {"x": 8 + (box["width"] - 16) * 2 / 6, "y": box["height"] / 2}  # of seven moments
     curve.hover(position=third)
     expect(page.locator(".loss_curve .reading")).to_have_text(
-        re.compile("^step 2 of epoch 1 · loss in training, mean of")
+        re.compile(r"^step 2 of epoch 1 · training loss \d\.\d{4} \(mean of")
     )
     curve.click(position=third)
     expect(page).to_have_url(re.compile(r"step=2(&|$)"))

@@ -96,7 +96,7 @@ def test_the_loss_is_that_of_the_batches_around_it_and_said_so(
     monkeypatch.setattr(loss_curve, "_curve", lambda **said: told.append(said["data"]))
     app = open_page("kernels", run=run.id, step="4")
     mean = float(np.mean([record.loss for record in store.steps(run.id)[2:8]]))
-    said = f"loss in training, mean of steps 3 to 8: {loss4(mean)}"
+    said = f"training loss {loss4(mean)} (mean of steps 3–8)"
 
     assert "**After 4 steps** of epoch 1" in words(app)
     assert said in words(app)

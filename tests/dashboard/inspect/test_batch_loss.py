@@ -57,6 +57,6 @@ def test_a_step_without_records_has_no_loss() -> None:
     assert around([], [1, 2]) == {}
 
 
-def test_the_words_name_steps_and_mode() -> None:
-    """A loss in training is another measure than that of an epoch."""
-    assert str(BatchLoss(5, 16, 1.23456)) == "loss in training, mean of steps 5 to 16: 1.2346"
+def test_the_words_name_the_steps() -> None:
+    """The training loss is another measure than that of an epoch."""
+    assert str(BatchLoss(5, 16, 1.23456)) == "training loss 1.2346 (mean of steps 5–16)"

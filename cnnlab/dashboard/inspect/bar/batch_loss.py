@@ -19,8 +19,8 @@ class BatchLoss(NamedTuple):
     loss: float
 
     def __str__(self) -> str:
-        """Return it in words, with the steps and the mode that it was measured in."""
-        return f"loss in training, mean of steps {count(self.first)} to {count(self.last)}: {loss4(self.loss)}"
+        """Return it in words, with the steps that it is the mean of."""
+        return f"training loss {loss4(self.loss)} (mean of steps {count(self.first)}–{count(self.last)})"
 
 
 def read(store: Store, selection: Selection) -> Mapping[Step, BatchLoss]:

@@ -142,7 +142,8 @@ def remarks(selection: Selection) -> str | None:
     words = ["Shares of right answers in evaluation mode, measured after the epoch."]
     if isinstance(selection.moment, Step):
         words = [
-            "Nothing was measured here. The loss is that of the training batches around this step, each as its step was taken."
+            "Nothing was measured here. The loss is the mean over the training batches of those steps, each in training mode, "
+            "as the step was taken."
         ]
     if selection.follows:
         words.append("The page follows the training.")
