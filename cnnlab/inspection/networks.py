@@ -1,6 +1,7 @@
 """This module loads trained networks from their checkpoints, keeps the last ones for everybody, and lends them in turn."""
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ class InTurn:
         self._line: deque[threading.Event] = deque()  # the first one has its turn
         self._guard = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()  # the one used longest ago comes first
+        self._used_s: dict[Hashable, float] = {}  # when each was used last, by time.monotonic
 
     @property
     def kept_bytes(self) -> int:
@@ -112,10 +114,24 @@ class InTurn:
             self._kept.move_to_end(key)
         else:
             while self._kept and self.kept_bytes + size_bytes > self.most_bytes:
-                self._kept.popitem(last=False)
+                dropped, _ = self._kept.popitem(last=False)
+                del self._used_s[dropped]
             made = make()
             if size_bytes > self.most_bytes:
                 return made
             self._kept[key] = size_bytes, made
+        self._used_s[key] = time.monotonic()
         value: V = self._kept[key][1]
         return value
+
+    def spare(self, size_bytes: int, unused_s: float) -> bool:
+        """Return whether so much more fits beside what is kept. Call it in a turn.
+
+        What nobody has used for `unused_s` seconds makes room for it, as far as that is needed.
+        """
+        for key in list(self._kept):
+            if self.kept_bytes + size_bytes <= self.most_bytes:
+                break
+            if time.monotonic() - self._used_s[key] >= unused_s:
+                del self._kept[key], self._used_s[key]
+        return self.kept_bytes + size_bytes <= self.most_bytes

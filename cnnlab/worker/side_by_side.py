@@ -37,8 +37,8 @@ WORTHWHILE = 1.1
 """Times faster."""
 LONGEST_FLUSH_S = 2.0
 """Between two batches of a run's steps."""
-TRIAL_RECORDS = 4
-"""Measured of each way, after a first one that pays for the set-up."""
+TRIAL_RECORDS = 6
+"""Measured of each way, after those that pay for the set-up, and are short in epoch 1."""
 
 
 def companions(store: Store, run: Run) -> list[Run]:
@@ -162,16 +162,17 @@ def gain(configs: Sequence[TrainingConfig], datas: Sequence[Data], device: torch
     """
     try:
         with no_trace(device):
-            alone_s = _record_s(iter(Fit(configs[0], datas[0], device, plan=plan)), 1)
-            together_s = _record_s(iter(fit_together(configs, datas, device, plan)), len(configs))
+            alone_s = _record_s(iter(Fit(configs[0], datas[0], device, plan=plan)), 1, plan)
+            together_s = _record_s(iter(fit_together(configs, datas, device, plan)), len(configs), plan)
     except RuntimeError:  # out of memory is one
         return 0.0
     return alone_s * len(configs) / together_s
 
 
-def _record_s(news: Iterator[object], runs: int) -> float:
+def _record_s(news: Iterator[object], runs: int, plan: Plan) -> float:
     """Return the seconds from one record of each run to the next; a record waits for its steps."""
-    list(islice(news, 2 * runs))  # the first step has a record of its own
+    first = max(2, (plan.steps_per_record - 1).bit_length() + 1)  # at steps 1, 2, 4, 8, … and at the plan's first
+    list(islice(news, first * runs))
     started = time.perf_counter()
     list(islice(news, TRIAL_RECORDS * runs))
     return (time.perf_counter() - started) / TRIAL_RECORDS

@@ -200,7 +200,7 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
     assert (changed.key != whole.only(view.needs).key) == bool(view.needs - {"picture", "class", "options"})
 
 
-@pytest.mark.parametrize("page", ["kernels", "feature_maps", "predictions"])
+@pytest.mark.parametrize("page", ["kernels", "feature_maps", "predictions", "data"])
 def test_no_two_views_of_a_page_share_a_place(page: str) -> None:
     """What stands first is chosen, not left to the alphabet; only the page's own view needs no place."""
     places = [view.place for view in views_of(page) if view.name != page]

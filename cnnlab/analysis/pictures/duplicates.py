@@ -1,7 +1,7 @@
 """This module finds pictures of a dataset that are the same, pixel by pixel, or nearly so.
 
-Alike means: both pictures are averaged to 8 × 8 fields a channel, and the correlation (Pearson) of these numbers is high.
-A change of brightness or contrast of the whole picture does not change it.
+Alike means: both pictures are averaged to 8 × 8 fields a channel, each channel less its own mean, and the correlation of these
+numbers is high. The brightness of a channel and the contrast of the whole picture do not change it.
 """
 
 from collections.abc import Callable, Iterator
@@ -121,9 +121,9 @@ def _copied(copy_of: Ints, in_one: npt.NDArray[np.bool_], in_other: npt.NDArray[
 
 
 def _fields(images: npt.NDArray[np.uint8]) -> Floats:
-    """Return each picture as 8 × 8 fields a channel, less their mean and of length 1: [N, 64 · channels].
+    """Return each picture as 8 × 8 fields a channel, less the channel's mean and together of length 1: [N, 64 · channels].
 
-    The product of two of them is their correlation. Of a picture that is one colour everywhere in grey, all are 0.
+    The product of two of them is their correlation. Of a picture that has one colour everywhere, all are 0.
     """
     n, height, width, channels = images.shape
     down, across = _averaging(height), _averaging(width)
@@ -134,7 +134,8 @@ def _fields(images: npt.NDArray[np.uint8]) -> Floats:
         fields[start : start + len(some)] = (across @ rows.reshape(len(some), SIDE, width, channels)).reshape(
             len(some), -1
         )
-    fields -= fields.mean(axis=1, keepdims=True)
+    by_channel = fields.reshape(n, SIDE * SIDE, channels)
+    by_channel -= by_channel.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(fields, axis=1, keepdims=True)
     flat = lengths < 1e-3  # what rounding leaves of equal numbers
     return np.where(flat, 0, fields / np.where(flat, 1, lengths)).astype(np.float32)

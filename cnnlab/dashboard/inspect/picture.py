@@ -229,7 +229,7 @@ def _draw_strip(dataset: Dataset, arrays: Arrays, picture: Picture | None) -> No
     keys = [f"test:{index}" for index in shown]
     if uploaded and uploaded.own:  # it stays where one click brings it back
         images, labels, keys = [uploaded.sized, *images], ["uploaded", *labels], [uploaded.key, *keys]
-    colours = np.array(images, dtype=np.float32)
+    colours = np.array(images)
     tiles(
         key="picture_strip",
         values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),

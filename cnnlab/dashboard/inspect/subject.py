@@ -48,8 +48,14 @@ _OF_A_RUN: frozenset[Need] = frozenset(("epoch", "layer", "channel", "set", "sta
 
 SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
 """The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
+UNUSED_S = 1.0
+"""Seconds after which a kept network that nobody uses makes room for a subject apart."""
 
 V = TypeVar("V")
+
+
+class NoRoomError(Exception):
+    """`NoRoomError` says that visitors use so much memory that nothing can be read apart from theirs."""
 
 
 def _silent(done: int, total: int) -> None:
@@ -98,8 +104,8 @@ class Subject:
     waiting: Callable[[], None] = field(default=_nothing)
     """Function that is called again and again while others have their turn; what it raises ends the wait."""
     apart: bool = False
-    """True: what is read of a checkpoint is read for this subject alone. Nobody waits for it, and nothing that is kept for
-    visitors makes room for it."""
+    """True: what is read of a checkpoint is read for this subject alone. Nobody waits for it, and nothing that visitors have
+    just used makes room for it."""
 
     def only(self, needs: Collection[Need]) -> "Subject":
         """Return the same subject with nothing (None, no options) in the fields that belong to no need in `needs`."""
@@ -164,9 +170,16 @@ class Subject:
         return nullcontext() if self.apart else SHARED.turn(self.waiting)
 
     def _read(self, key: Hashable, size_bytes: int, load: Callable[[], V]) -> V:
-        """Return what `load` reads; for a subject apart never what is kept for all, and `waiting` may end it afterwards."""
+        """Return what `load` reads; for a subject apart never what is kept for all, and `waiting` may end it afterwards.
+
+        Raises NoRoomError where a subject apart would take more memory than visitors leave.
+        """
         if not self.apart:
             return SHARED.get(key, size_bytes, load)
+        self.waiting()
+        with SHARED.turn(self.waiting):  # for no longer than a look
+            if not SHARED.spare(size_bytes, UNUSED_S):
+                raise NoRoomError
         own = load()
         self.waiting()
         return own

@@ -119,7 +119,7 @@ def draw_pictures(
     pictures = screen.subject.pictures()
     if not np.array_equal(pictures.labels, said.labels):
         raise DataUnavailableError("The pictures on this machine are not those that were measured.")
-    colours = pictures.images[pictures.places[members]].astype(np.float32)
+    colours = pictures.images[pictures.places[members]]
     picked = tiles(
         key=key,
         values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),

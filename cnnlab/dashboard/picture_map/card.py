@@ -105,10 +105,9 @@ def _draw_neighbours(screen: Screen, found: PictureMap, pictures: PictureSet, on
 
 def _tiles(key: str, images: np.ndarray, labels: list[str], *, tile_px: int, description: str, **more: object) -> None:
     """Draw uint8 pictures [n, height, width, channels] in their own colours."""
-    colours = images.astype(np.float32)
     tiles(
         key=key,
-        values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),
+        values=np.ascontiguousarray(np.broadcast_to(images, (*images.shape[:3], 3))),
         limits=(0.0, 255.0),
         palette="viridis",
         labels=labels,

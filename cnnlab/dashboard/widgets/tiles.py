@@ -25,7 +25,7 @@ _tiles = component(
 def tiles(
     *,
     key: str,
-    values: npt.NDArray[np.float32],
+    values: npt.NDArray[np.float32] | npt.NDArray[np.uint8],
     limits: tuple[float, float] | npt.NDArray[np.floating],
     palette: Literal["diverging", "viridis"],
     labels: Sequence[str],
@@ -42,8 +42,8 @@ def tiles(
 ) -> int | None:
     """Draw `values` as tiles and return the tile that was clicked, in the one run that follows the click.
 
-    `values`: [n, h, w], or [n, h, w, 3] drawn as red, green and blue. The browser gets these float32 and no others,
-    so what it reads out is the array itself.
+    `values`: [n, h, w], or [n, h, w, 3] drawn as red, green and blue. The browser gets these float32 or uint8 and no
+    others, so what it reads out is the array itself.
     `limits`: the numbers at the ends of the colour scale, (low, high) for all tiles or [n, 2], one pair a tile.
     `labels`: n short names, shown under the tiles where there is room and in the read-out always.
     `tile_px`: about how wide a tile is; values are always whole device pixels wide.
@@ -66,12 +66,13 @@ def tiles(
         if on_pick and (tile := st.session_state[key].picked) is not None:
             on_pick(tile)
 
+    sent = np.uint8 if values.dtype == np.uint8 else np.float32  # a picture's bytes are a quarter of the way
     room = "captioned" if colour_bar else "plain"
     with st.container(key=f"room_{room}_{key}"):  # frame.css holds it open while the code of the tiles is on its way
         result = _tiles(
             key=key,
             data={
-                "values": pa.table({"values": np.ascontiguousarray(values, dtype=np.float32).ravel()}),
+                "values": pa.table({"values": np.ascontiguousarray(values, dtype=sent).ravel()}),
                 "height": height,
                 "width": width,
                 "channels": channels,
@@ -94,7 +95,7 @@ def tiles(
     return tile
 
 
-def _shape(values: npt.NDArray[np.float32]) -> tuple[int, int, int, int]:
+def _shape(values: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return (n, height, width, channels) of the tiles. Raises ValueError for another shape."""
     if values.size and (values.ndim == 3 or (values.ndim == 4 and values.shape[3] == 3)):
         n, height, width = values.shape[:3]

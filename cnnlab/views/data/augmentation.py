@@ -82,7 +82,7 @@ def draw(screen: Screen, made: npt.NDArray[np.uint8]) -> None:
     st.header("The same picture, shown sixteen times", anchor=False)
     st.markdown(f"**{_name(kind)}**: {_DOES[kind]}")
     word = "epoch" if kind == "alternating" else "draw"
-    for_all = np.concatenate([screen.chosen_picture.sized[np.newaxis], made]).astype(np.float32)
+    for_all = np.concatenate([screen.chosen_picture.sized[np.newaxis], made])
     tiles(
         key="data_draws",
         values=np.ascontiguousarray(np.broadcast_to(for_all, (*for_all.shape[:3], 3))),

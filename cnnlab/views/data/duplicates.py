@@ -60,9 +60,9 @@ def draw(screen: Screen, alike: Alike) -> None:
     if len(pairs):
         _draw_pairs(screen, pairs, arrays)
     st.caption(
-        f"Similarity: each picture is averaged to {SIDE} × {SIDE} fields a colour, and the numbers of both pictures are "
-        "correlated. 1: the same, but perhaps for brightness and contrast. It sees no difference smaller than a field, so "
-        "two plain skies may pass for alike: look, before you call it a copy."
+        f"Similarity: each picture is averaged to {SIDE} × {SIDE} fields a colour, the mean of each colour is taken off, and "
+        "the numbers of both pictures are correlated. 1: the same, but perhaps for brightness, tint and contrast. It sees no "
+        "difference smaller than a field, so two plain skies may pass for alike: look, before you call it a copy."
     )
 
 
@@ -88,7 +88,7 @@ def _headline(
     if not len(pairs):
         return words
     where = f"in the {one} set" if one != other else "in the same set"
-    tells = " What a network gets right of these says little: it has seen nearly the same." if one == "train" else ""
+    tells = " Where it really is the same picture, a right answer says little." if one == "train" else ""
     return (
         f"{words}{count(touched)} of {count(n)} {other} pictures ({percent(touched / n)}) have such a picture "
         f"{where}.{tells if other != 'train' else ''}"
@@ -162,11 +162,11 @@ def _draw_chosen(arrays: Arrays, classes: Sequence[str], pair: tuple[int, int]) 
             )
 
 
-def _side_by_side(left: list[npt.NDArray[np.uint8]], right: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+def _side_by_side(left: list[npt.NDArray[np.uint8]], right: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     """Return pairs of pictures [height, width, channels] as pictures of their own: [pairs, height, 2 · width + gap, 3]."""
     one, other = np.array(left), np.array(right)
     gap = np.full((*one.shape[:2], GAP_PX, one.shape[3]), 128, np.uint8)
-    both = np.concatenate([one, gap, other], axis=2).astype(np.float32)
+    both = np.concatenate([one, gap, other], axis=2)
     return np.ascontiguousarray(np.broadcast_to(both, (*both.shape[:3], 3)))
 
 
@@ -251,11 +251,12 @@ DUPLICATES = register(
         needs=frozenset(),
         cost="dataset",
         place=5,
-        source="The very same pixels: equal 256-bit hashes. Alike: the Pearson correlation of both pictures, averaged to "
-        f"{SIDE} × {SIDE} fields a channel; all pairs of the dataset are compared. CIFAR-10 and CIFAR-100 are known for "
-        "test pictures with near-duplicates in the training set: B. Barz and J. Denzler, *Do We Train on Test Data? Purging "
-        "CIFAR of Near-Duplicates* (J. Imaging 6(6), 2020), [arXiv:1902.00423](https://arxiv.org/abs/1902.00423). They "
-        "compared features of a network and judged each pair by eye, so their counts are not those of this page: "
-        "of the 205 pairs of a training and a test picture with a similarity of 0.970 or more, 96 are among their 286 pairs.",
+        source="The very same pixels: equal 256-bit hashes. Alike: the correlation of both pictures, averaged to "
+        f"{SIDE} × {SIDE} fields a channel and each channel less its mean; all pairs of the dataset are compared. CIFAR-10 and "
+        "CIFAR-100 are known for test pictures with near-duplicates in the training set: B. Barz and J. Denzler, *Do We Train "
+        "on Test Data? Purging CIFAR of Near-Duplicates* (J. Imaging 6(6), 2020), "
+        "[arXiv:1902.00423](https://arxiv.org/abs/1902.00423). They compared features of a network and judged each pair by "
+        "eye, so their counts are not those of this page: of the 193 pairs of a training and a test picture with a "
+        "similarity of 0.970 or more, 94 are among their 286 pairs.",
     )
 )

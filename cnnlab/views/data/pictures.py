@@ -89,7 +89,7 @@ def _draw_tiles(pictures: PictureSet, members: npt.NDArray[np.int64], classes: t
     """Draw pictures of a set, each with its class or else its place; a click on one opens its feature maps."""
     places = pictures.places[members]
     names = [classes[label] for label in pictures.labels[members]] if classes else [str(place) for place in places]
-    colours = pictures.images[places].astype(np.float32)
+    colours = pictures.images[places]
     picked = tiles(
         key="data_sheet_tiles",
         values=np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:3], 3))),

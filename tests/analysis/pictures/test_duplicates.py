@@ -31,14 +31,14 @@ def plain(alike: Alike) -> dict[tuple[int, int], float]:
 
 
 def by_hand(images: Pictures) -> dict[tuple[int, int], float]:
-    """The correlation of each two pictures, field by field in plain loops and by NumPy's corrcoef."""
+    """The correlation of each two pictures: fields in plain loops, each channel less its mean, then NumPy's corrcoef."""
     size = images.shape[1]
     edges = [(i * size // SIDE, int(np.ceil((i + 1) * size / SIDE))) for i in range(SIDE)]
     fields = [
         [image[a:b, c:d].mean(axis=(0, 1)) for (a, b), (c, d) in product(edges, edges)]
         for image in images.astype(np.float64)
     ]
-    flat = np.array(fields).reshape(len(images), -1)
+    flat = np.array([one - np.mean(one, axis=0) for one in fields]).reshape(len(images), -1)
     return {(i, j): float(np.corrcoef(flat[i], flat[j])[0, 1]) for i, j in combinations(range(len(images)), 2)}
 
 
@@ -83,6 +83,16 @@ def test_near_ones_are_those_of_a_plain_search(size: int, channels: int) -> None
     for pair, r in found.items():
         assert r == pytest.approx(wanted[pair], abs=ROUNDING)
     assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_a_tint_does_not_count() -> None:
+    """More of one colour everywhere is the same picture to this search; a mirrored one is not."""
+    images = noise(3, 16, 3, seed=8)
+    images[1] = images[0]
+    images[1, ..., 0] += 40
+    images[2] = images[0][:, ::-1]
+
+    assert plain(find_alike(images[:1], images[1:], silent)) == {(0, 1): pytest.approx(1, abs=1e-3)}
 
 
 def test_brightness_and_contrast_do_not_count_and_flat_pictures_are_alike_to_none() -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect import cache
+from cnnlab.dashboard.inspect import subject as subject_module
 from cnnlab.dashboard.inspect.computing import ahead
 from cnnlab.dashboard.inspect.computing.ahead import MOST_VISITORS, Ahead, neighbours
 from cnnlab.dashboard.inspect.selection import KeptWeights
@@ -155,6 +156,25 @@ def test_it_leaves_what_is_kept_for_visitors(subject: Subject, begun: Ahead) -> 
     begun.wish("ada", MAPS, neighbours(subject, subject.history))
     begun.join()
     assert list(SHARED._kept) == before
+
+
+def test_what_a_visitor_has_just_used_stays(
+    subject: Subject, begun: Ahead, computed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory holds no further network, the neighbours wait until nobody has used the kept one for a while."""
+    monkeypatch.setattr(SHARED, "most_bytes", 10 << 20)
+    with SHARED.turn():
+        while SHARED._kept:
+            del SHARED._used_s[SHARED._kept.popitem()[0]]
+        SHARED.get("large", SHARED.most_bytes, lambda: "a visitor's network")
+    begun.wish("ada", MAPS, neighbours(subject, subject.history)[:1])
+    threading.Event().wait(3 * ahead.LOOK_AGAIN_S)
+    assert "large" in SHARED._kept
+    assert not computed
+    monkeypatch.setattr(subject_module, "UNUSED_S", 0.0)
+    begun.join()
+    assert "large" not in SHARED._kept
+    assert len(computed) == 1
 
 
 def test_a_damaged_neighbour_is_nobodys_trouble(subject: Subject, begun: Ahead, computed: list[str]) -> None:

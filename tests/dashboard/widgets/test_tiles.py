@@ -44,16 +44,19 @@ def draw(values: np.ndarray, **options: Any) -> int | None:
     return tiles(key="t", values=values, **{**needed, **options})
 
 
-@given(arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6))))
+SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 6))
+
+
+@given(arrays.arrays(np.float32, SHAPES) | arrays.arrays(np.uint8, SHAPES))
 def test_every_number_sent_is_the_tensor_s(values: np.ndarray) -> None:
-    """Bit for bit, in C order, whatever the numbers are."""
+    """Bit for bit, in C order, whatever the numbers are; a picture's bytes travel as bytes."""
     with pytest.MonkeyPatch.context() as patch:
         browser = Mounted()
         patch.setattr(module, "_tiles", browser)
         draw(values)
 
     sent = browser.given["data"]["values"].column("values").to_numpy()
-    assert sent.dtype == np.float32
+    assert sent.dtype == values.dtype
     assert sent.tobytes() == values.tobytes()
     data = browser.given["data"]
     assert (len(data["labels"]), data["height"], data["width"], data["channels"]) == (*values.shape, 1)

@@ -105,6 +105,21 @@ def test_has_the_bits_of_the_plain_loop(small_data: Data, changes: dict[str, obj
     assert torch.equal(random_state(CPU)["cpu"], random)
 
 
+def test_epoch_1_can_be_looked_into_at_powers_of_two(small_data: Data) -> None:
+    """There records end, though eight steps are one replay: the weights are the plain loop's after that step."""
+    seen = {}
+    for way in (eager, graphed):
+        run = way(small(), small_data)
+        for record in run:
+            if isinstance(record, StepRecord) and record.epoch == 1:
+                copies = {name: value.clone() for name, value in run.model.state_dict().items()}
+                seen[way, record.step] = copies
+    assert [step for way, step in seen if way is graphed] == [1, 2, 4, 8, 11, 13]
+    for step in (1, 2, 4, 8):
+        mine, plain = seen[graphed, step], seen[eager, step]
+        assert all(torch.equal(mine[name], plain[name]) for name in plain)
+
+
 @pytest.mark.parametrize(("optimizer", "schedule"), [("adam", "one_cycle"), ("muon", "linear")])
 def test_follows_the_schedule(small_data: Data, optimizer: str, schedule: str) -> None:
     """Learning rates that change at each step, and by group: the plain loop's losses, up to a rate rounded to float32."""

@@ -15,7 +15,7 @@ from cnnlab import logs
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect import cache
 from cnnlab.dashboard.inspect.selection import KeptWeights
-from cnnlab.dashboard.inspect.subject import SHARED, Subject
+from cnnlab.dashboard.inspect.subject import SHARED, NoRoomError, Subject
 from cnnlab.dashboard.inspect.view import View
 
 MOST_VISITORS = 8
@@ -76,7 +76,8 @@ class Ahead:
             view, subject = wishes[0]
             try:
                 cache.arrays_apart(view, replace(subject, waiting=_give_way))
-            except _GaveWayError:
+            except (_GaveWayError, NoRoomError):
+                time.sleep(LOOK_AGAIN_S)
                 continue
             except CheckpointError:
                 pass  # whoever goes to that epoch is told
