@@ -17,10 +17,9 @@ from streamlit.testing.v1 import AppTest
 
 import cnnlab
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.compare.table import settings_that_differ
 from cnnlab.dashboard.sweep.suggested_values import values
 from cnnlab.dashboard.train import measurements, network_preview
-from cnnlab.dashboard.widgets.run_labels import difference_line
+from cnnlab.dashboard.widgets.run_labels import difference_line, settings_that_differ
 from cnnlab.data import DATASETS, DatasetInfo
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.models import complete

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WITH_STEPS = 100
-PAGES = ("home", "train", "compare", "kernels", "feature_maps", "predictions")
+PAGES = ("home", "train", "compare", "data", "kernels", "feature_maps", "predictions")
 
 
 def main() -> None:

@@ -79,6 +79,20 @@ def augment_epoch(images: Tensor, kind: AugmentationName, epoch: int, run_seed: 
     return _shifted(_mirrored_outwards(images, 2), columns, 2)
 
 
+def draws(picture: Tensor, kind: AugmentationName, seed: int, number: int) -> Tensor:
+    """Return a picture uint8 [H, W, C] as a training would show it again and again: uint8 [number, H, W, C].
+
+    As one batch of it, whose random numbers begin at `seed`; alternating: as a training set of it alone in epoch 1, 2, …,
+    where epoch e draws by `seed + e`. torch's random state stays as it was; only one thread may ask at a time.
+    """
+    if kind == "alternating":
+        epochs = range(1, number + 1)
+        return torch.cat([augment_epoch(picture[None], kind, epoch, seed, seed + epoch) for epoch in epochs])
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return augment(picture.expand(number, *picture.shape), kind)
+
+
 def _mirrored_outwards(images: Tensor, dimension: int) -> Tensor:
     """Pad uint8 images along one side by SHIFT_PX pixels of their mirror image, which torch can do for floats only."""
     size = images.shape[dimension]

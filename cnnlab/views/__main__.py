@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         options=tuple((name, value) for name, value in json.loads(options.options)),
         start=next(iter(measured.from_rows(json.loads(options.start))), None),
         history=measured.from_rows(json.loads(options.history)),
+        beside=measured.from_json(options.beside) if options.beside else None,
         progress=lambda done, total: _say(done=done, total=total),
     )
     try:
@@ -72,6 +73,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--options", default="[]", help="what the view's own choosers say, as JSON")
     parser.add_argument("--start", default="[]", help="the checkpoint of epoch 0, as JSON rows")
     parser.add_argument("--history", default="[]", help="all kept checkpoints, the same way")
+    parser.add_argument("--beside", help="the network to compare with, as JSON")
     return parser.parse_args(arguments)
 
 

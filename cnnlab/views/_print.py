@@ -62,6 +62,8 @@ def answer(app_config: AppConfig, view: View[Any], subject: Subject) -> Any:
 
 def subject_of(app_config: AppConfig, view: View[Any], asked: Mapping[str, Any]) -> Subject:
     """Return what the question is about. Raises AskedWronglyError, DataUnavailableError, PictureError."""
+    if "beside" in view.needs:
+        raise AskedWronglyError(f"The view “{view.name}” compares two networks; the dashboard alone can choose both.")
     config = TrainingConfig.model_validate(asked["config"])
     info = DATASETS.get(config.dataset).info
     path, kept = Path(asked["weights"]), measured.from_rows(asked["kept"])

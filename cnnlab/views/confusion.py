@@ -1,5 +1,7 @@
 """This module is the confusion matrix view: which classes a network takes for which, over a whole set of pictures."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -7,12 +9,14 @@ import streamlit as st
 
 from cnnlab.analysis.predictions.by_class import Counts, confused_pairs, confusion_matrix
 from cnnlab.analysis.predictions.of_set import Predictions
+from cnnlab.dashboard.inspect.beside import answers
 from cnnlab.dashboard.inspect.view import Screen, register
 from cnnlab.dashboard.inspect.whole_set import MOST_PICTURES, draw_pictures, headline, set_view, shown
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.data import DatasetInfo
-from cnnlab.figures.confusion_matrix import confusion_figure
+from cnnlab.figures.confusion_matrix import confusion_figure, largest_wrong
 from cnnlab.formatting import NARROW, percent, tenths
 
 _MATRIX, _MISTAKES = "confusion_matrix", "confusion_mistakes"
@@ -24,9 +28,10 @@ def draw(screen: Screen, said: Predictions) -> None:
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
     st.markdown(headline(screen, said))
     cell = _cell(len(info.classes))
-    left, right = st.columns([5, 4], gap="medium")
+    left, right = side.columns([5, 4], gap="medium")
     with left:
-        _draw_matrix(counts, info)
+        theirs = screen.other and confusion_matrix(screen.other.labels, screen.other.predicted, len(info.classes))
+        _draw_matrix(counts, info, theirs)
     with right:
         _draw_mistakes(counts, info, cell)
     screen.address["cell"] = None if cell is None else f"{cell[0]}.{cell[1]}"
@@ -37,24 +42,25 @@ def draw(screen: Screen, said: Predictions) -> None:
             _draw_pictures(screen, said, counts, cell)
 
 
-def _draw_matrix(counts: Counts, info: DatasetInfo) -> None:
-    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
-    top = float((wrong / np.maximum(1, counts.sum(axis=1, keepdims=True))).max())
+def _draw_matrix(counts: Counts, info: DatasetInfo, beside: Counts | None) -> None:
+    """Draw the matrix; `beside`: the one that stands beside it, so that both have the same colours."""
+    top = max(largest_wrong(one) for one in (counts, beside) if one is not None)
     st.plotly_chart(
-        confusion_figure(counts, info.classes),
-        key=_MATRIX,
-        on_select=_pick_cell,
+        confusion_figure(counts, info.classes, top),
+        key=side.key(_MATRIX),
+        on_select=partial(_pick_cell, side.key(_MATRIX)),
         selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": False},
         alt="Confusion matrix; the table below it holds the same numbers",
     )
     st.caption(
         f"Each row is a true class, each column what the network says. Blue: right, full colour at 100{NARROW}% of the row. "
-        f"Orange: wrong, full colour at {percent(top)} of the row. No colour: no picture."
+        f"Orange: wrong, full colour at {percent(top)} of the row{'' if beside is None else ', on both sides'}. No colour: no "
+        "picture."
     )
     with st.expander("The same as a table", icon=":material/table:"):
         table = pd.DataFrame(counts, index=pd.Index(info.classes, name="it is"), columns=list(info.classes))
-        st.dataframe(table, alt="Rows: true class. Columns: what the network says. Numbers of pictures.")
+        st.dataframe(table, alt=side.alt("Rows: true class. Columns: what the network says. Numbers of pictures."))
 
 
 def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | None) -> None:
@@ -74,13 +80,14 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | No
         }
     )
     marked = [row for row, pair in enumerate(cells.tolist()) if tuple(pair) == cell]
-    st.session_state[_MISTAKES] = {"selection": {"rows": marked}}  # the mark belongs to the pair, not to its row
+    key = side.key(_MISTAKES)
+    st.session_state[key] = {"selection": {"rows": marked}}  # the mark belongs to the pair, not to its row
     st.dataframe(
         table,
-        key=_MISTAKES,
+        key=key,
         hide_index=True,
         height=250,
-        on_select=lambda: _pick_row(cells),
+        on_select=lambda: _pick_row(key, cells),
         selection_mode="single-row",
         column_config={
             "It is": st.column_config.TextColumn(width=85),
@@ -88,7 +95,7 @@ def _draw_mistakes(counts: Counts, info: DatasetInfo, cell: tuple[int, int] | No
             "Pictures": st.column_config.NumberColumn("Number", width=60),
             "%": st.column_config.NumberColumn(width=50, format="%.1f", help="Of all pictures of the true class"),
         },
-        alt="Pairs of classes that are confused, the most frequent first. A row opens its pictures.",
+        alt=side.alt("Pairs of classes that are confused, the most frequent first. A row opens its pictures."),
     )
 
 
@@ -119,14 +126,14 @@ def _cell(classes: int) -> tuple[int, int] | None:
     return None
 
 
-def _pick_cell() -> None:
-    points = st.session_state[_MATRIX].selection.points
+def _pick_cell(key: str) -> None:
+    points = st.session_state[key].selection.points
     if points:
         url.keep(cell=f"{int(points[0]['y'])}.{int(points[0]['x'])}")
 
 
-def _pick_row(cells: npt.NDArray[np.int64]) -> None:
-    rows = st.session_state[_MISTAKES].selection.rows
+def _pick_row(key: str, cells: npt.NDArray[np.int64]) -> None:
+    rows = st.session_state[key].selection.rows
     if rows and rows[0] < len(cells):
         truth, answer = cells[rows[0]]
         url.keep(cell=f"{truth}.{answer}")
@@ -140,6 +147,7 @@ CONFUSION = register(
         title="Confusion matrix",
         place=1,
         draw=draw,
+        difference=answers.draw_confusion,
         source="The confusion matrix counts pictures: row = true class, column = the class of the network's largest number. "
         "The name: Townsend, *Theoretical analysis of an alphabetic confusion matrix* (1971). Accuracy is the sum of its "
         "diagonal over the sum of all cells. Intervals: Wilson (1927).",

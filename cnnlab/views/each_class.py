@@ -7,9 +7,11 @@ import streamlit as st
 
 from cnnlab.analysis.predictions.by_class import ClassScore, Counts, class_scores, confusion_matrix, mixed_up
 from cnnlab.analysis.predictions.of_set import Predictions
+from cnnlab.dashboard.inspect.beside import answers
 from cnnlab.dashboard.inspect.view import Screen, register
 from cnnlab.dashboard.inspect.whole_set import headline, is_new, set_view
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.data import DatasetInfo
 from cnnlab.figures.predictions.class_accuracy import class_accuracy
 from cnnlab.formatting import NARROW, count, percent, percent_range, tenths
@@ -25,7 +27,7 @@ def draw(screen: Screen, said: Predictions) -> None:
     counts = confusion_matrix(said.labels, said.predicted, len(info.classes))
     scores = sorted(class_scores(counts), key=lambda score: (score.accuracy is None, score.accuracy))
     st.markdown(headline(screen, said))
-    left, right = st.columns([5, 4], gap="medium")
+    left, right = side.columns([5, 4], gap="medium")
     with left:
         _draw_bars(screen, scores, said, new=new)
     with right:
@@ -38,7 +40,7 @@ def _draw_bars(screen: Screen, scores: list[ClassScore], said: Predictions, *, n
     shown = scores[:MOST_BARS]
     st.plotly_chart(
         class_accuracy(shown, screen.subject.info.classes, str(screen.subject.set), new=new),
-        key="each_class_bars",
+        key=side.key("each_class_bars"),
         config={"displayModeBar": False, "scrollZoom": False},
         alt="Accuracy of each class, the worst first; the table beside it holds the same numbers",
     )
@@ -70,13 +72,14 @@ def _draw_pairs(counts: Counts, info: DatasetInfo) -> None:
             "Second": [int(counts[b, a]) for a, b in pairs],
         }
     )
-    st.session_state[_PAIRS] = {"selection": {"rows": []}}
+    key = side.key(_PAIRS)
+    st.session_state[key] = {"selection": {"rows": []}}
     st.dataframe(
         table,
-        key=_PAIRS,
+        key=key,
         hide_index=True,
         height=250,
-        on_select=lambda: _open(pairs),
+        on_select=lambda: _open(key, pairs),
         selection_mode="single-row",
         column_config={
             "Pair": st.column_config.TextColumn(width=150),
@@ -86,7 +89,9 @@ def _draw_pairs(counts: Counts, info: DatasetInfo) -> None:
                 "2 as 1", width=60, help="Pictures of the second, called the first"
             ),
         },
-        alt="Pairs of classes that are mixed up, the most frequent first. A row opens the pictures of its larger half.",
+        alt=side.alt(
+            "Pairs of classes that are mixed up, the most frequent first. A row opens the pictures of its larger half."
+        ),
     )
     st.caption("A row opens its pictures: those of the more frequent direction.")
 
@@ -124,13 +129,15 @@ def _draw_table(scores: list[ClassScore], info: DatasetInfo, *, new: bool) -> No
                     help="When the network says this class, how often it is right (precision)",
                 ),
             },
-            alt="For each class: share of right answers, number of pictures, and how often its name is said rightly",
+            alt=side.alt(
+                "For each class: share of right answers, number of pictures, and how often its name is said rightly"
+            ),
         )
 
 
-def _open(pairs: list[tuple[int, int]]) -> None:
+def _open(key: str, pairs: list[tuple[int, int]]) -> None:
     """Show the pictures of the chosen pair in the confusion matrix (a callback)."""
-    rows = st.session_state[_PAIRS].selection.rows
+    rows = st.session_state[key].selection.rows
     if rows and rows[0] < len(pairs):
         truth, answer = pairs[rows[0]]
         url.keep(view="confusion", cell=f"{truth}.{answer}")
@@ -142,6 +149,7 @@ EACH_CLASS = register(
         title="Each class",
         place=2,
         draw=draw,
+        difference=answers.draw_each_class,
         source="The accuracy of a class is the share of its pictures that the network names so (recall); the share of the "
         "answers with a name that are right is its precision. Intervals: Wilson, *Probable inference, the law of succession, "
         "and statistical inference* (1927), each for its class alone: of twenty intervals one misses the truth on average.",

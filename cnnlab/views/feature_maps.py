@@ -1,17 +1,21 @@
 """This module is the Feature maps view: every layer's output for one picture, and the probabilities of the classes."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import glance
+from cnnlab.dashboard.inspect.beside import layers
 from cnnlab.dashboard.inspect.choosers import window
 from cnnlab.dashboard.inspect.picture import COLUMN_PX, SHOWN_PX, Picture, draw_received
 from cnnlab.dashboard.inspect.selection import Selection
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.own_picture.drawer import framed
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -39,17 +43,17 @@ def draw(screen: Screen, seen: FeatureMaps) -> None:
     with screen.above:
         draw_verdict(screen.selection, info, picture, seen)
         chosen = screen.layer.name, screen.channel
-        glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose)
+        glance.draw(picture.sized, seen, screen.selection.layers, info.classes, chosen, _choose, screen.other)
     layer = next(one for one in seen.layers if one.name == screen.layer.name)
-    grid, side = st.columns([3, 2], gap="large")
+    grid, large = side.columns([3, 2])
     with grid:
         maps = st.container()
-        scale = map_scale(layer, seen, choose_scope())
+        scale = map_scale(layer, seen, side.once("map_scope", lambda: choose_scope(screen)), screen.other)
         with maps:
             draw_grid(layer, scale, screen.channel, picture)
-    with side:
+    with large:
         draw_one(layer, scale, screen.channel)
-    left, right = st.columns(2, gap="large")
+    left, right = side.columns(2)
     with left.container(horizontal=True, gap="small"):
         draw_given(picture)
         draw_received(screen.subject.config, info, seen.network_input)
@@ -62,8 +66,13 @@ def _choose(layer: str, channel: int) -> None:
     url.keep(layer=layer, channel=channel)
 
 
-def choose_scope() -> str:
-    """Draw the choice of what one colour scale is for, and return it."""
+def choose_scope(screen: Screen) -> str:
+    """Draw the choice of what one colour scale is for, and return it; above both networks where the view stands twice."""
+    with screen.controls if side.twice() else nullcontext():
+        return _choose_scope()
+
+
+def _choose_scope() -> str:
     scope = st.segmented_control(
         "Colour scale",
         list(MAP_SCOPES),
@@ -164,7 +173,7 @@ def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -
     st.markdown("**How sure it is of each class**")
     st.plotly_chart(
         probability_bars(seen.probabilities, info.classes, picture.label),
-        key="probabilities",
+        key=side.key("probabilities"),
         config={"displayModeBar": False},
         alt=f"Probability of each class; the highest is {info.classes[said]}",
     )
@@ -230,6 +239,7 @@ FEATURE_MAPS = register(
         needs=frozenset({"epoch", "picture"}),
         shows=frozenset({"layer", "channel"}),
         cost="instant",
+        difference=layers.draw_maps,
         source="The output of each layer for this one picture, in eval mode: the very numbers that the next layer receives. "
         "Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (2014). Probabilities: the softmax of "
         "the network's last numbers, $p_c = e^{z_c} / \\sum_k e^{z_k}$.",

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +21,7 @@ from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import complain
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.component import component
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.formula import trace
@@ -54,7 +56,9 @@ def draw(screen: Screen, parcel: Parcel) -> None:
     """Draw the map and the arithmetic of the value that the address names."""
     layer, channel = screen.layer, screen.channel
     one = "map" if len(layer.output_shape) > 1 else "number"
-    place, names = chosen_place(screen, parcel), class_names(screen)
+    place, names = side.once("formula_place", lambda: chosen_place(screen, parcel)), class_names(screen)
+    if any(at >= length for at, length in zip(place, parcel.stages[0].output.shape, strict=True)):
+        place = parcel.strongest  # the network beside has a smaller map
     name = f" ({escape(names[channel])})" if names else ""
     st.header(f"{layer.label}, {one} {channel}{name}: how each value comes about", anchor=False)
     mount(
@@ -106,11 +110,12 @@ def mount(
     description: str,
 ) -> None:
     """Draw the map and its arithmetic. `key` names the parcel: the same key, the same numbers."""
-    with st.container(key="room_formula"):  # frame.css holds it open while the code is on its way
+    mounted, sent = side.key(_KEY), side.key(_SENT)
+    with st.container(key=side.key("room_formula")):  # frame.css holds it open while the code is on its way
         _formula(
-            key=_KEY,
-            data=message(parcel, key, channel, _start(key, place), picture, names, description),
-            on_picked_change=_picked,
+            key=mounted,
+            data=message(parcel, key, channel, _start(sent, key, place), picture, names, description),
+            on_picked_change=partial(_picked, mounted, sent),
         )
 
 
@@ -169,26 +174,26 @@ def draw_links(layer: LayerRow, channel: int) -> None:
             )
 
 
-def _start(key: str, place: Place) -> tuple[Place, int]:
+def _start(kept: str, key: str, place: Place) -> tuple[Place, int]:
     """Return the place that the browser is told, and the number of times that it was told one.
 
     A place that was picked in the browser is known there: it is told the same as before, and so Streamlit sends no number
     again.
     """
-    sent = st.session_state.get(_SENT)
+    sent = st.session_state.get(kept)
     if not sent or sent["key"] != key or sent["picked"] != place:
         times = sent["times"] + 1 if sent else 1
-        sent = st.session_state[_SENT] = {"key": key, "start": place, "picked": place, "times": times}
+        sent = st.session_state[kept] = {"key": key, "start": place, "picked": place, "times": times}
     return sent["start"], sent["times"]
 
 
-def _picked() -> None:
+def _picked(key: str, kept: str) -> None:
     """Put what was picked into the address. What a browser sends may be anything: the page checks its range."""
-    picked = st.session_state[_KEY].picked
+    picked = st.session_state[key].picked
     chosen = {name: picked.get(name) for name in ("row", "column", "channel")} if isinstance(picked, dict) else {}
     whole = {name: value for name, value in chosen.items() if isinstance(value, int) and value >= 0}
     if {"row", "column"} <= set(whole):
-        if sent := st.session_state.get(_SENT):
+        if sent := st.session_state.get(kept):
             sent["picked"] = (whole["row"], whole["column"])
         url.keep(row=whole["row"], column=whole["column"])
     elif "channel" in whole:

@@ -9,10 +9,12 @@ import streamlit as st
 
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.inspect.beside import layers
 from cnnlab.dashboard.inspect.choosers import window
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import KERNEL_SCOPES, kernel_scale, short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import MINUS
@@ -37,21 +39,13 @@ def draw(screen: Screen, kernels: Floats) -> None:
     number, inputs = kernels.shape[:2]
     first = layer is next(row for row in selection.layers if convolution(row))
     with screen.controls:
-        channel = choose_input(inputs, first)
-        scope = st.segmented_control(
-            "Colour scale",
-            list(KERNEL_SCOPES),
-            default="layer",
-            format_func=KERNEL_SCOPES.__getitem__,
-            required=True,
-            key="kernel_scope",
-            wrap=True,
-            persist_state="session",
-        )
+        channel, scope = side.once("kernel_choice", lambda: (choose_input(inputs, first), choose_scope()))
+    if (channel is not None and channel >= inputs) or (channel is None and inputs != 3):
+        channel = 0  # the network beside has other inputs there; the heading says which one is shown
     screen.address["input"] = channel
-    scale = kernel_scale(kernels, scope or "layer", layer.label)
+    scale = kernel_scale(kernels, scope, layer.label, screen.other)
     start = at_the_start(screen)
-    grid, side = st.columns([3, 2], gap="large")
+    grid, one = side.columns([3, 2])
     with grid:
         st.header(title(layer.label, kernels.shape, channel), anchor=False)
         with window(number):
@@ -67,7 +61,7 @@ def draw(screen: Screen, kernels: Floats) -> None:
                 on_pick=lambda tile: url.keep(channel=tile),
             )
         st.caption(f"{how_to_read(channel, first)} {scale.sentence}")
-    with side:
+    with one:
         st.header(f"Kernel {chosen}", anchor=False)
         draw_one(selection, layer, kernels, start, chosen, channel)
         url.link(
@@ -82,6 +76,21 @@ def draw(screen: Screen, kernels: Floats) -> None:
 def convolution(row: LayerRow) -> bool:
     """Return whether the layer has kernels."""
     return row.has_kernels
+
+
+def choose_scope() -> str:
+    """Draw the choice of what one colour scale is for, and return it."""
+    scope = st.segmented_control(
+        "Colour scale",
+        list(KERNEL_SCOPES),
+        default="layer",
+        format_func=KERNEL_SCOPES.__getitem__,
+        required=True,
+        key="kernel_scope",
+        wrap=True,
+        persist_state="session",
+    )
+    return scope or "layer"
 
 
 def choose_input(inputs: int, first: bool) -> int | None:
@@ -197,7 +206,7 @@ def draw_movement(selection: Selection, layer: LayerRow, kernels: Floats, start:
                 "Since epoch 0", format="%.3f", min_value=0.0, max_value=most or 1.0
             ),
         },
-        alt=f"How far each kernel of {layer.label} has moved since epoch 0",
+        alt=side.alt(f"How far each kernel of {layer.label} has moved since epoch 0"),
     )
     if selection.untrained:
         st.caption("This is epoch 0: nothing has moved yet. Press play above.")
@@ -250,6 +259,7 @@ KERNELS = register(
         needs=frozenset({"epoch", "layer"}),
         shows=frozenset({"channel"}),
         cost="instant",
+        difference=layers.draw_kernels,
         source="The weights are read from the checkpoint as they are: no network is built and nothing is computed. "
         "Pictures of first-layer kernels: Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* "
         "(2014), figure 6; the colours are ours.",

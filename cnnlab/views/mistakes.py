@@ -20,6 +20,7 @@ from cnnlab.dashboard.inspect.whole_set import (
     set_view,
     shown,
 )
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import tenths
 
@@ -115,7 +116,9 @@ def _table(
             cells[name] = [classes[int(value)] for value in values]
     with st.expander("The same as a table", icon=":material/table:"):
         numbers = {name: st.column_config.NumberColumn(format="%.1f") for name in cells if name.endswith("%")}
-        st.dataframe(pd.DataFrame(cells), hide_index=True, column_config=numbers, alt="The pictures above, as numbers")
+        st.dataframe(
+            pd.DataFrame(cells), hide_index=True, column_config=numbers, alt=side.alt("The pictures above, as numbers")
+        )
 
 
 MISTAKES = register(

@@ -21,6 +21,7 @@ from cnnlab.dashboard.inspect.whole_set import (
     shown,
 )
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.figures.predictions.learnt_since import learnt_since
 from cnnlab.formatting import count
 
@@ -41,7 +42,7 @@ def draw(screen: Screen, said: Predictions) -> None:
         return
     course = course_of(list(known), list(known.values()))
     _draw_picked(screen, course)
-    left, right = st.columns([5, 4], gap="medium")
+    left, right = side.columns([5, 4], gap="medium")
     with left:
         _draw_chart(screen, course, _left_out(len(until) - len(asked), len(asked) - len(known)))
     with right:
@@ -77,8 +78,8 @@ def _draw_chart(screen: Screen, course: Course, left_out: str) -> None:
     st.header("Since which epoch is it right?", anchor=False)
     st.plotly_chart(
         learnt_since(course.epochs, course.learnt(), lost, never, str(screen.subject.set)),
-        key=_CHART,
-        on_select=partial(_pick_bar, course.epochs),
+        key=side.key(_CHART),
+        on_select=partial(_pick_bar, side.key(_CHART), course.epochs),
         selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": False},
         alt="Number of pictures that are right since each epoch; the list beside it holds the same numbers",
@@ -103,14 +104,15 @@ def _draw_group(screen: Screen, said: Predictions, course: Course) -> None:
     if asked and asked not in groups and url.from_outside("since"):
         complain(f"No picture is right since “{asked}” here. Here are those that are never right.")
     chosen = asked if asked in groups else _NEVER
-    set_widget(_SINCE, chosen)
+    key = side.key(_SINCE)
+    set_widget(key, chosen)
     st.selectbox(
         "Pictures",
         list(groups),
-        key=_SINCE,
+        key=key,
         format_func=lambda group: f"{groups[group][0]} · {count(groups[group][1])}",
         on_change=take,
-        args=("since", _SINCE),
+        args=("since", key),
     )
     screen.address["since"] = asked if asked in groups or (asked or "").isdigit() else None  # also of a later epoch
     member_of = {_NEVER: NEVER, _LOST: LOST}.get(
@@ -132,9 +134,9 @@ def _draw_members(screen: Screen, said: Predictions, members: npt.NDArray[np.int
     st.caption(f"{few}Below each: what the network says now. Click one to see its feature maps.")
 
 
-def _pick_bar(epochs: Sequence[int]) -> None:
+def _pick_bar(key: str, epochs: Sequence[int]) -> None:
     """Show the pictures of the bar that was clicked (a callback)."""
-    points = st.session_state[_CHART].selection.points
+    points = st.session_state[key].selection.points
     if points:
         groups = [*map(str, epochs), _LOST, _NEVER]
         place = int(points[0]["x"])

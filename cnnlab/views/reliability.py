@@ -7,6 +7,7 @@ from cnnlab.analysis.predictions.calibration import BINS, Calibration, calibrati
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.dashboard.inspect.view import Screen, register
 from cnnlab.dashboard.inspect.whole_set import headline, is_new, set_view
+from cnnlab.dashboard.state import side
 from cnnlab.figures.predictions.reliability import reliability
 from cnnlab.formatting import NARROW, count, percent, percent_range, points, tenths
 
@@ -15,11 +16,11 @@ def draw(screen: Screen, said: Predictions) -> None:
     """Draw the reliability diagram, its error and the numbers of its bins."""
     found, new = calibration(said), is_new(screen)
     st.markdown(headline(screen, said))
-    left, right = st.columns([5, 4], gap="medium")
+    left, right = side.columns([5, 4], gap="medium")
     with left:
         st.plotly_chart(
             reliability(found, str(screen.subject.set), new=new),
-            key="reliability",
+            key=side.key("reliability"),
             config={"displayModeBar": False, "scrollZoom": False},
             alt="Reliability diagram; the table beside it holds the same numbers",
         )
@@ -72,7 +73,7 @@ def _draw_table(found: Calibration, *, new: bool) -> None:
             pd.DataFrame(rows),
             hide_index=True,
             column_config=columns,
-            alt="For each bin: how sure, and how often right",
+            alt=side.alt("For each bin: how sure, and how often right"),
         )
 
 

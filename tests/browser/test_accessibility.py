@@ -26,6 +26,8 @@ INSIDE = (
         "feature_maps?view=occlusion&random=conv1",
     ),
     *("feature_maps?view=robust&rotate=15", "feature_maps?view=robust_curve", "predictions"),
+    *("kernels?beside=0", "feature_maps?beside=0", "feature_maps?view=grad_cam&beside=0&class=circle"),
+    *("data", "data?view=sizes", "data?view=normalisation", "data?view=augmentation", "data?view=channel_statistics"),
 )
 STREAMLITS_OWN = {
     # A table whose rows can be marked: Streamlit gives the column of boxes no name, and no parameter sets one.
@@ -100,7 +102,7 @@ def test_each_page(page: Page, dashboard: tuple[Server, dict[str, Run]], path: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["", "train", "compare", "kernels"])
+@pytest.mark.parametrize("path", ["", "train", "compare", "kernels", "data?dataset=shapes"])
 def test_each_page_without_a_run(page: Page, empty: Server, path: str) -> None:
     """What a newcomer meets, in the darker of the themes."""
     assert found(page, f"{empty.url}/{path}", "dark") == {}

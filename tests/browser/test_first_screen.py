@@ -95,6 +95,15 @@ def test_kernels_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
     assert bottom(page.locator("[class*=st-key-room_] .chosen").first) <= HEIGHT_PX
 
 
+def test_pictures_of_the_data_are_seen(page: Page, dashboard: tuple[Server, Run]) -> None:
+    """Several rows of them; so are the draws of an augmentation."""
+    server, run = dashboard
+    opened(page, f"{server.url}/data?run={run.id}")
+    assert top(page.locator(".st-key-room_plain_data_sheet_tiles canvas").first) < HEIGHT_PX - 300
+    opened(page, f"{server.url}/data?view=augmentation&run={run.id}")
+    assert top(page.locator(".st-key-room_plain_data_draws canvas").first) < HEIGHT_PX - 180
+
+
 @pytest.mark.parametrize("status", [RunStatus.FINISHED, RunStatus.STOPPED])
 def test_both_charts_of_a_run_are_whole(page: Page, dashboard: tuple[Server, Run], status: RunStatus) -> None:
     """With their axes and legends, also under a long name and the buttons of a run that can go on."""
@@ -131,7 +140,7 @@ def test_a_run_of_one_step_shows_its_point(page: Page, dashboard: tuple[Server, 
     assert page.locator(".st-key-room_curves canvas").first.evaluate(coloured) > 10
 
 
-@pytest.mark.parametrize("path", ["train", "kernels", "feature_maps", "predictions"])
+@pytest.mark.parametrize("path", ["train", "kernels", "feature_maps", "predictions", "data"])
 def test_what_stands_beside_a_title_can_be_clicked(page: Page, dashboard: tuple[Server, Run], path: str) -> None:
     """The line on top, with the menu, lies over the first row of the page; it lets every click through but the menu's own."""
     server, _ = dashboard

@@ -20,6 +20,8 @@ PAGES = (
     "feature_maps?run=",
     "feature_maps?view=grad_cam&run=",
     "feature_maps?view=formula&run=",
+    "data?run=",
+    "data?view=augmentation&run=",
 )
 
 pytestmark = pytest.mark.slow

@@ -157,7 +157,7 @@ def test_a_run_within_epoch_1_is_followed(open_page: OpenPage, insert_run: Calla
     run = insert_run(RunStatus.RUNNING, epochs=0, weights=True, early=(1, 2))
     app = open_page("kernels", run=run.id)
     assert str(app.select_slider(key="looking_epoch").value) == "step 2"
-    assert "following the training" in words(app)
+    assert " · live" in words(app)
     assert app.query_params["run"] == run.id
     assert not {"epoch", "step"} & set(app.query_params)
 

@@ -19,17 +19,19 @@ from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.app import navigation
 from cnnlab.dashboard.inspect import cache
-from cnnlab.dashboard.inspect.selection import KeptWeights
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
 from cnnlab.dashboard.inspect.view import VIEWS, Cost, Need, Subject, View, views_of
-from cnnlab.data import DATASETS
+from cnnlab.data import DATASETS, Arrays
 from cnnlab.inspection import summary
 from cnnlab.inspection._layers import leaves_of
 from cnnlab.inspection.channels import activation_maximisation
+from cnnlab.inspection.picture_map import tsne
 from cnnlab.inspection.training_mode import batch
 from cnnlab.models import Network, build, complete
 from cnnlab.records import RunStatus
 from cnnlab.runs import Store
 from cnnlab.schema import TrainingConfig
+from cnnlab.views.data import duplicates
 from tests.factories import architectures, insert_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +50,7 @@ def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Subject(
         config=config, info=INFO, folders=data, weights=path, file=file, epoch=3,
         channel=0, picture=picture, set="validation", class_index=4, options=(("lesion", "silence:0"),),
+        beside=Other(config, path, file),
         start=KeptWeights(0, path, file), history=(KeptWeights(0, path, file), KeptWeights(3, path, file)),
     )  # fmt: skip
 
@@ -71,7 +74,16 @@ def with_every_layer(whole: Subject) -> Subject:
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture that is made step by step is made in a few; of a batch a few pictures are looked at."""
     monkeypatch.setattr(activation_maximisation, "STEPS", 3)
+    monkeypatch.setattr(tsne, "EARLY", 10)
+    monkeypatch.setattr(tsne, "LATE", 10)
     monkeypatch.setattr(batch, "MOST_PICTURES", 4)
+
+
+@pytest.fixture(autouse=True)
+def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures that are all compared with each other are few."""
+    few = Arrays(*(part[:300] for part in vars(DATASETS.get("shapes").load(AppConfig().data)).values()))
+    monkeypatch.setattr(duplicates, "arrays_here", lambda info, folders: few)
 
 
 @pytest.fixture(params=VIEWS.names())
@@ -177,11 +189,15 @@ def test_what_is_not_needed_is_not_in_the_key(view: View[Any], whole: Subject) -
         "options": {"options": (("random", "base.conv1"),)},
         "start": {"start": None},
         "history": {"history": ()},
+        "beside": {"beside": None},
     }
     for need, change in others.items():
         changed = dataclasses.replace(whole, **change).only(view.needs)
         assert (changed.key != whole.only(view.needs).key) == (need in view.needs), need
     assert (whole.only(view.needs).picture is not None) == ("picture" in view.needs)
+    other_settings = whole.config.model_copy(update={"lr": 0.5})
+    changed = dataclasses.replace(whole, config=other_settings).only(view.needs)
+    assert (changed.key != whole.only(view.needs).key) == bool(view.needs - {"picture", "class", "options"})
 
 
 @pytest.mark.parametrize("page", ["kernels", "feature_maps", "predictions"])

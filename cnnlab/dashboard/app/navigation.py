@@ -71,6 +71,16 @@ def predictions() -> StreamlitPage:
     )
 
 
+def data() -> StreamlitPage:
+    """Return the page "What is it shown?". Takes `?dataset=` or `?run=`."""
+    return st.Page(
+        PAGES / "data.py",
+        title="Data",
+        icon=":material/photo_library:",
+        help="What is it shown? The pictures of each set, their numbers, their changes, and pictures that occur twice.",
+    )
+
+
 def all_pages() -> list[StreamlitPage]:
     """Return every page, in the order of the navigation."""
-    return [home(), train(), compare(), kernels(), feature_maps(), predictions()]
+    return [home(), train(), compare(), data(), kernels(), feature_maps(), predictions()]

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.comparison import Contender, by_picture, comparison
 from cnnlab.analysis.outcomes import complete
 from cnnlab.analysis.significance import answers
 from cnnlab.dashboard.compare.pick import Colours
-from cnnlab.dashboard.compare.table import dot, settings_that_differ
+from cnnlab.dashboard.compare.table import dot
 from cnnlab.dashboard.run import verdict
 from cnnlab.dashboard.state import listing, services
 from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.state.polling import poll
-from cnnlab.dashboard.widgets import run_labels
+from cnnlab.dashboard.widgets import columns, run_labels
 from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.dashboard.widgets.run_labels import settings_that_differ
 from cnnlab.figures.accuracy_bars import RunScores, accuracy_bars
 from cnnlab.figures.learning_curves import Measure, RunCurve, curves
 from cnnlab.formatting import when_measured
 from cnnlab.records import EpochRecord, FullScores, RunStatus
 from cnnlab.runs import Run, Store
-from cnnlab.schema import Setting, TrainingConfig
+from cnnlab.schema import TrainingConfig
 
 When = Literal["last", "best"]
 WHEN: dict[When, str] = {"last": "last epoch", "best": "best epoch"}
@@ -247,18 +247,5 @@ def differences_table(chosen: Sequence[Run]) -> None:
     if not differing:
         st.caption("The chosen runs have the same settings.")
         return
-    headings = [escape(name) for name in run_labels.names(chosen).values()]
-    values = [[escape(_value(run, setting)) for run in chosen] for setting in differing]
     st.markdown("**Where their settings differ**")
-    st.table(
-        pd.DataFrame(
-            values, index=pd.Index([setting.label for setting in differing], name="Setting"), columns=headings
-        ),
-        border="horizontal",
-        alt="The settings in which the chosen runs differ",
-    )
-
-
-def _value(run: Run, setting: Setting) -> str:
-    """Return a setting's value of a run as people read it; a dash where nobody knows it."""
-    return run_labels.setting_value(setting, getattr(run.config, setting.name)) if run.knows(setting.name) else "–"
+    columns.settings_table(chosen, differing)

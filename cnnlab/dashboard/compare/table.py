@@ -14,16 +14,14 @@ from cnnlab.dashboard.state.listing import Listing
 from cnnlab.dashboard.widgets import columns, times
 from cnnlab.dashboard.widgets.columns import Column
 from cnnlab.dashboard.widgets.markdown import cell
+from cnnlab.dashboard.widgets.run_labels import settings_that_differ
 from cnnlab.formatting import tenths
 from cnnlab.records import Score
 from cnnlab.runs import Run
-from cnnlab.schema import SETTINGS, Setting
 
 _TABLE = "compare_table"
 _ORDER = "compare_order"
 _PICKED = "compare_picked"
-_UNKNOWN = object()
-
 _FIRST = 3
 """Columns that stand before the one that says whose a run is."""
 
@@ -50,15 +48,6 @@ def show(listing: Listing, colours: Colours) -> None:
         column_config=columns.configs(shown),
         alt="The runs, with the settings in which they differ and their final accuracies",
     )
-
-
-def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
-    """Return the settings that not all runs have in common, in the order of the form."""
-    return [
-        setting
-        for setting in SETTINGS.values()
-        if len({getattr(run.config, setting.name) if run.knows(setting.name) else _UNKNOWN for run in runs}) > 1
-    ]
 
 
 def table_of(runs: Sequence[Run], colours: Colours) -> list[Column]:

@@ -6,9 +6,11 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.dashboard.data.picture_sets import SetName
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
-from cnnlab.dashboard.inspect.view import Options, Screen, SetName, View
+from cnnlab.dashboard.inspect.view import Options, Screen, View
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
 from cnnlab.formatting import count
 from cnnlab.inspection.layer_choice import LayerChoice
@@ -115,7 +117,7 @@ def pick_channel(channels: int, word: str) -> int:
 
 def number_box(name: str, word: str, chosen: int, numbers: int) -> None:
     """Draw a box for a number from 0 to below `numbers`, called `word`, which the address keeps as `name`."""
-    key = f"looking_{name}"
+    key = side.key(f"looking_{name}")
     set_widget(key, chosen)
     st.number_input(
         f"{word}, 0 to {numbers - 1}", 0, max(1, numbers - 1), key=key, on_change=take, args=(name, key),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import streamlit as st
 
 from cnnlab.analysis.layers import LayerKind, LayerRow
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import map_scale, short
 from cnnlab.dashboard.widgets.component import component
 from cnnlab.formatting import percent
@@ -37,26 +38,32 @@ def draw(
     classes: Sequence[str],
     chosen: tuple[str, int],
     on_pick: Callable[[str, int], None],
+    beside: FeatureMaps | None = None,
 ) -> None:
     """Draw the canvas; a map that is clicked becomes the chosen one.
 
     `picture`: uint8 [size_px, size_px, channels]. `rows`: the network's layers. `chosen`: full name of the layer on the
-    screen, and the map in it. `on_pick` gets the label of a layer and a map.
+    screen, and the map in it. `on_pick` gets the label of a layer and a map. `beside`: what a network that stands beside
+    this one sees, so that both have the same scales.
     """
     by_name = {row.name: row for row in rows}
-    blocks = [block(layer, seen, by_name[layer.name], chosen) for layer in seen.layers]
+    blocks = [block(layer, seen, by_name[layer.name], chosen, beside) for layer in seen.layers]
     places = {layer.name: place for place, layer in enumerate(seen.layers)}
     for one, layer in zip(blocks, seen.layers, strict=True):
         one["inputs"] = [places.get(name, -1) for name in by_name[layer.name].inputs]
 
+    key = side.key(_KEY)
+
     def picked() -> None:
-        if (place := st.session_state[_KEY].picked) is not None:
+        if (place := st.session_state[key].picked) is not None:
             on_pick(seen.layers[place[0]].label, place[1])
 
     likely = np.argsort(-seen.probabilities, kind="stable")[:CLASSES]
-    with st.container(key="room_glance"):  # frame.css holds it open while the code of the canvas is on its way
+    with st.container(
+        key=side.key("room_glance")
+    ):  # frame.css holds it open while the code of the canvas is on its way
         _glance(
-            key=_KEY,
+            key=key,
             data={
                 "pixels": pa.table({"levels": np.concatenate([one.pop("levels") for one in blocks])}),
                 "blocks": blocks,
@@ -68,7 +75,7 @@ def draw(
                     {"name": classes[i], "share": float(seen.probabilities[i]), "said": said(seen, i)} for i in likely
                 ],
                 "description": describe(seen),
-                "hint": hint(seen),
+                "hint": hint(seen, beside),
             },
             on_picked_change=picked,
         )
@@ -93,10 +100,12 @@ def strongest(layer: LayerMaps, chosen: int | None = None) -> list[int]:
     return sorted(shown)
 
 
-def block(layer: LayerMaps, seen: FeatureMaps, row: LayerRow, chosen: tuple[str, int]) -> dict[str, Any]:
+def block(
+    layer: LayerMaps, seen: FeatureMaps, row: LayerRow, chosen: tuple[str, int], beside: FeatureMaps | None = None
+) -> dict[str, Any]:
     """Return one layer as the browser draws it; `levels` are the bytes of its maps, on the layer's own colour scale."""
     shown = strongest(layer, chosen[1] if chosen[0] == layer.name else None)
-    scale = map_scale(layer, seen, "layer")
+    scale = map_scale(layer, seen, "layer", beside)
     low, high = scale.of_tile(0)
     levels = np.nan_to_num((layer.maps[shown] - low) / (high - low) * LEVELS).clip(0, LEVELS)
     count, height, width = layer.maps.shape
@@ -121,8 +130,8 @@ def describe(seen: FeatureMaps) -> str:
     return f"From the picture to the classes: {layers}."
 
 
-def hint(seen: FeatureMaps) -> str:
+def hint(seen: FeatureMaps, beside: FeatureMaps | None = None) -> str:
     """Return how to read it: what the colours mean, and which maps are there."""
     many = any(len(layer.maps) > MOST for layer in seen.layers)
     which = f", and its {MOST} strongest maps at most" if many else ""
-    return f"Each layer: a colour scale of its own{which}."
+    return f"Each layer: a colour scale of its own{', the same on both sides' if beside else ''}{which}."

@@ -13,10 +13,10 @@ import streamlit as st
 from cnnlab.app_config import AppConfig
 from cnnlab.checkpoints import WrittenFile
 from cnnlab.dashboard.inspect.moments import Moment, address_of
-from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights
+from cnnlab.dashboard.inspect.selection import PLAYING, KeptWeights, Other
 from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
-from cnnlab.dashboard.state import services, visitor
+from cnnlab.dashboard.state import services, side, visitor
 from cnnlab.dashboard.state.one_a_server import one_a_server
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.files import arrays
@@ -24,6 +24,7 @@ from cnnlab.formatting import count, percent
 from cnnlab.inspection import kept_arrays
 from cnnlab.records import RunStatus
 from cnnlab.runs.process.jobs import Job, JobQueue
+from cnnlab.schema import TrainingConfig
 
 POLL_S = 0.5
 _LEFT = "measured_left"
@@ -62,41 +63,46 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     found = find(here, view, screen.subject)
     if found is not None:
         return found
+    if missing := view.missing():
+        st.info(missing, icon=":material/extension:")
+        return None
     pictures = len(screen.subject.pictures()) if "set" in view.needs else 0  # raises where they are not on this machine
+    pictures = min(pictures, view.most_pictures or pictures)
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
     if job and not job.over and st.session_state.get(_LEFT) != key:
         queue().ask(key, arguments_of(view, screen.subject), visitor.name())  # whoever looks waits with those who asked
-        st.fragment(_wait, run_every=POLL_S)(job, view.counts)
+        st.fragment(_wait, run_every=POLL_S)(job, view.counts, side.key("measured_cancel"))
         return None
     if job and job.over and job.problem and visitor.name() in job.waiting:
         st.error(escape(job.problem), icon=":material/error:")
     with st.container(border=True, gap="small"):
         name = screen.subject.set
-        when = "" if screen.selection.run.imported or "epoch" not in view.needs else f" {screen.selection.when}"
+        when = f" {screen.selection.when}" if "epoch" in view.needs and not screen.selection.run.imported else ""
         on = f", on the **{name}** pictures" if pictures else ""
         st.markdown(f"This has not been measured yet{when}{on}.")
         does = "shows the pictures to the network" if pictures else "computes it"
         st.button(
             f"Measure: {count(pictures)} pictures" if pictures else "Measure",
-            key="measured_ask",
+            key=side.key("measured_ask"),
             icon=":material/play_arrow:",
             type="primary",
             help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
-            args=(view, screen.subject, screen.selection.moment),
+            args=(view, screen.subject, screen.looked_at and screen.looked_at.moment),
         )
     return None
 
 
-def _ask(view: View[Any], subject: Subject, moment: Moment) -> None:
+def _ask(view: View[Any], subject: Subject, moment: Moment | None) -> None:
     """Start the process that computes the view's arrays, or join the visitors who wait for it.
 
-    A callback of the button, on a page that shows `moment`.
+    A callback of the button, on a page that shows `moment` of a network, or none.
     """
     st.session_state.pop(_LEFT, None)
     st.session_state.pop(PLAYING, None)
-    url.keep(**address_of(moment))  # whoever asks about a moment stays at it, also where the page followed a training
+    if moment:  # whoever asks about a moment stays at it, also where the page followed a training
+        url.keep(**address_of(moment))
     here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), visitor.name(), gently)
@@ -117,6 +123,7 @@ def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
         "options": json.dumps(subject.options) if subject.options else None,
         "start": _as_rows([subject.start]) if subject.start else None,
         "history": _as_rows(subject.history) if subject.history else None,
+        "beside": _as_json(subject.beside) if subject.beside else None,
     }
     return view.name, *(f"--{name}={value}" for name, value in options.items() if value is not None)
 
@@ -126,6 +133,18 @@ def _as_rows(kept: Sequence[KeptWeights]) -> str:
     return json.dumps([[one.epoch, str(one.path), one.file.sha256, one.file.bytes] for one in kept])
 
 
+def _as_json(other: Other) -> str:
+    """Return the network beside as an argument of a command line, which `from_json` understands."""
+    return json.dumps([other.config.model_dump_json(), str(other.path), other.file.sha256, other.file.bytes])
+
+
+def from_json(text: str) -> Other:
+    """Return the network beside of the text that `arguments_of` makes of it."""
+    config, path, sha256, size = json.loads(text)
+    file = WrittenFile(Path(path).name, sha256, size)
+    return Other(TrainingConfig.model_validate_json(config), Path(path), file)
+
+
 def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, ...]:
     """Return checkpoints given as epoch, path of the file, and its SHA-256 and size."""
     return tuple(
@@ -133,8 +152,8 @@ def from_rows(rows: Sequence[tuple[int, str, str, int]]) -> tuple[KeptWeights, .
     )
 
 
-def _wait(job: Job, counts: str) -> None:
-    """Draw the progress of `job`, which counts pictures or other things, and a Cancel button.
+def _wait(job: Job, counts: str, cancel: str) -> None:
+    """Draw the progress of `job`, which counts pictures or other things, and a Cancel button with the key `cancel`.
 
     Draw the whole page anew once the job is over.
     """
@@ -145,11 +164,11 @@ def _wait(job: Job, counts: str) -> None:
         if job.started is None:
             st.progress(0.0, "Waiting for another measurement to end …")
         elif not job.total:
-            st.progress(0.0, "Loading the network …")
+            st.progress(0.0, "It begins …")
         else:
             words = f"{count(job.done)} of {count(job.total)} {counts}, {percent(job.share)}"
             st.progress(job.share, words)
-        st.button("Cancel", key="measured_cancel", icon=":material/close:", on_click=_cancel, args=(job.key,))
+        st.button("Cancel", key=cancel, icon=":material/close:", on_click=_cancel, args=(job.key,))
 
 
 def _cancel(key: str) -> None:

@@ -8,27 +8,24 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
-from cnnlab.checkpoints import CheckpointError
-from cnnlab.dashboard.inspect import choosers, measured
+from cnnlab.dashboard.inspect import choosers
 from cnnlab.dashboard.inspect.bar import bar, epochs
-from cnnlab.dashboard.inspect.cache import arrays_of
+from cnnlab.dashboard.inspect.beside import pair
 from cnnlab.dashboard.inspect.computing import ahead
 from cnnlab.dashboard.inspect.computing.progress import StoppedError
+from cnnlab.dashboard.inspect.computing.screens import attempt, fetched, known, screen_of
 from cnnlab.dashboard.inspect.picture import choose_picture
-from cnnlab.dashboard.inspect.selection import KeptWeights, Selection, in_order
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, views_of
-from cnnlab.dashboard.state import services, visitor
-from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.data import DATASETS, DataUnavailableError
-from cnnlab.inspection.networks import BusyError
-from cnnlab.runs import Checkpoint
+from cnnlab.dashboard.inspect.selection import Selection, in_order
+from cnnlab.dashboard.inspect.view import Screen, View, views_of
+from cnnlab.dashboard.state import visitor
+from cnnlab.data import DATASETS
 
 
 def show(page: str, title: str, sentence: str) -> None:
     """Draw a page: its title, one sentence, and the page's view that the address names, else the page's first view."""
     views = views_of(page)
     with st.container(gap="xsmall", key="frame_head"):
-        beside_title = _header(title, sentence)
+        beside_title = header(title, sentence)
         view = choosers.choose_view(page, views)
         selection = bar.looking(beside_title)
     if selection is None:
@@ -37,7 +34,7 @@ def show(page: str, title: str, sentence: str) -> None:
     epochs.seen(selection)
 
 
-def _header(title: str, sentence: str) -> DeltaGenerator:
+def header(title: str, sentence: str) -> DeltaGenerator:
     """Draw the question that a page answers with one sentence beside it, as one line; return the container at its end."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="frame_title"):
         st.title(title, anchor=False, width="content")
@@ -48,42 +45,42 @@ def _header(title: str, sentence: str) -> DeltaGenerator:
 def _draw(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> None:
     """Draw the choosers and the view, one of the page's `views`, or why that is not possible."""
     screen = _screen(view, views, selection)
-    if screen is None:
-        return
-    try:
-        here = view.in_a_page(screen.subject)
-        arrays = arrays_of(view, screen.subject) if here else measured.arrays_of(view, screen)
-        if arrays is not None:
-            view.draw(screen, arrays)
-    except CheckpointError as error:
-        bar.unreadable(selection, error)
-        return
-    except DataUnavailableError as error:
-        st.warning(escape(str(error)), icon=":material/image_not_supported:")
-        return
-    except StoppedError:
-        pass  # the page has said so
-    except BusyError as error:
-        st.warning(str(error), icon=":material/hourglass:")
-        return
+    if screen is not None and draw_answer(view, screen):
+        selection.keep(view=None if view is views[0] else view.name, **screen.address)
+        _fetch_ahead(view, screen)
+
+
+def draw_answer(view: View[Any], screen: Screen) -> bool:
+    """Draw the view for what was chosen, and return True; return False where that is not possible and the page says why."""
+    other = screen.looked_at and screen.looked_at.beside
+    if "beside" in view.needs and not pair.comparable(view, screen):
+        pass  # the page has said which network to choose
+    elif other and pair.stands_twice(view, screen.selection, other):
+        pair.draw(view, screen, other)
+    elif not attempt(screen.looked_at, lambda: _show(view, screen)):
+        return False
     with st.popover("Where this comes from", icon=":material/menu_book:", type="tertiary"):
         st.markdown(view.source)
-    selection.keep(view=None if view is views[0] else view.name, **screen.address)
-    _fetch_ahead(view, screen)
+    return True
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:
     """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page."""
     moments_matter, selection = view.cost == "instant" and "epoch" in view.needs, screen.selection
-    row = _known(in_order(selection.saved, selection.early))
+    row = known(in_order(selection.saved, selection.early))
     subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter else []
     ahead.AHEAD.wish(visitor.name(), view, subjects)
 
 
-def _known(kept: Sequence[Checkpoint]) -> tuple[KeptWeights, ...]:
-    """Return where the files of these checkpoints are, and what the store knows of them."""
-    runs = services.app_config().runs
-    return tuple(KeptWeights(one.epoch, runs / one.run_id / one.name, one) for one in kept)
+def _show(view: View[Any], screen: Screen) -> bool:
+    """Draw the view, and return True; what cannot be read raises."""
+    try:
+        arrays = fetched(view, screen)
+        if arrays is not None:
+            view.draw(screen, arrays)
+    except StoppedError:
+        pass  # the page has said so
+    return True
 
 
 def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -> Screen | None:
@@ -111,37 +108,11 @@ def _screen(view: View[Any], views: Sequence[View[Any]], selection: Selection) -
     if "channel" in view.chooses and row:
         chosen["channel"] = address["channel"] = _channel(view, row, controls)
 
-    here = services.app_config()
-    history = _known(selection.saved)
-    others: dict[str, Any] = {
-        "history": history,
-        "start": history[0] if history[0].epoch == 0 and not run.imported else None,
-    }
-
-    def subject(weights: Checkpoint) -> Subject:
-        path = here.runs / weights.run_id / weights.name
-        return Subject(run.config, info, here.data, path, weights, weights.epoch, **chosen, **others)
-
-    screen = Screen(
-        selection=selection,
-        subject=subject(selection.weights),
-        picture=picture,
-        row=row,
-        above=above,
-        controls=controls,
-        address=address,
-        arrays_at=lambda weights: _arrays_at(view, subject(weights)),
-        arrays_with=lambda **other: arrays_of(view, replace(subject(selection.weights), **other)),
-    )
+    screen = screen_of(view, selection, chosen, address, picture, row, above, controls)
     if view.choose is None:
         return screen
     chosen["options"] = view.choose(screen)
-    return replace(screen, subject=subject(selection.weights))
-
-
-def _arrays_at(view: View[Any], subject: Subject) -> Any:
-    """Return the view's arrays for a checkpoint that is not the one on the screen; no whole dataset is measured for it."""
-    return arrays_of(view, subject) if view.in_a_page(subject) else measured.find(services.app_config(), view, subject)
+    return replace(screen, subject=replace(screen.subject, options=chosen["options"]))
 
 
 def _channel(view: View[Any], row: LayerRow, controls: DeltaGenerator) -> int:

@@ -67,7 +67,7 @@ def _arrays(name: str, folders: DataFolders) -> Arrays:
 def choose_picture(dataset_name: str) -> Picture | None:
     """Draw the chooser of the picture and return the chosen one; None where the page has said why there is none."""
     dataset = DATASETS.get(dataset_name)
-    arrays = _test_set(dataset)
+    arrays = test_set(dataset)
     picture = _asked(dataset, arrays)
     with st.container(gap="xsmall"):
         with st.container(horizontal=True, gap="xsmall", key="frame_picture"):
@@ -102,7 +102,7 @@ def draw_received(config: TrainingConfig, info: DatasetInfo, network_input: npt.
         st.caption(_normalisation_words(config, info))
 
 
-def _test_set(dataset: Dataset) -> Arrays | None:
+def test_set(dataset: Dataset) -> Arrays | None:
     """Return the dataset's arrays, if they are on this machine: a page that looks inside does not download."""
     folders = services.app_config().data
     try:
@@ -117,24 +117,31 @@ def _test_set(dataset: Dataset) -> Arrays | None:
 
 def _asked(dataset: Dataset, arrays: Arrays | None) -> Picture | None:
     """Return the picture that the address names, else the first test picture; None where there is no dataset."""
-    kind, _, which = (url.asked("picture") or "test:0").partition(":")
-    info = dataset.info
+    key = url.asked("picture") or "test:0"
+    kind, info = key.partition(":")[0], dataset.info
+    if found := named(dataset, arrays, key):
+        return found
     if kind == "upload":
-        if mine := _own(which, info):
-            return mine
         complain("The uploaded picture of this address is no longer kept; upload it again.")
-    if arrays is None:
+    elif arrays is not None and url.from_outside("picture"):
+        complain(f"{info.name} has the test pictures 0 to {info.num_test - 1}. Here is the first one.")
+    return named(dataset, arrays, "test:0")
+
+
+def named(dataset: Dataset, arrays: Arrays | None, key: str) -> Picture | None:
+    """Return the picture that an address names `key`; None where there is none of that number, or it is not kept."""
+    kind, _, which = key.partition(":")
+    if kind == "upload":
+        return _own(which, dataset.info)
+    index = url.whole(which)
+    if arrays is None or index is None or kind not in ("test", "train"):
         return None
-    index = url.whole(which) if kind in ("test", "train") else 0
-    if kind == "train" and index is not None and index < info.num_train:
-        image = np.array(arrays.train_images[index])
-        return Picture(f"train:{index}", image, image, int(arrays.train_labels[index]))
-    if index is None or index >= info.num_test or kind not in ("test", "upload"):
-        if url.from_outside("picture"):
-            complain(f"{info.name} has the test pictures 0 to {info.num_test - 1}. Here is the first one.")
-        index = 0
-    image = np.array(arrays.test_images[index])
-    return Picture(f"test:{index}", image, image, int(arrays.test_labels[index]))
+    test = kind == "test"
+    images, labels = (arrays.test_images, arrays.test_labels) if test else (arrays.train_images, arrays.train_labels)
+    if index >= len(labels):
+        return None
+    image = np.array(images[index])
+    return Picture(f"{kind}:{index}", image, image, int(labels[index]))
 
 
 def _own(text: str, info: DatasetInfo) -> Picture | None:

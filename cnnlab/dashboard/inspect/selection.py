@@ -15,6 +15,7 @@ from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.inspection.summary import LayerRow
 from cnnlab.runs import Run
 from cnnlab.runs.run import Checkpoint
+from cnnlab.schema import TrainingConfig
 
 PLAYING = "looking_playing"
 """Key of the session's state that holds the moment a walk has come to; absent while no walk goes on."""
@@ -24,6 +25,14 @@ class KeptWeights(NamedTuple):
     """A `KeptWeights` names another checkpoint of the same run: its epoch, its file, and what the store knows of the file."""
 
     epoch: int
+    path: Path
+    file: Named
+
+
+class Other(NamedTuple):
+    """An `Other` names a network to compare with: the settings of its run, its file, and what the store knows of the file."""
+
+    config: TrainingConfig
     path: Path
     file: Named
 
@@ -43,6 +52,8 @@ class Selection:
     """True while the page shows whatever moment of a running training is the newest."""
     early: tuple[Checkpoint, ...] = ()
     """The run's kept checkpoints of steps of epoch 1, in the order of the steps."""
+    beside: "Selection | None" = None
+    """Run and epoch that stand beside these on the page."""
 
     @property
     def epoch(self) -> int:
@@ -89,7 +100,12 @@ class Selection:
         moment = None if self.follows else self.moment
         if self.playing:  # a walk is one entry of the browser's history, not forty
             moment = moments.asked()
-        url.keep(run=self.run.id, **moments.address_of(moment), **values)
+        beside = self.named(self.beside) if self.beside else None
+        url.keep(run=self.run.id, **moments.address_of(moment), beside=beside, **values)
+
+    def named(self, other: "Selection") -> str:
+        """Return how the address names `other` beside this: its epoch, and before that its run where it is another."""
+        return f"{other.epoch}" if other.run.id == self.run.id else f"{other.run.id}:{other.epoch}"
 
 
 def in_order(saved: Sequence[Checkpoint], early: Sequence[Checkpoint]) -> list[Checkpoint]:

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.checkpoints import Named
-from cnnlab.dashboard.inspect.selection import KeptWeights
-from cnnlab.data import DATASETS, DatasetInfo, DataUnavailableError
-from cnnlab.data.tensors import normalisation_of, split
+from cnnlab.dashboard.data.picture_sets import PictureSet, SetName, read_set
+from cnnlab.dashboard.inspect.selection import KeptWeights, Other
+from cnnlab.data import DatasetInfo
+from cnnlab.data.tensors import normalisation_of
 from cnnlab.data_folders import DataFolders
 from cnnlab.inspection.kernels import kernels_of
 from cnnlab.inspection.networks import InTurn, load_network
@@ -23,10 +24,9 @@ from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network
 from cnnlab.schema import TrainingConfig
 
-Need = Literal["epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history"]
-SetName = Literal["train sample", "validation", "test"]
-HELD_OUT: frozenset[SetName] = frozenset(("validation", "test"))
-"""Sets of which a network was trained on no picture: only what it gets right of these says something of others."""
+Need = Literal[
+    "epoch", "layer", "channel", "picture", "set", "class", "options", "start", "history", "settings", "beside"
+]
 Options = tuple[tuple[str, str | int], ...]
 """Names and values of what only one view has choosers for."""
 _FIELDS: dict[Need, tuple[str, ...]] = {
@@ -39,8 +39,12 @@ _FIELDS: dict[Need, tuple[str, ...]] = {
     "options": ("options",),
     "start": ("start",),
     "history": ("history",),
+    "beside": ("beside",),
 }
 """The fields of a Subject that belong to each need."""
+
+_OF_A_RUN: frozenset[Need] = frozenset(("epoch", "layer", "channel", "set", "start", "history", "settings"))
+"""Needs with which arrays depend on the run's settings; without any of them, on the dataset's name alone."""
 
 SHARED = InTurn(most_bytes=288 << 20, most_waiting=100)
 """The networks and kernels of all visitors: two of VGGishCNN's networks (141 MB each) fit."""
@@ -54,24 +58,6 @@ def _silent(done: int, total: int) -> None:
 
 def _nothing() -> None:
     """Go on waiting."""
-
-
-@dataclass(frozen=True, eq=False)
-class PictureSet:
-    """A `PictureSet` is one of a run's sets (train sample, validation, test), as places in the dataset's files."""
-
-    name: SetName
-    file: Literal["train", "test"]
-    """Part of the dataset that holds the pictures: the validation set is cut from the training pictures."""
-    places: npt.NDArray[np.int64]
-    """[N]: index of each picture in that part."""
-    images: npt.NDArray[np.uint8]
-    """uint8 [all of that part, height, width, channels], a read-only memory map: picture n is images[places[n]]."""
-    labels: npt.NDArray[np.int64]
-    """[N]: the true class of each picture."""
-
-    def __len__(self) -> int:
-        return len(self.places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +91,8 @@ class Subject:
     """Checkpoint of epoch 0; None also where it is not kept."""
     history: tuple[KeptWeights, ...] = ()
     """All kept checkpoints of epochs, in their order."""
+    beside: Other | None = None
+    """Network to compare with."""
     progress: Callable[[int, int], None] = field(default=_silent)
     """Function that views of a whole dataset call with (done, total), in pictures."""
     waiting: Callable[[], None] = field(default=_nothing)
@@ -118,6 +106,8 @@ class Subject:
         without = Subject(self.config, self.info, self.folders, None, None)
         gone = [name for need, names in _FIELDS.items() if need not in needs for name in names]
         blank: dict[str, Any] = {name: getattr(without, name) for name in gone}
+        if not _OF_A_RUN & set(needs):
+            blank["config"] = TrainingConfig(dataset=self.config.dataset)
         return replace(self, **blank)
 
     @property
@@ -125,7 +115,8 @@ class Subject:
         """Return, as JSON, all that a view's arrays depend on except the picture's pixels: equal keys, equal arrays."""
         named = (self.file and self.file.sha256, self.layer, self.channel, self.set, self.class_index)
         others = [(kept.epoch, kept.file.sha256) for kept in (self.start, *self.history) if kept]
-        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others])
+        other = [self.beside.config.model_dump_json(), self.beside.file.sha256] if self.beside else []
+        return json.dumps([self.config.model_dump_json(), *named, *self.options, *others, *other])
 
     def option(self, name: str) -> str | int | None:
         """Return the value of the view's own option `name`; None where nothing was chosen."""
@@ -203,16 +194,4 @@ class Subject:
         """Read the chosen set of pictures. Raises DataUnavailableError."""
         if self.set is None:
             raise TypeError("A view that looks at many pictures must need the set.")
-        dataset = DATASETS.get(self.info.name)
-        if self.info.download_bytes and not dataset.is_ready(self.folders):  # a view does not download
-            raise DataUnavailableError(
-                f"The pictures of {self.info.name} are not on this machine. Fetch them with: "
-                f"python -m cnnlab data {self.info.name}"
-            )
-        arrays = dataset.load(self.folders)
-        if self.set == "test":
-            places = np.arange(len(arrays.test_labels))
-            return PictureSet("test", "test", places, arrays.test_images, np.array(arrays.test_labels))
-        parts = split(self.config, len(arrays.train_labels))
-        places = parts.validation if self.set == "validation" else parts.train_sample
-        return PictureSet(self.set, "train", places, arrays.train_images, arrays.train_labels[places])
+        return read_set(self.config, self.info, self.folders, self.set)

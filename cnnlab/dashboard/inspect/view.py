@@ -7,9 +7,10 @@ from typing import Any, Generic, Literal, TypeVar
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.analysis.layers import LayerRow
+from cnnlab.dashboard.data.picture_sets import HELD_OUT, PictureSet, SetName
 from cnnlab.dashboard.inspect.picture import Picture
 from cnnlab.dashboard.inspect.selection import Selection
-from cnnlab.dashboard.inspect.subject import HELD_OUT, Need, Options, PictureSet, SetName, Subject
+from cnnlab.dashboard.inspect.subject import Need, Options, Subject
 from cnnlab.inspection.layer_choice import LayerChoice
 from cnnlab.registry import Registry
 from cnnlab.runs import Checkpoint
@@ -74,8 +75,14 @@ class View(Generic[A]):
     """What `Subject.progress` counts."""
     small: Callable[[Subject], bool] = field(default=lambda subject: False)
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
+    most_pictures: int | None = None
+    """Number of pictures of the set that are looked at, at most; None: all of them."""
+    missing: Callable[[], str] = field(default=lambda: "")
+    """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+    difference: "Callable[[Screen, Screen, A, A], None] | None" = None
+    """Function that draws how the arrays of two networks differ, below the view that stands twice."""
 
     def in_a_page(self, subject: Subject) -> bool:
         """Return whether a page computes the view's arrays of `subject`; else a process of its own does."""
@@ -91,7 +98,8 @@ class View(Generic[A]):
 class Screen:
     """A `Screen` tells a view's `draw` what was chosen on the page, and in which containers to draw."""
 
-    selection: Selection
+    looked_at: Selection | None
+    """Chosen run and moment; None on a page that looks at no network."""
     subject: Subject
     picture: Picture | None
     row: LayerRow | None
@@ -107,6 +115,15 @@ class Screen:
     """Function that returns the view's arrays with other values in the fields of the subject that are given by name."""
     address: dict[str, str | int | None]
     """Further names and values of the view that the page puts into the address."""
+    other: Any = None
+    """Arrays of the network beside, where the view stands twice: both sides have one scale."""
+
+    @property
+    def selection(self) -> Selection:
+        """Return the chosen run and moment. Raises TypeError on a page that looks at no network."""
+        if self.looked_at is None:
+            raise TypeError("A view that draws a network must stand on a page that has one.")
+        return self.looked_at
 
     @property
     def layer(self) -> LayerRow:

@@ -10,8 +10,10 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.predictions import kept
 from cnnlab.analysis.predictions.of_set import Predictions
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.view import HELD_OUT, PictureSet, Screen, Subject, View
+from cnnlab.dashboard.data.picture_sets import HELD_OUT, PictureSet
+from cnnlab.dashboard.inspect.view import Screen, Subject, View
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DataUnavailableError
@@ -42,7 +44,12 @@ def kept_by_run(subject: Subject) -> Predictions | None:
 
 
 def set_view(
-    name: str, title: str, place: int, draw: Callable[[Screen, Predictions], None], source: str
+    name: str,
+    title: str,
+    place: int,
+    draw: Callable[[Screen, Predictions], None],
+    source: str,
+    difference: Callable[[Screen, Screen, Predictions, Predictions], None] | None = None,
 ) -> View[Predictions]:
     """Make a view of the page that draws `Predictions`; all such views share one measuring."""
     return View(
@@ -57,6 +64,7 @@ def set_view(
         source=source,
         kept=kept_by_run,
         shared="predictions",
+        difference=difference,
     )
 
 
@@ -125,7 +133,7 @@ def draw_pictures(
     if picked is not None:
         open_feature_maps(pictures, int(members[picked]))
     alone = len(members) == 1  # one tile alone cannot be picked
-    if alone and st.button("Its feature maps", key=f"{key}_open", icon=":material/grid_view:"):
+    if alone and st.button("Its feature maps", key=side.key(f"{key}_open"), icon=":material/grid_view:"):
         open_feature_maps(pictures, int(members[0]))
 
 

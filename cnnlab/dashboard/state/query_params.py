@@ -14,6 +14,7 @@ NAMES = (
         "run",
         "epoch",
         "step",
+        "beside",
         "view",
         "layer",
         "channel",
@@ -26,7 +27,8 @@ NAMES = (
         "since",
     ),
     *("random", "baseline", "row", "column", "change", "shift", "rotate", "blur", "noise", "fgsm"),
-    *("batch", "member", "draw"),
+    *("batch", "member", "draw", "show", "hidden"),
+    *("dataset", "members", "sheet", "augmentation", "between", "alike", "pair"),
 )
 _LONGEST = 200
 _MEMORY = "looking"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnlab.dashboard.inspect.picture import draw_received
 from cnnlab.dashboard.inspect.view import Screen
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.why import sanity
 from cnnlab.dashboard.why.overlay import DARKEST, over_picture
 from cnnlab.dashboard.widgets.color_scales import short
@@ -17,7 +18,13 @@ from cnnlab.formatting import MINUS, percent
 from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.kernels import symmetric_limit
 
-SIDE_PX = 280
+SIDE_PX, NARROW_PX = 280, 208
+"""Width of a map on the page, and where the view stands twice."""
+
+
+def side_px() -> int:
+    """Return the width of one of the maps."""
+    return NARROW_PX if side.twice() else SIDE_PX
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,9 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
         )
     with st.container(horizontal=True, gap="medium"):
         draw_received(screen.subject.config, info, seen.network_input)
-        with st.container(width=SIDE_PX):
+        with st.container(width=side_px()):
             st.markdown("**The map**")
-            draw_map(screen, seen, way, way.name)
+            draw_map(screen, seen, way, way.name, screen.other)
         _draw_overlay(screen, seen, way)
     st.caption(way.reading.format(name=name))
     more()
@@ -62,9 +69,13 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
     sanity.draw(screen, seen, lambda fresh: draw_map(screen, fresh, way, f"{way.name}_random"))
 
 
-def limit_of(seen: Attribution) -> float:
-    """Return the largest size in the map, finite also where the network overflows; 1 where all is zero."""
-    return symmetric_limit(seen.map) if seen.map.any() else 1.0
+def limit_of(seen: Attribution, beside: Attribution | None = None) -> float:
+    """Return the largest size in the map, finite also where the network overflows; 1 where all is zero.
+
+    With another network's map `beside`, the largest of both.
+    """
+    sizes = [symmetric_limit(one.map) for one in (seen, beside) if one is not None and one.map.any()]
+    return max(sizes, default=1.0)
 
 
 def _verdict(screen: Screen, seen: Attribution) -> str:
@@ -81,10 +92,10 @@ def _verdict(screen: Screen, seen: Attribution) -> str:
     return f"{begin} {sure}, and gives **{name}** {percent(float(probabilities[seen.class_index]))}."
 
 
-def draw_map(screen: Screen, seen: Attribution, way: Way, key: str) -> None:
+def draw_map(screen: Screen, seen: Attribution, way: Way, key: str, beside: Attribution | None = None) -> None:
     """Draw the map itself, with the very numbers of the tensor, and the scale of its colours."""
     height, width = seen.map.shape
-    limit = limit_of(seen)
+    limit = limit_of(seen, beside)
     low = -limit if way.signed else 0.0
     tiles(
         key=key,
@@ -93,21 +104,22 @@ def draw_map(screen: Screen, seen: Attribution, way: Way, key: str) -> None:
         palette="diverging" if way.signed else "viridis",
         labels=[way.title],
         columns=1,
-        tile_px=SIDE_PX - 40,
+        tile_px=side_px() - 40,
         colour_bar="value",
         hint="Point at a place to read its number.",
         description=f"{way.title} for {screen.subject.info.classes[seen.class_index]}: a map of {height} by {width} places.",
     )
     of_what = f"places of {screen.layer.label}" if screen.row else "pixels"
-    ends = f"{short(low) if way.signed else 0} to {short(limit if seen.map.any() else 0.0)}"
-    st.caption(f"{height}×{width} {of_what}. Colours from {ends}.")
+    some = bool(seen.map.any()) or beside is not None
+    ends = f"{short(low) if way.signed else 0} to {short(limit if some else 0.0)}"
+    st.caption(f"{height}×{width} {of_what}. Colours from {ends}{', on both sides' if beside else ''}.")
 
 
 def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
     """Draw the picture under the map, and say what the brightness or the colours are."""
-    picture, limit = screen.chosen_picture.sized, limit_of(seen)
+    picture, limit = screen.chosen_picture.sized, limit_of(seen, screen.other)
     shown = over_picture(picture, seen.map, limit, way.signed)
-    with st.container(width=SIDE_PX):
+    with st.container(width=side_px()):
         st.markdown("**The map over the picture**" if way.signed else "**The picture, lit by the map**")
         tiles(
             key=f"{way.name}_overlay",
@@ -116,7 +128,7 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
             palette="viridis",
             labels=["overlay"],
             columns=1,
-            tile_px=SIDE_PX - 40,
+            tile_px=side_px() - 40,
             hint="",
             description="The picture in grey, orange where the map is above zero and blue where it is below."
             if way.signed
@@ -129,5 +141,7 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
             st.caption(f"{laid}: no colour at 0, strongest colour at {short(limit)} and {MINUS}{short(limit)}.")
         else:
             beyond = "" if same else " A place sees more than the pixels under it."
-            full = f"full brightness at {short(limit if seen.map.any() else 0.0)}, its largest value"
+            whose = "its largest value" if screen.other is None else "the largest value of both sides"
+            some = bool(seen.map.any()) or screen.other is not None
+            full = f"full brightness at {short(limit if some else 0.0)}, {whose}"
             st.caption(f"{laid}: {full}, {percent(DARKEST)} of it at zero.{beyond}")

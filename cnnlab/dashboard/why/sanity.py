@@ -9,6 +9,7 @@ from cnnlab.analysis.layers import LayerRow
 from cnnlab.dashboard.inspect.selection import complain, set_widget, take
 from cnnlab.dashboard.inspect.view import Screen, Subject
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.formatting import MINUS, count
 from cnnlab.inspection.attribution.answer import Attribution
@@ -37,7 +38,7 @@ def draw(screen: Screen, seen: Attribution, draw_map: Callable[[Attribution], No
         if last is None:
             st.button(
                 "Sanity check: randomise the weights",
-                key="sanity_begin",
+                key=side.key("sanity_begin"),
                 icon=":material/casino:",
                 on_click=_begin,
                 args=(rows[-1].label,),
@@ -49,7 +50,7 @@ def draw(screen: Screen, seen: Attribution, draw_map: Callable[[Attribution], No
         fresh: Attribution = screen.arrays_with(class_index=seen.class_index, options=options)
         _draw_depth(rows, last)
         name = escape(screen.subject.info.classes[seen.class_index])
-        left, right = st.columns([1, 1], gap="medium")
+        left, right = side.columns(2, gap="medium")
         with left:
             st.markdown(f"**With fresh weights, for {name}**")
             draw_map(fresh)
@@ -74,27 +75,27 @@ def _end() -> None:
     url.keep(random=None)
 
 
-def _take_depth(labels: frozenset[str]) -> None:
+def _take_depth(key: str, labels: frozenset[str]) -> None:
     """Put the chosen layer into the address. Where a click cuts a drawing short, Streamlit calls this with no layer."""
-    if st.session_state[_DEPTH] in labels:
-        take("random", _DEPTH)
+    if st.session_state[key] in labels:
+        take("random", key)
 
 
 def _draw_depth(rows: list[LayerRow], last: LayerRow) -> None:
-    labels = [row.label for row in rows]
+    labels, key = [row.label for row in rows], side.key(_DEPTH)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         if len(labels) > 1:
-            set_widget(_DEPTH, last.label)
+            set_widget(key, last.label)
             st.select_slider(
                 "Fresh weights from the logits down to",
                 labels,
-                key=_DEPTH,
+                key=key,
                 on_change=_take_depth,
-                args=(frozenset(labels),),
+                args=(key, frozenset(labels)),
                 width=420,
                 help="On the left only the last layer forgets what it learnt; on the right all layers do.",
             )
-        st.button("The trained weights again", key="sanity_end", icon=":material/undo:", on_click=_end)
+        st.button("The trained weights again", key=side.key("sanity_end"), icon=":material/undo:", on_click=_end)
 
 
 def _words(seen: Attribution, fresh: Attribution, layers: int, forgotten: int) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
 from cnnlab.analysis.gap import Gap
-from cnnlab.dashboard.widgets.markdown import cell
-from cnnlab.dashboard.widgets.run_labels import look_of, setting_value, training_pictures
+from cnnlab.dashboard.widgets.markdown import cell, escape
+from cnnlab.dashboard.widgets.run_labels import look_of, names, setting_value, training_pictures
 from cnnlab.formatting import NARROW, tenths
 from cnnlab.runs import Run
 from cnnlab.schema import Setting, TrainingConfig
@@ -106,6 +107,21 @@ def of_setting(setting: Setting, configs: Sequence[TrainingConfig | None]) -> Co
 def setting_of_runs(setting: Setting, runs: Sequence[Run]) -> Column:
     """Return the column of a setting of runs, empty where nobody knows a run's value."""
     return of_setting(setting, [run.config if run.knows(setting.name) else None for run in runs])
+
+
+def settings_table(runs: Sequence[Run], settings: Sequence[Setting]) -> None:
+    """Draw the values of `settings`, a row each, one column a run; a dash where nobody knows a run's value."""
+    values = [
+        [
+            escape(setting_value(setting, getattr(run.config, setting.name))) if run.knows(setting.name) else EMPTY
+            for run in runs
+        ]
+        for setting in settings
+    ]
+    rows = pd.Index([setting.label for setting in settings], name="Setting")
+    headings = [escape(name) for name in names(runs).values()]
+    table = pd.DataFrame(values, index=rows, columns=headings)
+    st.table(table, border="horizontal", alt="The settings in which the chosen runs differ")
 
 
 def training_time(runs: Sequence[Run]) -> Column:

@@ -1,6 +1,6 @@
 """This module writes runs and their settings as people read them: name, status, difference from another run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,7 +12,7 @@ from cnnlab.formatting import count
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run
 from cnnlab.runs.naming import told_apart
-from cnnlab.schema import Setting, TrainingConfig, differences
+from cnnlab.schema import SETTINGS, Setting, TrainingConfig, differences
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ STATUS: dict[RunStatus, StatusLook] = {
     RunStatus.IMPORTED: StatusLook("from a file", "violet", ":material/upload_file:"),
 }
 
+_UNKNOWN = object()
 _MEASURED = StatusLook("measuring", "blue", ":material/speed:")
 """How a run is shown that is measured as it is now: it does not train."""
 
@@ -80,6 +81,15 @@ def difference_line(run: Run, parent: Run | None) -> str:
         if setting.name != "architecture" and parent.knows(setting.name)
     ]
     return " · ".join([config.architecture, *(changes or ["the same settings"])])
+
+
+def settings_that_differ(runs: Sequence[Run]) -> list[Setting]:
+    """Return the settings that not all runs have in common, in the order of the form."""
+    return [
+        setting
+        for setting in SETTINGS.values()
+        if len({getattr(run.config, setting.name) if run.knows(setting.name) else _UNKNOWN for run in runs}) > 1
+    ]
 
 
 def names(runs: Iterable[Run], words: Callable[[Run], str] = lambda run: run.name) -> dict[str, str]:

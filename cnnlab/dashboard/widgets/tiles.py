@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import streamlit as st
 
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.component import component
 
 _tiles = component(
@@ -55,6 +56,7 @@ def tiles(
     `on_pick`: called with the clicked tile before the page runs, where a page wants to act on it first.
     Raises ValueError where the shapes do not fit each other.
     """
+    key = side.key(key)
     n, height, width, channels = _shape(values)
     pairs = np.broadcast_to(np.asarray(limits, dtype=float), (n, 2)) if np.ndim(limits) == 2 else np.asarray([limits])
     if len(labels) != n or not np.isfinite(pairs).all():

@@ -4,7 +4,12 @@ from typing import Any
 
 from cnnlab.figures.style import DASH, PATTERN, SYMBOL, TEST, TRAIN, VALIDATION
 
-_OF_SET = {"train sample": ("train", TRAIN), "validation": ("validation", VALIDATION), "test": ("test", TEST)}
+_OF_SET = {
+    "train": ("train", TRAIN),
+    "train sample": ("train", TRAIN),
+    "validation": ("validation", VALIDATION),
+    "test": ("test", TEST),
+}
 
 
 def bars_of(set_name: str) -> dict[str, Any]:

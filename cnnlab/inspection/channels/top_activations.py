@@ -16,6 +16,7 @@ from torch import Tensor
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection.capture import capture
+from cnnlab.inspection.channels._moments import Moments
 from cnnlab.inspection.channels._stages import as_maps, batches, cut_at, device_of, run
 from cnnlab.inspection.channels.duplicates import cosines, kernels_in
 from cnnlab.models import Network
@@ -66,7 +67,7 @@ def compute(
     size_px, size_px, channels]. `progress(done, total)` is called after each batch, in pictures. Only the layers up to
     `heard` are run, in eval mode; the network stays as it was.
     """
-    stages, ends, moments = cut_at(network, heard.name).until, _Ends(), _Moments()
+    stages, ends, moments = cut_at(network, heard.name).until, _Ends(), Moments()
     with capture(network, [heard.name]) as seen:
         for start, end in batches(len(places), BATCH):
             pixels = torch.from_numpy(np.ascontiguousarray(images[places[start:end]])).to(device_of(network))
@@ -123,33 +124,3 @@ def _best(flat: Tensor) -> tuple[npt.NDArray[Any], ...]:
     channel = torch.arange(len(value), device=flat.device)[:, None]
     place = flat[picture, channel].argmax(dim=2)
     return best.cpu().numpy(), picture.cpu().numpy(), place.cpu().numpy()
-
-
-class _Moments:
-    """A `_Moments` sums what the correlations of channels are made of, about the means of the first batch.
-
-    Sums about zero would lose their digits where a mean is large.
-    """
-
-    def __init__(self) -> None:
-        self._about: Tensor | None = None
-        self._n = 0
-        self._sum = self._products = torch.zeros(())
-
-    def add(self, maps: Tensor) -> None:
-        """Take in maps [N, channels, height, width]."""
-        by_channel = maps.transpose(0, 1).flatten(1)
-        if self._about is None:
-            self._about = by_channel.mean(dim=1, keepdim=True)
-        away = by_channel - self._about
-        self._n += away.shape[1]
-        self._sum = self._sum + away.double().sum(dim=1).cpu()
-        self._products = self._products + (away @ away.T).double().cpu()
-
-    def correlation(self) -> npt.NDArray[np.float32]:
-        """Return Pearson's correlation of each pair of channels: [channels, channels]."""
-        spread = self._products - torch.outer(self._sum, self._sum) / self._n
-        size = spread.diagonal().clamp(min=0).sqrt()
-        both = torch.outer(size, size)
-        found = torch.where(both > 0, spread / both.clamp(min=torch.finfo(torch.float64).tiny), 0.0)
-        return found.clamp(-1, 1).float().numpy()

@@ -1,5 +1,7 @@
 """This module is the Lesion lab: what the network still gets right while some of its channels are changed."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,6 +13,7 @@ from cnnlab.analysis.significance.lesions import Effect, by_class, effects
 from cnnlab.checkpoints import CheckpointError
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.lesion_damage import damage_figure
@@ -73,7 +76,7 @@ def draw(screen: Screen, damage: Damage) -> None:
     st.header(heading(layer, lesion), anchor=False)
     st.markdown(baseline(screen, damage))
     if lesion.channels is None:
-        left, right = st.columns([3, 2], gap="large")
+        left, right = side.columns([3, 2])
         with left:
             _draw_ranking(screen, all_of_them, lesion)
         with right:
@@ -142,8 +145,8 @@ def _draw_ranking(screen: Screen, ranked: list[Effect], lesion: Lesion) -> None:
     better = sum(effect.shown and effect.change > 0 for effect in ranked)
     st.plotly_chart(
         damage_figure(ranked, order, word, screen.channel),
-        key=_FIGURE,
-        on_select=_pick_point,
+        key=side.key(_FIGURE),
+        on_select=partial(_pick_point, side.key(_FIGURE)),
         selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Change in accuracy with each {word} of {screen.layer.label}; the table below holds the same numbers",
@@ -162,19 +165,20 @@ def _draw_ranking(screen: Screen, ranked: list[Effect], lesion: Lesion) -> None:
             "Shown": ["yes" if ranked[channel].shown else "no" for channel in order],
         }
     )
-    st.session_state[_TABLE] = {"selection": {"rows": [order.index(screen.channel)]}}
+    key = side.key(_TABLE)
+    st.session_state[key] = {"selection": {"rows": [order.index(screen.channel)]}}
     st.dataframe(
         table,
-        key=_TABLE,
+        key=key,
         hide_index=True,
         height="auto" if len(table) <= 8 else 320,
-        on_select=lambda: _pick_row(order),
+        on_select=lambda: _pick_row(key, order),
         selection_mode="single-row",
         column_config={
             "Change": st.column_config.NumberColumn("Change, points", format="%.1f"),
             "Shown": st.column_config.TextColumn("Difference shown", help="Whether 0 lies outside the interval."),
         },
-        alt=f"All {word}s of {screen.layer.label}, the most damage first. A row chooses its {word}.",
+        alt=side.alt(f"All {word}s of {screen.layer.label}, the most damage first. A row chooses its {word}."),
     )
 
 
@@ -204,7 +208,7 @@ def _draw_classes(screen: Screen, damage: Damage, lesion: int) -> None:
             "Change": st.column_config.NumberColumn("Change", format="%.1f", width=55, help="In points."),
             "Interval": st.column_config.TextColumn(width=120),
         },
-        alt="Accuracy of each class without and with the lesion, the most damage first",
+        alt=side.alt("Accuracy of each class without and with the lesion, the most damage first"),
     )
     shown = [escape(name) for name, effect in zip(classes, found, strict=True) if effect.shown]
     which = f"A difference is shown for: {', '.join(shown)}." if shown else "No class shows a difference."
@@ -213,14 +217,14 @@ def _draw_classes(screen: Screen, damage: Damage, lesion: int) -> None:
     )
 
 
-def _pick_row(order: list[int]) -> None:
-    rows = st.session_state[_TABLE].selection.rows
+def _pick_row(key: str, order: list[int]) -> None:
+    rows = st.session_state[key].selection.rows
     if rows and rows[0] < len(order):
         url.keep(channel=order[rows[0]])
 
 
-def _pick_point() -> None:
-    picked = st.session_state[_FIGURE].selection.points
+def _pick_point(key: str) -> None:
+    picked = st.session_state[key].selection.points
     if picked and "customdata" in picked[0]:
         url.keep(channel=int(np.ravel(picked[0]["customdata"])[0]))
 

@@ -1,6 +1,7 @@
 """This module is the view "When it moved": how far each kernel of a convolution moved from one kept epoch to the next."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.figures.kernel_movement import movement_figure
 from cnnlab.formatting import NARROW
 from cnnlab.inspection.channels import movement
@@ -46,11 +48,11 @@ def draw(screen: Screen, moved: Movement) -> None:
         return
     st.markdown(sentence(moved, kernel))
     a_epoch = moved.since_last[1:] / np.diff(moved.epochs)[:, None]
-    chart, table = st.columns([3, 2], gap="large")
+    chart, table = side.columns([3, 2])
     with chart:
         st.plotly_chart(
             movement_figure(moved.epochs, a_epoch, kernel, _epochs_trained(screen)),
-            key="movement_figure",
+            key=side.key("movement_figure"),
             config={"displayModeBar": False, "scrollZoom": False},
             alt=f"How far kernel {kernel} of {label} moved an epoch, over the epochs; the table holds when each moved most",
         )
@@ -95,13 +97,14 @@ def _draw_table(label: str, moved: Movement, kernel: int) -> None:
             "In all": moved.since_first[-1],
         }
     )
-    st.session_state[_TABLE] = {"selection": {"rows": [kernel]}}
+    key = side.key(_TABLE)
+    st.session_state[key] = {"selection": {"rows": [kernel]}}
     st.dataframe(
         table,
-        key=_TABLE,
+        key=key,
         hide_index=True,
         height="auto" if len(table) <= 8 else 360,
-        on_select=_pick_row,
+        on_select=partial(_pick_row, key),
         selection_mode="single-row",
         column_config={
             "An epoch": st.column_config.NumberColumn(
@@ -111,12 +114,12 @@ def _draw_table(label: str, moved: Movement, kernel: int) -> None:
                 format="%.3f", help="How far it is from its first kept epoch at the last."
             ),
         },
-        alt=f"When each kernel of {label} moved most. A row chooses its kernel.",
+        alt=side.alt(f"When each kernel of {label} moved most. A row chooses its kernel."),
     )
 
 
-def _pick_row() -> None:
-    rows = st.session_state[_TABLE].selection.rows
+def _pick_row(key: str) -> None:
+    rows = st.session_state[key].selection.rows
     if rows:
         url.keep(channel=rows[0])
 

@@ -1,6 +1,7 @@
 """This module is the view "What excites it": the pictures and places where each channel of a layer answers most and least."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,11 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerRow, Sees, box_of, heard_at, relu_behind
 from cnnlab.dashboard.app import navigation
+from cnnlab.dashboard.data.picture_sets import PictureSet
 from cnnlab.dashboard.inspect.choosers import window
-from cnnlab.dashboard.inspect.view import PictureSet, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import count
@@ -51,7 +54,7 @@ def draw(screen: Screen, found: TopActivations) -> None:
     crops = Crops(rows, heard, pictures, screen.subject.info.size_px)
     first = chosen // MOST_TILES * MOST_TILES
     shown = range(first, min(first + MOST_TILES, len(found.positive)))
-    grid, side = st.columns([3, 2], gap="large")
+    grid, beside = side.columns([3, 2])
     with grid:
         some = "" if len(shown) == len(found.positive) else f", channels {shown[0]} to {shown[-1]}"
         st.header(f"{layer.label}: the crop that excites each channel most{some}", anchor=False)
@@ -69,7 +72,7 @@ def draw(screen: Screen, found: TopActivations) -> None:
             )
         st.caption(how_to_read(screen, rows, len(pictures)))
         draw_table(screen, found)
-    with side:
+    with beside:
         draw_channel(screen, found, crops)
 
 
@@ -157,13 +160,14 @@ def draw_table(screen: Screen, found: TopActivations) -> None:
             "Correlation": likeness,
         }
     )
-    st.session_state[_TABLE] = {"selection": {"rows": [screen.channel]}}
+    key = side.key(_TABLE)
+    st.session_state[key] = {"selection": {"rows": [screen.channel]}}
     st.dataframe(
         table,
-        key=_TABLE,
+        key=key,
         hide_index=True,
         height="auto" if len(table) <= 8 else 320,
-        on_select=_pick_row,
+        on_select=partial(_pick_row, key),
         selection_mode="single-row",
         column_config={
             "Largest": st.column_config.NumberColumn(format="%.3g"),
@@ -173,7 +177,9 @@ def draw_table(screen: Screen, found: TopActivations) -> None:
             ),
             "Correlation": st.column_config.NumberColumn(format="%.2f", help="Of their answers, over all places."),
         },
-        alt=f"All channels of {screen.layer.label}: their largest and smallest answer, and the channel most like each",
+        alt=side.alt(
+            f"All channels of {screen.layer.label}: their largest and smallest answer, and the channel most like each"
+        ),
     )
     st.caption(in_all(found, relu_behind(screen.selection.layers, screen.layer.name) is not None))
 
@@ -192,8 +198,8 @@ def _some(things: Sequence[object]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown or "none"
 
 
-def _pick_row() -> None:
-    rows = st.session_state[_TABLE].selection.rows
+def _pick_row(key: str) -> None:
+    rows = st.session_state[key].selection.rows
     if rows:
         url.keep(channel=rows[0])
 

@@ -7,6 +7,7 @@ import streamlit as st
 from cnnlab.dashboard.inspect.selection import complain, set_widget
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -74,7 +75,7 @@ def draw(screen: Screen, seen: Looks) -> None:
     info, label = screen.subject.info, screen.chosen_picture.label
     st.header("Does the answer stay when the picture changes?", anchor=False)
     st.markdown(_verdict(screen, seen))
-    left, middle, right = st.columns(3, gap="medium")
+    left, middle, right = side.columns(3, gap="medium")
     with left.container(horizontal=True, gap="small"):
         _draw_picture("As it is", "before", seen.before.picture)
         _draw_picture("Changed", "after", seen.after.picture)
@@ -83,7 +84,7 @@ def draw(screen: Screen, seen: Looks) -> None:
             st.markdown(f"**{words}**")
             st.plotly_chart(
                 probability_bars(look.probabilities, info.classes, label),
-                key=f"robust_bars_{words}",
+                key=side.key(f"robust_bars_{words}"),
                 config={"displayModeBar": False},
                 alt=f"{words}: the probability of each class; the highest is {info.classes[look.probabilities.argmax()]}",
             )
@@ -141,14 +142,15 @@ def _draw_maps(screen: Screen, seen: Looks) -> None:
     before, after = seen.before.maps, seen.after.maps
     moved = np.abs(after - before).mean(axis=(1, 2))
     channels = np.sort(np.argsort(-moved, kind="stable")[:MOST_MAPS])
-    both = np.concatenate([before, after])
-    limit = symmetric_limit(both) if both.any() else 1.0
-    signed = bool((both < 0).any())
+    beside: Looks | None = screen.other
+    drawn = [before, after, *([beside.before.maps, beside.after.maps] if beside else [])]
+    limit = max((symmetric_limit(maps) for maps in drawn if maps.any()), default=1.0)
+    signed = any(bool((maps < 0).any()) for maps in drawn)
     few = len(before) > len(channels)
     which = f"The {len(channels)} of {len(before)} maps of" if few else f"All {len(before)} maps of"
     st.header(f"{which} {screen.layer.label}{' that change the most' if few else ''}", anchor=False)
     for place, words, key, maps in zip(
-        st.columns(2, gap="medium"), ("As it is", "Changed"), ("before", "after"), (before, after), strict=True
+        side.columns(2, gap="medium"), ("As it is", "Changed"), ("before", "after"), (before, after), strict=True
     ):
         with place:
             st.markdown(f"**{words}**")
@@ -165,7 +167,8 @@ def _draw_maps(screen: Screen, seen: Looks) -> None:
             )
     low = short(-limit if signed else 0.0)
     st.caption(
-        f"All maps of both pictures share one colour scale, from {low} to {short(limit)}, the largest size in either."
+        f"All maps of both pictures share one colour scale{' on both sides' if beside else ''}, from {low} to {short(limit)}, "
+        "the largest size in any of them."
     )
 
 

@@ -4,8 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
+from cnnlab.dashboard.data.picture_sets import HELD_OUT
 from cnnlab.dashboard.inspect.choosers import choose_option
-from cnnlab.dashboard.inspect.view import HELD_OUT, Options, Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.predictions.robustness import robustness_curve
 from cnnlab.formatting import NARROW, count, percent, percent_range, points, tenths
@@ -49,7 +51,7 @@ def draw(screen: Screen, measured: Curve) -> None:
             change.axis,
             1 / len(screen.subject.info.classes),
         ),
-        key="robust_curve",
+        key=side.key("robust_curve"),
         config={"displayModeBar": False},
         alt=f"{name} accuracy over {change.axis}; the table below holds the same numbers",
     )
@@ -63,7 +65,7 @@ def draw(screen: Screen, measured: Curve) -> None:
         }
         if intervals:
             rows[f"95{NARROW}% interval"] = [percent_range(*ends) for ends in intervals]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=f"{name} accuracy at each strength")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=side.alt(f"{name} accuracy at each strength"))
 
 
 def _sentence(

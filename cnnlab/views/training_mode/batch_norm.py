@@ -10,6 +10,7 @@ from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.choosers import number_box
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.figures.training_mode.normalisation import agreement, distributions
 from cnnlab.formatting import MINUS, count
@@ -32,18 +33,18 @@ def draw(screen: Screen, seen: Normalised) -> None:
     """Draw the chosen channel's values before and after, the formula with its numbers, and all channels' statistics."""
     channel, word = screen.channel, word_for(screen.layer)
     with screen.controls:
-        number_box("channel", word.capitalize(), channel, len(seen.gamma))
+        side.once("channel_box", lambda: number_box("channel", word.capitalize(), channel, len(seen.gamma)))
     st.header(f"{screen.layer.label}, {word} {channel}: before and after batch normalisation", anchor=False)
     st.markdown(
         "**Train mode** brings each channel to mean 0 and spread 1 by the statistics of this very batch, so its values stay in "
         "a range that the next layer is used to. **Eval mode** has no batch to ask: it takes running statistics, averaged over "
         "the batches of the training. Then the layer scales by γ and shifts by β, both trained."
     )
-    left, right = st.columns(2, gap="large")
-    for place, side, words in ((left, BEFORE, "before"), (right, AFTER, "after")):
+    left, right = side.columns(2)
+    for place, moment, words in ((left, BEFORE, "before"), (right, AFTER, "after")):
         with place:
             st.markdown(f"**{words.capitalize()}**")
-            _draw_values(seen, channel, side, words)
+            _draw_values(seen, channel, moment, words)
     st.caption(
         f"{count(seen.values)} values a {word}, from {batch_words(screen)}, not augmented. Spread: standard deviation, the "
         "root of the variance."
@@ -52,21 +53,23 @@ def draw(screen: Screen, seen: Normalised) -> None:
     _draw_all(screen, seen, channel, word)
 
 
-def _draw_values(seen: Normalised, channel: int, side: int, words: str) -> None:
-    batch, running = seen.counts[TRAIN, side, channel], seen.counts[EVAL, side, channel]
+def _draw_values(seen: Normalised, channel: int, moment: int, words: str) -> None:
+    batch, running = seen.counts[TRAIN, moment, channel], seen.counts[EVAL, moment, channel]
     st.plotly_chart(
-        distributions(seen.edges[side, channel], batch, running, f"value {words} batch normalisation"),
-        key=f"normalisation_{words}",
+        distributions(seen.edges[moment, channel], batch, running, f"value {words} batch normalisation"),
+        key=side.key(f"normalisation_{words}"),
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Shares of the channel's values {words} batch normalisation, in both modes; the table below has mean and spread",
     )
     lines = ["| mode | mean | spread |", "|---|---|---|"]
     for mode, name in MODES.items():
-        mean, spread = float(seen.mean[mode, side, channel]), float(np.sqrt(seen.var[mode, side, channel]))
+        mean, spread = float(seen.mean[mode, moment, channel]), float(np.sqrt(seen.var[mode, moment, channel]))
         lines.append(f"| **{name}** | {_decimals(mean)} | {_decimals(spread)} |")
     st.markdown("\n".join(lines))
-    alike = (statistic[TRAIN, side, channel] == statistic[EVAL, side, channel] for statistic in (seen.mean, seen.var))
-    if side == BEFORE and (batch == running).all() and all(alike):
+    alike = (
+        statistic[TRAIN, moment, channel] == statistic[EVAL, moment, channel] for statistic in (seen.mean, seen.var)
+    )
+    if moment == BEFORE and (batch == running).all() and all(alike):
         st.caption("Both modes are the same here: nothing before this layer depends on the mode.")
 
 
@@ -110,9 +113,9 @@ def _draw_all(screen: Screen, seen: Normalised, channel: int, word: str) -> None
     st.markdown(distance(seen, word))
     mean, var = seen.mean[TRAIN, BEFORE], seen.var[TRAIN, BEFORE]
     pairs = ((seen.running_mean, mean, "mean", False), (seen.running_var, var, "variance", True))
-    for place, (running, batch, what, log) in zip(st.columns(2, gap="large"), pairs, strict=True):
+    for place, (running, batch, what, log) in zip(side.columns(2), pairs, strict=True):
         with place:
-            key = f"normalisation_{what}s"
+            key = side.key(f"normalisation_{what}s")
             st.plotly_chart(
                 agreement(running, batch, channel, what, log),
                 key=key,
@@ -135,7 +138,7 @@ def _draw_all(screen: Screen, seen: Normalised, channel: int, word: str) -> None
         st.dataframe(
             pd.DataFrame(table),
             hide_index=True,
-            alt=f"Batch and running statistics, γ and β of each {word} of the layer",
+            alt=side.alt(f"Batch and running statistics, γ and β of each {word} of the layer"),
         )
 
 

@@ -11,6 +11,7 @@ from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.choosers import number_box
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -47,7 +48,7 @@ def draw(screen: Screen, mask: Mask) -> None:
         f"Why: with other {word}s gone at each step, the network cannot rely on any one {word}. Dropout works in train mode "
         "only; in eval mode, in which cnnlab measures accuracy, nothing is dropped or multiplied."
     )
-    left, right = st.columns([3, 2], gap="large")
+    left, right = side.columns([3, 2])
     with left:
         _draw_masks(screen, mask, member, word)
     with right:

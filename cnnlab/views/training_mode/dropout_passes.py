@@ -6,6 +6,7 @@ import streamlit as st
 
 from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.training_mode.answers import answer_dots
 from cnnlab.formatting import percent, percent_range, points, tenths
@@ -42,7 +43,7 @@ def draw(screen: Screen, seen: Passes) -> None:
     st.markdown(verdict(seen, classes, picture.label))
     st.plotly_chart(
         answer_dots(seen.eval, seen.dropped, classes, picture.label),
-        key="dropout_answers",
+        key=side.key("dropout_answers"),
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Probability of each class in {len(seen.dropped)} passes with dropout on, and in eval mode; the table below "
         "holds the same numbers",
@@ -96,7 +97,9 @@ def _draw_table(seen: Passes, classes: tuple[str, ...]) -> None:
         st.dataframe(
             pd.DataFrame(rows),
             hide_index=True,
-            alt="For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes",
+            alt=side.alt(
+                "For each class its probability in eval mode, and the mean, spread, lowest and highest of the passes"
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.choosers import choose_option
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.why import panel
@@ -82,6 +83,7 @@ INTEGRATED_GRADIENTS = register(
         place=7,
         compute=compute,
         draw=draw,
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
         counts="pictures on the way",

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -39,6 +40,7 @@ LAYER_CAM = register(
         place=3,
         compute=compute,
         draw=partial(panel.draw, way=WAY),
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",
         family="Why?",

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -37,6 +38,7 @@ SALIENCY = register(
         place=5,
         compute=compute,
         draw=partial(panel.draw, way=WAY),
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="instant",
         family="Why?",

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from cnnlab.dashboard.inspect.beside import attributions
 from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
@@ -43,6 +44,7 @@ SMOOTH_GRAD = register(
         place=6,
         compute=compute,
         draw=partial(panel.draw, way=WAY),
+        difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",
         counts="noisy copies",

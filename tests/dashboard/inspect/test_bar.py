@@ -89,6 +89,43 @@ def test_a_map_scale_cuts_nothing_off_and_keeps_zero_in_its_place(mine: Floats, 
             assert high >= np.abs(others).max()
 
 
+@given(
+    arrays(np.float32, (3, 2, 2, 2), elements=numbers),
+    arrays(np.float32, (4, 2, 2, 2), elements=numbers),
+    st.sampled_from(sorted(KERNEL_SCOPES)),
+)
+def test_kernels_side_by_side_have_one_scale(mine: Floats, theirs: Floats, scope: str) -> None:
+    """Whichever of the two is asked; nothing of either is cut off, also where one has more kernels."""
+    left, right = kernel_scale(mine, scope, "conv1", theirs), kernel_scale(theirs, scope, "conv1", mine)
+    for index, pair in enumerate(zip(mine, theirs, strict=False)):
+        assert left.of_tile(index) == right.of_tile(index)
+        assert all(holds(left, index, kernel) for kernel in pair)
+    assert holds(right, 3, theirs[3])
+    assert "on both sides" in left.sentence
+
+
+@given(
+    arrays(np.float32, (3, 2, 2), elements=numbers),
+    arrays(np.float32, (4, 3, 3), elements=numbers),
+    st.sampled_from(sorted(MAP_SCOPES)),
+)
+def test_maps_side_by_side_have_one_scale(mine: Floats, theirs: Floats, scope: str) -> None:
+    """Also where one of the two has no negative values, more maps or larger ones."""
+    shown, beside = layer("conv1", mine), layer("conv1", theirs)
+    nothing = np.zeros(1, np.float32)
+    seen, other = (
+        FeatureMaps(nothing, (one, layer("relu1", one.maps * 2)), nothing, nothing.astype(np.float64))
+        for one in (shown, beside)
+    )
+    left, right = map_scale(shown, seen, scope, other), map_scale(beside, other, scope, seen)
+    assert left.palette == right.palette
+    for index, pair in enumerate(zip(mine, theirs, strict=False)):
+        assert left.of_tile(index) == right.of_tile(index)
+        assert all(holds(left, index, one) for one in pair)
+    assert holds(right, 3, theirs[3])
+    assert "both sides" in left.sentence
+
+
 def test_each_choice_says_what_is_the_same() -> None:
     """In so few letters that the choices fit side by side."""
     shared = {name: choice.split()[0] for name, choice in (KERNEL_SCOPES | MAP_SCOPES).items()}

@@ -1,13 +1,14 @@
 """This module draws the bar on top of every page that looks inside a network, which chooses the run and its epoch."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.app import navigation
-from cnnlab.dashboard.inspect.bar import batch_loss, epochs, import_weights, loss_curve
+from cnnlab.dashboard.inspect.bar import batch_loss, beside, epochs, import_weights, loss_curve
 from cnnlab.dashboard.inspect.cache import layers_of
 from cnnlab.dashboard.inspect.selection import Selection, complain, in_order, set_widget, take
 from cnnlab.dashboard.state import listing, services
@@ -51,6 +52,7 @@ def looking(beside_title: DeltaGenerator) -> Selection | None:
     layers = _layers(run)
     weights, follows = epochs.pick(run, in_order(saved, early))
     selection = Selection(run, saved, weights, layers or [], follows, early)
+    selection = replace(selection, beside=beside.pick(store, selection))
     with st.container(border=True, gap="xsmall", key="frame_bar"):
         _draw(store, runs, selection)
     return selection if layers else None
@@ -124,6 +126,7 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
     with right.container(gap=None):
         with st.container(horizontal=True, gap="xxsmall", key="frame_epoch_buttons"):
             epochs.draw_buttons(selection)
+            beside.draw(store, runs, selection)
         st.caption(epochs.numbers(selection, records, batches), help=epochs.remarks(selection))
     epochs.pulse(store, selection)
 

@@ -6,6 +6,7 @@ from time import monotonic
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from cnnlab.dashboard.state import side
 from cnnlab.formatting import count
 
 FROM_S = 0.4
@@ -28,7 +29,7 @@ class Progress:
         """Make one for a computation that goes through things named `counts`. Raises StoppedError where it was stopped."""
         if st.session_state.get(_STOPPED) == name:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button("Compute it", key="computing_go", icon=":material/play_arrow:", on_click=_go)
+                st.button("Compute it", key=side.key("computing_go"), icon=":material/play_arrow:", on_click=_go)
                 st.caption("Stopped before it was done. Nothing is kept of it.")
             raise StoppedError
         self._name, self._counts, self._begun = name, counts, monotonic()
@@ -57,7 +58,9 @@ class Progress:
         elif monotonic() - self._begun >= FROM_S:
             with self._place.container(horizontal=True, vertical_alignment="center", gap="small"):
                 self._bar = st.progress(share, words)
-                st.button("Stop", key="computing_stop", icon=":material/close:", on_click=_stop, args=(self._name,))
+                st.button(
+                    "Stop", key=side.key("computing_stop"), icon=":material/close:", on_click=_stop, args=(self._name,)
+                )
 
 
 def _stop(name: str) -> None:
