@@ -31,10 +31,8 @@ Floats = npt.NDArray[np.float32]
 
 def compute(subject: Subject) -> FeatureMaps:
     """Compute the feature maps of all layers for one picture, also of those that are not on the screen."""
-    if subject.picture is None:
-        raise TypeError("Feature maps are those of one picture.")
     with subject.network() as network:
-        return feature_maps.compute(network, subject.picture, *subject.normalisation)
+        return feature_maps.compute(network, subject.chosen_picture, *subject.normalisation)
 
 
 def draw(screen: Screen, seen: FeatureMaps) -> None:

@@ -117,5 +117,5 @@ def test_the_curve_is_measured_by_a_process(open_page: OpenPage, store: Store, a
     assert f"**{last}** at 32/255" in words(app)
     assert "n = 60" in words(app)
     assert app.query_params["change"] == "fgsm"
-    app.segmented_control(key="robust_change").set_value("shift").run()
+    app.segmented_control(key="looking_change").set_value("shift").run()
     assert f"**{percent(int(shift.right[-1]) / 60)}** at 12 px" in words(app)

@@ -1,6 +1,6 @@
 """This module draws the choosers below the bar: view, layer, channel, set of pictures and class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cnnlab.dashboard.data.picture_sets import SetName
 from cnnlab.dashboard.inspect.selection import Selection, complain, set_widget, take
-from cnnlab.dashboard.inspect.view import View
+from cnnlab.dashboard.inspect.view import Options, Screen, View
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.data import SAMPLE_WITHOUT_VALIDATION, DatasetInfo
@@ -123,6 +123,27 @@ def number_box(name: str, word: str, chosen: int, numbers: int) -> None:
         f"{word}, 0 to {numbers - 1}", 0, max(1, numbers - 1), key=key, on_change=take, args=(name, key),
         width=150, disabled=numbers < 2,
     )  # fmt: skip
+
+
+def choose_option(screen: Screen, name: str, label: str, titles: Mapping[str, str], why: str | None = None) -> Options:
+    """Draw the values of the view's own option `name` as buttons, and return the chosen one; nothing for the first one.
+
+    `titles` holds what each value is called on its button. The first value is the one of an address that names none.
+    """
+    first = next(iter(titles))
+    asked = url.asked(name)
+    if asked and asked not in titles and url.from_outside(name):
+        complain(f"There is no {label.lower()} “{asked}”. Here is {titles[first].lower()}.")
+    chosen = asked if asked is not None and asked in titles else first
+    key = f"looking_{name}"
+    with screen.controls:
+        set_widget(key, chosen)
+        st.segmented_control(
+            label, list(titles), key=key, format_func=titles.__getitem__, required=True, on_change=take, args=(name, key),
+            wrap=True, help=why,
+        )  # fmt: skip
+    screen.address[name] = None if chosen == first else chosen
+    return () if chosen == first else ((name, chosen),)
 
 
 def window(tiles: int) -> DeltaGenerator:

@@ -129,6 +129,20 @@ class Subject:
         return dict(self.options).get(name)
 
     @property
+    def chosen_picture(self) -> npt.NDArray[np.uint8]:
+        """Return the picture to look at. Raises TypeError where the view does not need one."""
+        if self.picture is None:
+            raise TypeError("A view that looks at one picture must need it.")
+        return self.picture
+
+    @property
+    def chosen_layer(self) -> str:
+        """Return the full name of the chosen layer. Raises TypeError where the view does not need one."""
+        if self.layer is None:
+            raise TypeError("A view that looks at a layer must need it.")
+        return self.layer
+
+    @property
     def row(self) -> LayerRow:
         """Return what is known of the chosen layer without its weights: kind, shapes, kernel."""
         return next(row for row in summarise(self.config, self.info) if row.name == self.layer)

@@ -44,18 +44,34 @@ class Attribution:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A `Question` holds a picture as the network receives it, what the network says of it, and the class to explain."""
+
+    x: Tensor
+    """[1, channels, size_px, size_px]"""
+    logits: Tensor
+    """[num_classes]"""
+    class_index: int
+
+    def answered(self, values: Tensor) -> Attribution:
+        """Return the attribution whose map is `values` [height, width]."""
+        return Attribution(
+            network_input=self.x[0].cpu().numpy(),
+            map=values.cpu().numpy(),
+            class_index=self.class_index,
+            logits=self.logits.cpu().numpy(),
+        )
+
+
+@dataclass(frozen=True)
 class LayerGradient:
     """A `LayerGradient` holds a layer's maps for one picture, and how the logit of a class grows with each value."""
 
-    network_input: Tensor
-    """[channels, size_px, size_px]"""
+    question: Question
     maps: Tensor
     """[K, height, width]: A^k, the layer's output."""
     gradient: Tensor
     """[K, height, width]: dz_c / dA^k."""
-    class_index: int
-    logits: Tensor
-    """[num_classes]"""
 
 
 def received(
@@ -78,6 +94,12 @@ def logits_of(network: Network, x: Tensor, progress: Callable[[int, int], None] 
             progress(done * BATCH, len(x))
             parts.append(network(part))
     return torch.cat(parts)
+
+
+def question_of(network: Network, x: Tensor, class_index: int | None) -> Question:
+    """Return the question about a picture [1, channels, size_px, size_px]; without a class, about that of the largest logit."""
+    logits = logits_of(network, x)[0]
+    return Question(x, logits, chosen_of(logits, class_index))
 
 
 def chosen_of(logits: Tensor, class_index: int | None) -> int:
@@ -116,7 +138,7 @@ def layer_gradient(network: Network, x: Tensor, layer: str, class_index: int | N
             raise ValueError(f"The output of {layer} is no maps: a map needs places.")
         chosen = chosen_of(logits, class_index)
         (gradient,) = torch.autograd.grad(logits[chosen], maps)
-    return LayerGradient(x[0], maps[0].detach(), gradient[0], chosen, logits.detach())
+    return LayerGradient(Question(x, logits.detach(), chosen), maps[0].detach(), gradient[0])
 
 
 def stretched(values: Floats, size_px: int) -> Floats:

@@ -41,10 +41,4 @@ def compute(
     seen = layer_gradient(network, received(network, picture, mean, std), layer, class_index)
     weights = seen.gradient.mean(dim=(1, 2))
     cam = F.relu((weights[:, None, None] * seen.maps).sum(dim=0))
-    return GradCam(
-        network_input=seen.network_input.cpu().numpy(),
-        map=cam.cpu().numpy(),
-        class_index=seen.class_index,
-        logits=seen.logits.cpu().numpy(),
-        weights=weights.cpu().numpy(),
-    )
+    return GradCam(**vars(seen.question.answered(cam)), weights=weights.cpu().numpy())

@@ -15,9 +15,9 @@ from cnnlab.data.tensors import to_network
 from cnnlab.inspection.attribution.answer import (
     Attribution,
     Floats,
-    chosen_of,
     input_gradients,
     logits_of,
+    question_of,
     received,
     silent,
 )
@@ -73,18 +73,14 @@ def compute(
     """
     x = received(network, picture, mean, std)
     begin = baseline_of(baseline, x, mean, std)
-    logits = logits_of(network, x)[0]
-    chosen = chosen_of(logits, class_index)
+    question = question_of(network, x, class_index)
     points, weights = (torch.from_numpy(one).float().to(x.device).view(-1, 1, 1, 1) for one in _rule(STEPS))
-    gradients = input_gradients(network, begin + points * (x - begin), chosen, progress)
+    gradients = input_gradients(network, begin + points * (x - begin), question.class_index, progress)
     shares = (x - begin)[0] * (weights * gradients).sum(dim=0)
     return IntegratedGradients(
-        network_input=x[0].cpu().numpy(),
-        map=shares.sum(dim=0).cpu().numpy(),
-        class_index=chosen,
-        logits=logits.cpu().numpy(),
+        **vars(question.answered(shares.sum(dim=0))),
         shares=shares.cpu().numpy(),
-        baseline_logit=float(logits_of(network, begin)[0, chosen]),
+        baseline_logit=float(logits_of(network, begin)[0, question.class_index]),
     )
 
 

@@ -29,9 +29,4 @@ def compute(
     """
     seen = layer_gradient(network, received(network, picture, mean, std), layer, class_index)
     cam = F.relu((F.relu(seen.gradient) * seen.maps).sum(dim=0))
-    return Attribution(
-        network_input=seen.network_input.cpu().numpy(),
-        map=cam.cpu().numpy(),
-        class_index=seen.class_index,
-        logits=seen.logits.cpu().numpy(),
-    )
+    return seen.question.answered(cam)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cnnlab.inspection.attribution.answer import Attribution, Floats, chosen_of, logits_of, received, silent
+from cnnlab.inspection.attribution.answer import Attribution, Floats, logits_of, question_of, received, silent
 from cnnlab.models import Network
 
 WINDOW_PX, STRIDE_PX = 8, 4
@@ -46,19 +46,16 @@ def compute(
     largest logit. `progress` is called before each batch with (done, total). Leaves no trace in the network.
     """
     x = received(network, picture, mean, std)
-    logits = logits_of(network, x)[0]
-    chosen = chosen_of(logits, class_index)
+    question = question_of(network, x, class_index)
+    chosen = question.class_index
     covers = windows(x.shape[2], x.shape[3], WINDOW_PX, STRIDE_PX).to(x.device)
     rows, columns = covers.shape[:2]
     masks = covers.flatten(0, 1)[:, None]
     covered = logits_of(network, x * ~masks, progress)
-    drops = logits[chosen] - covered[:, chosen]
+    drops = question.logits[chosen] - covered[:, chosen]
     total = (drops[:, None, None] * masks[:, 0]).sum(dim=0)
     return Occlusion(
-        network_input=x[0].cpu().numpy(),
-        map=(total / masks[:, 0].sum(dim=0)).cpu().numpy(),
-        class_index=chosen,
-        logits=logits.cpu().numpy(),
+        **vars(question.answered(total / masks[:, 0].sum(dim=0))),
         drops=drops.view(rows, columns).cpu().numpy(),
         said=covered.argmax(dim=1).view(rows, columns).cpu().numpy(),
     )

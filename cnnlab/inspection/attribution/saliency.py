@@ -6,7 +6,7 @@ Source: Simonyan, Vedaldi and Zisserman 2014, "Deep Inside Convolutional Network
 import numpy as np
 import numpy.typing as npt
 
-from cnnlab.inspection.attribution.answer import Attribution, chosen_of, input_gradients, logits_of, received
+from cnnlab.inspection.attribution.answer import Attribution, input_gradients, question_of, received
 from cnnlab.models import Network
 
 
@@ -23,12 +23,6 @@ def compute(
     `class_index` None: the class with the largest logit. Leaves no trace in the network.
     """
     x = received(network, picture, mean, std)
-    logits = logits_of(network, x)[0]
-    chosen = chosen_of(logits, class_index)
-    size = input_gradients(network, x, chosen)[0].abs()
-    return Attribution(
-        network_input=x[0].cpu().numpy(),
-        map=size.amax(dim=0).cpu().numpy(),
-        class_index=chosen,
-        logits=logits.cpu().numpy(),
-    )
+    question = question_of(network, x, class_index)
+    size = input_gradients(network, x, question.class_index)[0].abs()
+    return question.answered(size.amax(dim=0))

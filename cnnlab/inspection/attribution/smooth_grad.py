@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cnnlab.inspection.attribution.answer import Attribution, chosen_of, input_gradients, logits_of, received, silent
+from cnnlab.inspection.attribution.answer import Attribution, input_gradients, question_of, received, silent
 from cnnlab.models import Network
 
 COPIES = 24
@@ -35,15 +35,9 @@ def compute(
     `progress` is called before each batch with (done, total). The noise is the same at each call. Leaves no trace.
     """
     x = received(network, picture, mean, std)
-    logits = logits_of(network, x)[0]
-    chosen = chosen_of(logits, class_index)
-    size = input_gradients(network, x + noise(x), chosen, progress).abs().mean(dim=0)
-    return Attribution(
-        network_input=x[0].cpu().numpy(),
-        map=size.amax(dim=0).cpu().numpy(),
-        class_index=chosen,
-        logits=logits.cpu().numpy(),
-    )
+    question = question_of(network, x, class_index)
+    size = input_gradients(network, x + noise(x), question.class_index, progress).abs().mean(dim=0)
+    return question.answered(size.amax(dim=0))
 
 
 def noise(x: Tensor) -> Tensor:

@@ -24,16 +24,14 @@ _NAMES = [change.name for change in CHANGES]
 
 def compute(subject: Subject) -> Looks:
     """Compute what the network makes of the picture as it is and as the sliders change it, at the chosen layer."""
-    if subject.picture is None or subject.layer is None:
-        raise TypeError("A look at a changed picture is that of one picture at one layer.")
     strengths = {change.name: strength_of(change, subject.option(change.name)) for change in CHANGES}
     label = subject.option("label")
     with subject.network() as network:
         return looks.compute(
             network,
-            subject.picture,
+            subject.chosen_picture,
             *subject.normalisation,
-            subject.layer,
+            subject.chosen_layer,
             strengths,
             None if label is None else int(label),
         )

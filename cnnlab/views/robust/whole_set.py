@@ -5,9 +5,8 @@ import streamlit as st
 
 from cnnlab.analysis.intervals import interval95
 from cnnlab.dashboard.data.picture_sets import HELD_OUT
-from cnnlab.dashboard.inspect.selection import complain, set_widget, take
+from cnnlab.dashboard.inspect.choosers import choose_option
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
-from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.predictions.robustness import robustness_curve
@@ -15,9 +14,6 @@ from cnnlab.formatting import NARROW, count, percent, percent_range, points, ten
 from cnnlab.inspection.robustness import curve
 from cnnlab.inspection.robustness.changes import CHANGES, Change, change_of
 from cnnlab.inspection.robustness.curve import Curve
-
-_BY_NAME = {change.name: change for change in CHANGES}
-_KEY = "robust_change"
 
 
 def compute(subject: Subject) -> Curve:
@@ -29,26 +25,11 @@ def compute(subject: Subject) -> Curve:
 
 
 def choose(screen: Screen) -> Options:
-    """Draw the choice of the change, and return it."""
-    asked = url.asked("change")
-    if asked and asked not in _BY_NAME and url.from_outside("change"):
-        complain(f"There is no change “{asked}”. Here is {CHANGES[0].title.lower()}.")
-    chosen = _BY_NAME.get(asked or "", CHANGES[0])
-    with screen.controls:
-        set_widget(_KEY, chosen.name)
-        st.segmented_control(
-            "Change",
-            list(_BY_NAME),
-            key=_KEY,
-            format_func=lambda name: _BY_NAME[name].title,
-            required=True,
-            on_change=take,
-            args=("change", _KEY),
-            wrap=True,
-        )
+    """Draw the choice of the change and what it does, and return it."""
+    options = choose_option(screen, "change", "Change", {change.name: change.title for change in CHANGES})
+    chosen = change_of(str(dict(options).get("change", CHANGES[0].name)))
     st.caption(f"{chosen.how} Measured at {', '.join(chosen.words(strength) for strength in chosen.strengths)}.")
-    screen.address["change"] = None if chosen is CHANGES[0] else chosen.name
-    return () if chosen is CHANGES[0] else (("change", chosen.name),)
+    return options
 
 
 def draw(screen: Screen, measured: Curve) -> None:

@@ -24,11 +24,9 @@ MODES = {TRAIN: "train mode", EVAL: "eval mode"}
 
 def compute(subject: Subject) -> Normalised:
     """Compute what the chosen batch normalisation does to each channel over the chosen batch, in both modes."""
-    if subject.layer is None:
-        raise TypeError("A normalisation is that of one layer.")
     x = _choosers.received(subject)
     with subject.network() as network:
-        return batch_norm.normalised_by(network, subject.layer, x, subject.progress)
+        return batch_norm.normalised_by(network, subject.chosen_layer, x, subject.progress)
 
 
 def draw(screen: Screen, seen: Normalised) -> None:

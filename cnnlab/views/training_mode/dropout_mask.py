@@ -27,11 +27,9 @@ MOST_TILES = 64
 
 def compute(subject: Subject) -> Mask:
     """Compute what the chosen dropout layer does to the chosen batch in train mode."""
-    if subject.layer is None:
-        raise TypeError("A mask is that of one dropout layer.")
     x = _choosers.received(subject)
     with subject.network() as network:
-        mask = dropout.mask_of(network, subject.layer, x, _choosers.option(subject, "draw"))
+        mask = dropout.mask_of(network, subject.chosen_layer, x, _choosers.option(subject, "draw"))
     subject.progress(len(x), len(x))
     return mask
 

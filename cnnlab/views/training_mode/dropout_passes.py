@@ -17,12 +17,10 @@ from cnnlab.views.training_mode import _choosers
 
 def compute(subject: Subject) -> Passes:
     """Compute what the network says of the picture in eval mode, and in passes with its dropout on."""
-    if subject.picture is None:
-        raise TypeError("The passes are those of one picture.")
     with subject.network() as network:
         return dropout.passes_of(
             network,
-            subject.picture,
+            subject.chosen_picture,
             *subject.normalisation,
             _choosers.option(subject, "draw"),
             subject.progress,

@@ -1,7 +1,9 @@
 """This module is the Grad-CAM view: the places of a picture that speak for a class, as seen from one layer."""
 
+from functools import partial
+
 from cnnlab.dashboard.inspect.beside import attributions
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
 from cnnlab.dashboard.why.sanity import network_of
@@ -11,10 +13,10 @@ from cnnlab.inspection.attribution.grad_cam import GradCam
 
 def compute(subject: Subject) -> GradCam:
     """Compute the Grad-CAM of the chosen layer and class for one picture."""
-    if subject.picture is None or subject.layer is None:
-        raise TypeError("Grad-CAM is that of one picture at one layer.")
     with network_of(subject) as network:
-        return grad_cam.compute(network, subject.picture, *subject.normalisation, subject.layer, subject.class_index)
+        return grad_cam.compute(
+            network, subject.chosen_picture, *subject.normalisation, subject.chosen_layer, subject.class_index
+        )
 
 
 WAY = Way(
@@ -33,11 +35,6 @@ WAY = Way(
 )
 
 
-def draw(screen: Screen, seen: GradCam) -> None:
-    """Draw the map over the picture, what it can and cannot say, and its sanity check."""
-    panel.draw(screen, seen, WAY)
-
-
 GRAD_CAM = register(
     View(
         name="grad_cam",
@@ -45,7 +42,7 @@ GRAD_CAM = register(
         page="feature_maps",
         place=2,
         compute=compute,
-        draw=draw,
+        draw=partial(panel.draw, way=WAY),
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",

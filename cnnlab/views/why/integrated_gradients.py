@@ -3,9 +3,8 @@
 import streamlit as st
 
 from cnnlab.dashboard.inspect.beside import attributions
-from cnnlab.dashboard.inspect.selection import complain, set_widget, take
+from cnnlab.dashboard.inspect.choosers import choose_option
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
-from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
 from cnnlab.dashboard.why.sanity import network_of
@@ -17,11 +16,14 @@ from cnnlab.inspection.attribution.integrated_gradients import BASELINES, STEPS,
 
 def compute(subject: Subject) -> IntegratedGradients:
     """Compute the integrated gradients of one picture for the chosen class."""
-    if subject.picture is None:
-        raise TypeError("Integrated gradients are those of one picture.")
     with network_of(subject) as network:
         return integrated_gradients.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, _baseline(subject), subject.progress
+            network,
+            subject.chosen_picture,
+            *subject.normalisation,
+            subject.class_index,
+            _baseline(subject),
+            subject.progress,
         )
 
 
@@ -29,7 +31,6 @@ def _baseline(subject: Subject) -> str:
     return str(subject.option("baseline") or BASELINES[0])
 
 
-_BASELINE = "why_baseline"
 WAY = Way(
     name="integrated_gradients",
     title="Integrated gradients",
@@ -51,24 +52,11 @@ WAY = Way(
 
 def choose(screen: Screen) -> Options:
     """Draw the choice of the baseline, and return it."""
-    asked = url.asked("baseline") or BASELINES[0]
-    if asked not in BASELINES and url.from_outside("baseline"):
-        complain(f"There is no baseline “{asked}”. Here is {BASELINES[0]}.")
-    chosen = asked if asked in BASELINES else BASELINES[0]
-    with screen.controls:
-        set_widget(_BASELINE, chosen)
-        st.segmented_control(
-            "Baseline",
-            BASELINES,
-            key=_BASELINE,
-            required=True,
-            on_change=take,
-            args=("baseline", _BASELINE),
-            help="The picture without anything in it, from which the way to your picture begins. Grey is the colour that the "
-            "network receives as 0.",
-        )
-    screen.address["baseline"] = None if chosen == BASELINES[0] else chosen
-    return () if chosen == BASELINES[0] else (("baseline", chosen),)
+    why = (
+        "The picture without anything in it, from which the way to your picture begins. Grey is the colour that the network "
+        "receives as 0."
+    )
+    return choose_option(screen, "baseline", "Baseline", {name: name for name in BASELINES}, why)
 
 
 def draw(screen: Screen, seen: IntegratedGradients) -> None:

@@ -1,7 +1,9 @@
 """This module is the Layer-CAM view: Grad-CAM with a weight for each place, sharp in early layers too."""
 
+from functools import partial
+
 from cnnlab.dashboard.inspect.beside import attributions
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
 from cnnlab.dashboard.why.sanity import network_of
@@ -11,10 +13,10 @@ from cnnlab.inspection.attribution.answer import Attribution
 
 def compute(subject: Subject) -> Attribution:
     """Compute the Layer-CAM of the chosen layer and class for one picture."""
-    if subject.picture is None or subject.layer is None:
-        raise TypeError("Layer-CAM is that of one picture at one layer.")
     with network_of(subject) as network:
-        return layer_cam.compute(network, subject.picture, *subject.normalisation, subject.layer, subject.class_index)
+        return layer_cam.compute(
+            network, subject.chosen_picture, *subject.normalisation, subject.chosen_layer, subject.class_index
+        )
 
 
 WAY = Way(
@@ -30,11 +32,6 @@ WAY = Way(
 )
 
 
-def draw(screen: Screen, seen: Attribution) -> None:
-    """Draw the map over the picture, what it can and cannot say, and its sanity check."""
-    panel.draw(screen, seen, WAY)
-
-
 LAYER_CAM = register(
     View(
         name="layer_cam",
@@ -42,7 +39,7 @@ LAYER_CAM = register(
         page="feature_maps",
         place=3,
         compute=compute,
-        draw=draw,
+        draw=partial(panel.draw, way=WAY),
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "layer", "class", "options"}),
         cost="instant",

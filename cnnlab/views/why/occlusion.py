@@ -16,11 +16,9 @@ from cnnlab.inspection.attribution.occlusion import STRIDE_PX, WINDOW_PX, Occlus
 
 def compute(subject: Subject) -> Occlusion:
     """Compute the Occlusion of one picture for the chosen class."""
-    if subject.picture is None:
-        raise TypeError("Occlusion is that of one picture.")
     with network_of(subject) as network:
         return occlusion.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, subject.progress
+            network, subject.chosen_picture, *subject.normalisation, subject.class_index, subject.progress
         )
 
 

@@ -1,7 +1,9 @@
 """This module is the Saliency view: how strongly the number for a class changes with each pixel."""
 
+from functools import partial
+
 from cnnlab.dashboard.inspect.beside import attributions
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
 from cnnlab.dashboard.why.sanity import network_of
@@ -11,10 +13,8 @@ from cnnlab.inspection.attribution.answer import Attribution
 
 def compute(subject: Subject) -> Attribution:
     """Compute the Saliency of one picture for the chosen class."""
-    if subject.picture is None:
-        raise TypeError("Saliency is that of one picture.")
     with network_of(subject) as network:
-        return saliency.compute(network, subject.picture, *subject.normalisation, subject.class_index)
+        return saliency.compute(network, subject.chosen_picture, *subject.normalisation, subject.class_index)
 
 
 WAY = Way(
@@ -30,11 +30,6 @@ WAY = Way(
 )
 
 
-def draw(screen: Screen, seen: Attribution) -> None:
-    """Draw the map over the picture, what it can and cannot say, and its sanity check."""
-    panel.draw(screen, seen, WAY)
-
-
 SALIENCY = register(
     View(
         name="saliency",
@@ -42,7 +37,7 @@ SALIENCY = register(
         page="feature_maps",
         place=5,
         compute=compute,
-        draw=draw,
+        draw=partial(panel.draw, way=WAY),
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="instant",

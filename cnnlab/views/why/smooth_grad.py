@@ -1,7 +1,9 @@
 """This module is the SmoothGrad view: the mean saliency of many copies of a picture with noise on them."""
 
+from functools import partial
+
 from cnnlab.dashboard.inspect.beside import attributions
-from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
+from cnnlab.dashboard.inspect.view import Subject, View, register
 from cnnlab.dashboard.why import panel
 from cnnlab.dashboard.why.panel import Way
 from cnnlab.dashboard.why.sanity import network_of
@@ -12,11 +14,9 @@ from cnnlab.inspection.attribution.answer import Attribution
 
 def compute(subject: Subject) -> Attribution:
     """Compute the SmoothGrad of one picture for the chosen class."""
-    if subject.picture is None:
-        raise TypeError("SmoothGrad is that of one picture.")
     with network_of(subject) as network:
         return smooth_grad.compute(
-            network, subject.picture, *subject.normalisation, subject.class_index, subject.progress
+            network, subject.chosen_picture, *subject.normalisation, subject.class_index, subject.progress
         )
 
 
@@ -36,11 +36,6 @@ WAY = Way(
 )
 
 
-def draw(screen: Screen, seen: Attribution) -> None:
-    """Draw the map over the picture, what it can and cannot say, and its sanity check."""
-    panel.draw(screen, seen, WAY)
-
-
 SMOOTH_GRAD = register(
     View(
         name="smooth_grad",
@@ -48,7 +43,7 @@ SMOOTH_GRAD = register(
         page="feature_maps",
         place=6,
         compute=compute,
-        draw=draw,
+        draw=partial(panel.draw, way=WAY),
         difference=attributions.draw,
         needs=frozenset({"epoch", "picture", "class", "options"}),
         cost="seconds",

@@ -2,52 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
-from cnnlab.dashboard.why import panel
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import normalisation_of
 from cnnlab.inspection.attribution.grad_cam import GradCam, compute
 from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
 from cnnlab.runs import Run, Store
+from tests.page_driver import OpenPage, words
+from tests.pages.why.conftest import Drawn
 
-OpenPage = Callable[..., AppTest]
-Drawn = dict[str, dict[str, Any]]
 INFO = DATASETS.get("shapes").info
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
-    """What was last handed to each canvas of the view, by its key."""
-    calls: Drawn = {}
-    original = panel.tiles
-
-    def note(**arguments: Any) -> int | None:
-        calls[arguments["key"]] = arguments
-        return original(**arguments)
-
-    monkeypatch.setattr(panel, "tiles", note)
-    return calls
-
-
-@pytest.fixture
-def run(insert_run: Callable[..., Run]) -> Run:
-    """SimpleCNN on shapes with the weights of epochs 0 and 1."""
-    return insert_run(epochs=1, weights=True)
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header, *app.info]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
 def expected(store: Store, app_config: AppConfig, run: Run, layer: str, class_index: int | None) -> GradCam:

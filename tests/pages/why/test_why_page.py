@@ -1,12 +1,8 @@
 """Why this class? on the Feature maps page: one button, a line of ways, and the sanity check; the tensors' own numbers."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from streamlit.testing.v1 import AppTest
 
 from cnnlab.app_config import AppConfig
 from cnnlab.dashboard.inspect.view import VIEWS
@@ -18,37 +14,11 @@ from cnnlab.inspection.attribution.randomised import randomise
 from cnnlab.inspection.networks import load_network
 from cnnlab.models import Network
 from cnnlab.runs import Run, Store
+from tests.page_driver import OpenPage, words
+from tests.pages.why.conftest import Drawn
 
-OpenPage = Callable[..., AppTest]
-Drawn = dict[str, dict[str, Any]]
 INFO = DATASETS.get("shapes").info
 WAYS = [view.name for view in VIEWS if view.family == "Why?"]
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Drawn:
-    """What was last handed to each canvas of the panel, by its key."""
-    calls: Drawn = {}
-    original = panel.tiles
-
-    def note(**arguments: Any) -> int | None:
-        calls[arguments["key"]] = arguments
-        return original(**arguments)
-
-    monkeypatch.setattr(panel, "tiles", note)
-    return calls
-
-
-@pytest.fixture
-def run(insert_run: Callable[..., Run]) -> Run:
-    """SimpleCNN on shapes with the weights of epochs 0 and 1."""
-    return insert_run(epochs=1, weights=True)
-
-
-def words(app: AppTest) -> str:
-    """Everything a person reads, in one text."""
-    elements = [*app.markdown, *app.caption, *app.error, *app.warning, *app.header, *app.info]
-    return " ".join(" ".join(str(element.value).replace("\\", "").split()) for element in elements)
 
 
 def network_of(store: Store, run: Run) -> Network:
@@ -90,7 +60,7 @@ def test_integrated_gradients_say_their_sum(
         "feature_maps", run=run.id, view="integrated_gradients", picture="test:7", **{"class": INFO.classes[3]}
     )
     for baseline in ("black", "white"):
-        app.segmented_control(key="why_baseline").set_value(baseline).run()
+        app.segmented_control(key="looking_baseline").set_value(baseline).run()
         seen = integrated_gradients.compute(network, picture(app_config), *normalisation, 3, baseline)
         np.testing.assert_array_equal(drawn["integrated_gradients"]["values"][0], seen.map)
         assert f"The sum of the map is {panel.short(seen.total)}." in words(app)
