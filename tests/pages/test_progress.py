@@ -6,15 +6,11 @@ from typing import Any
 
 import pytest
 
-from cnnlab.dashboard.inspect import page
 from cnnlab.dashboard.inspect.computing import progress
 from cnnlab.dashboard.inspect.view import VIEWS, Subject, View
+from cnnlab.inspection.networks import BusyError
 from cnnlab.runs import Run
 from tests.page_driver import OpenPage, click, words
-
-
-class CutShortError(Exception):
-    """The page is looked at in the middle of the computation."""
 
 
 @pytest.fixture
@@ -28,7 +24,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
             said.append((done, total))
             subject.progress(done, total)
             if done:
-                raise page.BusyError("Cut short.")
+                raise BusyError("Cut short.")
 
         return real.compute(replace(subject, progress=tell))
 

@@ -127,7 +127,7 @@ def test_it_gives_way_in_the_middle(subject: Subject, begun: Ahead, monkeypatch:
             seen.append("visitor")
             gave_way.wait()
 
-    def compute(subject: Subject) -> feature_maps.FeatureMaps:
+    def compute(subject: Subject) -> Any:
         if not come.is_set():
             come.set()
             eventually(lambda: bool(seen))
