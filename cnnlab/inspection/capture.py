@@ -1,6 +1,7 @@
 """This module captures the outputs of a model's layers during a forward pass, and leaves the model as it was found."""
 
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -9,6 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.inspection._layers import leaves_of
+
+_RANDOM = threading.RLock()
+
+
+@contextmanager
+def kept_random_state(devices: Sequence[torch.device] = ()) -> Iterator[None]:
+    """Keep torch's random state as it is, on the CPU and on CUDA `devices`; in the block it belongs to this thread alone.
+
+    It is one for the whole process: a thread that put it back in the middle of another one's draws would change them.
+    """
+    with _RANDOM, torch.random.fork_rng(devices=devices):
+        yield
 
 
 @contextmanager
@@ -31,7 +44,7 @@ def capture(
     chosen = {name: _layer(leaves, name) for name in (leaves if names is None else names)}
     seen: dict[str, Tensor] = {}
     with ExitStack() as restore:
-        restore.enter_context(torch.random.fork_rng(devices=_cuda_devices(model)))
+        restore.enter_context(kept_random_state(_cuda_devices(model)))
         restore.enter_context(_kept(model))
         for name, layer in chosen.items():
             note = _note_with_graph if gradients else _note

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cnnlab import checkpoints
 from cnnlab.checkpoints import CheckpointError, Named
 from cnnlab.data import DatasetInfo
+from cnnlab.inspection.capture import kept_random_state
 from cnnlab.models import Network, build
 from cnnlab.schema import TrainingConfig
 
@@ -36,7 +37,7 @@ def load_network(config: TrainingConfig, info: DatasetInfo, path: Path, named: N
     with torch.device("meta"):  # no random weights are made, so no random state changes
         network = build(config, info)
     if _keeps_more(network):
-        with torch.random.fork_rng(devices=[]):
+        with kept_random_state():
             network = build(config, info)
     try:
         network.load_state_dict(tensors, assign=True)

@@ -12,6 +12,7 @@ from cnnlab.analysis.receptive_field import PICTURE, Field
 from cnnlab.data import DatasetInfo
 from cnnlab.inspection._formulas import Formula, formula_of, kind_of, numbers_of, terms_of, word_of
 from cnnlab.inspection._layers import label_of, leaves_of, part_of
+from cnnlab.inspection.capture import kept_random_state
 from cnnlab.models import build
 from cnnlab.schema import TrainingConfig
 
@@ -78,7 +79,7 @@ class _Real:
 
     def shape_after(self, name: str, inputs: tuple[Value, ...]) -> tuple[int, ...]:
         """Return the shape of the output of the layer `name` for one picture (no batch)."""
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with kept_random_state(), torch.no_grad():
             self._network = self._network or self._make().eval()
             output: torch.Tensor = self._network.get_submodule(name)(*(torch.zeros(1, *x.shape) for x in inputs))
         return tuple(output.shape[1:])

@@ -153,14 +153,14 @@ def test_what_was_picked_in_the_browser_is_not_sent_again(monkeypatch: pytest.Mo
     kept: dict[str, int] = {}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(formula.url, "keep", lambda **values: kept.update(values))
-    assert formula._start("a", (1, 2)) == ((1, 2), 1)
+    assert formula._start("sent", "a", (1, 2)) == ((1, 2), 1)
     state["formula"] = SimpleNamespace(picked={"row": 3, "column": 4})
-    formula._picked()
+    formula._picked("formula", "sent")
     assert kept == {"row": 3, "column": 4}
-    assert formula._start("a", (3, 4)) == ((1, 2), 1)
-    assert formula._start("a", (1, 2)) == ((1, 2), 2)  # Back: the browser stands elsewhere, and is told
-    assert formula._start("a", (1, 2)) == ((1, 2), 2)
-    assert formula._start("b", (0, 0)) == ((0, 0), 3)
+    assert formula._start("sent", "a", (3, 4)) == ((1, 2), 1)
+    assert formula._start("sent", "a", (1, 2)) == ((1, 2), 2)  # Back: the browser stands elsewhere, and is told
+    assert formula._start("sent", "a", (1, 2)) == ((1, 2), 2)
+    assert formula._start("sent", "b", (0, 0)) == ((0, 0), 3)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import torch
 
 from cnnlab.analysis.layers import LayerRow
 from cnnlab.data import DatasetInfo
+from cnnlab.inspection.capture import kept_random_state
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network, build
 from cnnlab.registry import UnknownNameError
@@ -35,7 +36,7 @@ def randomise(network: Network, config: TrainingConfig, info: DatasetInfo, last:
     names = [row.name for row in learnt(summarise(config, info))]
     if last not in names:
         raise UnknownNameError(f"There is no layer with weights {last!r}. There are: {', '.join(names)}.")
-    with torch.random.fork_rng(devices=[]):
+    with kept_random_state():
         torch.manual_seed(seed)
         fresh = build(config, info)
     forgotten = tuple(f"{name}." for name in names[: names.index(last) + 1])

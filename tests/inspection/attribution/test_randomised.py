@@ -1,10 +1,14 @@
 """Fresh weights from the logits down to a layer, and the rank correlation of two maps."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
 from cnnlab.inspection.attribution.randomised import learnt, randomise, rank_correlation
+from cnnlab.inspection.capture import capture
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import Network, build
 from tests.factories import architectures
@@ -52,6 +56,26 @@ def test_the_fresh_weights_are_those_of_an_untrained_network() -> None:
     for name, value in expected.items():
         assert torch.equal(one[name], value)
     assert not torch.equal(one["base.conv1.weight"], other["base.conv1.weight"])
+
+
+def test_the_fresh_weights_do_not_depend_on_other_threads() -> None:
+    """One that looks inside another network puts torch's random state back: never in the middle of these draws."""
+    over = threading.Event()
+
+    def look() -> None:
+        other = network_of("SimpleCNN")
+        while not over.is_set():
+            with capture(other, []):
+                torch.rand(1)
+
+    network, config = network_of("SimpleCNN"), config_of("SimpleCNN")
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        drawn = [randomise(network, config, INFO, "base.conv1").state_dict() for _ in range(20)]
+        over.set()
+        looking.result()
+    for other in drawn[1:]:
+        assert all(torch.equal(value, other[name]) for name, value in drawn[0].items())
 
 
 def test_a_layer_without_weights() -> None:
