@@ -17,6 +17,8 @@ from cnnlab.dashboard.inspect import cache
 from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.subject import SHARED, NoRoomError, Subject
 from cnnlab.dashboard.inspect.view import View
+from cnnlab.data import DataUnavailableError
+from cnnlab.inspection.networks import BusyError
 
 MOST_VISITORS = 8
 """Number of visitors whose neighbours are still to be computed; those who moved longest ago are given up first."""
@@ -50,7 +52,11 @@ class Ahead:
         self.join()
 
     def wish(self, visitor: str, view: View[Any], subjects: Sequence[Subject]) -> None:
-        """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before."""
+        """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before.
+
+        A network so large that it would never be kept is left out: there will never be room for it beside others.
+        """
+        subjects = [one for one in subjects if one.file is None or one.file.bytes <= SHARED.most_bytes]
         with self._guard:
             if not self._begun:
                 return
@@ -76,10 +82,10 @@ class Ahead:
             view, subject = wishes[0]
             try:
                 cache.arrays_apart(view, replace(subject, waiting=_give_way))
-            except (_GaveWayError, NoRoomError):
+            except (_GaveWayError, NoRoomError, BusyError):
                 time.sleep(LOOK_AGAIN_S)
                 continue
-            except CheckpointError:
+            except (CheckpointError, DataUnavailableError):
                 pass  # whoever goes to that epoch is told
             except Exception as error:
                 logs.event("neighbours could not be computed", error=error, view=view.name)
