@@ -95,12 +95,21 @@ def test_a_scrub_to_the_neighbour_computes_nothing_anew(subject: Subject, begun:
     assert not np.array_equal(found[0].layers[0].maps, found[1].layers[0].maps)
 
 
-def test_thirty_visitors_do_not_multiply_it(subject: Subject, begun: Ahead, computed: list[str]) -> None:
-    """All look at the same picture: each neighbour is computed once, by one thread."""
+def test_nothing_is_computed_ahead_for_a_class(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """Two share one computation; with a third, all is forgotten, until only two are left who click."""
+    wanted = neighbours(subject, subject.history)
     with SHARED.turn():
-        for visitor in range(30):
-            begun.wish(f"visitor {visitor}", MAPS, neighbours(subject, subject.history))
-        assert len(begun._wishes) == MOST_VISITORS
+        for visitor in range(MOST_VISITORS + 1):
+            begun.wish(f"visitor {visitor}", MAPS, wanted)
+    begun.join()
+    assert not computed
+    begun.wish("visitor 0", MAPS, wanted)
+    begun.join()
+    assert not computed, "the others clicked a moment ago"
+    begun._clicked_s = {who: at - ahead.PRESENT_S for who, at in begun._clicked_s.items()}
+    with SHARED.turn():
+        for visitor in range(MOST_VISITORS):
+            begun.wish(f"visitor {visitor}", MAPS, wanted)
     begun.join()
     assert computed == ["cnnlab-ahead"] * 2
 
