@@ -192,6 +192,7 @@ BATCH_NORM = register(
         place=12,
         compute=compute,
         draw=draw,
+        lacks=_choosers.lacks_batch,
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",

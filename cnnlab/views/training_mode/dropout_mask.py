@@ -177,6 +177,7 @@ DROPOUT_MASK = register(
         place=10,
         compute=compute,
         draw=draw,
+        lacks=_choosers.lacks_batch,
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",

@@ -200,3 +200,16 @@ def test_nothing_is_computed_outside_a_server(subject: Subject, computed: list[s
     one.wish("ada", MAPS, neighbours(subject, subject.history))
     one.join()
     assert not computed
+
+
+def test_a_network_that_no_memory_holds_is_not_waited_for(
+    subject: Subject, computed: list[str], begun: Ahead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread ends, and what visitors use stays."""
+    with SHARED.turn():
+        SHARED.get("in use", 100, object)
+    monkeypatch.setattr(SHARED, "most_bytes", 1_000)
+    begun.wish("somebody", MAPS, neighbours(subject, subject.history))
+    assert begun._thread is None
+    assert not computed
+    assert "in use" in SHARED._kept

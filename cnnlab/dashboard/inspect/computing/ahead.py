@@ -19,6 +19,8 @@ from cnnlab.dashboard.inspect import cache
 from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.subject import SHARED, NoRoomError, Subject
 from cnnlab.dashboard.inspect.view import View
+from cnnlab.data import DataUnavailableError
+from cnnlab.inspection.networks import BusyError
 
 MOST_VISITORS = 2
 """Number of visitors for whom anything is computed ahead; where more of them look, nothing is."""
@@ -57,8 +59,10 @@ class Ahead:
     def wish(self, visitor: str, view: View[Any], subjects: Sequence[Subject]) -> None:
         """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before.
 
-        Where more than MOST_VISITORS look, all wishes are forgotten.
+        Where more than MOST_VISITORS look, all wishes are forgotten. A network so large that it would never be kept is left
+        out: there will never be room for it beside others.
         """
+        subjects = [one for one in subjects if one.file is None or one.file.bytes <= SHARED.most_bytes]
         with self._guard:
             if not self._begun:
                 return
@@ -87,10 +91,10 @@ class Ahead:
             view, subject = wishes[0]
             try:
                 cache.arrays_apart(view, replace(subject, waiting=_give_way))
-            except (_GaveWayError, NoRoomError):
+            except (_GaveWayError, NoRoomError, BusyError):
                 time.sleep(LOOK_AGAIN_S)
                 continue
-            except CheckpointError:
+            except (CheckpointError, DataUnavailableError):
                 pass  # whoever goes to that epoch is told
             except Exception as error:
                 logs.event("neighbours could not be computed", error=error, view=view.name)
