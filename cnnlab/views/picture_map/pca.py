@@ -87,5 +87,6 @@ PCA = register(
         family="Map",
         small=small,
         most_pictures=PICTURES,
+        version=2,
     )
 )

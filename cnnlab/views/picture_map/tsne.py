@@ -71,6 +71,7 @@ TSNE = register(
         place=7,
         family="Map",
         most_pictures=PICTURES,
+        version=2,
         missing=missing,
         counts="steps",
     )
