@@ -13,7 +13,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.figures.training_mode.normalisation import agreement, distributions
-from cnnlab.formatting import MINUS, count
+from cnnlab.formatting import MINUS, count, decimals
 from cnnlab.inspection.training_mode import batch_norm
 from cnnlab.inspection.training_mode.batch_norm import AFTER, BEFORE, EVAL, TRAIN, Normalised
 from cnnlab.views.training_mode import _choosers
@@ -38,7 +38,8 @@ def draw(screen: Screen, seen: Normalised) -> None:
     st.markdown(
         "In **train mode** the layer takes each channel's mean over this batch off its values and divides them by their "
         "spread, so the next layer gets values in a range that it is used to. In **eval mode** there may be only one picture, "
-        "so the layer uses running statistics: averages over the batches of the training. In both modes it then multiplies "
+        "so the layer uses running statistics. They begin at mean 0 and variance 1, and each batch of the training moves them "
+        "a little towards its own: after few steps they are still near their start. In both modes the layer then multiplies "
         "by γ and adds β, two numbers that it learns."
     )
     left, right = side.columns(2)
@@ -65,7 +66,7 @@ def _draw_values(seen: Normalised, channel: int, moment: int, words: str) -> Non
     lines = ["| mode | mean | spread |", "|---|---|---|"]
     for mode, name in MODES.items():
         mean, spread = float(seen.mean[mode, moment, channel]), float(np.sqrt(seen.var[mode, moment, channel]))
-        lines.append(f"| **{name}** | {_decimals(mean)} | {_decimals(spread)} |")
+        lines.append(f"| **{name}** | {decimals(mean, 4)} | {decimals(spread, 4)} |")
     st.markdown("\n".join(lines))
     alike = (
         statistic[TRAIN, moment, channel] == statistic[EVAL, moment, channel] for statistic in (seen.mean, seen.var)
@@ -172,11 +173,6 @@ def _number(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def _decimals(value: float) -> str:
-    """Write a mean or a spread with four decimals, so that what only rounding leaves of 0 reads as 0."""
-    return f"{round(value, 4) + 0.0:.4f}".replace("-", MINUS)
-
-
 def _factor(value: float) -> str:
     return f"({_number(value)})" if value < 0 else _number(value)
 
@@ -197,6 +193,7 @@ BATCH_NORM = register(
         place=12,
         compute=compute,
         draw=draw,
+        lacks=_choosers.lacks_batch,
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",
