@@ -28,17 +28,17 @@ def main() -> None:
         "train": (f"train?run={asked.run}", "light", 1150),
         "train-dark": (f"train?run={asked.run}", "dark", 1150),
         "compare": (f"compare?runs={asked.compare}", "light", 1250),
-        "kernels": (f"kernels?{inside}&layer=conv1", "light", 900),
-        "feature-maps": (f"feature_maps?{inside}&layer=relu1&picture=test:18", "light", 1000),
-        "feature-maps-dark": (f"feature_maps?{inside}&layer=conv2&picture=test:18", "dark", 1000),
-        "formula": (f"feature_maps?{inside}&view=formula&layer=conv1&picture=test:18", "light", 1000),
-        "in-training": (f"feature_maps?{inside}&view=training_normalisation&set=validation", "light", 1000),
-        "beside": (f"kernels?{inside}&layer=conv1&beside=0", "light", 1000),
-        "data": (f"data?{inside}", "light", 800),
-        "predictions": (f"predictions?{inside}", "light", 900),
-        "map": (f"predictions?{inside}&view=map_pca&set=validation", "light", 900),
+        "inside/kernels": (f"kernels?{inside}&layer=conv1", "light", 900),
+        "inside/feature-maps": (f"feature_maps?{inside}&layer=relu1&picture=test:18", "light", 1000),
+        "inside/feature-maps-dark": (f"feature_maps?{inside}&layer=conv2&picture=test:18", "dark", 1000),
+        "inside/formula": (f"feature_maps?{inside}&view=formula&layer=conv1&picture=test:18", "light", 1000),
+        "inside/in-training": (f"feature_maps?{inside}&view=training_normalisation&set=validation", "light", 1000),
+        "inside/beside": (f"kernels?{inside}&layer=conv1&beside=0", "light", 1000),
+        "inside/data": (f"data?{inside}", "light", 800),
+        "inside/predictions": (f"predictions?{inside}", "light", 900),
+        "inside/map": (f"predictions?{inside}&view=map_pca&set=validation", "light", 900),
     }
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "inside").mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for name in asked.only.split(",") if asked.only else shots:
