@@ -165,7 +165,7 @@ def test_statistics_are_measured_once_for_all_settings(
     """Whoever asks, with whatever settings: one answer on the disk; the page compares it with the run's own numbers."""
     view = VIEWS.get("channel_statistics")
     app = open_page("data", run=run.id, view="channel_statistics")
-    assert "This has not been measured yet" in words(app)
+    assert "This has not been measured yet. Every value of all" in words(app)
     assert app.button(key="measured_ask")
     assert process.main(list(measured.arguments_of(view, subject_of(app_config, run.config)))) == 0
     others = TrainingConfig(dataset="shapes", lr=0.5, seed=9)

@@ -78,7 +78,10 @@ def test_the_points_are_the_arrays(open_page: OpenPage, store: Store, run: Run, 
     np.testing.assert_array_equal(sent["number"], subject.pictures().places)
     np.testing.assert_allclose(sent["sure"], [tenths(float(share)) for share in said.probability], rtol=1e-6)
     text = words(app)
-    assert "All 60 **validation** pictures, at epoch 2, eval mode: each by the 84 numbers that **fc3**" in text
+    assert (
+        "All 60 **validation** pictures, at epoch 2, eval mode: each placed by the 84 numbers that go into **fc3**"
+        in text
+    )
     assert f"component 1, **{percent(found.shares[0])}**".replace("\u202f", " ") in text
     assert f"**{percent(found.kinship.mean())}** of a picture's 12 nearest".replace("\u202f", " ") in text
     table = app.dataframe[0].value

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -167,13 +168,15 @@ def test_finite_arrays_and_no_trace(view: View[Any], whole: Subject, monkeypatch
 
 @pytest.mark.parametrize("name", [view.name for view in VIEWS if view.cost == "dataset"])
 def test_a_dataset_view_never_computes_in_a_page(name: str, whole: Subject) -> None:
-    """It is refused; its answer can be kept on the disk, and what it needs can be said on a command line."""
+    """It is refused; its answer can be kept on the disk; what it needs can be said on a command line, its work to people."""
     view = dataclasses.replace(VIEWS.get(name), small=lambda subject: False)  # as where there is much work
     with pytest.raises(cache.TooLongForAPageError, match=view.title):
         cache.arrays_of(view, whole)
     kind = get_type_hints(view.compute)["return"]
     assert dataclasses.is_dataclass(kind)
     assert "picture" not in view.needs
+    work = view.work(next(subjects(view, whole)))
+    assert re.fullmatch(r"[A-Z0-9][^.]+\.", work), "beside the button stands one sentence that says what it starts"
     answer = view.compute(next(subjects(view, whole)))
     assert all(isinstance(getattr(answer, field.name), np.ndarray) for field in dataclasses.fields(answer))
 

@@ -37,11 +37,11 @@ def choose() -> Shown:
     name = run.config.dataset if run else _dataset()
     config = run.config if run and run.knows("validation_size") else _without_sets(run, name)
     by_id = {one.id: one for one in (*runs, *([run] if run else []))}
-    names = run_labels.names(by_id.values()) | {FORM: "the form, as it begins"}
+    names = run_labels.names(by_id.values()) | {FORM: "Train's first settings"}
     with st.container(border=True, key="frame_data_bar"):
-        left, middle, right = st.columns([4, 6, 13], gap="small", vertical_alignment="bottom")
+        left, middle, right = st.columns([4, 6, 13], gap="small", vertical_alignment="center")
         set_widget(_DATASET, name)
-        left.selectbox("Dataset", DATASETS.names(), key=_DATASET, on_change=_to_dataset)
+        left.selectbox("Dataset", DATASETS.names(), key=_DATASET, on_change=_to_dataset, label_visibility="collapsed")
         set_widget(_RUN, run.id if run else FORM)
         middle.selectbox(
             "Settings of",
@@ -50,10 +50,14 @@ def choose() -> Shown:
             format_func=names.__getitem__,
             on_change=_to_run,
             args=(frozenset(by_id), name),
-            help="A run's settings say which pictures it was trained on, how their values were scaled, and how they were "
-            "changed at random.",
+            label_visibility="collapsed",
         )
-        right.caption(_words(config, DATASETS.get(name).info, run))
+        info = DATASETS.get(name).info
+        right.caption(
+            _words(config, run),
+            help=f"{escape(info.name)}: {escape(info.summary)} The settings of the chosen run say which of its pictures are "
+            "for training, how their values are scaled, and how they are changed at random.",
+        )
     return Shown(config, DATASETS.get(name).info, run)
 
 
@@ -101,17 +105,15 @@ def _without_sets(run: Run | None, name: str) -> TrainingConfig:
     return TrainingConfig(dataset=name, normalisation=run.config.normalisation)
 
 
-def _words(config: TrainingConfig, info: DatasetInfo, run: Run | None) -> str:
+def _words(config: TrainingConfig, run: Run | None) -> str:
     """Return the settings that matter here, in a line of Markdown."""
     if run and not run.knows("validation_size"):
         begin = "Weights from a file: nobody knows on which pictures they were trained. Here are the form's sets"
     else:
-        begin = f"{escape(info.name)}: {escape(info.summary)} Sets drawn by seed {config.seed}"
+        begin = f"Seed {config.seed}"
     augmentation = run_labels.setting_value(SETTINGS["augmentation"], config.augmentation)
-    return (
-        f"{begin} · normalisation {config.normalisation} · augmentation {augmentation} · batches of "
-        f"{count(config.batch_size)} pictures"
-    )
+    scaled = f"normalisation {config.normalisation}"
+    return f"{begin} · {scaled} · augmentation {augmentation} · batch size {count(config.batch_size)}"
 
 
 def _to_dataset() -> None:

@@ -80,7 +80,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
         name = screen.subject.set
         when = f" {screen.selection.when}" if "epoch" in view.needs and not screen.selection.run.imported else ""
         on = f", on the **{name}** pictures" if pictures else ""
-        st.markdown(f"This has not been measured yet{when}{on}.")
+        st.markdown(f"This has not been measured yet{when}{on}. {view.work(screen.subject)}")
         does = "shows the pictures to the network" if pictures else "computes it"
         st.button(
             f"Measure: {count(pictures)} pictures" if pictures else "Measure",

@@ -77,6 +77,8 @@ class View(Generic[A]):
     """Function that says where a view of cost "dataset" is so little work that a page may compute it all the same."""
     most_pictures: int | None = None
     """Number of pictures of the set that are looked at, at most; None: all of them."""
+    work: Callable[[Subject], str] = field(default=lambda subject: "")
+    """Function that says, in a sentence beside the button that starts it, what is computed and how much; for cost "dataset"."""
     missing: Callable[[], str] = field(default=lambda: "")
     """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""

@@ -61,6 +61,7 @@ def set_view(
         draw=draw,
         needs=frozenset({"epoch", "set"}),
         cost="dataset",
+        work=lambda subject: "The network answers each picture once; most views of this page then share the result.",
         source=source,
         kept=kept_by_run,
         shared="predictions",

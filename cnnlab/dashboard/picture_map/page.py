@@ -119,14 +119,14 @@ def _headline(screen: Screen, found: PictureMap, total: int) -> str:
     """Return which pictures are on the map, what each of them is to the network, and how far the classes have parted."""
     reader, number = reader_of(screen.selection.layers), found.features.shape[1]
     what = (
-        f"the {count(number)} numbers that **{reader.label}**, the last fully connected layer, is given"
+        f"the {count(number)} numbers that go into **{reader.label}**, the last fully connected layer"
         if reader
         else f"its {count(number)} logits, as this network has no fully connected layer"
     )
     few = f"{count(len(found))} of the {count(total)}" if len(found) < total else f"All {count(total)}"
     spread_words = ", evenly spread" if len(found) < total else ""
     return (
-        f"{few} **{screen.subject.set}** pictures{spread_words}, {screen.selection.when}, eval mode: each by {what}. "
+        f"{few} **{screen.subject.set}** pictures{spread_words}, {screen.selection.when}, eval mode: each placed by {what}. "
         f"**{percent(float(found.kinship.mean()))}** of a picture's {found.nearest.shape[1]} nearest neighbours are of its own "
         f"class, on average (by luck {percent(luck(found.labels))})."
     )

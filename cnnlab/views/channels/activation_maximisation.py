@@ -13,7 +13,7 @@ from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.formatting import NARROW, count
 from cnnlab.inspection.channels import activation_maximisation as climbing
-from cnnlab.inspection.channels.activation_maximisation import REGULARISED, Maximised
+from cnnlab.inspection.channels.activation_maximisation import REGULARISED, STEPS, Maximised
 from cnnlab.inspection.layer_choice import WITH_CHANNELS
 from cnnlab.inspection.summary import summarise
 
@@ -111,6 +111,10 @@ ACTIVATION_MAXIMISATION = register(
         needs=frozenset({"epoch", "layer", "channel"}),
         shows=frozenset({"set"}),
         cost="dataset",
+        work=lambda subject: (
+            f"{REGULARISED + 1} pictures of noise are changed in {STEPS} small "
+            "steps, each of which makes this channel's answer larger."
+        ),
         counts="steps",
         source="Activation maximisation: Erhan, Bengio, Courville and Vincent, *Visualizing Higher-Layer Features of a Deep "
         "Network* (2009). L2 decay and Gaussian blur: Yosinski et al., *Understanding Neural Networks Through Deep "

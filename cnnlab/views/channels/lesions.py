@@ -56,6 +56,13 @@ def _at_epoch_0(subject: Subject, layer: LayerRow) -> dict[str, Tensor]:
     return {name.removeprefix(f"{layer.name}."): tensor for name, tensor in found.items()}
 
 
+def work(subject: Subject) -> str:
+    """Return how many times the network looks at the pictures."""
+    lesions_asked = len(_lesion(subject, subject.row).one_by_one(subject.row.output_shape[0]))
+    again = "once with the change" if lesions_asked == 1 else f"{count(lesions_asked)} times with one channel changed"
+    return f"The network looks at the pictures once as it is and {again}."
+
+
 def most_pictures(rows: list[LayerRow], layer: LayerRow, asked: int) -> int | None:
     """Return the most pictures for so many lesions of a layer; None where there is but one, which may take all."""
     if asked == 1:
@@ -253,6 +260,7 @@ LESIONS = register(
         needs=frozenset({"epoch", "layer", "set", "options", "start"}),
         shows=frozenset({"channel"}),
         cost="dataset",
+        work=work,
         source="Silencing units one at a time: Morcos, Barrett, Rabinowitz and Botvinick, *On the importance of single "
         "directions for generalization* (2018), [arXiv:1803.06959](https://arxiv.org/abs/1803.06959). Each picture is answered "
         "with and without the lesion, so only those count whose answer turns right or wrong: intervals by Tango (1998), chance "

@@ -61,8 +61,9 @@ def draw(screen: Screen, found: Matching) -> None:
     with right:
         _draw_table(screen, found)
         st.caption(
-            f"Each row: a channel of {first}, its partner in {second}, and the correlation of their answers. 1: the one "
-            "always tells what the other does. 0: it tells nothing. A row chooses its channel."
+            f"Each row: a channel of {first}, its partner in {second}, and the correlation of their answers. 1: where "
+            "one answers more strongly, so does the other. 0: they have nothing to do with each other. Click a row to choose "
+            "its channel."
         )
         url.link(
             navigation.feature_maps(),
@@ -89,8 +90,8 @@ def sentence(screen: Screen, found: Matching) -> str:
     left_out = max(found.correlation.shape) - pairs
     alone = f" {count(left_out)} of the larger layer have no partner." if left_out else ""
     return (
-        f"{count(pairs)} pairs of {first} and {second}: mean correlation **r = {number(float(found.alike.mean()))}**; of the "
-        f"channels with the same number r = {number(float(same.mean()))}.{alone} Both saw the same "
+        f"{count(pairs)} pairs of {first} and {second}: their correlation is **r = {number(float(found.alike.mean()))}** on "
+        f"average; that of channels with the same number r = {number(float(same.mean()))}.{alone} Both saw the same "
         f"{count(len(screen.subject.pictures()))} {screen.subject.set} pictures of this run, in eval mode; an answer is read "
         f"at the output of {heard.label}, at every place."
     )
@@ -191,7 +192,8 @@ def _draw_table(screen: Screen, found: Matching) -> None:
         column_config={
             "r": st.column_config.NumberColumn(format="%.2f", help="Correlation of the two channels' answers."),
             "Best r": st.column_config.NumberColumn(
-                format="%.2f", help="The largest correlation with any channel, which another pair may need more."
+                format="%.2f",
+                help="The largest correlation with any channel of the other network, perhaps one of another pair.",
             ),
         },
         alt="The pairs of channels with the correlation of their answers, the most alike first. A row chooses its channel.",
@@ -225,6 +227,9 @@ MATCHED = register(
         needs=frozenset({"epoch", "layer", "set", "beside"}),
         shows=frozenset({"channel"}),
         cost="dataset",
+        work=lambda subject: (
+            "Both networks look at each picture once, and each channel of the one is compared with each of the other."
+        ),
         source="Two trained networks number their channels by chance, so those are paired that answer alike: Li, Yosinski, "
         "Clune, Lipson and Hopcroft, *Convergent Learning: Do different neural networks learn the same representations?* "
         "(2016), [arXiv:1511.07543](https://arxiv.org/abs/1511.07543). With $x_i$ the answers of channel $i$ of one network "

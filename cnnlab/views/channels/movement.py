@@ -11,7 +11,7 @@ from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.figures.kernel_movement import movement_figure
-from cnnlab.formatting import NARROW
+from cnnlab.formatting import NARROW, count
 from cnnlab.inspection.channels import movement
 from cnnlab.inspection.channels.movement import Floats, Movement, moved_most
 from cnnlab.inspection.kernels import kernels_of
@@ -135,6 +135,9 @@ MOVEMENT = register(
         needs=frozenset({"layer", "history"}),
         shows=frozenset({"epoch", "channel"}),
         cost="dataset",
+        work=lambda subject: (
+            f"The kernels of this layer are read at each of the {count(len(subject.history))} kept epochs."
+        ),
         counts="epochs",
         small=small,
         source="Between the kept epochs $a$ and $b$: "

@@ -47,6 +47,15 @@ def compute(subject: Subject) -> TopActivations:
         )
 
 
+def work(subject: Subject) -> str:
+    """Return what is looked for."""
+    channels = subject.row.output_shape[0]
+    return (
+        "The network looks at each picture once, and for each of the layer's "
+        f"{count(channels)} channels the places with the largest and the smallest answers are kept."
+    )
+
+
 def draw(screen: Screen, found: TopActivations) -> None:
     """Draw the best crop of each channel; beside them the chosen channel's nine at either end; below all as a table."""
     rows, layer, chosen = screen.selection.layers, screen.layer, screen.channel
@@ -262,6 +271,7 @@ TOP_ACTIVATIONS = register(
         needs=frozenset({"epoch", "layer", "set"}),
         shows=frozenset({"channel"}),
         cost="dataset",
+        work=work,
         source="For each channel the places of its feature map with the largest and the smallest values, at most one a "
         "picture: Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks* (2014), figure 2. The part of "
         "the picture that a value depends on follows from kernels, strides and padding: Araujo, Norris and Sim, *Computing "

@@ -94,10 +94,10 @@ def draw(screen: Screen, made: npt.NDArray[np.uint8]) -> None:
         pick=False,
         description=f"The picture as it is, then sixteen times as {_name(kind)} changes it.",
     )
-    uses = f"These settings train with: {_name(own)}." if kind != own else "These settings train with it."
+    uses = f"The settings chosen above train with “{_name(own)}”."
     st.caption(
-        f"{uses} Made by the code that trains, from the random numbers that begin at {number}. A training shows such changes "
-        "of its train pictures only; validation and test pictures are measured as they are."
+        f"{uses} Made by the same code that trains, with random numbers from seed {number}. Only training pictures are "
+        "changed; validation and test pictures are measured as they are."
     )
 
 

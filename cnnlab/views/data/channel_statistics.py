@@ -17,6 +17,14 @@ def compute(subject: Subject) -> ChannelCounts:
     return count_values(arrays_here(subject.info, subject.folders).train_images, subject.progress)
 
 
+def work(subject: Subject) -> str:
+    """Return what is counted, and how much."""
+    return (
+        f"Every value of all {count(subject.info.num_train)} pictures of the training file is counted, to get the mean, the "
+        "spread and a histogram of each colour."
+    )
+
+
 def draw(screen: Screen, found: ChannelCounts) -> None:
     """Draw mean and spread of each channel beside what a run takes off and divides by, and both histograms."""
     info, config = screen.subject.info, screen.subject.config
@@ -93,6 +101,7 @@ CHANNELS = register(
         draw=draw,
         needs=frozenset(),
         cost="dataset",
+        work=work,
         place=2,
         source="Each channel's histogram of 256 values is counted over all pictures; with $n_v$ the number of values $v$ and "
         r"$N$ their sum, $\mu = \frac{1}{N}\sum_v n_v \frac{v}{255}$ and $\sigma = \sqrt{\frac{1}{N}\sum_v n_v "

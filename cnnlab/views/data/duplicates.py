@@ -45,6 +45,12 @@ def compute(subject: Subject) -> Alike:
     return find_alike(arrays.train_images, arrays.test_images, subject.progress)
 
 
+def work(subject: Subject) -> str:
+    """Return what is compared, and how many pairs that makes."""
+    n = subject.info.num_train + subject.info.num_test
+    return f"Each of the {count(n)} pictures is compared with every other one: {count(n * (n - 1) // 2)} pairs."
+
+
 def draw(screen: Screen, alike: Alike) -> None:
     """Draw the pairs of two sets side by side, the most alike first, and how many there are."""
     arrays = arrays_here(screen.subject.info, screen.subject.folders)
@@ -250,6 +256,7 @@ DUPLICATES = register(
         draw=draw,
         needs=frozenset(),
         cost="dataset",
+        work=work,
         place=5,
         source="The very same pixels: equal 256-bit hashes. Alike: the correlation of both pictures, averaged to "
         f"{SIDE} × {SIDE} fields a channel and each channel less its mean; all pairs of the dataset are compared. CIFAR-10 and "

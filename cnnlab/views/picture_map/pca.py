@@ -78,6 +78,9 @@ PCA = register(
         draw=draw,
         needs=frozenset({"epoch", "set"}),
         cost="dataset",
+        work=lambda subject: (
+            "The network looks at each picture once; then the plane is found along which its answers differ most."
+        ),
         source="Principal components are the directions along which the pictures' features differ most: K. Pearson, *On Lines "
         "and Planes of Closest Fit to Systems of Points in Space* (1901); here by the eigenvectors of the "
         "covariance of the features. Features: what the last fully connected layer is given. Distances: Euclidean, among all "

@@ -62,6 +62,10 @@ TSNE = register(
         draw=draw,
         needs=frozenset({"epoch", "set"}),
         cost="dataset",
+        work=lambda subject: (
+            "The network looks at each picture once; then the points of the map are moved in "
+            f"{count(EARLY + LATE)} small steps."
+        ),
         source="L. van der Maaten and G. Hinton, *Visualizing Data using t-SNE* (JMLR 9, 2008), computed by openTSNE: "
         "P. Poličar, M. Stražar and B. Zupan (Journal of Statistical Software 109(3), 2024). It begins at the map by PCA, "
         "after D. Kobak and P. Berens, *The art of using t-SNE for single-cell transcriptomics* (2019). How to read it: "

@@ -94,6 +94,9 @@ ROBUST_CURVE = register(
         draw=draw,
         needs=frozenset({"epoch", "set", "options"}),
         cost="dataset",
+        work=lambda subject: (
+            f"The network looks at each picture {len(_change(subject).strengths)} times: once at each strength."
+        ),
         family="Robust?",
         choose=choose,
         source="Every picture of the set at every strength, changed on whole pixels from 0 to 255 before the normalisation. "

@@ -139,6 +139,11 @@ def received(subject: Subject) -> Tensor:
     return batch.received(pictures.images, pictures.places[chosen.start : chosen.stop], *subject.normalisation)
 
 
+def work(subject: Subject) -> str:
+    """Return how much is computed: one batch."""
+    return f"The network looks at one batch: {count(subject.config.batch_size)} pictures."
+
+
 def small(passes: int) -> Callable[[Subject], bool]:
     """Return a function that says whether so many forward passes of a batch are little work."""
 

@@ -36,10 +36,11 @@ def draw(screen: Screen, seen: Normalised) -> None:
         side.once("channel_box", lambda: number_box("channel", word.capitalize(), channel, len(seen.gamma)))
     st.header(f"{screen.layer.label}, {word} {channel}: before and after batch normalisation", anchor=False)
     st.markdown(
-        "**Train mode** brings each channel to mean 0 and spread 1 by the statistics of this very batch, so its values stay in "
-        "a range that the next layer is used to. **Eval mode** has no batch to ask: it takes running statistics, which begin "
-        "at mean 0 and variance 1, and which each batch of the training moves a little towards its own: after few steps they "
-        "are still near their start. Then the layer scales by γ and shifts by β, both trained."
+        "In **train mode** the layer takes each channel's mean over this batch off its values and divides them by their "
+        "spread, so the next layer gets values in a range that it is used to. In **eval mode** there may be only one picture, "
+        "so the layer uses running statistics. They begin at mean 0 and variance 1, and each batch of the training moves them "
+        "a little towards its own: after few steps they are still near their start. In both modes the layer then multiplies "
+        "by γ and adds β, two numbers that it learns."
     )
     left, right = side.columns(2)
     for place, moment, words in ((left, BEFORE, "before"), (right, AFTER, "after")):
@@ -196,6 +197,7 @@ BATCH_NORM = register(
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",
+        work=_choosers.work,
         small=_choosers.small(passes=2),
         layers=_choosers.layers_of_kind(LayerKind.BATCH_NORM, "batch_norm"),
         family=_choosers.FAMILY,

@@ -45,8 +45,8 @@ def draw(screen: Screen, mask: Mask) -> None:
     st.header(f"{screen.layer.label}: which {word}s are dropped, picture by picture", anchor=False)
     st.markdown(share(mask, word))
     st.markdown(
-        f"Why: with other {word}s gone at each step, the network cannot rely on any one {word}. Dropout works in train mode "
-        "only; in eval mode, in which cnnlab measures accuracy, nothing is dropped or multiplied."
+        f"Why: at each step other {word}s are missing, so the network cannot rely on any single one. Dropout works in train "
+        "mode only; in eval mode, in which cnnlab measures accuracy, nothing is dropped or multiplied."
     )
     left, right = side.columns([3, 2])
     with left:
@@ -63,7 +63,7 @@ def share(mask: Mask, word: str) -> str:
     return (
         f"**Train mode.** Dropout sets each {word} to 0 with probability p = {short(p)}, and multiplies those it keeps by "
         f"1 / (1 {MINUS} p) = **{short(float(mask.scale[0]))}**, so that sums stay about as large. Here it dropped "
-        f"{count(dropped)} of {count(n)}: **{percent(dropped / n)}**. Of 100 draws, about 95 come to "
+        f"{count(dropped)} of {count(n)}: **{percent(dropped / n)}**. In about 95 of 100 draws it is "
         f"{percent_range(max(0.0, p - half), min(1.0, p + half))}."
     )
 
@@ -181,6 +181,7 @@ DROPOUT_MASK = register(
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",
+        work=_choosers.work,
         small=_choosers.small(passes=1),
         layers=_choosers.layers_of_kind(LayerKind.DROPOUT, "dropout"),
         family=_choosers.FAMILY,

@@ -55,8 +55,8 @@ def draw(screen: Screen, seen: Passes) -> None:
         f"{int(screen.subject.option('draw') or 0)}. {which_shown(len(classes))}"
     )
     st.markdown(
-        "Why: each pass is another, thinner network. Where they agree, the answer hangs on no single unit; where the dots lie "
-        "far apart, the network is not sure, also if eval mode sounds so."
+        "Why: each pass is another, smaller network. Where they agree, the answer depends on no single unit. Where the dots "
+        "lie far apart, the network is not sure, even if eval mode sounds sure."
     )
     _draw_table(seen, classes)
 

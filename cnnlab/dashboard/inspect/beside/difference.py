@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float32]
 
 def header(left: Screen, right: Screen) -> None:
     """Draw the heading of the difference, and what is subtracted from what."""
-    st.header("The difference", anchor=False)
+    st.header("The difference", anchor="difference")
     st.markdown(f"**{escape(name_of(left.selection))}** minus **{escape(name_of(right.selection))}**.")
 
 

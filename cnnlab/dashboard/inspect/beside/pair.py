@@ -64,7 +64,7 @@ def draw(view: View[Any], screen: Screen, other: Selection) -> None:
     selection = screen.selection
     settings.draw(selection, other)
     said: dict[str, Any] = {"moment": selection.moment}  # of the page: whoever asks on the right side stays at it too
-    places = st.columns(2, gap="medium")
+    link, places = st.container(), st.columns(2, gap="medium")
     with places[0]:
         head(selection)
         left = replace(screen, above=st.container())
@@ -81,6 +81,7 @@ def draw(view: View[Any], screen: Screen, other: Selection) -> None:
         _draw_one(view, right, there, here)
     if right is not None and here is not None and there is not None and view.difference:
         st.divider()
+        link.markdown(":material/arrow_downward: [To the difference](#difference)")
         view.difference(left, right, here, there)
 
 
