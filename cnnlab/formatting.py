@@ -62,6 +62,11 @@ def points_range(low: float, high: float) -> str:
     return f"{_rounded(low, 1, times=100)} to {points(high)}"
 
 
+def decimals(value: float, digits: int) -> str:
+    """Write a number with so many decimals: -0.12346 with four becomes "−0.1235", and -0.00001 becomes "0.0000"."""
+    return _rounded(value, digits)
+
+
 def loss2(loss: float) -> str:
     """Write a mean loss with two decimals, for a sentence; from 1,000 on as `loss4` does, with a power of ten."""
     return loss4(loss) if abs(loss) >= 1000 else _rounded(loss, 2)

@@ -15,6 +15,7 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.app_config import PROJECT
 from cnnlab.formatting import (
     count,
+    decimals,
     duration,
     loss2,
     loss4,
@@ -27,6 +28,15 @@ from cnnlab.formatting import (
 )
 
 NARROW = "\N{NARROW NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.12346, "−0.1235"), (-0.0000013, "0.0000"), (-0.0, "0.0000"), (0.00005, "0.0001"), (-0.00005, "−0.0001")],
+)
+def test_decimals(value: float, text: str) -> None:
+    """What rounds to zero has no sign: CIFAR-10's red has the mean 0.4914 − 0.0000003, of which 0.4914 is taken off."""
+    assert decimals(value, 4) == text
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,11 @@ SAID = "#56B4E9"
 OTHER = "rgba(128,132,149,0.45)"
 
 
+def which_shown(classes: int) -> str:
+    """Return which of so many classes the bars are of, as a sentence; "" where they are of all."""
+    return "" if classes <= MOST else f"Of {classes} classes the {MOST} likeliest are here, and the true one."
+
+
 def probability_bars(
     probabilities: Sequence[float] | npt.NDArray[np.floating],
     classes: Sequence[str],

@@ -25,9 +25,10 @@ def difference_bars(
     """
     ends = [abs(value) for value in differences] + [abs(end) for pair in intervals or () for end in pair]
     most = 100 * max(ends, default=0.0) or 1.0
+    lengths = [tenths(value) for value in differences]
     bars: dict[str, Any] = dict(
         type="bar",
-        x=[tenths(value) for value in differences],
+        x=lengths,
         y=list(range(len(names))),
         orientation="h",
         marker={"color": [MORE if value > 0 else LESS for value in differences], "cornerradius": 3},
@@ -35,12 +36,12 @@ def difference_bars(
         hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
     )
     if intervals is not None:
-        pairs = list(zip(differences, intervals, strict=True))
+        pairs = list(zip(lengths, intervals, strict=True))  # a whisker begins at the end of its bar, which is rounded
         bars["error_x"] = {
             "type": "data",
             "symmetric": False,
-            "array": [100 * (high - value) for value, (_, high) in pairs],
-            "arrayminus": [100 * (value - low) for value, (low, _) in pairs],
+            "array": [100 * high - length for length, (_, high) in pairs],
+            "arrayminus": [length - 100 * low for length, (low, _) in pairs],
             "color": INK,
             "thickness": 1.5,
             "width": 4,

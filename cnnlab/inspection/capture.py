@@ -15,7 +15,7 @@ _RANDOM = threading.RLock()
 
 
 @contextmanager
-def kept_random_state(devices: Sequence[int] = ()) -> Iterator[None]:
+def kept_random_state(devices: Sequence[torch.device] = ()) -> Iterator[None]:
     """Keep torch's random state as it is, on the CPU and on CUDA `devices`; in the block it belongs to this thread alone.
 
     It is one for the whole process: a thread that put it back in the middle of another one's draws would change them.

@@ -20,8 +20,8 @@ from cnnlab.dashboard.widgets.color_scales import MAP_SCOPES, Scale, map_scale
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DatasetInfo
-from cnnlab.figures.class_probabilities import probability_bars
-from cnnlab.formatting import MINUS, percent
+from cnnlab.figures.class_probabilities import probability_bars, which_shown
+from cnnlab.formatting import decimals, percent
 from cnnlab.inspection import feature_maps
 from cnnlab.inspection.feature_maps import FeatureMaps, LayerMaps
 from cnnlab.runs import Run
@@ -173,6 +173,8 @@ def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -
     st.markdown("**How sure it is of each class**")
     words = f"Probability of each class; the highest is {info.classes[said]}"
     st.html(probability_bars(seen.probabilities, info.classes, picture.label, description=words))
+    if few := which_shown(len(info.classes)):
+        st.caption(few)
 
 
 def computed_shorter(run: Run) -> bool:
@@ -201,16 +203,12 @@ def draw_statistics(one: Floats) -> None:
     zeros = float((one == 0).mean())
     with st.grid(2, min_column_width=110, gap="xsmall"):
         for label, value in (
-            ("Smallest", _number(float(one.min()))),
-            ("Largest", _number(float(one.max()))),
-            ("Mean", _number(float(one.mean(dtype=np.float64)))),
+            ("Smallest", decimals(float(one.min()), 4)),
+            ("Largest", decimals(float(one.max()), 4)),
+            ("Mean", decimals(float(one.mean(dtype=np.float64)), 4)),
             ("Zeros", percent(zeros)),
         ):
             st.metric(label, value)
-
-
-def _number(value: float) -> str:
-    return f"{value:.4f}".replace("-", MINUS)
 
 
 def _enlarged(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -241,7 +241,8 @@ def draw_one(
         description=f"Kernel {chosen} of {layer.label}: {', '.join(labels)}.",
     )
     scale = "One scale for these three" if len(shown) > 1 else "Scale"
-    st.caption(f"{scale}: {MINUS}{short(size)} to {short(size)}.")
+    alone = ", of this side alone" if side.twice() else ""
+    st.caption(f"{scale}{alone}: {MINUS}{short(size)} to {short(size)}.")
 
 
 def _take(key: str) -> None:

@@ -21,6 +21,13 @@ def test_bars_are_centred_at_zero() -> None:
     assert difference_bars(["cat"], [0.0], "points").layout.xaxis.range[1] > 0
 
 
+def test_a_whisker_ends_where_its_interval_does() -> None:
+    """A bar is as long as its number says, which is rounded; the ends of its whisker are not moved by that."""
+    (bars,) = difference_bars(["cat"], [0.12345], "points", [(0.1, 0.2)]).data
+    assert list(bars.x) == [12.3]
+    np.testing.assert_allclose([bars.x[0] - bars.error_x.arrayminus[0], bars.x[0] + bars.error_x.array[0]], [10, 20])
+
+
 def test_a_matrix_of_differences() -> None:
     """Above zero on one colour scale, below on another, both full at the same number; nothing where there is none."""
     away = np.array([[3, -5], [0, 2]])

@@ -18,7 +18,7 @@ from cnnlab.analysis.intervals import interval95
 from cnnlab.analysis.layers import LayerKind, LayerRow, Part, Sees
 from cnnlab.app_config import PROJECT
 from cnnlab.figures.accuracy_bars import AUGMENTED, RunScores, accuracy_bars
-from cnnlab.figures.class_probabilities import SAID, probability_bars
+from cnnlab.figures.class_probabilities import SAID, probability_bars, which_shown
 from cnnlab.figures.learning_curves import RunCurve, curves
 from cnnlab.figures.network_diagram import FOOT_PX, LINE_PX, network_svg
 from cnnlab.figures.style import DASH, PATTERN, RUN_COLOURS, SYMBOL, plain
@@ -260,6 +260,13 @@ ROWS = [
     row("head.dropout1", LayerKind.DROPOUT, (84,), "head.fc1"),
     row("head.fc2", LINEAR, (10,), "head.dropout1"),
 ]  # fmt: skip
+
+
+def test_which_classes_are_shown_is_said() -> None:
+    """Of a hundred classes ten have a bar, and the page says so; of ten all have."""
+    assert which_shown(100) == "Of 100 classes the 10 likeliest are here, and the true one."
+    assert probability_bars([0.01] * 100, [str(number) for number in range(100)]).count("<tr") == 10
+    assert which_shown(10) == ""
 
 
 def test_the_diagram_shows_each_block_and_both_parts() -> None:

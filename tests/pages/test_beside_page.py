@@ -118,6 +118,7 @@ def test_kernels_of_two_epochs(open_page: OpenPage, store: Store, run: Run, draw
     np.testing.assert_array_equal(drawn["kernels_beside"]["values"], start)
     size = float(max(np.abs(now).max(), np.abs(start).max()))
     assert drawn["kernels"]["limits"] == drawn["kernels_beside"]["limits"] == (-size, size)
+    assert "One scale for these three, of this side alone" in words(app)
     away = drawn["kernels_difference"]
     np.testing.assert_array_equal(away["values"], now - start)
     assert away["limits"] == (-np.abs(now - start).max(), np.abs(now - start).max())

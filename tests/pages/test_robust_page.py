@@ -17,7 +17,7 @@ from cnnlab.inspection.networks import load_network
 from cnnlab.inspection.robustness import looks
 from cnnlab.runs import Run, Store
 from cnnlab.views import __main__ as process
-from cnnlab.views.robust import one_picture
+from cnnlab.views.robust import one_picture, whole_set
 
 OpenPage = Callable[..., AppTest]
 INFO = DATASETS.get("shapes").info
@@ -88,6 +88,15 @@ def test_a_link_beyond_a_slider(open_page: OpenPage, run: Run) -> None:
     assert "blur" not in app.query_params
     app = open_page("feature_maps", run=run.id, view="robust_curve", change="melted")
     assert "no change “melted”" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("last", "words"), [(0.07, "3.0 points less"), (0.13, "3.0 points more"), (0.1, "0.0 points less")]
+)
+def test_more_is_not_called_less(last: float, words: str) -> None:
+    """A network may get more changed pictures right than unchanged ones: by luck, or untrained."""
+    said = whole_set._sentence("test", ["0 px", "12 px"], [0.1, last], None, 100, "at epoch 0")
+    assert f"{words}. n = 100." in " ".join(said.split())
 
 
 def test_the_curve_is_measured_by_a_process(open_page: OpenPage, store: Store, app_config: AppConfig, run: Run) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cnnlab import formatting
 from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import normalisation_of, split
@@ -85,6 +86,21 @@ def test_the_mask_of_a_real_batch(
     np.testing.assert_array_equal(drawn["dropout_masks"]["values"], (expected(1).kept * scale).reshape(SIZE, 10, 12))
 
 
+def test_two_sides_have_one_scale(open_page: OpenPage, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values of a picture's units before and after dropout, of two epochs: the largest of all, which the page says."""
+    drawn: dict[str, dict[str, Any]] = {}
+    monkeypatch.setattr(
+        dropout_mask, "tiles", lambda **arguments: drawn.update({side.key(arguments["key"]): arguments})
+    )
+    app = open_page("feature_maps", run=run.id, view="training_dropout", layer="dropout1", epoch="1", beside="0")
+    assert not app.exception
+    both = [drawn[key] for key in ("dropout_values", "dropout_values_beside")]
+    largest = float(max(one["values"].max() for one in both))
+    assert both[0]["limits"] == both[1]["limits"] == (0.0, largest)
+    assert not np.array_equal(both[0]["values"], both[1]["values"])
+    assert words(app).count(f"One colour scale on both sides, from 0 to {largest:.3g}, the largest size.") == 2
+
+
 def test_what_is_read_out() -> None:
     """A unit is kept or dropped; of a channel's map some values may be kept."""
     kept = np.array([[1, 0, 0.25]], np.float32)
@@ -130,10 +146,10 @@ def test_both_modes_of_a_channel(open_page: OpenPage, store: Store, app_config: 
     app = open_page("feature_maps", run=run.id, view="training_normalisation", layer="bn2", channel="3", batch="1")
     assert not app.exception
     seen = normalised_by(network_at(store, run, 1), "base.bn2", received(run, app_config, 1), lambda *_: None)
-    for side in (BEFORE, AFTER):
+    for moment in (BEFORE, AFTER):
         for mode, name in ((TRAIN, "train mode"), (EVAL, "eval mode")):
-            mean, spread = seen.mean[mode, side, 3], np.sqrt(seen.var[mode, side, 3])
-            row = f"| **{name}** | {batch_norm._decimals(mean)} | {batch_norm._decimals(spread)} |"
+            mean, spread = seen.mean[mode, moment, 3], np.sqrt(seen.var[mode, moment, 3])
+            row = f"| **{name}** | {formatting.decimals(mean, 4)} | {formatting.decimals(spread, 4)} |"
             assert row in words(app)
     for line in batch_norm.formulas(seen, 3):
         assert spaces(line) in words(app)

@@ -28,7 +28,7 @@ from cnnlab.schema import TrainingConfig
 
 POLL_S = 0.5
 _LEFT = "measured_left"
-"""Key of the job that this visitor does not wait for any more."""
+"""Name in the session's state of the set of jobs that this visitor does not wait for any more."""
 
 A = TypeVar("A")
 
@@ -70,7 +70,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
     pictures = min(pictures, view.most_pictures or pictures)
     key = path_of(here, view, screen.subject).name
     job = queue().find(key)
-    if job and not job.over and st.session_state.get(_LEFT) != key:
+    if job and not job.over and key not in st.session_state.get(_LEFT, ()):
         queue().ask(key, arguments_of(view, screen.subject), visitor.name())  # whoever looks waits with those who asked
         st.fragment(_wait, run_every=POLL_S)(job, view.counts, side.key("measured_cancel"))
         return None
@@ -89,7 +89,7 @@ def arrays_of(view: View[A], screen: Screen) -> A | None:
             type="primary",
             help=f"A process beside this page {does}. The result is kept for everybody.",
             on_click=_ask,
-            args=(view, screen.subject, screen.looked_at and screen.looked_at.moment),
+            args=(view, screen.subject, side.once("moment", lambda: screen.looked_at and screen.looked_at.moment)),
         )
     return None
 
@@ -99,13 +99,13 @@ def _ask(view: View[Any], subject: Subject, moment: Moment | None) -> None:
 
     A callback of the button, on a page that shows `moment` of a network, or none.
     """
-    st.session_state.pop(_LEFT, None)
+    key = path_of(services.app_config(), view, subject).name
+    st.session_state.setdefault(_LEFT, set()).discard(key)
     st.session_state.pop(PLAYING, None)
-    if moment:  # whoever asks about a moment stays at it, also where the page followed a training
+    if moment is not None:  # whoever asks about a moment stays at it, also where the page followed a training
         url.keep(**address_of(moment))
-    here = services.app_config()
     gently = any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
-    queue().ask(path_of(here, view, subject).name, arguments_of(view, subject), visitor.name(), gently)
+    queue().ask(key, arguments_of(view, subject), visitor.name(), gently)
 
 
 def arguments_of(view: View[Any], subject: Subject) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _wait(job: Job, counts: str, cancel: str) -> None:
 
 
 def _cancel(key: str) -> None:
-    st.session_state[_LEFT] = key
+    st.session_state.setdefault(_LEFT, set()).add(key)
     queue().cancel(key, visitor.name())
 
 

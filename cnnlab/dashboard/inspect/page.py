@@ -17,8 +17,9 @@ from cnnlab.dashboard.inspect.computing.screens import attempt, fetched, known, 
 from cnnlab.dashboard.inspect.picture import choose_picture
 from cnnlab.dashboard.inspect.selection import Selection, in_order
 from cnnlab.dashboard.inspect.view import Screen, View, views_of
-from cnnlab.dashboard.state import visitor
+from cnnlab.dashboard.state import services, visitor
 from cnnlab.data import DATASETS
+from cnnlab.records import RunStatus
 
 
 def show(page: str, title: str, sentence: str) -> None:
@@ -65,10 +66,14 @@ def draw_answer(view: View[Any], screen: Screen) -> bool:
 
 
 def _fetch_ahead(view: View[Any], screen: Screen) -> None:
-    """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page."""
+    """Have the arrays of the moments beside this one computed, where a scrub to them would compute them in the page.
+
+    While a run trains, the processor is the run's.
+    """
     moments_matter, selection = view.cost == "instant" and "epoch" in view.needs, screen.selection
+    idle = not any(run.status is RunStatus.RUNNING for run in services.runs(services.store()))
     row = known(in_order(selection.saved, selection.early))
-    subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter else []
+    subjects = ahead.neighbours(screen.subject, row, epochs.stride(selection)) if moments_matter and idle else []
     ahead.AHEAD.wish(visitor.name(), view, subjects)
 
 

@@ -81,6 +81,9 @@ class View(Generic[A]):
     """Function that says, in a sentence, what has to be installed before anything can be computed; "" where nothing has."""
     shared: str = ""
     """Name under which the arrays are kept on the disk, for views that draw the same ones; else they have the view's."""
+    lacks: Callable[[Subject], str] = field(default=lambda subject: "")
+    """Function that says, in a sentence, what a network has not of what was chosen for another one; "" where it has all.
+    Asked of the network beside. May raise DataUnavailableError."""
     difference: "Callable[[Screen, Screen, A, A], None] | None" = None
     """Function that draws how the arrays of two networks differ, below the view that stands twice."""
 

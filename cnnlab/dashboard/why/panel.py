@@ -70,12 +70,17 @@ def draw(screen: Screen, seen: Attribution, way: Way, more: Callable[[], None] =
 
 
 def limit_of(seen: Attribution, beside: Attribution | None = None) -> float:
-    """Return the largest size in the map, finite also where the network overflows; 1 where all is zero.
+    """Return the end of the colour scale: the largest size in the map, or in both maps; 1 where all is zero."""
+    return largest_in(seen, beside) or 1.0
+
+
+def largest_in(seen: Attribution, beside: Attribution | None = None) -> float:
+    """Return the largest size in the map, finite also where the network overflows; 0 where all is zero.
 
     With another network's map `beside`, the largest of both.
     """
     sizes = [symmetric_limit(one.map) for one in (seen, beside) if one is not None and one.map.any()]
-    return max(sizes, default=1.0)
+    return max(sizes, default=0.0)
 
 
 def _verdict(screen: Screen, seen: Attribution) -> str:
@@ -110,8 +115,8 @@ def draw_map(screen: Screen, seen: Attribution, way: Way, key: str, beside: Attr
         description=f"{way.title} for {screen.subject.info.classes[seen.class_index]}: a map of {height} by {width} places.",
     )
     of_what = f"places of {screen.layer.label}" if screen.row else "pixels"
-    some = bool(seen.map.any()) or beside is not None
-    ends = f"{short(low) if way.signed else 0} to {short(limit if some else 0.0)}"
+    end = largest_in(seen, beside)
+    ends = f"{short(-end) if way.signed and end else 0} to {short(end)}"
     st.caption(f"{height}×{width} {of_what}. Colours from {ends}{', on both sides' if beside else ''}.")
 
 
@@ -142,6 +147,5 @@ def _draw_overlay(screen: Screen, seen: Attribution, way: Way) -> None:
         else:
             beyond = "" if same else " A place sees more than the pixels under it."
             whose = "its largest value" if screen.other is None else "the largest value of both sides"
-            some = bool(seen.map.any()) or screen.other is not None
-            full = f"full brightness at {short(limit if some else 0.0)}, {whose}"
+            full = f"full brightness at {short(largest_in(seen, screen.other))}, {whose}"
             st.caption(f"{laid}: {full}, {percent(DARKEST)} of it at zero.{beyond}")

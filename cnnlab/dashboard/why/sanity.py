@@ -11,7 +11,7 @@ from cnnlab.dashboard.inspect.view import Screen, Subject
 from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
-from cnnlab.formatting import MINUS, count
+from cnnlab.formatting import MINUS, count, decimals
 from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.attribution.randomised import learnt, randomise, rank_correlation
 from cnnlab.models import Network
@@ -105,7 +105,7 @@ def _words(seen: Attribution, fresh: Attribution, layers: int, forgotten: int) -
     begin = f"Fresh weights in {which} layers with weights, as before a training (one draw, always the same)."
     if alike is None:
         return f"{begin}\n\nOne of the two maps is the same everywhere, so there is no rank correlation."
-    number = f"{alike:.2f}".replace("-", MINUS)
+    number = decimals(alike, 2)
     if abs(alike) >= _MUCH:
         verdict = (
             "The map changes little. What it shows comes from the picture and the layers' shapes, not from what these "

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from cnnlab.figures.style import DANGER, INK, TEMPLATE, TEST, TRAIN
+from cnnlab.formatting import NARROW, decimals
 
 HEIGHT_PX = 260
 _LOOKS = {"red": (DANGER, "solid"), "green": (TEST, "dot"), "blue": (TRAIN, "dash"), "grey": (INK, "solid")}
@@ -27,7 +28,8 @@ def value_histogram(places: npt.NDArray[np.float64], shares: npt.NDArray[np.floa
             name=name,
             mode="lines",
             line={"color": _LOOKS[name][0], "dash": _LOOKS[name][1], "width": 2, "shape": "hvh"},
-            hovertemplate=f"{name}: %{{x:.4g}}, %{{y:.2%}}<extra></extra>",
+            customdata=[decimals(100 * share, 2) for share in y],
+            hovertemplate=f"{name}: %{{x:.4g}}, %{{customdata}}{NARROW}%<extra></extra>",
         )
         for name, x, y in zip(names, places, shares, strict=True)
     ]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.analysis.layers import LayerKind, LayerRow
+from cnnlab.checkpoints import CheckpointError
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection.capture import capture
 from cnnlab.models import Network
@@ -50,7 +51,7 @@ def features_of(
     """Compute the features and the logits of the pictures images[places], in eval mode.
 
     `images`: uint8 [all, size_px, size_px, channels]. `progress(done, total)` is called after each batch, in pictures. The
-    network stays as it was.
+    network stays as it was. Raises CheckpointError where an answer is no finite number: such pictures have no place.
     """
     device = next(network.parameters()).device
     features, logits = [], []
@@ -62,7 +63,10 @@ def features_of(
             logits.append(answer.float().cpu())
             features.append((given[-1] if given else answer).detach().flatten(1).float().cpu())
             progress(min(start + BATCH, len(places)), len(places))
-    return Features(torch.cat(features).numpy(), torch.cat(logits).numpy())
+    seen = Features(torch.cat(features).numpy(), torch.cat(logits).numpy())
+    if not (np.isfinite(seen.features).all() and np.isfinite(seen.logits).all()):
+        raise CheckpointError("The answers of this network are not finite numbers: its training had failed.")
+    return seen
 
 
 @contextmanager

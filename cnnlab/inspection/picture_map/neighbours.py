@@ -15,7 +15,9 @@ def nearest(features: npt.NDArray[np.float32], count: int = COUNT) -> npt.NDArra
 
     `features`: [N, D]. A picture is not its own neighbour.
     """
-    points = torch.from_numpy(features)
+    points = torch.from_numpy(
+        features.astype(np.float64)
+    )  # cdist subtracts squares of lengths: float32 would lose digits
     few = min(count, len(points) - 1)
     found = []
     for start in range(0, len(points), _ROWS):

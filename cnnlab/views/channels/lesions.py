@@ -68,6 +68,18 @@ def _lesion(subject: Subject, layer: LayerRow) -> Lesion:
     return lesions.parse(str(subject.option("lesion")), layer.output_shape[0]) or Lesion("silence")
 
 
+def _lacks(subject: Subject) -> str:
+    """Return a sentence where the layer has not all channels of the chosen lesion; "" where it has."""
+    row = subject.row
+    channels = row.output_shape[0]
+    if lesions.parse(str(subject.option("lesion")), channels):
+        return ""
+    return (
+        f"{row.label} has the {word_for(row)}s 0 to {channels - 1} here, so it has not all of the chosen ones. Choose others "
+        "above."
+    )
+
+
 def draw(screen: Screen, damage: Damage) -> None:
     """Draw what the lesion does to the accuracy and to that of each class; for each channel in turn, a ranking first."""
     layer, lesion = screen.layer, _lesion(screen.subject, screen.layer)
@@ -237,6 +249,7 @@ LESIONS = register(
         place=4,
         compute=compute,
         draw=draw,
+        lacks=_lacks,
         needs=frozenset({"epoch", "layer", "set", "options", "start"}),
         shows=frozenset({"channel"}),
         cost="dataset",

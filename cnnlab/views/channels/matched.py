@@ -18,7 +18,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import kernel_scale, short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
-from cnnlab.formatting import MINUS, count
+from cnnlab.formatting import MINUS, count, decimals
 from cnnlab.inspection.channels import matching
 from cnnlab.inspection.channels.matching import Matching
 from cnnlab.inspection.kernels import symmetric_limit
@@ -98,7 +98,7 @@ def sentence(screen: Screen, found: Matching) -> str:
 
 def number(correlation: float) -> str:
     """Write a correlation with two decimals."""
-    return f"{correlation:.2f}".replace("-", MINUS)
+    return decimals(correlation, 2)
 
 
 def _draw_kernels(screen: Screen, found: Matching) -> None:

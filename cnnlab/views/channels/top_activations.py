@@ -17,7 +17,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.tiles import tiles
-from cnnlab.formatting import count
+from cnnlab.formatting import count, decimals
 from cnnlab.inspection.channels import top_activations
 from cnnlab.inspection.channels.duplicates import NEARLY_THE_SAME, near_duplicates, nearest
 from cnnlab.inspection.channels.top_activations import LEAST, MOST, TopActivations
@@ -142,8 +142,9 @@ def facts(screen: Screen, found: TopActivations) -> list[str]:
     return [
         f"{alive} Largest answer {short(float(found.value[MOST, channel, 0]))}, smallest "
         f"{short(float(found.value[LEAST, channel, 0]))}.",
-        f"Most like it: channel {twin[channel]}, correlation of the answers {likeness[channel]:.2f} (from "
-        f"{NEARLY_THE_SAME} on a near-duplicate).{near} Kernel most like its: {alike[channel]}, cosine {angle[channel]:.2f}.",
+        f"Most like it: channel {twin[channel]}, correlation of the answers {decimals(float(likeness[channel]), 2)} (from "
+        f"{NEARLY_THE_SAME} on a near-duplicate).{near} Kernel most like its: {alike[channel]}, cosine "
+        f"{decimals(float(angle[channel]), 2)}.",
     ]
 
 

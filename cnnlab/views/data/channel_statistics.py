@@ -9,7 +9,7 @@ from cnnlab.dashboard.data.picture_sets import arrays_here
 from cnnlab.dashboard.inspect.view import Screen, Subject, View, register
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.figures.pictures.value_histogram import channel_names, value_histogram
-from cnnlab.formatting import MINUS, count
+from cnnlab.formatting import MINUS, count, decimals
 
 
 def compute(subject: Subject) -> ChannelCounts:
@@ -80,8 +80,8 @@ def _words(by_dataset: bool) -> str:
 
 
 def _four(numbers: object) -> list[str]:
-    """Return numbers with four decimals, as text: -0.0001 is shown as such, and -0 as 0."""
-    return [f"{float(number) + 0.0:.4f}".replace("-", MINUS) for number in np.asarray(numbers, float)]
+    """Return numbers with four decimals, as text."""
+    return [decimals(float(number), 4) for number in np.asarray(numbers, float)]
 
 
 CHANNELS = register(

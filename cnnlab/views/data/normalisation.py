@@ -13,7 +13,7 @@ from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.tiles import tiles
 from cnnlab.data.tensors import to_network
 from cnnlab.figures.pictures.value_histogram import channel_names
-from cnnlab.formatting import MINUS
+from cnnlab.formatting import MINUS, decimals
 
 TILE_PX = 128
 
@@ -45,7 +45,7 @@ def draw(screen: Screen, seen: BeforeAfter) -> None:
     value, result = int(seen.before[0, row, column]), float(seen.after[0, row, column])
     st.markdown(
         f"For example the {names[0]} value in the middle of {screen.chosen_picture.words} (row {row}, column {column}): "
-        f"({value} / 255 {MINUS} {mean[0]:g}) / {std[0]:g} = **{f'{result:.4f}'.replace('-', MINUS)}**."
+        f"({value} / 255 {MINUS} {mean[0]:g}) / {std[0]:g} = **{decimals(result, 4)}**."
     )
     limit = max(max(m / s, (1 - m) / s) for m, s in zip(mean, std, strict=True))
     left, right = st.columns(2, gap="medium")
@@ -98,7 +98,7 @@ def draw(screen: Screen, seen: BeforeAfter) -> None:
 
 
 def _numbers(values: npt.NDArray[np.generic], digits: int) -> list[str]:
-    return [f"{float(value) + 0.0:.{digits}f}".replace("-", MINUS) for value in values]
+    return [decimals(float(value), digits) for value in values]
 
 
 NORMALISATION = register(

@@ -79,8 +79,8 @@ PCA = register(
         needs=frozenset({"epoch", "set"}),
         cost="dataset",
         source="Principal components are the directions along which the pictures' features differ most: K. Pearson, *On Lines "
-        "and Planes of Closest Fit to Systems of Points in Space* (1901); here by the singular value decomposition of the "
-        "features minus their mean. Features: what the last fully connected layer is given. Distances: Euclidean, among all "
+        "and Planes of Closest Fit to Systems of Points in Space* (1901); here by the eigenvectors of the "
+        "covariance of the features. Features: what the last fully connected layer is given. Distances: Euclidean, among all "
         "of these numbers. Kept upright over the epochs by the quarter turn, perhaps with a mirroring, that brings the "
         "pictures nearest to where they lie at the newest epoch.",
         place=6,

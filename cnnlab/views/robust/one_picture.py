@@ -11,7 +11,7 @@ from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
-from cnnlab.figures.class_probabilities import probability_bars
+from cnnlab.figures.class_probabilities import probability_bars, which_shown
 from cnnlab.formatting import percent
 from cnnlab.inspection.kernels import symmetric_limit
 from cnnlab.inspection.robustness import looks
@@ -85,6 +85,8 @@ def draw(screen: Screen, seen: Looks) -> None:
             highest = info.classes[look.probabilities.argmax()]
             description = f"{words}: the probability of each class; the highest is {highest}"
             st.html(probability_bars(look.probabilities, info.classes, label, description=description))
+    if few := which_shown(len(info.classes)):
+        st.caption(few)
     if screen.subject.option("fgsm"):
         step = int(screen.subject.option("fgsm") or 0)
         target = "it is" if label is not None else "the network says of the picture as it is"

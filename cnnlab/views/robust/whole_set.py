@@ -73,9 +73,10 @@ def _sentence(
 ) -> str:
     """Return the accuracy without a change and with the strongest one."""
     interval = f" (95{NARROW}% interval {percent_range(*intervals[0])})" if intervals else ""
+    lost = shares[0] - shares[-1]
     return (
         f"**{escape(name.capitalize())} accuracy {percent(shares[0])}** as the pictures are{interval}, {when}, and "
-        f"**{percent(shares[-1])}** at {words[-1]}: {points(shares[0] - shares[-1])} less. n = {count(n)}."
+        f"**{percent(shares[-1])}** at {words[-1]}: {points(abs(lost))} {'less' if lost >= 0 else 'more'}. n = {count(n)}."
     )
 
 

@@ -60,6 +60,8 @@ def choose_batch(screen: Screen) -> Options:
 def choose_draw(screen: Screen) -> Options:
     """Draw the button that draws new masks, and return the number of the draw; nothing for the first one."""
     chosen = url.number("draw") or 0
+    if url.asked("draw") and url.number("draw") is None and url.from_outside("draw"):
+        complain(f"A draw is a whole number from 0, not “{url.asked('draw')}”. Here is draw 0.")
     screen.address["draw"] = chosen or None
     with screen.controls:
         st.button(
@@ -118,6 +120,16 @@ def _pictures(screen: Screen) -> int:
     if subject.set is None:
         raise TypeError("A batch is one of a set of pictures.")
     return set_sizes(screen.selection.run, subject.info)[subject.set]
+
+
+def lacks_batch(subject: Subject) -> str:
+    """Return a sentence where a run has no batch of the chosen number; "" where it has. Raises DataUnavailableError."""
+    size = subject.config.batch_size
+    try:
+        batch.numbers_in(len(subject.pictures()), size, option(subject, "batch"))
+    except UnknownNameError as error:
+        return f"The batches of this run have {count(size)} pictures. {error} Choose another batch above."
+    return ""
 
 
 def received(subject: Subject) -> Tensor:

@@ -13,7 +13,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.figures.training_mode.normalisation import agreement, distributions
-from cnnlab.formatting import MINUS, count
+from cnnlab.formatting import MINUS, count, decimals
 from cnnlab.inspection.training_mode import batch_norm
 from cnnlab.inspection.training_mode.batch_norm import AFTER, BEFORE, EVAL, TRAIN, Normalised
 from cnnlab.views.training_mode import _choosers
@@ -37,8 +37,9 @@ def draw(screen: Screen, seen: Normalised) -> None:
     st.header(f"{screen.layer.label}, {word} {channel}: before and after batch normalisation", anchor=False)
     st.markdown(
         "**Train mode** brings each channel to mean 0 and spread 1 by the statistics of this very batch, so its values stay in "
-        "a range that the next layer is used to. **Eval mode** has no batch to ask: it takes running statistics, averaged over "
-        "the batches of the training. Then the layer scales by γ and shifts by β, both trained."
+        "a range that the next layer is used to. **Eval mode** has no batch to ask: it takes running statistics, which begin "
+        "at mean 0 and variance 1, and which each batch of the training moves a little towards its own: after few steps they "
+        "are still near their start. Then the layer scales by γ and shifts by β, both trained."
     )
     left, right = side.columns(2)
     for place, moment, words in ((left, BEFORE, "before"), (right, AFTER, "after")):
@@ -64,7 +65,7 @@ def _draw_values(seen: Normalised, channel: int, moment: int, words: str) -> Non
     lines = ["| mode | mean | spread |", "|---|---|---|"]
     for mode, name in MODES.items():
         mean, spread = float(seen.mean[mode, moment, channel]), float(np.sqrt(seen.var[mode, moment, channel]))
-        lines.append(f"| **{name}** | {_decimals(mean)} | {_decimals(spread)} |")
+        lines.append(f"| **{name}** | {decimals(mean, 4)} | {decimals(spread, 4)} |")
     st.markdown("\n".join(lines))
     alike = (
         statistic[TRAIN, moment, channel] == statistic[EVAL, moment, channel] for statistic in (seen.mean, seen.var)
@@ -171,11 +172,6 @@ def _number(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
-def _decimals(value: float) -> str:
-    """Write a mean or a spread with four decimals, so that what only rounding leaves of 0 reads as 0."""
-    return f"{round(value, 4) + 0.0:.4f}".replace("-", MINUS)
-
-
 def _factor(value: float) -> str:
     return f"({_number(value)})" if value < 0 else _number(value)
 
@@ -196,6 +192,7 @@ BATCH_NORM = register(
         place=12,
         compute=compute,
         draw=draw,
+        lacks=_choosers.lacks_batch,
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",

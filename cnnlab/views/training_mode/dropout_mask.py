@@ -128,8 +128,10 @@ def _draw_member(screen: Screen, mask: Mask, member: int, word: str) -> None:
 
 def _draw_values(screen: Screen, mask: Mask, member: int, word: str) -> None:
     both: npt.NDArray[np.float32] = np.stack([mask.before[member], mask.after[member]])
-    limit = float(np.abs(both).max()) or 1.0
-    signed = bool((both < 0).any())
+    beside: Mask | None = screen.other
+    drawn = [both, *([beside.before[member], beside.after[member]] if beside and member < len(beside.kept) else [])]
+    limit = max(float(np.abs(values).max()) for values in drawn) or 1.0
+    signed = any(bool((values < 0).any()) for values in drawn)
     tiles(
         key="dropout_values",
         values=both.reshape(2, *grid(both.shape[1])),
@@ -144,7 +146,10 @@ def _draw_values(screen: Screen, mask: Mask, member: int, word: str) -> None:
         description=f"The {word}s of {screen.layer.label} before and after dropout, for picture {member} of the batch.",
     )
     zero = int((mask.before[member] == 0).sum())
-    st.caption(f"{count(zero)} of {count(both.shape[1])} {word}s are 0 before dropout already: it cannot change them.")
+    st.caption(
+        f"One colour scale{' on both sides' if beside else ''}, from {short(-limit) if signed else 0} to {short(limit)}, the "
+        f"largest size. {count(zero)} of {count(both.shape[1])} {word}s are 0 before dropout already: it cannot change them."
+    )
 
 
 def reading(mask: Mask, member: int, unit: int, word: str) -> str:
@@ -172,6 +177,7 @@ DROPOUT_MASK = register(
         place=10,
         compute=compute,
         draw=draw,
+        lacks=_choosers.lacks_batch,
         needs=frozenset({"epoch", "layer", "set", "options"}),
         shows=frozenset({"channel"}),
         cost="dataset",

@@ -8,6 +8,7 @@ from cnnlab.analysis.layers import LayerKind
 from cnnlab.dashboard.inspect.view import Options, Screen, Subject, View, register
 from cnnlab.dashboard.state import side
 from cnnlab.dashboard.widgets.markdown import escape
+from cnnlab.figures.class_probabilities import which_shown
 from cnnlab.figures.training_mode.answers import answer_dots
 from cnnlab.formatting import percent, percent_range, points, tenths
 from cnnlab.inspection.training_mode import dropout
@@ -51,7 +52,7 @@ def draw(screen: Screen, seen: Passes) -> None:
     st.caption(
         f"Each dot: one pass with {' and '.join(layers)} in train mode, so with other units dropped; all other layers are in "
         f"eval mode, batch normalisation too. Diamond: eval mode, where nothing is dropped: the answer that counts. Draw "
-        f"{int(screen.subject.option('draw') or 0)}."
+        f"{int(screen.subject.option('draw') or 0)}. {which_shown(len(classes))}"
     )
     st.markdown(
         "Why: each pass is another, thinner network. Where they agree, the answer hangs on no single unit; where the dots lie "

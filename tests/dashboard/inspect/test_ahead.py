@@ -95,12 +95,21 @@ def test_a_scrub_to_the_neighbour_computes_nothing_anew(subject: Subject, begun:
     assert not np.array_equal(found[0].layers[0].maps, found[1].layers[0].maps)
 
 
-def test_thirty_visitors_do_not_multiply_it(subject: Subject, begun: Ahead, computed: list[str]) -> None:
-    """All look at the same picture: each neighbour is computed once, by one thread."""
+def test_nothing_is_computed_ahead_for_a_class(subject: Subject, begun: Ahead, computed: list[str]) -> None:
+    """Two share one computation; with a third, all is forgotten, until only two are left who click."""
+    wanted = neighbours(subject, subject.history)
     with SHARED.turn():
-        for visitor in range(30):
-            begun.wish(f"visitor {visitor}", MAPS, neighbours(subject, subject.history))
-        assert len(begun._wishes) == MOST_VISITORS
+        for visitor in range(MOST_VISITORS + 1):
+            begun.wish(f"visitor {visitor}", MAPS, wanted)
+    begun.join()
+    assert not computed
+    begun.wish("visitor 0", MAPS, wanted)
+    begun.join()
+    assert not computed, "the others clicked a moment ago"
+    begun._clicked_s = {who: at - ahead.PRESENT_S for who, at in begun._clicked_s.items()}
+    with SHARED.turn():
+        for visitor in range(MOST_VISITORS):
+            begun.wish(f"visitor {visitor}", MAPS, wanted)
     begun.join()
     assert computed == ["cnnlab-ahead"] * 2
 
@@ -191,3 +200,16 @@ def test_nothing_is_computed_outside_a_server(subject: Subject, computed: list[s
     one.wish("ada", MAPS, neighbours(subject, subject.history))
     one.join()
     assert not computed
+
+
+def test_a_network_that_no_memory_holds_is_not_waited_for(
+    subject: Subject, computed: list[str], begun: Ahead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread ends, and what visitors use stays."""
+    with SHARED.turn():
+        SHARED.get("in use", 100, object)
+    monkeypatch.setattr(SHARED, "most_bytes", 1_000)
+    begun.wish("somebody", MAPS, neighbours(subject, subject.history))
+    assert begun._thread is None
+    assert not computed
+    assert "in use" in SHARED._kept

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from cnnlab.checkpoints import CheckpointError
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import to_network
 from cnnlab.inspection.picture_map.features import BATCH, features_of, reader_of
@@ -66,3 +67,13 @@ def test_without_a_fully_connected_layer_the_logits_count() -> None:
     assert seen.features.shape == (4, 10)
     np.testing.assert_array_equal(seen.features, seen.logits)
     assert reader_of([]) is None
+
+
+def test_answers_beyond_all_numbers_have_no_place_on_a_map() -> None:
+    """Weights may be finite numbers, and so large that the answers are none."""
+    network = build(complete(TrainingConfig(dataset="shapes")), INFO)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1e20)
+    with pytest.raises(CheckpointError, match="The answers of this network are not finite numbers"):
+        features_of(network, pictures(3), np.arange(3), *NORMALISATION)

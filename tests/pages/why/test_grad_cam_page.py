@@ -9,8 +9,10 @@ import torch
 
 from cnnlab import checkpoints
 from cnnlab.app_config import AppConfig
+from cnnlab.dashboard.why import panel
 from cnnlab.data import DATASETS
 from cnnlab.data.tensors import normalisation_of
+from cnnlab.inspection.attribution.answer import Attribution
 from cnnlab.inspection.attribution.grad_cam import GradCam, compute
 from cnnlab.inspection.networks import load_network
 from cnnlab.records import RunStatus
@@ -98,3 +100,13 @@ def test_a_map_of_zeros_is_said(
     assert not app.exception
     assert "zero everywhere" in words(app)
     assert drawn["grad_cam"]["limits"] == (0.0, 1.0)
+
+
+def test_the_largest_value_of_two_maps() -> None:
+    """It is 0 where both maps are zero, though the colours then end at 1: the page names the value, not the colours' end."""
+    flat, other = (
+        Attribution(np.zeros((3, 32, 32), np.float32), values, 0, np.zeros(10, np.float32))
+        for values in (np.zeros((2, 2), np.float32), np.array([[0, -0.25], [0.125, 0]], np.float32))
+    )
+    assert (panel.largest_in(flat, flat), panel.limit_of(flat, flat)) == (0.0, 1.0)
+    assert panel.largest_in(flat, other) == panel.limit_of(other, flat) == 0.25

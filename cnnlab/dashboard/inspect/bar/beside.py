@@ -18,6 +18,7 @@ from cnnlab.runs.run import Checkpoint
 
 _RUN, _EPOCH = "beside_run", "beside_epoch"
 _NONE = ""
+_GONE = "The run that should stand beside is not there. It may have been deleted."
 
 
 def pick(store: Store, selection: Selection) -> Selection | None:
@@ -61,7 +62,7 @@ def _run(store: Store, run: Run, id: str) -> Run | None:
     try:
         other = store.get(id)
     except UnknownRunError:
-        complain("The run that should stand beside is not there. It may have been deleted.")
+        complain(_GONE)
         return None
     if other.config.dataset != run.config.dataset:
         complain(
@@ -75,7 +76,11 @@ def _run(store: Store, run: Run, id: str) -> Run | None:
 def _at(run: Run, store: Store, selection: Selection, epoch: int | None, asked: str) -> Selection | None:
     """Return `run` at the kept epoch that is nearest to `epoch`; None where the page has said why it cannot be shown."""
     same = run.id == selection.run.id
-    saved = selection.saved if same else tuple(store.weights(run.id))
+    try:
+        saved = selection.saved if same else tuple(store.weights(run.id))
+    except UnknownRunError:  # deleted since `_run` has read it
+        complain(_GONE)
+        return None
     try:
         layers = layers_of(run)
         problem = run.fault
@@ -141,9 +146,9 @@ def _take_run(store: Store, selection: Selection, known: frozenset[str]) -> None
     same = id == selection.run.id
     try:
         run = selection.run if same else store.get(id)
+        saved = selection.saved if same else tuple(store.weights(id))
     except UnknownRunError:
         return
-    saved = selection.saved if same else tuple(store.weights(id))
     if saved:
         epoch = default_epoch(run, saved, _taken(selection) if same else None)
         url.keep(beside=f"{epoch}" if same else f"{id}:{epoch}")

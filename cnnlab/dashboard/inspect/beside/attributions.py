@@ -70,5 +70,6 @@ def _draw_maps(left: Screen, right: Screen, seen: Attribution, other: Attributio
                 hint="",
                 description="The picture in grey, orange where the left map is larger and blue where the other one is.",
             )
-            st.caption(f"No colour at 0, strongest colour at {short(limit)} and {MINUS}{short(limit)}.")
+            if values.any():
+                st.caption(f"No colour at 0, strongest colour at {short(limit)} and {MINUS}{short(limit)}.")
     st.caption(difference.scale_words(left, right, limit, bool(values.any())))

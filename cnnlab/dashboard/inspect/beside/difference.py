@@ -14,6 +14,7 @@ from cnnlab.dashboard.state import query_params as url
 from cnnlab.dashboard.widgets.color_scales import short
 from cnnlab.dashboard.widgets.markdown import escape
 from cnnlab.dashboard.widgets.tiles import tiles
+from cnnlab.figures.class_probabilities import MOST
 from cnnlab.figures.difference_bars import difference_bars
 from cnnlab.formatting import MINUS, percent
 from cnnlab.inspection.kernels import symmetric_limit
@@ -104,7 +105,7 @@ def draw_probabilities(
     """Draw by how much each class is likelier on the left: of many classes those that differ most."""
     info = left.subject.info
     difference = seen - other
-    most = np.sort(np.argsort(-np.abs(difference), kind="stable")[:10])
+    most = np.sort(np.argsort(-np.abs(difference), kind="stable")[:MOST])
     st.markdown("**How much surer it is of each class**")
     st.plotly_chart(
         difference_bars([info.classes[i] for i in most], difference[most].tolist(), "points"),
@@ -117,6 +118,8 @@ def draw_probabilities(
     same = "Both say" if says[0] == says[1] else "One says"
     second = f" ({one} and {two})" if says[0] == says[1] else f" ({one}), the other {says[1]} ({two})"
     first, last = (escape(in_words(screen)) for screen in (left, right))
+    few = f" Of {len(difference)} classes the {MOST} that differ most are here." if len(difference) > MOST else ""
     st.caption(
-        f"{same} {says[0]}{second}. The difference of the probabilities: orange, likelier for {first}; blue, for {last}."
+        f"{same} {says[0]}{second}. The difference of the probabilities: orange, likelier for {first}; blue, for "
+        f"{last}.{few}"
     )

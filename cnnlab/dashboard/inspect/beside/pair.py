@@ -63,7 +63,7 @@ def draw(view: View[Any], screen: Screen, other: Selection) -> None:
     """Draw the view for both networks in two columns, one below the other where the page is narrow; then what differs."""
     selection = screen.selection
     settings.draw(selection, other)
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = {"moment": selection.moment}  # of the page: whoever asks on the right side stays at it too
     places = st.columns(2, gap="medium")
     with places[0]:
         head(selection)
@@ -129,7 +129,11 @@ def _second(view: View[Any], left: Screen, other: Selection, above: DeltaGenerat
     if mine.set is not None and mine.set not in (sets := choosers.set_sizes(other.run, mine.info)):
         st.info(f"This run has no {mine.set} set to look at. It has: {', '.join(sets)}.")
         return None
-    return screen_of(view, other, chosen, {}, left.picture, row, above, left.controls)
+    right = screen_of(view, other, chosen, {}, left.picture, row, above, left.controls)
+    lacking = attempt(other, lambda: view.lacks(right.subject))
+    if lacking:
+        st.info(escape(lacking))
+    return right if lacking == "" else None
 
 
 def same_layer(rows: Sequence[LayerRow], row: LayerRow) -> LayerRow | None:

@@ -1,6 +1,8 @@
 """This module computes the arrays of the moments beside the one on the screen, while nobody waits for a network.
 
-So a scrub to the neighbour finds its arrays in the cache. One thread serves all visitors, and only in a server.
+So a scrub to the neighbour finds its arrays in the cache. One thread serves all visitors, and only in a server. It is for one
+or two people at a machine that has nothing else to do: before a class what most would never look at would take the
+processor from what all have clicked on.
 """
 
 import atexit
@@ -17,9 +19,13 @@ from cnnlab.dashboard.inspect import cache
 from cnnlab.dashboard.inspect.selection import KeptWeights
 from cnnlab.dashboard.inspect.subject import SHARED, NoRoomError, Subject
 from cnnlab.dashboard.inspect.view import View
+from cnnlab.data import DataUnavailableError
+from cnnlab.inspection.networks import BusyError
 
-MOST_VISITORS = 8
-"""Number of visitors whose neighbours are still to be computed; those who moved longest ago are given up first."""
+MOST_VISITORS = 2
+"""Number of visitors for whom anything is computed ahead; where more of them look, nothing is."""
+PRESENT_S = 30.0
+"""Seconds after a click within which a visitor counts as one who looks."""
 LOOK_AGAIN_S = 0.05
 """Seconds between two looks whether a network is still in use."""
 
@@ -33,6 +39,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self._wishes: OrderedDict[str, list[tuple[View[Any], Subject]]] = OrderedDict()  # who moved last comes last
+        self._clicked_s: dict[str, float] = {}  # when each visitor wished last, by time.monotonic
         self._guard = threading.Lock()
         self._begun = False
         self._thread: threading.Thread | None = None
@@ -50,15 +57,23 @@ class Ahead:
         self.join()
 
     def wish(self, visitor: str, view: View[Any], subjects: Sequence[Subject]) -> None:
-        """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before."""
+        """Compute the arrays of `view` for these subjects soon, in this order, instead of what `visitor` wished before.
+
+        Where more than MOST_VISITORS look, all wishes are forgotten. A network so large that it would never be kept is left
+        out: there will never be room for it beside others.
+        """
+        subjects = [one for one in subjects if one.file is None or one.file.bytes <= SHARED.most_bytes]
         with self._guard:
             if not self._begun:
                 return
+            now = time.monotonic()
+            self._clicked_s[visitor] = now
+            self._clicked_s = {who: at for who, at in self._clicked_s.items() if now - at < PRESENT_S}
             self._wishes.pop(visitor, None)
             if subjects:
                 self._wishes[visitor] = [(view, subject) for subject in subjects]
-            while len(self._wishes) > MOST_VISITORS:
-                self._wishes.popitem(last=False)
+            if len(self._clicked_s) > MOST_VISITORS:
+                self._wishes.clear()
             if self._wishes and self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="cnnlab-ahead", daemon=True)
                 self._thread.start()
@@ -76,10 +91,10 @@ class Ahead:
             view, subject = wishes[0]
             try:
                 cache.arrays_apart(view, replace(subject, waiting=_give_way))
-            except (_GaveWayError, NoRoomError):
+            except (_GaveWayError, NoRoomError, BusyError):
                 time.sleep(LOOK_AGAIN_S)
                 continue
-            except CheckpointError:
+            except (CheckpointError, DataUnavailableError):
                 pass  # whoever goes to that epoch is told
             except Exception as error:
                 logs.event("neighbours could not be computed", error=error, view=view.name)

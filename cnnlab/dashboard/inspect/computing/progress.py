@@ -1,6 +1,7 @@
 """This module shows the progress of arrays that a page computes for a second or more, and a button that stops it."""
 
 from contextvars import copy_context
+from hashlib import sha256
 from time import monotonic
 
 import streamlit as st
@@ -12,7 +13,7 @@ from cnnlab.formatting import count
 FROM_S = 0.4
 """Seconds of computing without a word: a bar that is there for less would only flicker."""
 _STOPPED = "computing_stopped"
-"""Name in the session's state of the computation that this visitor has stopped."""
+"""Name in the session's state of the set of computations that this visitor has stopped: two may stand side by side."""
 
 
 class StoppedError(Exception):
@@ -27,12 +28,15 @@ class Progress:
 
     def __init__(self, name: str, counts: str) -> None:
         """Make one for a computation that goes through things named `counts`. Raises StoppedError where it was stopped."""
-        if st.session_state.get(_STOPPED) == name:
+        self._id = sha256(name.encode()).hexdigest()[:16]
+        if self._id in st.session_state.get(_STOPPED, ()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.button("Compute it", key=side.key("computing_go"), icon=":material/play_arrow:", on_click=_go)
+                st.button(
+                    "Compute it", key=self._key("go"), icon=":material/play_arrow:", on_click=_go, args=(self._id,)
+                )
                 st.caption("Stopped before it was done. Nothing is kept of it.")
             raise StoppedError
-        self._name, self._counts, self._begun = name, counts, monotonic()
+        self._counts, self._begun = counts, monotonic()
         self._place = st.empty()
         self._bar: DeltaGenerator | None = None
         self._outside = (
@@ -58,14 +62,16 @@ class Progress:
         elif monotonic() - self._begun >= FROM_S:
             with self._place.container(horizontal=True, vertical_alignment="center", gap="small"):
                 self._bar = st.progress(share, words)
-                st.button(
-                    "Stop", key=side.key("computing_stop"), icon=":material/close:", on_click=_stop, args=(self._name,)
-                )
+                st.button("Stop", key=self._key("stop"), icon=":material/close:", on_click=_stop, args=(self._id,))
+
+    def _key(self, name: str) -> str:
+        """Return the key of a button. A page may compute several things in one run, and each has buttons of its own."""
+        return side.key(f"computing_{name}_{self._id}")
 
 
-def _stop(name: str) -> None:
-    st.session_state[_STOPPED] = name
+def _stop(id: str) -> None:
+    st.session_state.setdefault(_STOPPED, set()).add(id)
 
 
-def _go() -> None:
-    st.session_state.pop(_STOPPED, None)
+def _go(id: str) -> None:
+    st.session_state.setdefault(_STOPPED, set()).discard(id)
