@@ -1,12 +1,13 @@
-"""This module draws how sure a network is of each class."""
+"""This module draws how sure a network is of each class, as a table of HTML: ten bars are no reason to fetch Plotly, which
+weighs more than all the rest of a page; and a reader of the screen reads the numbers themselves.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
-from cnnlab.figures.style import INK, figure, plain
+from cnnlab.figures.style import plain
 from cnnlab.formatting import percent
 
 MOST = 10
@@ -22,44 +23,27 @@ def which_shown(classes: int) -> str:
 
 
 def probability_bars(
-    probabilities: Sequence[float] | npt.NDArray[np.floating], classes: Sequence[str], true: int | None = None
-) -> go.Figure:
+    probabilities: Sequence[float] | npt.NDArray[np.floating],
+    classes: Sequence[str],
+    true: int | None = None,
+    *,
+    description: str = "",
+) -> str:
     """Draw one lying bar a class, in the classes' own order so that epochs can be compared; the answer is coloured.
 
     `probabilities`: one a class, 0 to 1, adding up to 1. `true`: the class of the picture, where it is known.
+    `description`: what the table is, for those who cannot see it. The style is `.class_probabilities` in `frame.css`.
     """
     values = np.asarray(probabilities, dtype=float)
     likely = np.argsort(-values, kind="stable")[:MOST]
     if true is not None and true not in likely:
         likely = np.append(likely[:-1], true)
-    shown = np.sort(likely)
     said = int(values.argmax())
-    names = [plain(classes[i]) + (" ✓" if i == true else "") for i in shown]
-    ticks = [f"<b>{name}</b>" if i in (said, true) else name for i, name in zip(shown, names, strict=True)]
-    bars = dict(
-        type="bar",
-        x=values[shown].tolist(),
-        y=list(range(len(shown))),
-        orientation="h",
-        marker={"color": [SAID if i == said else OTHER for i in shown], "cornerradius": 3},
-        text=[percent(values[i]) for i in shown],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=[[plain(classes[i]), percent(values[i])] for i in shown],
-        hovertemplate="%{customdata[0]}: %{customdata[1]}<extra></extra>",
-    )
-    layout = {
-        "height": 26 * len(shown) + 20,
-        "bargap": 0.3,
-        "margin": {"l": 8, "r": 8, "t": 4, "b": 8},
-        "font": {"color": INK},
-        "xaxis": {"range": [0, 1.22], "visible": False},
-        "yaxis": {
-            "autorange": "reversed",
-            "tickvals": list(range(len(shown))),
-            "ticktext": ticks,
-            "showgrid": False,
-            "automargin": True,
-        },
-    }
-    return figure([bars], layout)
+    rows = []
+    for i in np.sort(likely).tolist():
+        mark, colour = " class='marked'" if i in (said, true) else "", SAID if i == said else OTHER
+        name = plain(classes[i]) + (" ✓" if i == true else "")
+        bar = f"<i style='--share: {values[i]:.6f}; background: {colour}'></i>"
+        rows.append(f"<tr{mark}><th scope='row'>{name}</th><td>{bar}{percent(values[i])}</td></tr>")
+    label = f" aria-label='{plain(description).replace(chr(39), '&#39;')}'" if description else ""
+    return f"<table class='class_probabilities'{label}>{''.join(rows)}</table>"

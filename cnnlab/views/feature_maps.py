@@ -171,12 +171,8 @@ def draw_probabilities(info: DatasetInfo, picture: Picture, seen: FeatureMaps) -
     """Draw the probability of each class as a bar."""
     said = int(seen.probabilities.argmax())
     st.markdown("**How sure it is of each class**")
-    st.plotly_chart(
-        probability_bars(seen.probabilities, info.classes, picture.label),
-        key=side.key("probabilities"),
-        config={"displayModeBar": False},
-        alt=f"Probability of each class; the highest is {info.classes[said]}",
-    )
+    words = f"Probability of each class; the highest is {info.classes[said]}"
+    st.html(probability_bars(seen.probabilities, info.classes, picture.label, description=words))
     if few := which_shown(len(info.classes)):
         st.caption(few)
 

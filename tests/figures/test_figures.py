@@ -49,7 +49,6 @@ def test_figures_that_nobody_checks_later_are_right() -> None:
         curves(runs, "loss"),
         curves([RunCurve("none", [], None)], "loss"),
         accuracy_bars([RunScores("one", RESULTS.final), RunScores("two", full_scores(0.85, 0.5))]),
-        probability_bars(np.full(10, 0.1), [f"class {number}" for number in range(10)], true=3),
     ]
     for figure in drawn:
         checked = go.Figure(figure.to_dict())
@@ -195,11 +194,12 @@ def test_names_are_no_markup() -> None:
     figures = [
         curves([RunCurve(NASTY, epochs(), 3, RESULTS)], "loss"),
         accuracy_bars([RunScores(NASTY, RESULTS.final)]),
-        probability_bars([0.4, 0.6], [NASTY, "cat"]),
     ]
+    texts = [figure.to_json().replace("\\u003c", "<") for figure in figures]
 
-    for figure in figures:
-        assert "<a " not in figure.to_json().replace("\\u003c", "<")
+    for text in [*texts, probability_bars([0.4, 0.6], [NASTY, "cat"], description=f"' onclick='{NASTY}")]:
+        assert "<a " not in text
+        assert "' onclick" not in text
     assert plain("a\n b") == "a b"
 
 
@@ -210,16 +210,21 @@ def test_probabilities_keep_their_order_and_their_answer(weights: list[float], d
     classes = [f"class{i}" for i in range(len(values))]
     true = data.draw(st.integers(0, len(values) - 1))
 
-    figure = probability_bars(values, classes, true)
+    table = ElementTree.fromstring(
+        probability_bars(values, classes, true, description="How 'sure' it is").replace("=marked", "='m'")
+    )
 
-    (bars,) = figure.data
-    shown = [classes.index(name) for name, _ in bars.customdata]
+    rows = [(row[0].text or "", row[1][0].attrib["style"], row[1][0].tail) for row in table]
+    shown = [classes.index(name.removesuffix(" ✓")) for name, _, _ in rows]
     assert shown == sorted(shown)
     assert len(shown) == min(10, len(values))
     assert {true, int(values.argmax())} <= set(shown)
-    assert [i for i, colour in zip(shown, bars.marker.color, strict=True) if colour == SAID] == [int(values.argmax())]
-    np.testing.assert_array_equal(bars.x, values[shown])
-    assert sum("✓" in tick for tick in figure.layout.yaxis.ticktext) == 1
+    assert [i for i, (_, style, _) in zip(shown, rows, strict=True) if SAID in style] == [int(values.argmax())]
+    shares = [float(style.split(";")[0].removeprefix("--share: ")) for _, style, _ in rows]
+    np.testing.assert_allclose(shares, values[shown], atol=5e-7)
+    assert [number for _, _, number in rows] == [percent(values[i]) for i in shown]
+    assert [i for i, (name, _, _) in zip(shown, rows, strict=True) if "✓" in name] == [true]
+    assert table.attrib["aria-label"] == "How 'sure' it is"
 
 
 def row(
@@ -260,7 +265,7 @@ ROWS = [
 def test_which_classes_are_shown_is_said() -> None:
     """Of a hundred classes ten have a bar, and the page says so; of ten all have."""
     assert which_shown(100) == "Of 100 classes the 10 likeliest are here, and the true one."
-    assert len(probability_bars(np.linspace(0, 0.02, 100), [str(i) for i in range(100)]).data[0].x) == 10
+    assert probability_bars([0.01] * 100, [str(number) for number in range(100)]).count("<tr") == 10
     assert which_shown(10) == ""
 
 

@@ -22,6 +22,20 @@ from cnnlab.dashboard.widgets.component import STATIC, VERSION
 OF_THE_FILE = ("content-length", "etag", "last-modified", "accept-ranges")
 """What is no longer true of a page that has a line more than its file."""
 
+STREAMLIT_CODE = Path(st.__file__).parent / "static" / "static" / "js"
+ELEMENTS = (
+    "BidiComponent",
+    "Button",
+    "ButtonGroup",
+    "Html",
+    "Metric",
+    "NumberInput",
+    "PageLink",
+    "Selectbox",
+    "Slider",
+)
+"""Names of Streamlit's files that draw what most of our pages show; a test says when one has another name."""
+IMPORTED = re.compile(r"""(?:from|import|src=|href=)["']\./(?:static/js/)?([\w.-]+\.js)["']""")
 
 UNUSED_FONT = re.compile(rb'<link\s+rel="preload"\s+href="[^"]*SourceSans[^>]*>')
 """Streamlit's own font, 170 kB that it fetches ahead of everything; our pages are set in Inter."""
@@ -60,8 +74,10 @@ class PageHead:
                     for name in OF_THE_FILE:
                         del headers[name]
                     await send(page)
-                    lean = UNUSED_FONT.sub(b"", body)
-                    await send({"type": "http.response.body", "body": lean.replace(b"<head>", b"<head>" + _head(), 1)})
+                    lean = UNUSED_FONT.sub(b"", body).replace(b"<head>", b"<head>" + _head(), 1)
+                    await send(
+                        {"type": "http.response.body", "body": lean.replace(b"</head>", _ahead() + b"</head>", 1)}
+                    )
 
         await self._app(scope, receive, say)
 
@@ -76,18 +92,47 @@ def _head() -> bytes:
     path = json.dumps(base_path().rstrip("/") or "/")
     script = f"<script>window.__streamlit = {{BACKEND_BASE_URL: location.origin + {path}}}</script>"
     ours = "".join(f"<script>{(STATIC / name).read_text()}</script>" for name in ("popovers.js", "history.js"))
-    return f"{script}{ours}<style>{(STATIC / 'frame.css').read_text()}</style>{_ahead()}".encode()
+    return f"{script}{ours}<style>{(STATIC / 'frame.css').read_text()}</style>".encode()
 
 
-def _ahead() -> str:
-    """Return links by which the browser fetches our components' code ahead: they then draw at once, and nothing jumps."""
+@cache
+def _ahead() -> bytes:
+    """Return links by which the browser fetches code ahead: what a page is made of then draws at once, and nothing jumps.
+
+    At the end of the head, because Streamlit's own code must come first.
+    """
     links = {".js": "modulepreload", ".css": "prefetch"}
     files = (path for path in sorted(STATIC.rglob("*.*")) if path.suffix in links and path.parent != STATIC)
-    address = f"{base_path()}app/static/"
-    return "".join(
-        f'<link rel="{links[path.suffix]}" href="{address}{path.relative_to(STATIC).as_posix()}{_version(path)}">'
-        for path in files
-    )
+    ours = f"{base_path()}app/static/"
+    lines = [_link("modulepreload", f"{base_path()}static/js/{name}", "crossorigin ") for name in elements()]
+    lines += [
+        _link(links[path.suffix], f"{ours}{path.relative_to(STATIC).as_posix()}{_version(path)}") for path in files
+    ]
+    return "".join(lines).encode()
+
+
+def _link(kind: str, address: str, more: str = "") -> str:
+    return f'<link rel="{kind}" {more}fetchpriority="low" href="{address}">'
+
+
+def elements(code: Path = STREAMLIT_CODE) -> list[str]:
+    """Return the names of Streamlit's files that draw ELEMENTS, with those that they import and the page does not name.
+
+    Streamlit fetches them when the first of their kind is drawn, which is half a second after everything else.
+    """
+    named = {file for element in ELEMENTS for file in _names(code, f"{element}.*.js")}
+    page = code.parents[1] / "index.html"
+    known = set(IMPORTED.findall(page.read_text())) if page.exists() else set()
+    found: set[str] = set()
+    while named:
+        found |= named
+        imported = {name for file in named for name in IMPORTED.findall((code / file).read_text())}
+        named = {name for name in imported if (code / name).exists()} - found - known
+    return sorted(found - known)
+
+
+def _names(code: Path, pattern: str) -> list[str]:
+    return [path.name for path in code.glob(pattern)]
 
 
 def _version(path: Path) -> str:

@@ -82,12 +82,9 @@ def draw(screen: Screen, seen: Looks) -> None:
     for place, words, look in ((middle, "As it is", seen.before), (right, "Changed", seen.after)):
         with place:
             st.markdown(f"**{words}**")
-            st.plotly_chart(
-                probability_bars(look.probabilities, info.classes, label),
-                key=side.key(f"robust_bars_{words}"),
-                config={"displayModeBar": False},
-                alt=f"{words}: the probability of each class; the highest is {info.classes[look.probabilities.argmax()]}",
-            )
+            highest = info.classes[look.probabilities.argmax()]
+            description = f"{words}: the probability of each class; the highest is {highest}"
+            st.html(probability_bars(look.probabilities, info.classes, label, description=description))
     if few := which_shown(len(info.classes)):
         st.caption(few)
     if screen.subject.option("fgsm"):

@@ -8,12 +8,14 @@ from unittest import mock
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from cnnlab.dashboard.app.compression import Compression
+from cnnlab.dashboard.app.compression import FOR_EVER, Compression
 
 CODE = b"export const digits = 'of many kinds';\n" * 100
 
 
-def ask(app: Compression, asked: dict[str, str], method: str = "GET") -> tuple[dict[str, str], bytes]:
+def ask(
+    app: Compression, asked: dict[str, str], method: str = "GET", path: str = "/static/js/x.js", query: str = ""
+) -> tuple[dict[str, str], bytes]:
     """Headers and body of the answer; in a thread of its own, as a browser's test may have left its event loop in this one."""
     said: list[Message] = []
 
@@ -24,7 +26,7 @@ def ask(app: Compression, asked: dict[str, str], method: str = "GET") -> tuple[d
         said.append(message)
 
     headers = [(name.encode(), value.encode()) for name, value in asked.items()]
-    scope = {"type": "http", "method": method, "path": "/static/js/x.js", "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": headers}
     with ThreadPoolExecutor(1) as elsewhere:
         elsewhere.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     return {name.decode(): value.decode() for name, value in said[0]["headers"]}, b"".join(m["body"] for m in said[1:])
@@ -62,6 +64,53 @@ def test_code_is_compressed_once() -> None:
         "etag": 'W/"7"',
         "vary": "Accept-Encoding",
     }
+
+
+VERSION = "?v=1234"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "said", "kept"),
+    [
+        ("/static/js/x.js", "", FOR_EVER, True),
+        ("/static/js/x.js", "and=more", FOR_EVER, False),
+        ("/static/js/x.js", "", "no-cache", False),
+        ("/app/static/tiles/tiles.js", "v=1234", "", True),
+        ("/app/static/tiles/tiles.js", "v=1233", "", False),
+        ("/app/static/tiles/tiles.js", "", "", False),
+    ],
+)
+def test_what_never_changes_is_answered_from_memory(path: str, query: str, said: str, kept: bool) -> None:
+    """Streamlit's files, and ours under the address with the version; nobody fills the memory with addresses of their own."""
+    app = server(**({"cache-control": said} if said else {}))
+    behind = Compression(app._app, version=VERSION)
+    gzips = {"accept-encoding": "gzip"}
+    first = ask(behind, gzips, path=path, query=query)
+    assert first[0].get("cache-control", "") == (FOR_EVER if kept else said)
+    with mock.patch.object(behind, "_app", side_effect=AssertionError("asked again")):
+        if not kept:
+            with pytest.raises(AssertionError, match="asked again"):
+                ask(behind, gzips, path=path, query=query)
+            return
+        assert ask(behind, gzips, path=path, query=query) == first
+    assert ask(behind, {}, path=path, query=query)[1] == CODE, "a browser that takes no gzip gets the file"
+
+
+def test_what_another_layer_adds_to_an_answer_is_nobody_elses() -> None:
+    """A cookie of one visitor stays theirs."""
+    behind = Compression(server(**{"cache-control": FOR_EVER})._app, version=VERSION)
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        async def say(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"set-cookie", b"pass"))
+            await send(message)
+
+        await behind(scope, receive, say)
+
+    for _ in range(2):
+        assert ask(gate, {"accept-encoding": "gzip"})[0]["set-cookie"] == "pass"  # type: ignore[arg-type]
+        assert "set-cookie" not in ask(behind, {"accept-encoding": "gzip"})[0]
 
 
 def test_what_is_not_the_whole_file_is_never_kept() -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cnnlab.dashboard.app.page_head import PageHead
+from cnnlab.dashboard.app.page_head import ELEMENTS, STREAMLIT_CODE, PageHead, elements
 from cnnlab.dashboard.widgets.component import STATIC, VERSION
 
 PAGE = "<html><head><title>é</title></head></html>".encode()
@@ -50,13 +51,16 @@ def test_a_page_says_where_the_server_is() -> None:
     headers, body = answer("text/html,*/*")
     assert body.startswith(b"<html><head>" + SCRIPT + b"<script>//")
     assert b"<style>" in body
-    assert body.endswith(b"</style>"[:0] + PAGE[len(b"<html><head>") :])
+    assert b"</style><title>" in body
+    assert body.endswith(b'"></head></html>'), "Streamlit's own code comes before what is fetched ahead"
     assert headers == {"content-type": "text/html; charset=utf-8", "asked": "plainly"}
 
 
 def test_what_is_fetched_ahead_is_what_the_code_imports() -> None:
     """Under any other address a browser would fetch a library twice."""
-    ahead = re.findall(r'<link rel="modulepreload" href="/app/static/([^"]+)">', answer("text/html")[1].decode())
+    ahead = re.findall(
+        r'<link rel="modulepreload" fetchpriority="low" href="/app/static/([^"]+)">', answer("text/html")[1].decode()
+    )
     imported = {
         (path.parent / found).resolve().relative_to(STATIC).as_posix()
         for path in STATIC.rglob("*.js")
@@ -66,6 +70,26 @@ def test_what_is_fetched_ahead_is_what_the_code_imports() -> None:
     assert imported
     assert imported <= set(ahead)
     assert all(address.endswith(VERSION) for address in set(ahead) - imported)
+
+
+def test_what_draws_the_elements_of_our_pages_is_fetched_ahead() -> None:
+    """Each element is a file of the Streamlit that is installed, which the page itself does not name; so is all it imports."""
+    link = r'<link rel="modulepreload" crossorigin fetchpriority="low" href="/static/js/([^"]+)">'
+    ahead = re.findall(link, answer("text/html")[1].decode())
+    page = (STREAMLIT_CODE.parents[1] / "index.html").read_text()
+    for element in ELEMENTS:
+        assert sum(name.startswith(f"{element}.") for name in ahead) == 1, element
+    assert ahead == elements()
+    for name in ahead:
+        assert name not in page
+        imported = re.findall(r'(?:from|import)"\./([\w.-]+\.js)"', (STREAMLIT_CODE / name).read_text())
+        assert all(other in ahead or other in page for other in imported), name
+
+
+def test_elements_under_another_name_leave_the_page_as_it_is(tmp_path: Path) -> None:
+    """A later Streamlit may name its files anew: nothing is fetched ahead, and nothing fails."""
+    (tmp_path / "static" / "js").mkdir(parents=True)
+    assert elements(tmp_path / "static" / "js") == []
 
 
 def test_other_answers_pass_as_they_are() -> None:
