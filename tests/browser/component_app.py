@@ -7,6 +7,7 @@ import torch
 from cnnlab.dashboard.inspect import glance
 from cnnlab.dashboard.inspect.bar import loss_curve
 from cnnlab.dashboard.inspect.picture import Picture
+from cnnlab.dashboard.picture_map import plane
 from cnnlab.dashboard.widgets.live_chart import live_chart
 from cnnlab.dashboard.widgets.svg import drawing
 from cnnlab.dashboard.widgets.tiles import tiles
@@ -15,6 +16,7 @@ from cnnlab.data import DATASETS
 from cnnlab.inspection import feature_maps
 from cnnlab.inspection.formula import trace
 from cnnlab.inspection.formula.parcel import parcel_of
+from cnnlab.inspection.picture_map.pictures import PictureMap
 from cnnlab.inspection.summary import summarise
 from cnnlab.models import build, complete
 from cnnlab.records import EpochRecord, Score
@@ -128,4 +130,30 @@ formula.mount(
     picture=Picture("test:0", picture, picture, 0),
     names=None,
     description="Map 3 of conv2.",
+)
+
+random = np.random.default_rng(2)
+labels = np.arange(60, dtype=np.int16) % 10
+points = random.normal(size=(60, 2)).astype(np.float32)
+plane.draw(
+    PictureMap(
+        members=np.arange(60, dtype=np.int32),
+        labels=labels,
+        logits=random.normal(size=(60, 10)).astype(np.float32),
+        features=points,
+        nearest=np.zeros((60, 3), dtype=np.int32),
+        points=points,
+    ),
+    points,
+    np.arange(60),
+    classes=list("abcdefghij"),
+    picture="test picture",
+    axes=("component 1", "component 2"),
+    hidden=(),
+    wrong_only=False,
+    chosen=None,
+    placed=None,
+    description="A map of 60 pictures.",
+    on_pick=lambda point: None,
+    on_hide=lambda classes: None,
 )

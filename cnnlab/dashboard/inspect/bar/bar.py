@@ -132,7 +132,9 @@ def _draw(store: Store, runs: Sequence[Run], selection: Selection) -> None:
 
 
 def _run_words(run: Run) -> str:
-    return run.name if run.status is RunStatus.FINISHED else f"{run.name} · {run_labels.look_of(run).word}"
+    """Return what the narrow box says of the run: its number first, which is seen also where the name is cut."""
+    words = f"{run.number} · {run.name}"
+    return words if run.status is RunStatus.FINISHED else f"{words} · {run_labels.look_of(run).word}"
 
 
 def _invite(store: Store) -> None:
