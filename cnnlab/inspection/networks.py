@@ -70,6 +70,7 @@ class InTurn:
         self.most_bytes, self.most_waiting = most_bytes, most_waiting
         self._line: deque[threading.Event] = deque()  # the first one has its turn
         self._guard = threading.Lock()
+        self._holder: int | None = None  # thread that has the turn
         self._kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()  # the one used longest ago comes first
         self._used_s: dict[Hashable, float] = {}  # when each was used last, by time.monotonic
 
@@ -85,11 +86,14 @@ class InTurn:
 
     @contextmanager
     def turn(self, waiting: Callable[[], None] = lambda: None) -> Iterator["InTurn"]:
-        """Wait for a turn, first come, first served, and have it inside the block.
+        """Wait for a turn, first come, first served, and have it inside the block; who has it may take it again.
 
         `waiting` is called again and again until then; what it raises ends the wait. Raises BusyError where `most_waiting`
         others wait already.
         """
+        if self._holder == threading.get_ident():  # two networks at once, for a view that compares them
+            yield self
+            return
         my_turn = threading.Event()
         with self._guard:
             if len(self._line) > self.most_waiting:
@@ -99,9 +103,12 @@ class InTurn:
         try:
             while not my_turn.wait(ASK_AGAIN_S):
                 waiting()
+            self._holder = threading.get_ident()
             yield self
         finally:
             with self._guard:
+                if self._holder == threading.get_ident():
+                    self._holder = None
                 self._line.remove(my_turn)
                 if self._line:
                     self._line[0].set()

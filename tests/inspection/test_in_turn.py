@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +134,16 @@ def test_the_line_is_bounded_and_can_be_left() -> None:
         with pytest.raises(InterruptedError), shared.turn(leave):
             raise AssertionError("It had a turn.")
 
+    def find_it_full() -> None:
+        with pytest.raises(BusyError, match="Try again"), shared.turn():
+            raise AssertionError("It had a turn.")
+
     with shared.turn():
         thread = threading.Thread(target=wait)
         thread.start()
         until(lambda: len(shared._line) == 2)
-        with pytest.raises(BusyError, match="Try again"), shared.turn():
-            pass
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(find_it_full).result(PATIENCE_S)
         left.set()
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
@@ -171,3 +176,25 @@ def test_after_an_exception_the_next_one_finds_all_as_it_was(tmp_path: Path) -> 
     assert not any(module._forward_hooks for module in network.modules())
     with shared.turn():
         assert shared.get("network", 1, lambda: None) is network
+
+
+def test_who_has_the_turn_may_take_it_again() -> None:
+    """A view that compares two networks has both in one turn; the next in line comes after the outer block."""
+    kept, seen = InTurn(most_bytes=10, most_waiting=5), []
+    asks = threading.Event()
+
+    def other() -> None:
+        asks.set()
+        with kept.turn():
+            seen.append("the next")
+
+    with kept.turn():
+        visitor = threading.Thread(target=other)
+        visitor.start()
+        asks.wait(PATIENCE_S)
+        with kept.turn(lambda: pytest.fail("it waits for itself")):
+            seen.append("both")
+        seen.append("one")
+    visitor.join(PATIENCE_S)
+    assert seen == ["both", "one", "the next"]
+    assert not kept.in_use
