@@ -171,5 +171,5 @@ def test_junk_from_a_browser(monkeypatch: pytest.MonkeyPatch, junk: object) -> N
     kept: list[object] = []
     monkeypatch.setattr(st, "session_state", {"formula": SimpleNamespace(picked=junk)})
     monkeypatch.setattr(formula.url, "keep", lambda **values: kept.append(values))
-    formula._picked()
+    formula._picked("formula", "sent")
     assert kept == []
